@@ -1,0 +1,99 @@
+"""One line that proves a claim: both sides are computed, compared, and the verdict is printed.
+
+`check` stands behind the formulas of the notebooks, `answer` behind the exercises of the homework. Both
+print one stable line when the claim holds, so that a stored notebook can be compared with a fresh run, and
+raise with both values when it does not. Neither ever passes on NaN or on shapes that differ.
+"""
+
+import numpy as np
+
+RELATIONS = ("==", "<=", ">=")
+
+
+class CheckFailed(AssertionError):
+    """A claim did not hold; the message carries both sides."""
+
+    # Jupyter shows this instead of a page of traceback: the sentence is the message.
+    def _render_traceback_(self):
+        return [f"✗ {self}"]
+
+
+def check(claim, left, right, *, relation="==", atol=0.0, rtol=0.0, se=None):
+    """Print `✓ claim` if `left relation right` holds in every entry, else raise CheckFailed.
+
+    left, right: numbers, arrays or tensors of one shape (a single number is compared with every entry).
+    relation: "==", "<=" or ">="; the tolerance is atol + rtol * |right|, added on the lenient side.
+    se: standard error(s) of left - right for a Monte Carlo claim; the tolerance is then 4 se, in place of
+    atol and rtol, and the line says so.
+    """
+    if relation not in RELATIONS:
+        raise ValueError(f"unknown relation {relation!r}; choose one of {', '.join(RELATIONS)}")
+    left, right = _array(left, "left"), _array(right, "right")
+    if se is not None and (atol or rtol):
+        raise ValueError("give either se or atol/rtol: with se the tolerance is 4 standard errors")
+    if left.shape != right.shape and left.size != 1 and right.size != 1:
+        raise CheckFailed(f"{claim}: the sides have different shapes, {left.shape} and {right.shape}")
+    if left.size == 0 or right.size == 0:
+        raise CheckFailed(f"{claim}: nothing was compared, a side is empty")
+    tolerance = 4 * _array(se, "se") if se is not None else atol + rtol * np.abs(right)
+    with np.errstate(invalid="ignore"):
+        # Equal entries differ by 0 even where both are infinite; NaN stays NaN and fails every comparison.
+        difference = np.where(left == right, 0.0, left - right)
+        excess = {"==": np.abs(difference), "<=": difference, ">=": -difference}[relation] - tolerance
+    if not np.all(excess <= 0):
+        raise CheckFailed(_failure(claim, left, right, relation, excess))
+    print(f"✓ {claim}{_tolerance_text(relation, atol, rtol, se)}")
+
+
+def answer(claim, yours, expected, *, wrong=None, atol=1e-8, rtol=1e-8):
+    """Check a learner's value; when it equals a well-known wrong one, say which slip makes it.
+
+    yours, expected: as in `check`. wrong: dict from a helpful sentence to the value which that slip produces.
+    """
+    if yours is None:
+        raise CheckFailed(f"{claim}: got None. Does your function end with `return`?")
+    try:
+        yours = _array(yours, "your answer")
+    except TypeError as error:
+        raise CheckFailed(f"{claim}: {error}") from None
+    expected = _array(expected, "expected")
+    if yours.shape != expected.shape:
+        raise CheckFailed(f"{claim}: your answer has shape {yours.shape}, but {expected.shape} is asked for")
+
+    def same(value):
+        return np.shape(value) == yours.shape and np.allclose(yours, value, atol=atol, rtol=rtol)
+
+    if same(expected):
+        print(f"✓ {claim}")
+        return
+    for sentence, value in (wrong or {}).items():
+        if same(np.asarray(value)):
+            raise CheckFailed(f"{claim}: {sentence}")
+    with np.errstate(invalid="ignore"):
+        raise CheckFailed(_failure(claim, yours, expected, "==", np.abs(yours - expected)))
+
+
+def _array(value, name):
+    """A float or integer array from a number, list, array or tensor (tensors need no import of torch here)."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be numbers, got {type(value).__name__} of dtype {array.dtype}")
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
+
+
+def _failure(claim, left, right, relation, excess):
+    where = np.unravel_index(np.argmax(np.where(np.isnan(excess), np.inf, excess)), excess.shape)
+    left, right = np.broadcast_to(left, excess.shape)[where], np.broadcast_to(right, excess.shape)[where]
+    place = f" at index {tuple(int(i) for i in where)}" if where else ""
+    return f"{claim}: left {relation} right does not hold{place}: left = {left:.10g}, right = {right:.10g}"
+
+
+def _tolerance_text(relation, atol, rtol, se):
+    if se is not None:
+        return f"   ({relation} within 4 standard errors)"
+    parts = [f"{atol:g}"] * bool(atol) + [f"{rtol:g} relative"] * bool(rtol)
+    if not parts:
+        return "   (exactly)" if relation == "==" else f"   ({relation})"
+    return f"   ({relation} within {' + '.join(parts)})"

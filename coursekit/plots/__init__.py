@@ -1,0 +1,139 @@
+"""Pictures of the course: one style, one palette, and `show`, which never forgets the alternative text.
+
+A plotting function takes arrays and returns a matplotlib Figure or draws into given Axes; it computes nothing
+that the text would have to explain. One file a lecture lies beside this one. The same colour always means the
+same thing: `COLORS["data"]`, `"model"`, `"latent"`, `"critic"`, `"noise"`, `"wrong"`.
+"""
+
+import base64
+import html
+import io
+from functools import cache
+
+COLORS = {
+    "data": "#3b3b3b",  # dark grey
+    "model": "#0068b0",  # blue
+    "latent": "#e07b00",  # orange: latent variables and codes
+    "critic": "#00795a",  # green: critics and discriminators
+    "noise": "#b9b9b9",  # light grey
+    "wrong": "#c0223b",  # red: what goes wrong
+}
+# For classes and clusters, where no meaning above applies (Okabe and Ito 2008, first the most distant).
+CYCLE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c7400", "#3b3b3b"]
+MAX_WIDTH = 9.2  # inches; at 100 dots an inch this is the width of a notebook's output column
+DPI = 100
+
+
+def use_course_style():
+    """Set matplotlib's defaults for the course: quiet axes, readable sizes, the palette. No return value."""
+    import matplotlib
+
+    matplotlib.use("agg")  # figures are shown by `show`, never by a window or a cell's end
+    matplotlib.rcParams.update(_style())
+
+
+def show(figure, *, alt):
+    """Show a figure, or several side by side, in a notebook with its alternative text, and close it.
+
+    figure: a matplotlib Figure, or a list of them (placed in rows no wider than MAX_WIDTH).
+    alt: what the picture shows, in a sentence or two, for those who cannot see it; at least five words.
+    """
+    if len(str(alt).split()) < 5:
+        raise ValueError("show needs alt='...': one sentence that tells what the picture shows")
+    from IPython.display import display
+
+    display({"text/html": image_html(figure, alt), "text/plain": f"Figure: {alt}"}, raw=True)
+
+
+def image_html(figure, alt):
+    """The `<img alt=...>` of a figure or a list of figures; closes them.
+
+    JupyterLab ignores an `alt` in an image output's metadata, so the picture travels as HTML.
+    """
+    picture = _png([figure] if not isinstance(figure, (list, tuple)) else figure)
+    source = base64.b64encode(picture).decode()
+    return f'<img alt="{html.escape(str(alt), quote=True)}" src="data:image/png;base64,{source}">'
+
+
+def line_label(ax, x, y, text, color, *, dx=4, dy=0, **text_options):
+    """Write a label beside the end of a line, in the line's colour, instead of a legend; offsets in points."""
+    options = {"ha": "left", "va": "center", "fontsize": 10} | text_options
+    return ax.annotate(
+        text, (x, y), xytext=(dx, dy), textcoords="offset points", color=color, annotation_clip=False, **options
+    )
+
+
+def digits_strip(ax, images, image_shape, *, n_columns=10, value_range=(0, 16), title=None):
+    """Draw images (n, pixels) as one grid on one shared grey scale, without axes; dark ink on white."""
+    import numpy as np
+
+    images = np.asarray(images, dtype=float)
+    height, width = image_shape
+    n_rows = -(-len(images) // n_columns)
+    canvas = np.full((n_rows * (height + 1) + 1, n_columns * (width + 1) + 1), float(value_range[0]))
+    for i, image in enumerate(images):
+        top, left = (i // n_columns) * (height + 1) + 1, (i % n_columns) * (width + 1) + 1
+        canvas[top : top + height, left : left + width] = image.reshape(image_shape)
+    ax.imshow(canvas, cmap="gray_r", vmin=value_range[0], vmax=value_range[1], interpolation="nearest")
+    ax.set(xticks=[], yticks=[], title=title or "")
+    ax.spines[:].set_visible(False)
+
+
+def _png(figures):
+    """One PNG from figures drawn at their own size: stitched pixel for pixel, so that no text shrinks."""
+    import matplotlib.pyplot as plt
+    from PIL import Image
+
+    images = []
+    for figure in figures:
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=DPI)
+        plt.close(figure)
+        images.append(Image.open(buffer).convert("RGB"))
+    rows, width = [[]], 0
+    for image in images:
+        if rows[-1] and width + image.width > MAX_WIDTH * DPI:
+            rows.append([])
+            width = 0
+        rows[-1].append(image)
+        width += image.width
+    size = (max(sum(i.width for i in row) for row in rows), sum(max(i.height for i in row) for row in rows))
+    canvas, top = Image.new("RGB", size, "white"), 0
+    for row in rows:
+        left = 0
+        for image in row:
+            canvas.paste(image, (left, top))
+            left += image.width
+        top += max(image.height for image in row)
+    # 64 colours keep anti-aliased text crisp and a stored figure a third of its size.
+    if len(canvas.getcolors(2**24) or []) <= 4096:
+        canvas = canvas.quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    buffer = io.BytesIO()
+    canvas.save(buffer, format="png", optimize=True)
+    return buffer.getvalue()
+
+
+@cache
+def _style():
+    from cycler import cycler
+
+    return {
+        "figure.dpi": DPI,
+        "figure.figsize": (6.4, 3.8),
+        "figure.constrained_layout.use": True,
+        "font.size": 10.5,
+        "axes.titlesize": 11.5,
+        "axes.titlelocation": "left",
+        "axes.labelsize": 10.5,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.prop_cycle": cycler(color=CYCLE),
+        "xtick.labelsize": 9.5,
+        "ytick.labelsize": 9.5,
+        "legend.frameon": False,
+        "legend.fontsize": 9.5,
+        "lines.linewidth": 1.8,
+        "lines.markersize": 5,
+        "image.cmap": "gray_r",
+        "svg.hashsalt": "coursekit",
+    }
