@@ -59,7 +59,13 @@ def line_label(ax, x, y, text, color, *, dx=4, dy=0, **text_options):
     """Write a label beside the end of a line, in the line's colour, instead of a legend; offsets in points."""
     options = {"ha": "left", "va": "center", "fontsize": 10} | text_options
     return ax.annotate(
-        text, (x, y), xytext=(dx, dy), textcoords="offset points", color=color, annotation_clip=False, **options
+        text,
+        (x, y),
+        xytext=(dx, dy),
+        textcoords="offset points",
+        color=color,
+        annotation_clip=False,
+        **options,
     )
 
 

@@ -1,0 +1,1 @@
+"""How good is a generative model? Measures that need only samples, densities or energies."""
