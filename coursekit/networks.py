@@ -1,5 +1,6 @@
 """Small networks that several lectures share. They map tensors to tensors and know nothing of any loss."""
 
+import torch
 from torch import nn
 
 ACTIVATIONS = {
@@ -18,14 +19,153 @@ def activation_layer(name):
     return ACTIVATIONS[name]()
 
 
-def mlp(sizes, *, activation="relu", norm=False):
+def mlp(sizes, *, activation="relu", norm=False, dropout=0.0):
     """Multilayer perceptron sizes[0] -> ... -> sizes[-1], linear at the end; (n, sizes[0]) -> (n, sizes[-1]).
 
-    norm: put LayerNorm before each hidden activation.
+    norm: put LayerNorm before each hidden activation. dropout: probability, after each hidden activation.
     """
     layers = []
     for i, (n_in, n_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
         layers.append(nn.Linear(n_in, n_out))
         if i < len(sizes) - 2:
             layers += [nn.LayerNorm(n_out)] * norm + [activation_layer(activation)]
+            layers += [nn.Dropout(dropout)] * (dropout > 0)
     return nn.Sequential(*layers)
+
+
+def conv_net(sizes, *, activation="relu", dropout=0.0):
+    """Convolutions that keep the size of the image; (n, sizes[0], h, w) -> (n, sizes[-1], h, w).
+
+    The first and the last look at 3 x 3 neighbourhoods, those between at single pixels, as in Glow's
+    couplings. dropout: probability of a whole channel, after each hidden activation.
+    """
+    layers = []
+    for i, (n_in, n_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        width = 3 if i in (0, len(sizes) - 2) else 1
+        layers.append(nn.Conv2d(n_in, n_out, width, padding=width // 2))
+        if i < len(sizes) - 2:
+            layers += [activation_layer(activation)] + [nn.Dropout2d(dropout)] * (dropout > 0)
+    return nn.Sequential(*layers)
+
+
+def time_embedding(t, n_features, *, max_period=10_000.0):
+    """Cosines and sines of t at frequencies from 1 down to 1 / max_period; t (n,) -> (n, n_features), even.
+
+    A float t keeps its dtype, an integer t gives float32. Vaswani et al. 2017, section 3.5.
+    """
+    if n_features % 2:
+        raise ValueError(f"n_features must be even (half cosines, half sines), got {n_features}")
+    half = n_features // 2
+    t = t if t.is_floating_point() else t.float()
+    frequencies = max_period ** (-torch.arange(half, dtype=t.dtype, device=t.device) / half)
+    angles = t[:, None] * frequencies
+    return torch.cat([angles.cos(), angles.sin()], dim=-1)
+
+
+class TimeMLP(nn.Module):
+    """Residual perceptron that knows the time: (x (n, d), t (n,)) -> (n, d); zero when new.
+
+    Every block normalises its input, scales and shifts it by amounts read off t, and is let in through a gate
+    that also depends on t and starts closed (AdaLN-Zero, Peebles & Xie 2023, section 3.2).
+    """
+
+    def __init__(self, n_features, *, width=256, n_blocks=3, n_time=64):
+        super().__init__()
+        self.n_time = n_time
+        self.time = nn.Sequential(nn.Linear(n_time, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+        self.enter = nn.Linear(n_features, width)
+        self.modulations = nn.ModuleList(nn.Linear(width, 3 * width) for _ in range(n_blocks))
+        self.blocks = nn.ModuleList(
+            mlp([width, 2 * width, width], activation="silu") for _ in range(n_blocks)
+        )
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.leave = nn.Linear(width, n_features)
+        for layer in (*self.modulations, self.leave):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x, t):
+        time = self.time(time_embedding(t.to(x.dtype), self.n_time))
+        h = self.enter(x)
+        for modulation, block in zip(self.modulations, self.blocks, strict=True):
+            scale, shift, gate = modulation(time).chunk(3, dim=-1)
+            h = h + gate * block(self.norm(h) * (1 + scale) + shift)
+        return self.leave(self.norm(h))
+
+
+class TimeConvBlock(nn.Module):
+    """Two 3 x 3 convolutions around a shift and scale read off the time: (n, n_in, h, w) -> (n, n_out, h, w)."""
+
+    def __init__(self, n_in, n_out, n_time):
+        super().__init__()
+        self.first = nn.Sequential(nn.GroupNorm(8, n_in), nn.SiLU(), nn.Conv2d(n_in, n_out, 3, padding=1))
+        self.modulation = nn.Linear(n_time, 2 * n_out)
+        self.norm = nn.GroupNorm(8, n_out)
+        self.second = nn.Sequential(nn.SiLU(), nn.Conv2d(n_out, n_out, 3, padding=1))
+        self.skip = nn.Identity() if n_in == n_out else nn.Conv2d(n_in, n_out, 1)
+
+    def forward(self, x, time):
+        scale, shift = self.modulation(time)[:, :, None, None].chunk(2, dim=1)
+        return self.skip(x) + self.second(self.norm(self.first(x)) * (1 + scale) + shift)
+
+
+class UNet(nn.Module):
+    """Small U-Net that knows the time: (x (n, c, h, w), t (n,)) -> (n, c, h, w); h and w even; zero when new.
+
+    Two resolutions, `width` channels at the full one and twice as many at half of it; the fine features are
+    handed across, so that the way up need not invent the details. Ronneberger et al. 2015; Ho et al. 2020, app. B.
+    """
+
+    def __init__(self, n_channels=1, *, width=32, n_time=64):
+        super().__init__()
+        if width % 8:
+            raise ValueError(
+                f"width must be a multiple of 8 (the channels are normalised in 8 groups), got {width}"
+            )
+        self.n_time = n_time
+        n_wide = 4 * n_time
+        self.time = nn.Sequential(nn.Linear(n_time, n_wide), nn.SiLU(), nn.Linear(n_wide, n_wide), nn.SiLU())
+        self.enter = nn.Conv2d(n_channels, width, 3, padding=1)
+        self.fine = TimeConvBlock(width, width, n_wide)
+        self.down = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1)
+        self.coarse = nn.ModuleList(TimeConvBlock(2 * width, 2 * width, n_wide) for _ in range(2))
+        self.up = nn.ConvTranspose2d(2 * width, width, 2, stride=2)
+        self.merge = TimeConvBlock(2 * width, width, n_wide)
+        self.leave = nn.Sequential(
+            nn.GroupNorm(8, width), nn.SiLU(), nn.Conv2d(width, n_channels, 3, padding=1)
+        )
+        nn.init.zeros_(self.leave[-1].weight)
+        nn.init.zeros_(self.leave[-1].bias)
+
+    def forward(self, x, t):
+        time = self.time(time_embedding(t.to(x.dtype), self.n_time))
+        fine = self.fine(self.enter(x), time)  # (n, width, h, w)
+        h = self.down(fine)  # (n, 2 width, h/2, w/2)
+        for block in self.coarse:
+            h = block(h, time)
+        return self.leave(self.merge(torch.cat([fine, self.up(h)], dim=1), time))
+
+
+class ResidualBlock(nn.Module):
+    """x + Linear(activation(LayerNorm(x))): starts near the identity, so that depth costs no trainability."""
+
+    def __init__(self, width, *, activation="silu"):
+        super().__init__()
+        self.change = nn.Sequential(nn.LayerNorm(width), activation_layer(activation), nn.Linear(width, width))
+
+    def forward(self, x):
+        return x + self.change(x)
+
+
+def residual_mlp(sizes, *, activation="silu"):
+    """Like `mlp`, with a residual block for each hidden layer; (n, sizes[0]) -> (n, sizes[-1]).
+
+    The hidden sizes must be equal, since a block adds its input to its output. He et al. 2016.
+    """
+    n_in, *hidden, n_out = sizes
+    if len(set(hidden)) != 1:
+        raise ValueError(f"residual blocks need hidden layers of one width, got {tuple(hidden)}")
+    width = hidden[0]
+    blocks = [ResidualBlock(width, activation=activation) for _ in hidden]
+    end = [nn.LayerNorm(width), activation_layer(activation), nn.Linear(width, n_out)]
+    return nn.Sequential(nn.Linear(n_in, width), *blocks, *end)
