@@ -1,0 +1,171 @@
+"""Principal component analysis: the affine subspace of k dimensions that lies closest to the data.
+
+Centre the data (and perhaps divide each column by its spread); the directions of largest variance are then
+the eigenvectors of the covariance matrix, and the variances are its eigenvalues. Keeping the first k
+directions keeps the most variance and, what is the same, makes the mean squared error of reconstruction
+smallest: it equals the sum of the eigenvalues left out.
+
+    minimise over V (k, p) with V V^T = I:   1/n sum_i |z_i - V^T V z_i|^2   =   sum_{j > k} lambda_j
+
+    X (n, p)   data                           Z (n, p)   data, centred and scaled: z = (x - mean) / scale
+    C (p, p)   covariance, Z^T Z / n          V (k, p)   components: orthonormal eigenvectors of C, as rows
+    lambda     eigenvalues of C, falling      scores     Z V^T (n, k), the coordinates in the subspace
+
+Source: James, Witten, Hastie & Tibshirani (2013), An Introduction to Statistical Learning, section 10.2;
+Eckart & Young (1936) for the best approximation; Bjorck & Golub (1973) for the angles between subspaces.
+Notebook: 01_pca_usarrests.
+"""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+SOLVERS = ("auto", "svd", "eigh")
+
+
+def centre_and_spread(X, standardize):
+    """Mean and scale of each column of X (n, p): its standard deviation with 1/n, or 1 without `standardize`.
+
+    A constant column has scale 1, and exactly its own value as mean, so that it becomes exactly 0.
+    """
+    mean = X.mean(axis=0, dtype=np.float64).astype(X.dtype)
+    scale = np.ones_like(mean)
+    if standardize:
+        varies = X.min(axis=0) < X.max(axis=0)
+        mean = np.where(varies, mean, X[0])
+        scale[varies] = np.sqrt(np.mean((X - mean) ** 2, axis=0, dtype=np.float64))[varies]
+    return mean, scale
+
+
+def gram(X, mean, scale, *, n_rows=1024):
+    """Z^T Z (p, p) for Z = (X - mean) / scale; a few rows of Z at a time, so that Z never lies in memory."""
+    total = np.zeros((X.shape[1], X.shape[1]), X.dtype)
+    for start in range(0, len(X), n_rows):
+        Z = (X[start : start + n_rows] - mean) / scale
+        total += Z.T @ Z
+    return total
+
+
+def eigenpairs(symmetric):
+    """Eigenvalues (p,), falling and never negative, and their orthonormal eigenvectors, as rows (p, p)."""
+    values, vectors = np.linalg.eigh(symmetric)
+    return values[::-1].clip(min=0), vectors.T[::-1]
+
+
+def principal_axes_svd(X, mean, scale):
+    """Eigenvalues and eigenvectors of C from Z = U S V^T: lambda = S^2 / n, and C itself is never formed."""
+    _, S, V = np.linalg.svd((X - mean) / scale, full_matrices=False)
+    return S**2 / len(X), V
+
+
+def principal_axes_eigh(X, mean, scale):
+    """The same from the smaller of Z^T Z and Z Z^T, which have the same positive eigenvalues n lambda."""
+    n, p = X.shape
+    if n >= p:
+        values, V = eigenpairs(gram(X, mean, scale))
+    else:
+        Z = (X - mean) / scale
+        values, U = eigenpairs(Z @ Z.T)
+        # Z^T u_j is v_j times its singular value; Householder's Q divides that out, also where it is 0.
+        V = np.linalg.qr(Z.T @ U.T)[0].T
+    return values / n, V
+
+
+def with_fixed_signs(V):
+    """Rows of V, each with its largest entry made positive (of entries equal up to rounding, the first)."""
+    size = np.abs(V)
+    nearly = 1 - np.sqrt(np.finfo(V.dtype).eps)
+    largest = np.argmax(size >= nearly * size.max(axis=1, keepdims=True), axis=1)
+    return V * np.sign(V[np.arange(len(V)), largest])[:, None]
+
+
+def orthonormal_basis(A):
+    """Orthonormal columns (p, rank) that span the columns of A (p, k)."""
+    U, S, _ = np.linalg.svd(A, full_matrices=False)
+    rounding = S.max() * max(A.shape) * np.finfo(S.dtype).eps
+    return U[:, S > rounding]
+
+
+def principal_angles(A, B):
+    """Angles between the column spaces of A (p, k) and B (p, m): radians in [0, pi/2], smallest first.
+
+    There are min(rank A, rank B) of them; all are 0 when one space contains the other. Cosines are blind to
+    small angles and sines to angles near pi/2, so both are computed. Bjorck & Golub 1973.
+    """
+    A, B = check_array(A, dtype=np.float64), check_array(B, dtype=np.float64)
+    if len(A) != len(B):
+        raise ValueError(f"A and B must have the same number of rows, got {len(A)} and {len(B)}")
+    small, large = sorted((orthonormal_basis(A), orthonormal_basis(B)), key=lambda basis: basis.shape[1])
+    overlap = large.T @ small
+    cosines = np.linalg.svd(overlap, compute_uv=False)
+    sines = np.linalg.svd(small - large @ overlap, compute_uv=False)[::-1]
+    return np.arctan2(sines, cosines)
+
+
+class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Principal component analysis of X (n, p), with variances over n as in the lecture.
+
+    n_components: how many to keep, 1 to min(n, p), or None for all of these.
+    standardize: divide each column by its standard deviation first.
+    solver: "svd" decomposes the data themselves. "eigh" takes eigenvectors of the Gram matrix on the short
+    side of X, many times faster for long data; but that matrix has the squared condition number, so a variance
+    below about 1e-16 times the largest (1e-7 in float32) drowns with its direction in rounding, where "svd"
+    still sees 1e-32 (1e-14). "auto" takes "eigh" when one side of X is at least 10 times the other, else "svd".
+
+    Learned by `fit`, in the precision of X (float32 or float64):
+    components_ (k, p): orthonormal rows, each with its largest entry positive.
+    explained_variance_ (k,): variance of each score, with 1/n; scikit-learn's PCA has n / (n - 1) times that.
+    explained_variance_ratio_ (k,): its share of the total variance; 0 when nothing varies at all.
+    mean_, scale_ (p,): x becomes (x - mean_) / scale_; a constant column has scale 1, as has every column
+    without `standardize`.
+    n_components_, n_features_in_: k and p.
+    """
+
+    def __init__(self, n_components=None, *, standardize=False, solver="auto"):
+        self.n_components = n_components
+        self.standardize = standardize
+        self.solver = solver
+
+    def fit(self, X, y=None):
+        """Learn the components of X (n, p); y is ignored. ValueError for anything but finite numbers."""
+        X = validate_data(self, X, dtype=[np.float64, np.float32])
+        short, long = sorted(X.shape)
+        k = short if self.n_components is None else self.n_components
+        if not isinstance(k, Integral) or isinstance(k, bool) or not 1 <= k <= short:
+            raise ValueError(
+                f"n_components={k!r} must be None or a whole number from 1 to min(n, p) = {short}"
+            )
+        if self.solver not in SOLVERS:
+            raise ValueError(f"unknown solver {self.solver!r}; choose one of {', '.join(SOLVERS)}")
+        use_gram = self.solver == "eigh" or (self.solver == "auto" and long >= 10 * short)
+
+        self.mean_, self.scale_ = centre_and_spread(X, self.standardize)
+        principal_axes = principal_axes_eigh if use_gram else principal_axes_svd
+        variances, V = principal_axes(X, self.mean_, self.scale_)
+        self.components_ = with_fixed_signs(V[:k])
+        self.explained_variance_ = variances[:k].copy()
+        total = variances.sum()
+        self.explained_variance_ratio_ = variances[:k] / (total if total > 0 else 1)
+        self.n_components_ = self._n_features_out = k
+        return self
+
+    def transform(self, X):
+        """Scores (n, k) of X (n, p): coordinates along the components."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        return (X - self.mean_) / self.scale_ @ self.components_.T
+
+    def inverse_transform(self, scores):
+        """The points (n, p) of the subspace that have these scores (n, k), in the units of the data."""
+        check_is_fitted(self)
+        scores = check_array(scores, dtype=[np.float64, np.float32])
+        if scores.shape[1] != self.n_components_:
+            raise ValueError(f"scores must have {self.n_components_} columns, got {scores.shape[1]}")
+        return scores @ self.components_ * self.scale_ + self.mean_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
