@@ -1,0 +1,16 @@
+"""Training loops. A loop knows the verbs of a model (`loss`, ...) and nothing else about it.
+
+`fit`              for a model with `loss(x, rng=...)`: gradient descent, step after step
+`fit_adversarial`  for a game of two players: k steps of the opponent, one of the generator
+`History`          what each of them returns: the losses, the learning rate, the CPU time
+
+The files are meant to be read. Each loop stands visibly in a file of its own; `ingredients.py` holds what a
+loop is made of (batches, optimisers, learning-rate schedules, averaged weights); `run.py` holds what
+surrounds it (progress bar, checkpoint and resume, Ctrl-C, time budget) and has no mathematics in it.
+"""
+
+from coursekit.training.adversarial import fit_adversarial
+from coursekit.training.fit import fit
+from coursekit.training.run import History
+
+__all__ = ["History", "fit", "fit_adversarial"]

@@ -1,0 +1,98 @@
+"""`fit`: the training loop for every model that has a `loss`."""
+
+from coursekit.training.ingredients import (
+    SCHEDULES,
+    Batches,
+    WeightAverage,
+    as_data,
+    check_numbers,
+    choose_device,
+    make_optimizer,
+    one_of,
+    require_finite,
+    set_learning_rate,
+)
+from coursekit.training.run import History, Run, fingerprint, moved_to
+
+
+def fit(
+    model,
+    x,
+    *,
+    n_steps,
+    batch_size=256,
+    learning_rate=1e-3,
+    optimizer="adam",
+    schedule="constant",
+    average=0.0,
+    seed=0,
+    device="auto",
+    checkpoint=None,
+    on_step=None,
+    max_cpu_seconds=None,
+    checkpoint_every=500,
+):
+    """Minimise model.loss over x by stochastic gradient descent, in place; returns a History.
+
+    model: module with `loss(x, *, rng) -> scalar`, the mean over a batch; rng is a torch.Generator.
+    x: array or tensor (n, ...); floats are cast to the model's precision. batch_size: rows a step; every
+    epoch visits each row once in the order of a permutation seeded with `seed` (its last batch may be short).
+    optimizer: "adam", "adamw" (weight decay .01), "sgd" (no momentum), "rmsprop".
+    schedule: "constant", or from learning_rate to 0 over the run: "linear", "cosine".
+    average: decay of averaged weights (.999 say), which replace the weights at the end; 0 for none.
+    seed: the batch order uses seed, the generator handed to `loss` seed + 1, dropout a global one of its own.
+    device: "auto" trains on a GPU if there is one; the model comes back to its own device afterwards.
+    checkpoint: file kept up to date every checkpoint_every steps; if it exists, the run takes up from it and
+    ends in the same weights as one that was never interrupted.
+    on_step: function (step, model, loss) called after each step; step counts from 1, loss is a float.
+    max_cpu_seconds: stop when the process has used so much CPU time; schedules then follow the time.
+
+    Ctrl-C ends the run after the step under way and keeps what was learned. Afterwards the model is in
+    evaluation mode. Raises ValueError for an unknown choice, unusable data or another run's checkpoint, and
+    FloatingPointError with the step when the loss is no longer finite.
+    """
+    check_numbers(n_steps=n_steps, batch_size=batch_size, learning_rate=learning_rate, average=average)
+    one_of("schedule", schedule, SCHEDULES)
+    device = choose_device(device)
+    with moved_to(model, device):
+        x = as_data(x, model, device)
+        batches = Batches(len(x), batch_size, seed)
+        gradient_step = make_optimizer(optimizer, model.parameters(), learning_rate)
+        averaged = WeightAverage(model, average)
+        history = History()
+
+        parts = {"model": model, "optimizer": gradient_step, "batches": batches}
+        parts |= {"averaged": averaged, "history": history}
+        settings = {"seed": seed, "batch_size": batch_size, "learning_rate": learning_rate}
+        settings |= {"optimizer": optimizer, "schedule": schedule, "average": average}
+        if checkpoint is not None:
+            settings["data"] = fingerprint(x)
+        with Run(
+            parts,
+            settings,
+            n_steps=n_steps,
+            seed=seed,
+            device=device,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+            max_cpu_seconds=max_cpu_seconds,
+        ) as run:
+            for step in run:
+                rate = learning_rate * SCHEDULES[schedule](run.fraction)
+                set_learning_rate(gradient_step, rate)
+
+                loss = model.loss(x[batches.next()], rng=run.rng)
+                value = loss.item()
+                require_finite("loss", value, step, rate)
+
+                gradient_step.zero_grad()
+                loss.backward()
+                gradient_step.step()
+                averaged.update(step)
+
+                history.loss.append(value)
+                history.learning_rate.append(rate)
+                if on_step is not None:
+                    on_step(step, model, value)
+        averaged.swap_in()
+    return history
