@@ -1,0 +1,187 @@
+"""Variational autoencoder: a latent variable model, and a lower bound on its likelihood that can be trained.
+
+A picture x is explained by a few hidden numbers z: draw z from a standard normal, let a network (the
+decoder) turn it into a distribution over x. The likelihood p(x) is an integral over z that nobody can
+compute, so a second network (the encoder) guesses which z made x. Both learn together by raising the
+evidence lower bound, which misses log p(x) by exactly the divergence of the guess from the true posterior.
+
+    elbo(x) = E_q[log p(x | z)] - KL(q(z | x) || p(z)) = log p(x) - KL(q(z | x) || p(z | x))
+
+    p(z)        N(0, I), the prior                       z      (n, n_latent), the latent variables
+    p(x | z)    decoder, with parameters theta           x      (n, n_inputs), the data
+    q(z | x)    N(mean, diag exp(log_var)), the encoder, with parameters phi
+
+Everything is in nats per example and summed over pixels and latents. A mean over pixels would be the same
+objective with a KL term n_inputs times as heavy: a beta of 784 on MNIST that nobody wrote down.
+
+Sources: Kingma & Welling 2014 (the bound, eq. 3; the estimator, eq. 10; the KL, appendix B); Rezende, Mohamed
+& Wierstra 2014; Burda, Grosse & Salakhutdinov 2016 (importance weights, eq. 8); Higgins et al. 2017 (beta,
+eq. 4). Notebook 11.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from coursekit.networks import mlp, residual_mlp
+
+LIKELIHOODS = ("bernoulli", "gaussian")
+
+
+def reparametrize(mean, log_var, rng=None):
+    """A sample of N(mean, diag exp(log_var)) that gradients pass through: the noise knows no parameter.
+
+    mean, log_var: one shape, (n, k). Every entry gets noise of its own. Kingma & Welling 2014, section 2.4.
+    """
+    noise = torch.randn(mean.shape, generator=rng, dtype=mean.dtype, device=mean.device)
+    return mean + (0.5 * log_var).exp() * noise
+
+
+def gaussian_kl(mean, log_var):
+    """KL(N(mean, diag exp(log_var)) || N(0, I)) in nats, summed over the last axis; (n, k) -> (n,).
+
+    Kingma & Welling 2014, appendix B. Where a text writes exp(sigma) - (1 + sigma) + mu^2, its sigma is the
+    log-variance used here, and its factor 1/2 has gone astray.
+    """
+    return 0.5 * (mean**2 + log_var.exp() - 1 - log_var).sum(-1)
+
+
+def log_normal(x, mean, log_var):
+    """log N(x; mean, diag exp(log_var)) in nats, summed over the last axis; the arguments broadcast."""
+    return -0.5 * (math.log(2 * math.pi) + log_var + (x - mean) ** 2 * (-log_var).exp()).sum(-1)
+
+
+def log_bernoulli(x, logits):
+    """log p(x) of independent Bernoulli pixels in nats, summed over the last axis; x in [0, 1], same shapes.
+
+    This is minus the binary cross-entropy, *summed* over the pixels.
+    """
+    return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)
+
+
+def importance_weighted_bound(log_weights):
+    """log of the mean weight over the first axis, (k, n) -> (n,); log weights are log p(x, z) - log q(z | x).
+
+    At k = 1 an estimate of the elbo; it rises with k, towards log p(x). Burda et al. 2016, eq. 8. The largest
+    weight is taken out before exp: exp(-1000) would be 0, and its log minus infinity.
+    """
+    return torch.logsumexp(log_weights, 0) - math.log(log_weights.shape[0])
+
+
+def active_units(mean, *, threshold=0.01):
+    """Which latents carry information: variance of the posterior mean over the data above the threshold.
+
+    mean: (n, n_latent) from `encode`; returns bool (n_latent,). A latent that is off has collapsed to the
+    prior and is ignored by the decoder. Burda et al. 2016, section 5.2.
+    """
+    return mean.var(0) > threshold
+
+
+class VAE(nn.Module):
+    """Gaussian encoder and Bernoulli or Gaussian decoder.
+
+    n_inputs, n_latent: sizes of x and z. hidden: width of the hidden layer, or a tuple with one width a layer;
+    the decoder has them in reverse; () is linear, and with a Gaussian likelihood probabilistic PCA.
+    likelihood: "bernoulli" (x in [0, 1]) or "gaussian". beta: weight of the KL term, in `loss` alone.
+    residual: hidden layers as residual blocks with LayerNorm (one width for all): trains deeper and faster.
+    observation_variance: of the Gaussian likelihood, the same for every input: a fixed number, or "learned".
+    """
+
+    def __init__(
+        self,
+        n_inputs,
+        n_latent,
+        *,
+        hidden,
+        likelihood="bernoulli",
+        beta=1.0,
+        activation="relu",
+        residual=False,
+        observation_variance=1.0,
+    ):
+        super().__init__()
+        if likelihood not in LIKELIHOODS:
+            raise ValueError(f"unknown likelihood {likelihood!r}; choose one of {', '.join(LIKELIHOODS)}")
+        learned = observation_variance == "learned"
+        if not learned and (isinstance(observation_variance, str) or not observation_variance > 0):
+            raise ValueError(
+                f'observation_variance {observation_variance!r}: not a positive number or "learned"'
+            )
+        if likelihood == "bernoulli" and observation_variance != 1.0:
+            raise ValueError("a Bernoulli pixel has no free variance: leave observation_variance out")
+        hidden = (hidden,) if isinstance(hidden, int) else tuple(hidden)
+        network = residual_mlp if residual else mlp
+        self.encoder = network((n_inputs, *hidden, 2 * n_latent), activation=activation)
+        self.decoder = network((n_latent, *reversed(hidden), n_inputs), activation=activation)
+        self.n_inputs, self.n_latent = n_inputs, n_latent
+        self.likelihood, self.beta = likelihood, beta
+        log_var = torch.tensor(0.0 if learned else math.log(observation_variance))
+        if learned:
+            self.observation_log_var = nn.Parameter(log_var)
+        else:
+            self.register_buffer("observation_log_var", log_var)
+
+    def encode(self, x):
+        """Mean and log-variance of q(z | x), each (n, n_latent); x (n, n_inputs)."""
+        if x.ndim != 2 or x.shape[1] != self.n_inputs:
+            raise ValueError(f"x has shape {tuple(x.shape)}; this VAE expects (n, {self.n_inputs})")
+        return self.encoder(x).chunk(2, dim=-1)
+
+    def decode(self, z):
+        """Parameters of p(x | z): logits (Bernoulli) or means (Gaussian); (..., n_latent) -> (..., n_inputs)."""
+        return self.decoder(z)
+
+    def decode_mean(self, z):
+        """E[x | z]: pixel probabilities (Bernoulli) or means (Gaussian); (..., n_latent) -> (..., n_inputs)."""
+        return self.decode(z).sigmoid() if self.likelihood == "bernoulli" else self.decode(z)
+
+    def conditional_log_prob(self, x, z):
+        """log p(x | z) in nats, summed over the inputs; x (n, n_inputs), z (n, n_latent) -> (n,)."""
+        if self.likelihood == "gaussian":
+            return log_normal(x, self.decode(z), self.observation_log_var)
+        if x.min() < 0 or x.max() > 1:
+            raise ValueError("a Bernoulli likelihood needs x in [0, 1]; divide the pixels by their maximum")
+        return log_bernoulli(x, self.decode(z))
+
+    def elbo(self, x, *, rng=None):
+        """Terms of the bound from one sample of z, a dict of (n,) in nats. Kingma & Welling 2014, eq. 10.
+
+        Keys: `reconstruction`, `kl`, and `elbo` = reconstruction - kl, which knows no beta.
+        """
+        mean, log_var = self.encode(x)  # (n, n_latent) each
+        z = reparametrize(mean, log_var, rng)
+        reconstruction = self.conditional_log_prob(x, z)
+        kl = gaussian_kl(mean, log_var)
+        return {"reconstruction": reconstruction, "kl": kl, "elbo": reconstruction - kl}
+
+    def log_likelihood(self, x, n_samples, *, rng=None):
+        """Importance-weighted bound on log p(x), (n, n_inputs) -> (n,); tight as n_samples grows.
+
+        Burda et al. 2016, eq. 8. Memory grows with n_samples only where gradients are recorded.
+        """
+        mean, log_var = self.encode(x)
+        log_weights = []
+        for _ in range(n_samples):
+            z = reparametrize(mean, log_var, rng)
+            log_prior = log_normal(z, torch.zeros_like(z), torch.zeros_like(z))
+            log_joint = self.conditional_log_prob(x, z) + log_prior
+            log_weights.append(log_joint - log_normal(z, mean, log_var))
+        return importance_weighted_bound(torch.stack(log_weights))  # (n_samples, n) -> (n,)
+
+    def loss(self, x, *, rng=None):
+        """Minus the bound, its KL term weighted by beta, averaged over the batch. Higgins et al. 2017, eq. 4."""
+        terms = self.elbo(x, rng=rng)
+        return -(terms["reconstruction"] - self.beta * terms["kl"]).mean()
+
+    @torch.no_grad()
+    def sample(self, n, *, rng=None):
+        """n draws of x, (n, n_inputs): z from the prior, its decoding, then the noise of p(x | z)."""
+        like = self.observation_log_var
+        z = torch.randn(n, self.n_latent, generator=rng, dtype=like.dtype, device=like.device)
+        mean = self.decode_mean(z)
+        if self.likelihood == "gaussian":
+            return reparametrize(mean, like.expand_as(mean), rng)
+        uniform = torch.rand(mean.shape, generator=rng, dtype=mean.dtype, device=mean.device)
+        return (uniform < mean).to(mean.dtype)
