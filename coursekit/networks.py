@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 ACTIVATIONS = {
+    "linear": nn.Identity,
     "relu": nn.ReLU,
     "sigmoid": nn.Sigmoid,
     "tanh": nn.Tanh,
@@ -151,7 +152,9 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, width, *, activation="silu"):
         super().__init__()
-        self.change = nn.Sequential(nn.LayerNorm(width), activation_layer(activation), nn.Linear(width, width))
+        self.change = nn.Sequential(
+            nn.LayerNorm(width), activation_layer(activation), nn.Linear(width, width)
+        )
 
     def forward(self, x):
         return x + self.change(x)
