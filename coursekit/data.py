@@ -1,8 +1,7 @@
 """Data sets: arrays in stated shapes, ranges and units, each with its source and licence.
 
 Nothing here needs a network except `mnist()` without local files. Every function returns a `Dataset`, whose
-arrays cannot be written to: two notebooks that ask for the same data get the same data. To hand `x` to
-PyTorch, copy it: `torch.tensor(dataset.x)`.
+arrays cannot be written to, so nothing changes them by accident; for PyTorch, copy: `torch.tensor(data.x)`.
 """
 
 import csv
@@ -55,9 +54,8 @@ class Dataset:
 
     def split(self, seed=0):
         """(train, test): a random fifth of the rows, rounded up, is for testing; the seed says which."""
-        n = len(self.x)
-        order = np.random.default_rng(seed).permutation(n)
-        n_train = n - -(-n // 5)
+        order = np.random.default_rng(seed).permutation(len(self.x))
+        n_train = 4 * len(order) // 5
         return self._rows(order[:n_train]), self._rows(order[n_train:])
 
     def _rows(self, index):
@@ -69,8 +67,7 @@ class Dataset:
         )
 
     def __repr__(self):
-        labels = "no labels" if self.labels is None else "with labels"
-        return f"Dataset(x: {self.x.shape} {self.x.dtype}, {labels}; source: {self.source})"
+        return f"Dataset(x: {self.x.shape} {self.x.dtype}; source: {self.source})"
 
 
 def usarrests():
@@ -100,8 +97,7 @@ def digits():
         feature_names=tuple(bunch.feature_names),
         image_shape=(8, 8),
         value_range=(0.0, 16.0),
-        source="scikit-learn's load_digits: test part of Alpaydin & Kaynak (1998), Optical Recognition of"
-        " Handwritten Digits, UCI",
+        source="scikit-learn's load_digits, after Alpaydin & Kaynak (1998), test part",
         licence="CC BY 4.0",
     )
 
@@ -250,5 +246,5 @@ def _mnist_from_openml(split):
             "MNIST was not found: put its four IDX files into $COURSEKIT_DATA/mnist (an environment variable"
             " that names a folder), or go online once so that scikit-learn's fetch_openml can download it"
         ) from error
-    rows = slice(0, 60000) if split == "train" else slice(60000, 70000)
+    rows = slice(60000) if split == "train" else slice(60000, None)
     return bunch.data[rows], bunch.target[rows]

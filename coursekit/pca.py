@@ -39,13 +39,13 @@ def centre_and_spread(X, standardize):
     return mean, scale
 
 
-def gram(X, mean, scale, *, n_rows=1024):
-    """Z^T Z (p, p) for Z = (X - mean) / scale; a few rows of Z at a time, so that Z never lies in memory."""
+def gram(X, mean, scale, *, n_rows=2048):
+    """Z^T Z (p, p) for Z = (X - mean) / scale, from a few rows at a time: Z never lies in memory as a whole."""
     total = np.zeros((X.shape[1], X.shape[1]), X.dtype)
     for start in range(0, len(X), n_rows):
-        Z = (X[start : start + n_rows] - mean) / scale
-        total += Z.T @ Z
-    return total
+        centred = X[start : start + n_rows] - mean
+        total += centred.T @ centred
+    return total / np.outer(scale, scale)
 
 
 def eigenpairs(symmetric):
@@ -83,9 +83,8 @@ def with_fixed_signs(V):
 
 def orthonormal_basis(A):
     """Orthonormal columns (p, rank) that span the columns of A (p, k)."""
-    U, S, _ = np.linalg.svd(A, full_matrices=False)
-    rounding = S.max() * max(A.shape) * np.finfo(S.dtype).eps
-    return U[:, S > rounding]
+    U, lengths, _ = np.linalg.svd(A, full_matrices=False)
+    return U[:, lengths > lengths.max() * max(A.shape) * np.finfo(lengths.dtype).eps]
 
 
 def principal_angles(A, B):
@@ -110,9 +109,9 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     n_components: how many to keep, 1 to min(n, p), or None for all of these.
     standardize: divide each column by its standard deviation first.
     solver: "svd" decomposes the data themselves. "eigh" takes eigenvectors of the Gram matrix on the short
-    side of X, many times faster for long data; but that matrix has the squared condition number, so a variance
-    below about 1e-16 times the largest (1e-7 in float32) drowns with its direction in rounding, where "svd"
-    still sees 1e-32 (1e-14). "auto" takes "eigh" when one side of X is at least 10 times the other, else "svd".
+    side of X, many times faster for long data; but that matrix has the squared condition number, so a
+    variance below about 1e-16 times the largest (1e-7 in float32) drowns with its direction in rounding,
+    where "svd" still sees 1e-32 (1e-14). "auto": "eigh" if one side of X is at least 10 times the other.
 
     Learned by `fit`, in the precision of X (float32 or float64):
     components_ (k, p): orthonormal rows, each with its largest entry positive.
