@@ -85,7 +85,7 @@ def as_data(x, model, device):
     Raises ValueError for data that is empty or not finite: better now than at step 5000.
     """
     # Arrays that cannot be written to are copied: PyTorch warns about them, rightly.
-    data = x.detach() if isinstance(x, torch.Tensor) else torch.from_numpy(np.require(x, requirements="W"))
+    data = x.detach() if isinstance(x, torch.Tensor) else torch.from_numpy(np.require(x, requirements="CW"))
     if data.ndim == 0 or len(data) == 0:
         raise ValueError(
             f"x must hold at least one example along its first axis, got shape {tuple(data.shape)}"

@@ -1,0 +1,242 @@
+"""Autoencoders: squeeze the data through a short code, and learn what the code must keep.
+
+An encoder f maps x to a code z = f(x), a decoder g maps it back; both learn to make g(f(x)) resemble x.
+With linear maps this is principal component analysis; with deep ones the subspace becomes a curved sheet.
+Noise on the input (denoising) or a price on the encoder's slope (contractive) keeps the code from copying.
+
+Objective, mean over the batch, squared error summed over the inputs:
+
+    loss = |g(f(x~)) - x|^2 + contraction * |df/dx|_F^2
+
+Up to constants the first term is -log p(x | z) of a Gaussian with fixed variance (mean g(z)).
+
+    x       (n, n_inputs)          data
+    x~      (n, n_inputs)          x after the corruption; x itself if noise = 0
+    z       (n, n_code)            code
+    J       (n, n_code, n_inputs)  Jacobian df/dx of the encoder at each x
+
+Sources: Hinton & Salakhutdinov 2006 (deep); Vincent et al. 2010, section 2 (denoising); Rifai et al. 2011a,
+eqs. 4 and 6 (contractive) and 2011b, section 3 (tangent vectors); Bengio et al. 2007 (layer by layer).
+Notebook: 10_autoencoders.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from coursekit.networks import activation_layer
+
+NOISE_KINDS = ("gaussian", "masking")
+
+
+def corrupt(x, amount, kind="gaussian", *, rng=None):
+    """x with noise; shape of x. "gaussian" adds noise of standard deviation amount (in units of x),
+    "masking" sets each entry to 0 with probability amount."""
+    if kind not in NOISE_KINDS:
+        raise ValueError(f"unknown noise_kind {kind!r}; choose one of {', '.join(NOISE_KINDS)}")
+    if kind == "gaussian":
+        return x + amount * torch.randn(x.shape, generator=rng, dtype=x.dtype, device=x.device)
+    return x * (torch.rand(x.shape, generator=rng, dtype=x.dtype, device=x.device) >= amount)
+
+
+def squared_error(x, y):
+    """|x - y|^2 of each example, summed over its entries; (n, ...) -> (n,)."""
+    return ((x - y) ** 2).flatten(1).sum(-1)
+
+
+def sigmoid_jacobian_norm(z, weight):
+    """|J|_F^2 of a layer z = sigmoid(W x + b), (n,); z (n, n_code), weight W (n_code, n_inputs).
+
+    Row j of J is z_j (1 - z_j) W_j, so that no differentiation is needed (Rifai et al. 2011a, eq. 6).
+    """
+    return (z * (1 - z)) ** 2 @ (weight**2).sum(1)
+
+
+class TiedLinear(nn.Module):
+    """z -> W' z + b with the weight W of another linear layer and a bias of its own."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+        self.bias = nn.Parameter(torch.zeros(layer.in_features))
+
+    def forward(self, z):
+        return F.linear(z, self.layer.weight.T, self.bias)
+
+
+class Autoencoder(nn.Module):
+    """Encoder n_inputs -> hidden -> n_code and its mirror image as decoder, all layers fully connected.
+
+    activation: of the hidden layers; "linear" for none. code_activation: of the code; by default linear, but
+    `activation` where there are no hidden layers. output_activation: of the reconstruction.
+    norm: LayerNorm before each hidden activation; deep networks hardly train without.
+    tied: decoder weights are the encoder's, transposed. noise, noise_kind: see `corrupt`; only `loss`
+    corrupts. contraction: price of |J|_F^2. Raises ValueError for an unknown choice or a negative amount.
+    """
+
+    def __init__(
+        self,
+        n_inputs,
+        n_code,
+        *,
+        hidden=(),
+        activation="relu",
+        code_activation=None,
+        output_activation="linear",
+        norm=False,
+        tied=False,
+        noise=0.0,
+        noise_kind="gaussian",
+        contraction=0.0,
+    ):
+        super().__init__()
+        self.n_inputs, self.n_code = n_inputs, n_code
+        self._set_objective(noise, noise_kind, contraction)
+        code_activation = code_activation or ("linear" if hidden else activation)
+        sizes = [n_inputs, *hidden, n_code]
+        down = [nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
+        up = [TiedLinear(a) if tied else nn.Linear(a.out_features, a.in_features) for a in reversed(down)]
+        # Block k of the encoder and block -1 - k of the decoder undo each other.
+        self.encoder = _blocks(down, sizes[1:], activation, code_activation, norm)
+        self.decoder = _blocks(up, sizes[-2::-1], activation, output_activation, norm)
+        self.one_sigmoid_layer = len(down) == 1 and code_activation == "sigmoid"
+
+    def _set_objective(self, noise, noise_kind, contraction):
+        if noise < 0 or contraction < 0 or (noise_kind == "masking" and noise >= 1):
+            raise ValueError(
+                f"noise and contraction must be >= 0 and masking noise < 1, got {noise} and {contraction}"
+            )
+        corrupt(torch.zeros(1, 1), noise, noise_kind)
+        self.noise, self.noise_kind, self.contraction = noise, noise_kind, contraction
+
+    def encode(self, x):
+        """Codes; (n, n_inputs) -> (n, n_code)."""
+        return self.encoder(x)
+
+    def decode(self, z):
+        """Reconstructions; (n, n_code) -> (n, n_inputs)."""
+        return self.decoder(z)
+
+    def reconstruct(self, x):
+        """x through the code and back, without noise; (n, n_inputs) -> the same shape."""
+        return self.decode(self.encode(x))
+
+    def jacobian(self, x):
+        """J = df/dx at each row of x, (n, n_code, n_inputs), by automatic differentiation."""
+        return torch.func.vmap(torch.func.jacrev(lambda row: self.encode(row[None])[0]))(x)
+
+    def jacobian_norm(self, x):
+        """|J|_F^2 at each row of x, (n,): in closed form for one sigmoid layer, else from `jacobian`."""
+        if self.one_sigmoid_layer:
+            return sigmoid_jacobian_norm(self.encode(x), self.encoder[0][0].weight)
+        return (self.jacobian(x) ** 2).sum((1, 2))
+
+    def tangent_vectors(self, x, n_vectors):
+        """The directions in which the code moves most, orthonormal rows, (n, n_vectors, n_inputs).
+
+        J = U D V': these are the columns of V of the largest singular values (Rifai et al. 2011b, section 3).
+        """
+        if not 1 <= n_vectors <= min(self.n_code, self.n_inputs):
+            raise ValueError(
+                f"n_vectors must be 1 to {min(self.n_code, self.n_inputs)}, the rank of J, got {n_vectors}"
+            )
+        return torch.linalg.svd(self.jacobian(x), full_matrices=False).Vh[:, :n_vectors]
+
+    def loss(self, x, *, rng=None):
+        """Objective of the head of this file, a scalar; x (n, n_inputs)."""
+        seen = corrupt(x, self.noise, self.noise_kind, rng=rng) if self.noise else x
+        loss = squared_error(self.reconstruct(seen), x).mean()
+        if self.contraction:
+            loss = loss + self.contraction * self.jacobian_norm(x).mean()
+        return loss
+
+
+class ConvAutoencoder(Autoencoder):
+    """An Autoencoder whose blocks look at neighbourhoods; x (n, height * width) as everywhere, grey values.
+
+    Each entry of channels is a 3 x 3 convolution that halves height and width, then one linear layer makes
+    the code; the decoder doubles them by repeating pixels (nearest-neighbour upsampling) and convolves.
+    """
+
+    def __init__(
+        self,
+        image_shape,
+        n_code,
+        *,
+        channels=(16, 32),
+        activation="relu",
+        output_activation="linear",
+        noise=0.0,
+        noise_kind="gaussian",
+        contraction=0.0,
+    ):
+        nn.Module.__init__(self)
+        height, width = image_shape
+        self.n_inputs, self.n_code = height * width, n_code
+        self._set_objective(noise, noise_kind, contraction)
+        self.one_sigmoid_layer = False
+        shrink = 2 ** len(channels)
+        if not channels or height % shrink or width % shrink:
+            raise ValueError(
+                f"height and width must be divisible by 2 ** {len(channels)} = {shrink}, got {image_shape}"
+            )
+        small = (channels[-1], height // shrink, width // shrink)
+        n_small = small[0] * small[1] * small[2]
+        encoder = [nn.Sequential(nn.Flatten(), nn.Linear(n_small, n_code))]
+        decoder = [
+            nn.Sequential(nn.Linear(n_code, n_small), activation_layer(activation), nn.Unflatten(1, small))
+        ]
+        sizes = [1, *channels]
+        for i in reversed(range(len(channels))):
+            down = [nn.Conv2d(sizes[i], sizes[i + 1], 3, stride=2, padding=1), activation_layer(activation)]
+            up = [nn.Upsample(scale_factor=2), nn.Conv2d(sizes[i + 1], sizes[i], 3, padding=1)]
+            if i == 0:
+                down = [nn.Unflatten(1, (1, height, width)), *down]
+                up += [activation_layer(output_activation), nn.Flatten()]
+            else:
+                up += [activation_layer(activation)]
+            encoder.insert(0, nn.Sequential(*down))
+            decoder.append(nn.Sequential(*up))
+        self.encoder, self.decoder = nn.Sequential(*encoder), nn.Sequential(*decoder)
+
+
+class LayerPair(nn.Module):
+    """Block k of an autoencoder's encoder and its partner in the decoder, as an autoencoder of their own.
+
+    The layers are the autoencoder's own, so that training the pair trains them in place.
+    """
+
+    def __init__(self, autoencoder, k):
+        super().__init__()
+        self.encoder, self.decoder = autoencoder.encoder[k], autoencoder.decoder[-1 - k]
+        self.noise, self.noise_kind = autoencoder.noise, autoencoder.noise_kind
+
+    def loss(self, x, *, rng=None):
+        """Squared error of the pair on its own input, corrupted as the autoencoder's; a scalar."""
+        seen = corrupt(x, self.noise, self.noise_kind, rng=rng) if self.noise else x
+        return squared_error(self.decoder(self.encoder(seen)), x).mean()
+
+
+def pretrain_layerwise(autoencoder, x, train):
+    """Greedy pre-training, from the data inwards: each pair of layers learns to rebuild the codes below it.
+
+    train: function (layer_pair, inputs) that minimises layer_pair.loss over inputs, such as
+    `lambda pair, inputs: training.fit(pair, inputs, n_steps=500)`. x: (n, n_inputs). Changes the autoencoder
+    in place, no return value. Bengio et al. 2007, section 2.3; with noise, Vincent et al. 2010, section 3.3.
+    """
+    for k, block in enumerate(autoencoder.encoder):
+        train(LayerPair(autoencoder, k), x)
+        with torch.no_grad():
+            x = block(x)
+
+
+def _blocks(linears, sizes, activation, last_activation, norm):
+    """One block a layer: linear map, then (LayerNorm and) activation; the last without LayerNorm."""
+    blocks = []
+    for i, (linear, size) in enumerate(zip(linears, sizes, strict=True)):
+        last = i == len(linears) - 1
+        middle = [nn.LayerNorm(size)] if norm and not last else []
+        blocks.append(
+            nn.Sequential(linear, *middle, activation_layer(last_activation if last else activation))
+        )
+    return nn.Sequential(*blocks)
