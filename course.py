@@ -1,0 +1,233 @@
+"""The one command of the course: makes .venv, installs the pinned set, then opens the lab or runs the tests.
+
+Standard library only; course_setup.py holds the set-up. `python3 course.py --help` tells the rest.
+"""
+
+import argparse
+import errno
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from course_setup import (
+    ROOT,
+    Trouble,
+    disk_trouble,
+    environment,
+    hand_over,
+    python_trouble,
+    set_up,
+    torch_source,
+)
+
+PROGRAMS = {"chromium": "chromium", "bwrap": "bubblewrap"}  # program -> Debian's package, both for tests only
+
+
+def lab(options):
+    if options.port:
+        claim_port(options.port)
+    opened = learners_copies(options.fresh)
+    python = set_up(options.torch_index)
+    command = [str(python), "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={ROOT}"]
+    command += [f"--ServerApp.preferred_dir={ROOT / 'work'}", "--LabApp.extension_manager=readonly"]
+    command += [f"--LabApp.default_url=/lab/tree/{opened.relative_to(ROOT).as_posix()}"]
+    command += [f"--ServerApp.port={options.port}", "--ServerApp.port_retries=0"] if options.port else []
+    command += ["--no-browser"] if options.no_browser else []
+    command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    return hand_over(command, environment())
+
+
+def claim_port(port):
+    with socket.socket() as probe:
+        if os.name == "posix":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError):
+            raise Trouble(f"Port {port} is not free: name another one, or leave --port out.") from None
+
+
+def learners_copies(fresh=None):
+    """Copy the notebooks that work/ lacks, renew the one called `fresh`; return the copy to open."""
+    notebooks, work = ROOT / "notebooks", ROOT / "work"
+    copies = {path: work / path.name for path in sorted(notebooks.glob("[0-9][0-9]_*.ipynb"))}
+    homework = sorted(notebooks.glob("homework/release/*/*.ipynb"))
+    copies.update({path: work / "homework" / path.name for path in homework})
+    if not copies:
+        raise Trouble("There are no notebooks in notebooks/ to open: take a complete copy of the course.")
+    opened = next(iter(copies.values()))
+    if fresh is not None:
+        named = {copy.stem.split("_")[0]: copy for copy in copies.values()}
+        opened = named.get(fresh.split("_")[0].zfill(2))
+        if opened is None:
+            raise Trouble(f"There is no notebook {fresh} to renew: choose one of {', '.join(named)}.")
+        if opened.exists():
+            saved = opened.with_name(f"{opened.stem}_{time.strftime('%Y-%m-%d_%H-%M-%S')}.ipynb")
+            if saved.exists():
+                raise Trouble(f"{saved.name} was saved this very second: run the same command again.")
+            opened.rename(saved)
+            print(f"Your notebook is kept as {saved.relative_to(ROOT)}.")
+    for source, copy in copies.items():
+        if not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            half = copy.with_suffix(".tmp")
+            shutil.copyfile(source, half)
+            half.rename(copy)  # a full disk or Ctrl-C leaves no half notebook under the real name
+    return opened
+
+
+def test(options):
+    python = str(set_up(options.torch_index))
+    pytest = [python, "-m", "pytest", *(["--all"] if options.all else [])]
+    if options.arguments is not None:
+        return hand_over([*pytest, *options.arguments], one_thread())
+    install_programs()
+    notebooks = sorted(Path("notebooks").glob("[0-9][0-9]_*.ipynb"))
+    strict = ["--nbval", "--nbval-cell-timeout=300", "--nbval-sanitize-with=tests/nbval_sanitize.cfg"]
+    stages = {
+        "ruff check": [python, "-m", "ruff", "check", "."],
+        "ruff format": [python, "-m", "ruff", "format", "--check", "."],
+        "unit tests": [*pytest, "tests"],
+        **{path.stem: [python, "-m", "pytest", "-q", *strict, str(path)] for path in notebooks},
+    }
+    failures, seconds = {}, {}
+    for name, command in stages.items():
+        print(f"\n== {name}", flush=True)
+        code, seconds[name] = measured(command, one_thread())
+        if code != 0:
+            failures[name] = f"exit code {code}"
+    print(f"\n{'notebook':<36}{'CPU seconds':>12}{'published':>11}")
+    for path in notebooks:
+        used, published = seconds[path.stem], published_seconds(path)
+        verdict = time_trouble(used, published)
+        if verdict:
+            failures[path.stem] = ", ".join(filter(None, [failures.get(path.stem), verdict]))
+        print(f"{path.stem:<36}{f'{used:.1f}' if used else '-':>12}{published or '-':>11}  {verdict}")
+    if not hasattr(os, "wait4"):
+        print("This system does not report the CPU seconds of other programs; Linux and macOS do.")
+    for name, why in failures.items():
+        print(f"FAILED {name}: {why}")
+    print(f"stages: {len(stages) - len(failures)} passed, {len(failures)} failed")
+    return 1 if failures else 0
+
+
+def one_thread():
+    """The environment of tests and builds: seconds mean the same everywhere, figures need no screen."""
+    return environment(OMP_NUM_THREADS="1", MPLBACKEND="Agg")
+
+
+def published_seconds(path):
+    """CPU seconds that a notebook's metadata promise; None where there is no such number."""
+    try:
+        seconds = json.loads(path.read_text(encoding="utf-8"))["metadata"]["coursekit"]["cpu_seconds"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return seconds if isinstance(seconds, (int, float)) and seconds > 0 else None
+
+
+def time_trouble(seconds, published):
+    """What is wrong with a notebook's time, or ''. seconds: None where they cannot be measured."""
+    if published is None:
+        return "its metadata publish no cpu_seconds"
+    if seconds is not None and seconds > 2 * published:
+        return f"took {seconds:.1f} CPU seconds, more than twice the published {published}"
+    return ""
+
+
+def measured(command, env):
+    """Run a command; return its exit code and the CPU seconds of it and all it waited for (a kernel too)."""
+    process = subprocess.Popen(command, env=env)
+    if not hasattr(os, "wait4"):
+        return process.wait(), None
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, usage.ru_utime + usage.ru_stime
+
+
+def install_programs():
+    """Install what tests need beyond Python where root and apt-get allow it; say what stays missing."""
+    missing = [package for program, package in PROGRAMS.items() if not shutil.which(program)]
+    if missing and hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
+        print(f"Installing for the tests: {', '.join(missing)} ...", flush=True)
+        env = environment(DEBIAN_FRONTEND="noninteractive")
+        for action in (["update"], ["install", "-y", "--no-install-recommends", *missing]):
+            subprocess.run(["apt-get", "-qq", *action], env=env, stdout=subprocess.DEVNULL)
+        missing = [package for program, package in PROGRAMS.items() if not shutil.which(program)]
+    if missing:
+        print(f"Without {' and '.join(missing)} the tests that need it are skipped (with CI=true: fail).")
+
+
+def build(options):
+    python = set_up(options.torch_index)
+    if not Path("notebooks/build.py").exists():
+        raise Trouble("There is no notebooks/build.py here: take a complete copy of the course.")
+    return hand_over([str(python), "notebooks/build.py", *options.numbers], one_thread())
+
+
+def parser():
+    common = argparse.ArgumentParser(add_help=False)
+    torch_help = "another index, or a folder of wheels, for torch; kept for later; also $COURSEKIT_TORCH"
+    common.add_argument(
+        "--torch-index", metavar="WHERE", default=os.environ.get("COURSEKIT_TORCH"), help=torch_help
+    )
+    top = argparse.ArgumentParser(prog="course.py", description="The course's set-up, lab and tests.")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="lab | test | build")
+    verb = verbs.add_parser("lab", parents=[common], help="open JupyterLab on your own copies in work/")
+    verb.add_argument(
+        "--port", type=int, help="the port on 127.0.0.1 (default: the first free one from 8888)"
+    )
+    verb.add_argument("--no-browser", action="store_true", help="only print the address")
+    verb.add_argument(
+        "--fresh", metavar="NN", help="renew your copy of a notebook (01, hw01), keeping the old one"
+    )
+    verb.set_defaults(run=lab)
+    usage = "course.py test [-h] [--torch-index WHERE] [--all] [-- ARGS]"
+    verb = verbs.add_parser(
+        "test", parents=[common], usage=usage, help="run every check; `-- ARGS` runs only pytest ARGS"
+    )
+    verb.add_argument("--all", action="store_true", help="the slow tests too")
+    verb.set_defaults(run=test)
+    verb = verbs.add_parser(
+        "build", parents=[common], help="for authors: execute notebooks and store their outputs"
+    )
+    verb.add_argument("numbers", nargs="*", metavar="NN", help="which ones (default: all)")
+    verb.set_defaults(run=build)
+    return top
+
+
+def main(words):
+    trouble = python_trouble(sys.version_info)
+    arguments = None
+    if "--" in words and "test" in words[: words.index("--")]:
+        words, arguments = words[: words.index("--")], words[words.index("--") + 1 :]
+    try:
+        if trouble:
+            raise Trouble(trouble)
+        options = parser().parse_args(words)
+        options.arguments = arguments
+        options.torch_index = torch_source(options.torch_index)
+        os.chdir(str(ROOT))
+        return options.run(options)
+    except Trouble as error:
+        trouble = str(error)
+    except KeyboardInterrupt:
+        print("\nStopped; the same command goes on from here.", file=sys.stderr)
+        return 130
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            trouble = disk_trouble()
+        elif error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            trouble = f"{error.filename} cannot be written: copy the course to a folder of your own."
+        else:
+            raise
+    print(trouble, file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

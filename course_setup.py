@@ -1,0 +1,195 @@
+"""The set-up behind course.py: a virtual environment with just what pyproject.toml pins, made and repaired.
+
+Standard library only. `.venv/coursekit.json` is written last and says what was installed: where it matches,
+nothing is done; where it does not, what is there is checked file by file, and kept or made anew.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+OLDEST_PYTHON = (3, 11)
+NEEDED_GB = 2.5
+ROOT = Path(__file__).resolve().parent
+# Exits with 0 if this is the right Python, pip works, and every installed file is there in its full length.
+INTACT = """import importlib.metadata, pip, sys
+whole = all(file.size is None or file.locate().stat().st_size >= file.size
+            for package in importlib.metadata.distributions() for file in package.files)
+sys.exit(not whole or sys.argv[1] != "%d.%d" % sys.version_info[:2])"""
+
+
+class Trouble(Exception):
+    """Something that a person can put right; the message is one sentence that says how."""
+
+
+def python_trouble(version):
+    """One sentence if `version` (major, minor, ...) is too old for the course, else ''."""
+    if tuple(version[:2]) >= OLDEST_PYTHON:
+        return ""
+    found, needed = ".".join(map(str, version[:2])), ".".join(map(str, OLDEST_PYTHON))
+    return (
+        f"This is Python {found}, the course needs {needed} or newer: install one and run course.py with it."
+    )
+
+
+def venv_python(venv, windows=os.name == "nt"):
+    """Where a virtual environment keeps its Python on this kind of system."""
+    return venv / "Scripts" / "python.exe" if windows else venv / "bin" / "python"
+
+
+def torch_source(text):
+    """`--torch-index`, checked: '' is pip's own choice, an address stays, a folder becomes its full path."""
+    if not text or "://" in text:
+        return text or ""
+    if not Path(text).is_dir():
+        raise Trouble(
+            f"--torch-index {text} is neither the address of an index nor a folder that holds wheels."
+        )
+    return str(Path(text).resolve())
+
+
+def wanted_stamp(torch_index):
+    """What a finished .venv must carry; a difference means that there is something to install."""
+    import tomllib  # not at the top: an older Python must get as far as `python_trouble`
+
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    parts = [pyproject["build-system"], pyproject["project"], pyproject.get("tool", {}).get("setuptools")]
+    pins = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    python = ".".join(map(str, sys.version_info[:2]))
+    return {"python": python, "root": str(ROOT), "torch_index": torch_index, "pins": pins, "finished": True}
+
+
+def set_up(torch_index):
+    """Bring .venv to what pyproject.toml pins and return its Python; quick when there is nothing to do."""
+    venv = ROOT / ".venv"
+    python, stamp = venv_python(venv), venv / "coursekit.json"
+    try:
+        found = json.loads(stamp.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = {}
+    # An index once chosen is kept: the next command need not name it again.
+    wanted = wanted_stamp(torch_index or found.get("torch_index", ""))
+    if found == wanted and python.exists():
+        return python
+    print(f"Setting up the course in {venv} (some minutes the first time, then seconds):", flush=True)
+    moved = any(key in found and found[key] != wanted[key] for key in ("python", "root", "torch_index"))
+    check = [str(python), "-I", "-c", INTACT, wanted["python"]]
+    if moved or not python.exists() or subprocess.run(check, capture_output=True).returncode != 0:
+        make_venv(venv)
+    stamp.write_text(json.dumps({**wanted, "finished": False}), encoding="utf-8")
+    install(python, wanted["torch_index"])
+    announcements = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+    page_config = venv / "etc" / "jupyter" / "labconfig" / "page_config.json"
+    page_config.parent.mkdir(parents=True, exist_ok=True)
+    page_config.write_text(json.dumps(announcements), encoding="utf-8")
+    stamp.write_text(json.dumps(wanted), encoding="utf-8")  # last: without it the next run repairs
+    print("  done", flush=True)
+    return python
+
+
+def make_venv(venv):
+    import importlib.util
+
+    if not all(importlib.util.find_spec(module) for module in ("venv", "ensurepip")):
+        raise Trouble(
+            "This Python cannot make virtual environments: install the missing part "
+            "(on Debian or Ubuntu: sudo apt install python3-venv) and run the same command again."
+        )
+    if shutil.disk_usage(ROOT).free < NEEDED_GB * 1e9:
+        raise OSError(errno.ENOSPC, "too little room")
+    print("  making a virtual environment ...", flush=True)
+    # The base Python, because the one that runs this may lie in the very folder that is made anew.
+    base = getattr(sys, "_base_executable", None) or sys.executable
+    done = subprocess.run([base, "-m", "venv", "--clear", str(venv)], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Trouble(install_trouble(done.stdout + done.stderr, "making the virtual environment"))
+
+
+def install(python, torch_index):
+    """torch first and alone, because any other way of asking may bring another build of it; then the rest."""
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    torch = next(pin for pin in project["dependencies"] if pin.startswith("torch=="))
+    source = []
+    if torch_index:
+        source = ["--no-deps"]
+        source += ["--index-url", torch_index] if "://" in torch_index else ["--no-index", "-f", torch_index]
+    elif sys.platform == "linux":
+        print("  (torch may bring gigabytes of CUDA: README tells how --torch-index avoids that)", flush=True)
+    pip = [str(python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+    step(f"installing {torch}", [*pip, *source, torch])
+    step("installing everything else", [*pip, "-e", ".[lab,test]"])
+    step("telling Jupyter about this Python", [str(python), "-m", "ipykernel", "install", "--sys-prefix"])
+
+
+def step(name, command):
+    """Run one long step, showing the large downloads; a failure becomes one sentence, its log is kept."""
+    print(f"  {name} ...", flush=True)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    lines = []
+    try:
+        for line in process.stdout:
+            lines.append(line)
+            if re.search(r"Downloading .*\d [MG]B", line):
+                print("    " + line.strip(), flush=True)
+        code = process.wait()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    if code != 0:
+        (ROOT / ".venv" / "install.log").write_text("".join(lines), encoding="utf-8")
+        raise Trouble(install_trouble("".join(lines), name))
+
+
+def install_trouble(log, name):
+    """The sentence for a failed step, from what it printed."""
+    if re.search(r"No space left|not enough space|Errno 28|Disk quota", log):
+        return disk_trouble()
+    no_network = (
+        r"Max retries|Retry\(total=0|name resolution|getaddrinfo|Connection (refused|reset)|timed out"
+    )
+    if re.search(no_network, log):
+        return "The packages could not be fetched: connect to the network and run the same command again."
+    missing = re.search(r"No matching distribution found for (\S+)", log)
+    if missing:
+        return (
+            f"pip found no {missing[1]} for this Python and system: "
+            "check the network, then try another Python or --torch-index."
+        )
+    return (
+        f"It broke off while {name}: run the same command again; if it fails too, .venv/install.log says why."
+    )
+
+
+def disk_trouble():
+    return f"The disk is full: make {NEEDED_GB} GB free in {ROOT} and run the same command again."
+
+
+def environment(**more):
+    """This process's environment without what would lead another Python astray."""
+    kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
+    return {**kept, "PIP_USER": "0", **more}
+
+
+def hand_over(command, env):
+    """Become the command (POSIX), so that Ctrl-C and signals reach it alone; elsewhere wait for it."""
+    sys.stdout.flush()
+    if os.name == "posix":
+        os.execve(command[0], command, env)
+    return subprocess.call(command, env=env)

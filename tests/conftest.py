@@ -1,0 +1,57 @@
+"""What all tests share: the `--all` option, and programs beyond Python that some of them need."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="run the tests marked `exhaustive` too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--all"):
+        return
+    exhaustive = [item for item in items if item.get_closest_marker("exhaustive")]
+    items[:] = [item for item in items if not item.get_closest_marker("exhaustive")]
+    if exhaustive:
+        config.hook.pytest_deselected(items=exhaustive)  # they appear as "deselected" in the closing line
+
+
+def needs_program(sentence, *names):
+    """Path of the first program in `names` that is installed; else skip, or fail under CI=true."""
+    for name in names:
+        if path := shutil.which(name):
+            return path
+    missing(sentence)
+
+
+def missing(sentence):
+    """Skip with a sentence that says what is missing; with CI=true nothing may be skipped unseen."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI=true, and {sentence}", pytrace=False)
+    pytest.skip(sentence)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Path of Chromium or Chrome, for tests in a real browser."""
+    sentence = "Chromium is not installed (Debian: apt-get install chromium): no test in a real browser"
+    return needs_program(sentence, "chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def bubblewrap():
+    """Path of bubblewrap, tried once: some systems have it and do not let it make a sandbox."""
+    sentence = "bubblewrap is not installed (Debian: apt-get install bubblewrap): no test of the sandbox"
+    path = needs_program(sentence, "bwrap")
+    trial = subprocess.run(
+        [path, "--ro-bind", "/", "/", "--unshare-all", "true"], capture_output=True, text=True
+    )
+    if trial.returncode != 0:
+        missing(f"bubblewrap cannot make a sandbox here: {trial.stderr.strip()}")
+    return path
