@@ -1,0 +1,250 @@
+"""Boltzmann machines: an energy for every configuration, and learning that lowers it where the data are.
+
+A machine gives the state x the probability exp(-E(x)) / Z; the partition function Z sums over all states.
+When every pair of units may be coupled, Z and even one exact sample are out of reach. The *restricted*
+machine couples only visible with hidden units: each layer is independent given the other, the hidden units
+can be summed out by hand (free energy F), and the gradient needs only samples, which a Gibbs chain provides.
+
+    Boltzmann machine   E(x) = -x'Wx - c'x, W symmetric, diagonal 0; p(x_i=1 | rest) = sigmoid(2 W_i x + c_i)
+    restricted          E(v, h) = -h'Wv - c'v - b'h   [+ v'v / 2 for real-valued, "gaussian" visible units]
+    free energy         F(v) = -c'v - sum_j softplus(b_j + W_j v)   [+ v'v / 2],   p(v) = exp(-F(v)) / Z
+    objective           mean log p(v) over the data = -mean F(v) - log Z
+    its gradient        W: E_data[hv'] - E_model[hv'],  c: E_data[v] - E_model[v],  b: E_data[h] - E_model[h]
+    CD-k                puts for E_model the states of chains that started at the data and made k Gibbs steps
+
+    v  visible units, (n, n_visible)        W  `weight`, (n_hidden, n_visible); row j belongs to hidden unit j
+    h  hidden units, (n, n_hidden)          c  `visible_bias`, (n_visible,);    b  `hidden_bias`, (n_hidden,)
+
+Sources: Hinton 2002, "Training products of experts by minimizing contrastive divergence"; Tieleman 2008
+(persistent chains); Hinton 2012, "A practical guide to training RBMs". Notebook: 08_rbm_cdk.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+VISIBLE = ("bernoulli", "gaussian")
+MAX_ENUMERATED = 20
+
+
+def all_states(n_units, *, dtype=None, device=None):
+    """Every binary vector, (2^n, n), counted upwards, last unit fastest; ValueError beyond 20 units."""
+    if n_units > MAX_ENUMERATED:
+        raise ValueError(
+            f"enumerating 2^{n_units} states takes too long (at most {MAX_ENUMERATED} units): "
+            "estimate log Z with evaluation.ais_log_partition instead"
+        )
+    places = torch.arange(n_units - 1, -1, -1, device=device)
+    bits = torch.arange(2**n_units, device=device)[:, None] >> places & 1
+    return bits.to(dtype or torch.get_default_dtype())
+
+
+def bernoulli(probability, rng=None):
+    """Bits of the same shape and dtype as `probability`, each 1 with its own probability."""
+    uniform = torch.rand(probability.shape, generator=rng, dtype=probability.dtype, device=probability.device)
+    return (uniform < probability).to(probability.dtype)
+
+
+def log_bernoulli(logits, states):
+    """log prod_i p(s_i), p(s_i = 1) = sigmoid(logits_i), for each pair of rows: (n, d), (m, d) -> (n, m)."""
+    return logits @ states.T - F.softplus(logits).sum(-1, keepdim=True)
+
+
+def moments(v, h, probability=None):
+    """E[h v'], E[v], E[h] as a dict by parameter name; rows weigh `probability` (n,), or 1/n each.
+
+    These are the derivatives of -E(v, h) by W, c and b: the whole gradient is one such dict less another.
+    """
+    weighted_h = h / len(h) if probability is None else probability[:, None] * h
+    mean_v = v.mean(0) if probability is None else probability @ v
+    return {"weight": weighted_h.T @ v, "visible_bias": mean_v, "hidden_bias": weighted_h.sum(0)}
+
+
+def difference(data, model):
+    """Positive phase less negative phase, parameter by parameter: the direction that raises log p(data)."""
+    return {name: data[name] - model[name] for name in data}
+
+
+class BoltzmannMachine(nn.Module):
+    """Every pair of `n_units` binary units coupled: exact for a handful of units, hopeless for many.
+
+    Parameters `weight` (n, n), of which only the symmetric part off the diagonal counts, and `bias` c (n,).
+    """
+
+    def __init__(self, n_units):
+        super().__init__()
+        self.weight = nn.Parameter(0.1 * torch.randn(n_units, n_units))
+        self.bias = nn.Parameter(torch.zeros(n_units))
+
+    def couplings(self):
+        """The W of the formulas, (n, n): symmetric with zero diagonal."""
+        symmetric = (self.weight + self.weight.T) / 2
+        return symmetric - torch.diag(symmetric.diagonal())
+
+    def energy(self, x):
+        """E(x) = -x'Wx - c'x in nats, (m, n) -> (m,); without a factor 1/2 each pair counts twice."""
+        return -((x @ self.couplings()) * x).sum(-1) - x @ self.bias
+
+    def conditional(self, x):
+        """p(x_i = 1 | all other units) for each unit i, (m, n) -> (m, n)."""
+        return torch.sigmoid(2 * x @ self.couplings() + self.bias)
+
+    @torch.no_grad()
+    def gibbs_sweep(self, x, *, rng=None):
+        """Redraw the units one after another, each given the newest state of the others; (m, n) -> (m, n)."""
+        x = x.clone()
+        for i in range(x.shape[1]):
+            x[:, i] = bernoulli(self.conditional(x)[:, i], rng)
+        return x
+
+    def log_partition(self):
+        """log Z in nats, a scalar, over all 2^n states; ValueError beyond 20 units."""
+        return torch.logsumexp(-self.energy(all_states(len(self.bias), dtype=self.bias.dtype)), 0)
+
+    def log_prob(self, x):
+        """log p(x) in nats, (m, n) -> (m,); ValueError beyond 20 units."""
+        return -self.energy(x) - self.log_partition()
+
+
+class RBM(nn.Module):
+    """Restricted Boltzmann machine with binary hidden units and `visible` "bernoulli" or "gaussian" units.
+
+    Gaussian units have variance 1 given h: standardise the data, and learn about ten times more slowly.
+    """
+
+    def __init__(self, n_visible, n_hidden, *, visible="bernoulli"):
+        super().__init__()
+        if visible not in VISIBLE:
+            raise ValueError(f"unknown visible units {visible!r}; choose one of {', '.join(VISIBLE)}")
+        self.visible = visible
+        self.weight = nn.Parameter(0.01 * torch.randn(n_hidden, n_visible))
+        self.visible_bias = nn.Parameter(torch.zeros(n_visible))
+        self.hidden_bias = nn.Parameter(torch.zeros(n_hidden))
+
+    def energy(self, v, h):
+        """E(v, h) in nats; v (n, n_visible), h (n, n_hidden) -> (n,). Hinton 2012, eq. 1."""
+        energy = -((h @ self.weight) * v).sum(-1) - v @ self.visible_bias - h @ self.hidden_bias
+        return energy + (v**2).sum(-1) / 2 if self.visible == "gaussian" else energy
+
+    def free_energy(self, v):
+        """F(v) = -log sum_h exp(-E(v, h)) in nats, (n, n_visible) -> (n,). Hinton 2012, section 16.1."""
+        free_energy = -v @ self.visible_bias - F.softplus(self._hidden_logits(v)).sum(-1)
+        return free_energy + (v**2).sum(-1) / 2 if self.visible == "gaussian" else free_energy
+
+    def hidden_free_energy(self, h):
+        """-log of exp(-E(v, h)) summed (Gaussian: integrated) over v, in nats, (n, n_hidden) -> (n,)."""
+        drive = self._visible_drive(h)
+        if self.visible == "bernoulli":
+            return -h @ self.hidden_bias - F.softplus(drive).sum(-1)
+        # The integral of exp(-v^2/2 + a v) is sqrt(2 pi) exp(a^2/2), once for each visible unit.
+        return -h @ self.hidden_bias - (drive**2 + math.log(2 * math.pi)).sum(-1) / 2
+
+    def _hidden_logits(self, v):
+        return v @ self.weight.T + self.hidden_bias
+
+    def _visible_drive(self, h):
+        return h @ self.weight + self.visible_bias
+
+    def hidden_probability(self, v):
+        """p(h_j = 1 | v) = sigmoid(b_j + W_j v), (n, n_visible) -> (n, n_hidden). Hinton 2012, eq. 7."""
+        return torch.sigmoid(self._hidden_logits(v))
+
+    def visible_mean(self, h):
+        """E[v | h] = sigmoid(c + W'h), Gaussian c + W'h; (n, n_hidden) -> (n, n_visible). Hinton, eq. 8."""
+        drive = self._visible_drive(h)
+        return drive if self.visible == "gaussian" else torch.sigmoid(drive)
+
+    def sample_hidden(self, v, *, rng=None):
+        """h drawn given v, (n, n_visible) -> (n, n_hidden)."""
+        return bernoulli(self.hidden_probability(v), rng)
+
+    def sample_visible(self, h, *, rng=None):
+        """v drawn given h, (n, n_hidden) -> (n, n_visible); Gaussian units with noise of variance 1."""
+        mean = self.visible_mean(h)
+        if self.visible == "bernoulli":
+            return bernoulli(mean, rng)
+        return mean + torch.randn(mean.shape, generator=rng, dtype=mean.dtype, device=mean.device)
+
+    @torch.no_grad()
+    def gibbs_step(self, v, *, rng=None):
+        """One step v -> h -> v' of the chain whose stationary distribution is p(v), (n, n_visible) both."""
+        return self.sample_visible(self.sample_hidden(v, rng=rng), rng=rng)
+
+    def log_partition(self):
+        """log Z in nats, a scalar, by enumerating the smaller layer; ValueError beyond 20 units there."""
+        states, of_visible = self._enumerated()
+        return torch.logsumexp(-(self.free_energy if of_visible else self.hidden_free_energy)(states), 0)
+
+    def log_prob(self, v):
+        """log p(v) in nats, a density for Gaussian units; (n, n_visible) -> (n,). Errors as log_partition."""
+        return -self.free_energy(v) - self.log_partition()
+
+    @torch.no_grad()
+    def exact_gradient(self, v):
+        """Gradient of mean log p(v), uphill, as a dict by parameter name; ValueError as log_partition."""
+        states, of_visible = self._enumerated()
+        if of_visible:
+            probability = torch.softmax(-self.free_energy(states), 0)
+            model = moments(states, self.hidden_probability(states), probability)
+        else:
+            probability = torch.softmax(-self.hidden_free_energy(states), 0)
+            model = moments(self.visible_mean(states), states, probability)
+        return difference(moments(v, self.hidden_probability(v)), model)
+
+    @torch.no_grad()
+    def cd_gradient(self, v, *, k=1, chains=None, rng=None):
+        """CD-k estimate of `exact_gradient`: (the same dict, the chains' last states, (m, n_visible)).
+
+        v (n, n_visible): the data. chains (m, n_visible): where the chains start; None means at the data, and
+        passing back what the last call returned makes them persistent (Tieleman 2008).
+        """
+        if k < 1:
+            raise ValueError(f"k must be at least 1 Gibbs step, got {k}")
+        hidden = self.hidden_probability(v)
+        # Chains that start at the data share their first hidden probabilities with the positive phase.
+        start = hidden if chains is None else self.hidden_probability(chains)
+        chains = self.sample_visible(bernoulli(start, rng), rng=rng)
+        for _ in range(k - 1):
+            chains = self.gibbs_step(chains, rng=rng)
+        # At both ends the probability of h stands for its sample: the same expectation with less noise.
+        return difference(moments(v, hidden), moments(chains, self.hidden_probability(chains))), chains
+
+    @torch.no_grad()
+    def expected_cd_gradient(self, v, *, k=1):
+        """Mean of `cd_gradient` over its random bits: k exact steps of v's law. Errors as gibbs_tables."""
+        hidden_given_visible, visible_given_hidden = self.gibbs_tables()
+        visible, hidden = (all_states(n, dtype=v.dtype) for n in reversed(self.weight.shape))
+        p_hidden = log_bernoulli(self._hidden_logits(v), hidden).exp().mean(0)
+        for _ in range(k - 1):
+            p_hidden = p_hidden @ visible_given_hidden @ hidden_given_visible
+        model = moments(visible, self.hidden_probability(visible), p_hidden @ visible_given_hidden)
+        return difference(moments(v, self.hidden_probability(v)), model)
+
+    def gibbs_tables(self):
+        """p(h | v), (2^n_visible, 2^n_hidden), and p(v | h), the other way; their product moves v -> h -> v'.
+
+        Rows are ordered as in `all_states` and sum to 1. ValueError for Gaussian units or beyond 20 units.
+        """
+        if self.visible == "gaussian":
+            raise ValueError("the tables list every visible state, so they need Bernoulli visible units")
+        v, h = (all_states(n, dtype=self.weight.dtype) for n in reversed(self.weight.shape))
+        hidden_given_visible = log_bernoulli(self._hidden_logits(v), h)
+        visible_given_hidden = log_bernoulli(self._visible_drive(h), v)
+        return hidden_given_visible.exp(), visible_given_hidden.exp()
+
+    @torch.no_grad()
+    def sample(self, n, *, n_steps=1000, rng=None):
+        """(n, n_visible), n_steps Gibbs steps from fair hidden bits: draws from p(v) as far as chains mix."""
+        fair = torch.full_like(self.hidden_bias, 0.5).expand(n, -1)
+        v = self.sample_visible(bernoulli(fair, rng), rng=rng)
+        for _ in range(n_steps):
+            v = self.gibbs_step(v, rng=rng)
+        return v
+
+    def _enumerated(self):
+        """All states of the smaller layer (Gaussian: of the hidden one), and True if that is visible."""
+        of_visible = self.visible == "bernoulli" and len(self.visible_bias) <= len(self.hidden_bias)
+        bias = self.visible_bias if of_visible else self.hidden_bias
+        return all_states(len(bias), dtype=bias.dtype, device=bias.device), of_visible

@@ -1,0 +1,142 @@
+"""`fit_contrastive`: the loop of contrastive divergence, which follows a sampled gradient and no loss."""
+
+import torch
+
+from coursekit.training.ingredients import (
+    SCHEDULES,
+    Batches,
+    WeightAverage,
+    as_data,
+    check_numbers,
+    choose_device,
+    one_of,
+    require_finite,
+    set_learning_rate,
+)
+from coursekit.training.run import History, Run, fingerprint, moved_to
+
+
+def centred(gradient, visible_offset, hidden_offset):
+    """The same ascent direction, as it looks when units are counted from their offsets (m for v, l for h).
+
+    With h - l and v - m in the energy the biases no longer have to follow every change of the weights, so
+    that a light and a dark picture are learned alike. gradient: dict of `weight` (n_hidden, n_visible),
+    `visible_bias`, `hidden_bias`; offsets (n_visible,) and (n_hidden,); returns such a dict, in the
+    parameters of the usual energy. Melchior, Fischer & Wiskott 2016.
+    """
+    c, b = gradient["visible_bias"], gradient["hidden_bias"]
+    # E[(h - l)(v - m)'] of the data less that of the model: the constant l m' cancels.
+    weight = gradient["weight"] - torch.outer(b, visible_offset) - torch.outer(hidden_offset, c)
+    return {
+        "weight": weight,
+        "visible_bias": c - hidden_offset @ weight,
+        "hidden_bias": b - weight @ visible_offset,
+    }
+
+
+class Chains:
+    """Where the persistent chains stand; None until the first step, and always without persistence."""
+
+    def __init__(self):
+        self.states = None
+
+    def state_dict(self):
+        return {"states": self.states}
+
+    def load_state_dict(self, state):
+        self.states = state["states"]
+
+
+def fit_contrastive(
+    rbm,
+    x,
+    *,
+    k=1,
+    persistent=False,
+    n_steps,
+    batch_size=128,
+    learning_rate=0.1,
+    momentum=0.5,
+    schedule="linear",
+    centring=True,
+    average=0.0,
+    seed=0,
+    device="auto",
+    checkpoint=None,
+    on_step=None,
+    max_cpu_seconds=None,
+    checkpoint_every=500,
+):
+    """Climb rbm.cd_gradient on x, in place (Hinton 2002); returns a History.
+
+    rbm: module with `cd_gradient(v, *, k, chains, rng) -> (gradient by parameter name, chains)`, uphill,
+    and `hidden_probability(v)`. x (n, n_visible): bits, or standardised reals for Gaussian visible units,
+    which want about a tenth of the learning rate.
+    k: Gibbs steps for each gradient. persistent: the chains go on where the last step left them (Tieleman
+    2008), batch_size of them; otherwise they start at the batch each time.
+    learning_rate: for the gradient of the mean log-likelihood, an example. momentum: .5 doubles the step.
+    centring: use `centred`, with the mean of x and the hidden probabilities there as offsets.
+    average: decay of averaged weights, which replace the weights at the end; 0 for none.
+    on_step: function (step, rbm, reconstruction error). History: `loss` is this error, the mean of
+    |v - v_k|^2 over the batch. It is *not* what is being improved, and may fall while the likelihood falls;
+    persistent chains reconstruct nothing, so that it is None and `loss` stays empty.
+    All else, errors included: see `fit`.
+    """
+    check_numbers(n_steps=n_steps, batch_size=batch_size, learning_rate=learning_rate, average=average)
+    one_of("schedule", schedule, SCHEDULES)
+    if not 0 <= momentum < 1:
+        raise ValueError(f"momentum must lie in [0, 1), got {momentum}")
+    device = choose_device(device)
+    with moved_to(rbm, device):
+        x = as_data(x, rbm, device)
+        mean = x.mean(0)
+        batches = Batches(len(x), batch_size, seed)
+        parameters = dict(rbm.named_parameters())
+        ascent = torch.optim.SGD(parameters.values(), lr=learning_rate, momentum=momentum, maximize=True)
+        averaged = WeightAverage(rbm, average)
+        chains = Chains()
+        history = History()
+
+        parts = {"model": rbm, "ascent": ascent, "batches": batches, "averaged": averaged}
+        parts |= {"chains": chains, "history": history}
+        settings = {"seed": seed, "batch_size": batch_size, "k": k, "persistent": persistent}
+        settings |= {"learning_rate": learning_rate, "momentum": momentum, "schedule": schedule}
+        settings |= {"centring": centring, "average": average}
+        if checkpoint is not None:
+            settings["data"] = fingerprint(x)
+        with Run(
+            parts,
+            settings,
+            n_steps=n_steps,
+            seed=seed,
+            device=device,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+            max_cpu_seconds=max_cpu_seconds,
+        ) as run:
+            for step in run:
+                rate = learning_rate * SCHEDULES[schedule](run.fraction)
+                set_learning_rate(ascent, rate)
+
+                v = x[batches.next()]
+                gradient, v_k = rbm.cd_gradient(v, k=k, chains=chains.states, rng=run.rng)
+                require_finite("gradient", gradient["hidden_bias"].sum().item(), step, rate)
+                if centring:
+                    with torch.no_grad():
+                        gradient = centred(gradient, mean, rbm.hidden_probability(mean[None])[0])
+                for name, parameter in parameters.items():
+                    parameter.grad = gradient[name]
+                ascent.step()
+                averaged.update(step)
+
+                error = None
+                if persistent:
+                    chains.states = v_k
+                else:
+                    error = (v - v_k).square().sum(1).mean().item()
+                    history.loss.append(error)
+                history.learning_rate.append(rate)
+                if on_step is not None:
+                    on_step(step, rbm, error)
+        averaged.swap_in()
+    return history
