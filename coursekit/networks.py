@@ -95,7 +95,7 @@ class TimeMLP(nn.Module):
 
 
 class TimeConvBlock(nn.Module):
-    """Two 3 x 3 convolutions around a shift and scale read off the time: (n, n_in, h, w) -> (n, n_out, h, w)."""
+    """Two 3 x 3 convolutions around a shift and scale read off t: (n, n_in, h, w) -> (n, n_out, h, w)."""
 
     def __init__(self, n_in, n_out, n_time):
         super().__init__()
@@ -114,7 +114,8 @@ class UNet(nn.Module):
     """Small U-Net that knows the time: (x (n, c, h, w), t (n,)) -> (n, c, h, w); h and w even; zero when new.
 
     Two resolutions, `width` channels at the full one and twice as many at half of it; the fine features are
-    handed across, so that the way up need not invent the details. Ronneberger et al. 2015; Ho et al. 2020, app. B.
+    handed across, so that the way up need not invent the details. Ronneberger et al. 2015; Ho et al. 2020,
+    appendix B.
     """
 
     def __init__(self, n_channels=1, *, width=32, n_time=64):

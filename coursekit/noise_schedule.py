@@ -1,0 +1,69 @@
+"""The forward chain of a diffusion model: how much noise each step adds, and what follows from that alone.
+
+    q(x_t | x_{t-1}) = N(sqrt(alpha_t) x_{t-1}, beta_t I)
+    q(x_t | x_0)     = N(sqrt(abar_t) x_0, (1 - abar_t) I)
+
+Both are Gaussian, so by Bayes' rule the step back is Gaussian too, once x_0 is known: `posterior`. Nothing
+here is learned. Symbols and sources as in ddpm.py; Nichol & Dhariwal 2021 for the cosine. Notebook 17_ddpm.
+"""
+
+import math
+
+import torch
+
+
+class NoiseSchedule:
+    """Noise of T steps; betas: T numbers in (0, 1), the variance that each step adds.
+
+    betas, alphas, alpha_bars: float64 tensors of length T + 1 on the CPU, so that t itself is the index; index 0
+    is the clean example: beta 0, alpha 1, alpha_bar 1. Times t are int64 tensors (n,).
+    """
+
+    def __init__(self, betas):
+        betas = torch.as_tensor(betas, dtype=torch.float64)
+        if betas.ndim != 1 or len(betas) == 0 or not ((betas > 0) & (betas < 1)).all():
+            raise ValueError("betas must be a list of T >= 1 numbers strictly between 0 and 1, one a step")
+        self.T = len(betas)
+        self.betas = torch.cat([torch.zeros(1, dtype=torch.float64), betas])
+        self.alphas = 1 - self.betas
+        self.alpha_bars = self.alphas.cumprod(0)
+
+    def at(self, name, t, like):
+        """Entries t of "betas", "alphas" or "alpha_bars", shaped (n, 1, ...) to multiply `like` (n, ...)."""
+        tables = {"betas": self.betas, "alphas": self.alphas, "alpha_bars": self.alpha_bars}
+        if name not in tables:
+            raise ValueError(f"unknown table {name!r}; choose one of {', '.join(tables)}")
+        if t.dtype != torch.int64 or t.shape != like.shape[:1]:
+            raise ValueError(
+                f"t must be int64 with one entry an example, ({len(like)},); got {t.dtype} {tuple(t.shape)}"
+            )
+        if len(t) and not 0 <= t.min() <= t.max() <= self.T:
+            raise ValueError(f"t must lie in 0..T = {self.T}, got {int(t.min())} to {int(t.max())}")
+        return tables[name][t.cpu()].to(like).reshape(-1, *[1] * (like.ndim - 1))
+
+    def posterior(self, x0, xt, t):
+        """q(x_{t-1} | x_t, x_0), t in 1..T: mean (n, *shape) and variance beta tilde (n, 1, ...). Ho eq. 7.
+
+        At t = 1 the mean is x_0 and the variance 0: the past of the first step is known.
+        """
+        if (t < 1).any():
+            raise ValueError("x_0 has no step before it: posterior needs t in 1..T, but some t is 0")
+        beta, alpha, abar = (self.at(name, t, xt) for name in ("betas", "alphas", "alpha_bars"))
+        abar_before = self.at("alpha_bars", t - 1, xt)
+        mean = (abar_before.sqrt() * beta * x0 + alpha.sqrt() * (1 - abar_before) * xt) / (1 - abar)
+        return mean, beta * (1 - abar_before) / (1 - abar)
+
+
+def linear_schedule(T, beta_start=1e-4, beta_end=0.02):
+    """Betas in equal steps from beta_start to beta_end: for T = 1000, far too short at T = 50. Ho section 4."""
+    return NoiseSchedule(torch.linspace(beta_start, beta_end, T, dtype=torch.float64))
+
+
+def cosine_schedule(T):
+    """alpha_bar falls like a squared cosine at any T; no beta above 0.999. Nichol & Dhariwal 2021, eq. 17."""
+
+    def signal(t):
+        return torch.cos((t / T + 0.008) / 1.008 * math.pi / 2) ** 2
+
+    t = torch.arange(T + 1, dtype=torch.float64)
+    return NoiseSchedule((1 - signal(t[1:]) / signal(t[:-1])).clamp(max=0.999))
