@@ -1,6 +1,7 @@
 """Training loops. A loop knows the verbs of a model (`loss`, ...) and nothing else about it.
 
 `fit`              for a model with `loss(x, rng=...)`: gradient descent, step after step
+`fit_contrastive`  for a Boltzmann machine with `cd_gradient`: Gibbs chains in the place of a loss
 `fit_adversarial`  for a game of two players: k steps of the opponent, one of the generator
 `History`          what each of them returns: the losses, the learning rate, the CPU time
 
@@ -10,7 +11,8 @@ surrounds it (progress bar, checkpoint and resume, Ctrl-C, time budget) and has 
 """
 
 from coursekit.training.adversarial import fit_adversarial
+from coursekit.training.contrastive import fit_contrastive
 from coursekit.training.fit import fit
 from coursekit.training.run import History
 
-__all__ = ["History", "fit", "fit_adversarial"]
+__all__ = ["History", "fit", "fit_adversarial", "fit_contrastive"]
