@@ -2,7 +2,7 @@
 
 A fixed chain mixes a little Gaussian noise into x_0 at each of T steps until nothing else is left; it has no
 parameters. A network, shown x_t and t, guesses the noise in it, and the guess gives the mean of the step
-back. Training needs one random step at a time, since x_t given x_0 is Gaussian; sampling walks back from noise.
+back. Training needs one random step at a time, since x_t given x_0 is Gaussian; sampling takes them all.
 
 Objective: E || eps - eps_theta(x_t, t) ||^2 over x_0, t and eps, a reweighted bound on log p(x_0).
 
@@ -46,7 +46,7 @@ def gaussian_kl(mean_q, variance_q, mean_p, variance_p):
 class MixtureNoisePredictor(nn.Module):
     """The best possible noise predictor, E[eps | x_t], for data from a mixture of round Gaussians.
 
-    weights (k,), means (k, d), stds (k,). At time t each component is again Gaussian, with mean sqrt(abar) m_k
+    weights (k,), means (k, d), stds (k,). At time t each component is again Gaussian, of mean sqrt(abar) m_k
     and variance abar s_k^2 + 1 - abar, so the score is known; the predictor is -sqrt(1 - abar_t) times it.
     """
 
@@ -89,12 +89,12 @@ class DDPM(nn.Module):
         self.register_buffer("_origin", torch.zeros(()), persistent=False)
 
     def q_sample(self, x0, t, noise):
-        """The forward chain in one leap: x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) noise, (n, *shape). Ho eq. 4."""
+        """x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) noise, (n, *shape): t steps in one leap. Ho eq. 4."""
         abar = self.schedule.at("alpha_bars", t, x0)
         return abar.sqrt() * x0 + (1 - abar).sqrt() * noise
 
     def predict(self, xt, t):
-        """The network's guesses (x_0, noise), each (n, *shape); put into q_sample they give x_t back. Ho eq. 15."""
+        """The network's guesses (x_0, noise), (n, *shape) each; q_sample makes x_t of them. Ho eq. 15."""
         abar = self.schedule.at("alpha_bars", t, xt)
         output = self.noise_predictor(xt, t)
         if self.target == "noise":
@@ -148,8 +148,8 @@ class DDPM(nn.Module):
     def elbo(self, x, *, rng=None):
         """Terms of the bound in nats, each (n,); x (n, *shape). Ho eq. 5.
 
-        elbo = reconstruction - denoising - prior <= log p(x), where denoising sums the KL of steps 2..T. Unbiased,
-        from one draw of x_t at every t: T passes through the network.
+        elbo = reconstruction - denoising - prior <= log p(x), where denoising sums the KL of steps 2..T.
+        Unbiased, from one draw of x_t at every t: T passes through the network.
         """
         t = torch.ones(len(x), dtype=torch.int64, device=x.device)
         reconstruction = self.reconstruction(x, self.q_sample(x, t, _normal(x, rng)))
@@ -168,8 +168,8 @@ class DDPM(nn.Module):
     def loss(self, x, *, rng=None):
         """Squared error of the target, summed over an example, averaged over x (n, *shape). Ho eq. 14.
 
-        Each t is uniform on 1..T, as in Algorithm 1; within a batch the times are spread evenly from one random
-        start, which lowers the variance and changes no expectation (Kingma et al. 2021, appendix I.1).
+        Each t is uniform on 1..T, as in Algorithm 1; within a batch the times are spread evenly from one
+        random start: less variance, the same expectation (Kingma et al. 2021, appendix I.1).
         """
         n = len(x)
         start = torch.rand((), generator=rng, dtype=torch.float64, device=x.device)

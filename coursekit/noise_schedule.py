@@ -15,8 +15,8 @@ import torch
 class NoiseSchedule:
     """Noise of T steps; betas: T numbers in (0, 1), the variance that each step adds.
 
-    betas, alphas, alpha_bars: float64 tensors of length T + 1 on the CPU, so that t itself is the index; index 0
-    is the clean example: beta 0, alpha 1, alpha_bar 1. Times t are int64 tensors (n,).
+    betas, alphas, alpha_bars: float64 tensors of length T + 1 on the CPU, so that t itself is the index;
+    index 0 is the clean example: beta 0, alpha 1, alpha_bar 1. Times t are int64 tensors (n,).
     """
 
     def __init__(self, betas):
@@ -55,7 +55,7 @@ class NoiseSchedule:
 
 
 def linear_schedule(T, beta_start=1e-4, beta_end=0.02):
-    """Betas in equal steps from beta_start to beta_end: for T = 1000, far too short at T = 50. Ho section 4."""
+    """Betas in equal steps, as for T = 1000; with T = 50 the chain forgets far too little. Ho section 4."""
     return NoiseSchedule(torch.linspace(beta_start, beta_end, T, dtype=torch.float64))
 
 
