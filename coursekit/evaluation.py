@@ -62,7 +62,7 @@ def ais_log_partition(rbm, *, n_steps=10_000, n_chains=100, rng=None, base_bias=
 
 
 def frechet_distance(a, b):
-    """Distance between the Gaussians fitted to two samples, a (n, d) and b (m, d), arrays or tensors; a float.
+    """Distance of the Gaussians fitted to two samples, a (n, d) and b (m, d), arrays or tensors; a float.
 
     ||mean_a - mean_b||^2 + tr(cov_a + cov_b - 2 (cov_a cov_b)^(1/2)), in squared units of the features.
     It sees means and covariances only. Dowson & Landau 1982; on features of a classifier Heusel et al. 2017.

@@ -1,0 +1,238 @@
+"""The layers of a normalising flow: maps with an inverse and a log-determinant that cost little.
+
+Each layer is an nn.Module with the two verbs of the flow itself,
+    forward(x) -> (z, log_det)   from the data's side to the noise's, log_det = log|det dz/dx|
+    inverse(z) -> (x, log_det)   the way back,                        log_det = log|det dx/dz|
+where log_det is (n,), in nats per example. x is (n, d), or (n, channels, height, width): a layer for vectors
+acts on axis 1 in both cases, and on images its log-determinant then counts every one of the H W positions.
+ActNorm and Whiten also have initialize(x), which sets their parameters from a batch.
+
+Sources: Dinh et al. 2017 (Real NVP) for coupling; Kingma & Dhariwal 2018 (Glow),
+table 1, for activation norm and the 1 x 1 convolution. Notebook 16_flows.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from coursekit.networks import conv_net, mlp
+
+
+def count_positions(x):
+    """Number of positions that share the same map of axis 1: H W for images, 1 for vectors."""
+    return math.prod(x.shape[2:])
+
+
+def apply_matrix(matrix, x):
+    """matrix (d, d) applied to axis 1 of x (n, d) or (n, d, H, W): a 1 x 1 convolution on images."""
+    return F.linear(x.movedim(1, -1), matrix).movedim(-1, 1)
+
+
+def per_channel(vector, x):
+    """vector (d,) reshaped to broadcast along axis 1 of x."""
+    return vector.reshape(1, -1, *[1] * (x.ndim - 2))
+
+
+class AffineCoupling(nn.Module):
+    """One half passes unchanged and decides how the other half is scaled and shifted. Real NVP, eq. 4-8.
+
+    z_a = x_a,  z_b = x_b * exp(s(x_a)) + t(x_a),  log_det = sum s(x_a). The Jacobian is triangular, so the
+    network behind s and t may be anything: nothing of it is ever inverted.
+
+    n_features: size of axis 1, at least 2. hidden: widths of the network. flip: False lets the first
+    n_features // 2 pass, True the rest. bound: s stays within (-bound, bound), so that no scale explodes.
+    dropout: in the network, while training. image: convolutions in place of linear layers.
+    A fresh layer is the identity.
+    """
+
+    def __init__(
+        self,
+        n_features,
+        *,
+        hidden=(64, 64),
+        flip=False,
+        activation="relu",
+        bound=2.0,
+        dropout=0.0,
+        image=False,
+    ):
+        super().__init__()
+        if n_features < 2:
+            raise ValueError(f"a coupling needs two halves, so at least 2 features; got {n_features}")
+        if bound <= 0:
+            raise ValueError(f"bound must be positive, got {bound}")
+        self.sizes = [n_features // 2, n_features - n_features // 2]
+        self.flip, self.bound = flip, bound
+        n_passed, n_changed = reversed(self.sizes) if flip else self.sizes
+        build = conv_net if image else mlp
+        self.network = build([n_passed, *hidden, 2 * n_changed], activation=activation, dropout=dropout)
+        nn.init.zeros_(self.network[-1].weight)
+        nn.init.zeros_(self.network[-1].bias)
+
+    def scale_and_shift(self, passed):
+        """s and t, each shaped as the half that changes, from the half that passes."""
+        raw, shift = self.network(passed).chunk(2, dim=1)
+        return self.bound * torch.tanh(raw / self.bound), shift
+
+    def split(self, x):
+        """(the half that passes, the half that changes)."""
+        first, second = x.split(self.sizes, dim=1)
+        return (second, first) if self.flip else (first, second)
+
+    def join(self, passed, changed):
+        """The inverse of split."""
+        return torch.cat([changed, passed] if self.flip else [passed, changed], dim=1)
+
+    def forward(self, x):
+        passed, changed = self.split(x)
+        log_scale, shift = self.scale_and_shift(passed)
+        return self.join(passed, changed * log_scale.exp() + shift), log_scale.flatten(1).sum(1)
+
+    def inverse(self, z):
+        passed, changed = self.split(z)
+        log_scale, shift = self.scale_and_shift(passed)
+        return self.join(passed, (changed - shift) * (-log_scale).exp()), -log_scale.flatten(1).sum(1)
+
+
+class ActNorm(nn.Module):
+    """z = (x + bias) * exp(log_scale), one bias and one scale a feature. Glow, section 3.1.
+
+    The first batch seen in training mode (or initialize) sets both so that z has mean 0 and variance 1
+    per feature; from there on they are ordinary parameters. Before that the layer is the identity.
+    log_det = H W * sum(log_scale).
+    """
+
+    def __init__(self, n_features):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(n_features))
+        self.log_scale = nn.Parameter(torch.zeros(n_features))
+        self.register_buffer("initialized", torch.tensor(False))
+
+    @torch.no_grad()
+    def initialize(self, x):
+        """Set bias and scale from a batch x (n, d) or (n, d, H, W) with at least two values a feature."""
+        values = x.movedim(1, 0).flatten(1)  # (d, n H W)
+        if values.shape[1] < 2:
+            raise ValueError("ActNorm takes its scale from a batch: give it at least two examples")
+        self.bias.copy_(-values.mean(1))
+        # A constant feature has no scale of its own: it keeps scale 1.
+        std = values.std(1, correction=0)
+        self.log_scale.copy_(-torch.where(std > 1e-6, std, torch.ones_like(std)).log())
+        self.initialized.fill_(True)
+
+    def log_det(self, x):
+        return (count_positions(x) * self.log_scale.sum()).expand(len(x))
+
+    def forward(self, x):
+        if self.training and not self.initialized:
+            self.initialize(x)
+        return (x + per_channel(self.bias, x)) * per_channel(self.log_scale, x).exp(), self.log_det(x)
+
+    def inverse(self, z):
+        return z * per_channel(-self.log_scale, z).exp() - per_channel(self.bias, z), -self.log_det(z)
+
+
+class InvertibleLinear(nn.Module):
+    """z = W x on axis 1, a permutation that is learned; on images Glow's invertible 1 x 1 convolution.
+
+    W = P L (U + diag(sign * exp(log_scale))) with P a fixed permutation, L lower triangular with unit
+    diagonal, U strictly upper triangular (Glow, eq. 10), so log|det W| = sum(log_scale) costs d additions
+    instead of d^3 (eq. 11), W stays invertible whatever the parameters, and log_det = H W log|det W|.
+    W starts as a random rotation (torch's global generator), so log|det W| starts at 0.
+    """
+
+    def __init__(self, n_features):
+        super().__init__()
+        rotation = torch.linalg.qr(torch.randn(n_features, n_features, dtype=torch.float64)).Q
+        permutation, lower, upper = torch.linalg.lu(rotation)
+        diagonal = upper.diagonal()
+        dtype = torch.get_default_dtype()
+        self.register_buffer("permutation", permutation.to(dtype))
+        self.register_buffer("sign", diagonal.sign().to(dtype))
+        self.lower = nn.Parameter(lower.tril(-1).to(dtype))
+        self.upper = nn.Parameter(upper.triu(1).to(dtype))
+        self.log_scale = nn.Parameter(diagonal.abs().log().to(dtype))
+
+    def factors(self):
+        """P, L and U with its diagonal, each (d, d); W is their product."""
+        lower = self.lower.tril(-1) + torch.eye(
+            len(self.lower), dtype=self.lower.dtype, device=self.lower.device
+        )
+        upper = self.upper.triu(1) + torch.diag(self.sign * self.log_scale.exp())
+        return self.permutation, lower, upper
+
+    def weight(self):
+        """W (d, d)."""
+        permutation, lower, upper = self.factors()
+        return permutation @ lower @ upper
+
+    def log_abs_det(self):
+        """log|det W|, a scalar: of the matrix alone, not yet counted once a position."""
+        return self.log_scale.sum()
+
+    def log_det(self, x):
+        return (count_positions(x) * self.log_abs_det()).expand(len(x))
+
+    def forward(self, x):
+        return apply_matrix(self.weight(), x), self.log_det(x)
+
+    def inverse(self, z):
+        permutation, lower, upper = self.factors()
+        inverse_weight = torch.linalg.solve_triangular(lower, permutation.T, upper=False, unitriangular=True)
+        inverse_weight = torch.linalg.solve_triangular(upper, inverse_weight, upper=True)
+        return apply_matrix(inverse_weight, z), -self.log_det(z)
+
+
+class Whiten(nn.Module):
+    """z = A (x - mean), A fixed by initialize: z then has mean 0 and covariance I. For vectors (n, d).
+
+    A = diag(variances)^(-1/2) Q' from the eigenvectors Q of the covariance, largest variance first. It is
+    not trained: a full-covariance Gaussian is the flow's starting point, at no cost. log_det = log|det A|.
+    """
+
+    def __init__(self, n_features):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_features))
+        self.register_buffer("matrix", torch.eye(n_features))
+
+    @torch.no_grad()
+    def initialize(self, x):
+        """Set mean and A from x (n, d), n > d; ValueError if x spans no full-dimensional set."""
+        wide = x.double()
+        variances, directions = torch.linalg.eigh(
+            torch.cov(wide.T, correction=0).reshape(x.shape[1], x.shape[1])
+        )
+        if variances[0] <= 1e-10 * variances[-1]:
+            raise ValueError(
+                "the data lie in a flat subspace: whitening has no inverse; add noise or drop columns"
+            )
+        self.mean.copy_(wide.mean(0))
+        self.matrix.copy_((directions / variances.sqrt()).T.flip(0))
+
+    def log_det(self, x):
+        return torch.linalg.slogdet(self.matrix).logabsdet.expand(len(x))
+
+    def forward(self, x):
+        return (x - self.mean) @ self.matrix.T, self.log_det(x)
+
+    def inverse(self, z):
+        return torch.linalg.solve(self.matrix, z.T).T + self.mean, -self.log_det(z)
+
+
+class Permute(nn.Module):
+    """z_i = x_order[i] along axis 1; log_det = 0. order: each of 0..d-1 once."""
+
+    def __init__(self, order):
+        super().__init__()
+        order = torch.as_tensor(order)
+        if order.ndim != 1 or order.sort().values.tolist() != list(range(len(order))):
+            raise ValueError(f"order must hold each of 0..{order.numel() - 1} once, got {order.tolist()}")
+        self.register_buffer("order", order)
+
+    def forward(self, x):
+        return x[:, self.order], x.new_zeros(len(x))
+
+    def inverse(self, z):
+        return z[:, self.order.argsort()], z.new_zeros(len(z))
