@@ -56,7 +56,7 @@ def image_html(figure, alt):
 
 
 def line_label(ax, x, y, text, color, *, dx=4, dy=0, **text_options):
-    """Write a label beside the end of a line, in the line's colour, instead of a legend; offsets in points."""
+    """Write a label beside a line's end, in its colour, in place of a legend; offsets dx, dy in points."""
     options = {"ha": "left", "va": "center", "fontsize": 10} | text_options
     return ax.annotate(
         text,

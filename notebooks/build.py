@@ -1,0 +1,75 @@
+"""Build notebooks from their twins: `python3 course.py build [NN ...]`, e.g. `build 01` or `build hw01`.
+
+A twin (source/NN_name.py, jupytext's percent format) is what a maintainer edits. Building pairs it with
+NN_name.ipynb, runs that from a fresh kernel, and stores the outputs. Homework twins give the teacher's
+notebook and the release version (see coursekit/homework).
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+
+from coursekit.homework.build import build_homework
+
+NOTEBOOKS = Path(__file__).parent
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+WIDGET = "application/vnd.jupyter.widget-view+json"
+CELL_TIMEOUT = 300  # seconds; a notebook's whole budget is 60 CPU-seconds
+
+
+def read_twin(path):
+    """The notebook that a twin describes, without outputs; cell ids count from 1, so a diff stays small."""
+    notebook = jupytext.read(path, fmt="py:percent")
+    notebook.metadata = nbformat.from_dict(
+        {"coursekit": dict(notebook.metadata["coursekit"]), "kernelspec": KERNEL}
+    )
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    for number, cell in enumerate(notebook.cells, start=1):
+        cell.id = f"cell-{number:03d}"
+        if "slide" in cell.metadata:
+            cell.metadata.slideshow = {"slide_type": cell.metadata.pop("slide")}
+    return notebook
+
+
+def build(path):
+    """Run one twin from a fresh kernel and write the notebook beside the folder of twins."""
+    # One thread: the last digits of a sum depend on how many threads share it.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    notebook = read_twin(path)
+    NotebookClient(
+        notebook, timeout=CELL_TIMEOUT, resources={"metadata": {"path": NOTEBOOKS}}, record_timing=False
+    ).execute()
+    notebook.metadata.pop("language_info", None)
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        # A stored explorer has no kernel behind it and shows as an error; its static frames stand below it.
+        if any(WIDGET in output.get("data", {}) for output in cell.get("outputs", [])):
+            cell.outputs = []
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr" and "nbval-ignore-output" not in cell.metadata.get("tags", []):
+                raise SystemExit(
+                    f"{path.name}: a cell wrote to stderr, which no reader wants:\n{output.text}"
+                )
+    nbformat.validate(notebook)
+    nbformat.write(notebook, NOTEBOOKS / f"{path.stem}.ipynb")
+
+
+def main(names):
+    twins = sorted((NOTEBOOKS / "source").glob("*.py")) + sorted(
+        (NOTEBOOKS / "homework/source").glob("*/*.py")
+    )
+    twins = [twin for twin in twins if twin.stem != "probes"]
+    chosen = [t for t in twins if not names or any(t.stem.split("_")[0] == n.split("_")[0] for n in names)]
+    if not chosen:
+        raise SystemExit(f"no twin matches {' '.join(names)}; there are {', '.join(t.stem for t in twins)}")
+    for twin in chosen:
+        print(f"building {twin.stem} ...", flush=True)
+        build_homework(twin) if twin.stem.startswith("hw") else build(twin)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
