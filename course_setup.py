@@ -17,11 +17,6 @@ from pathlib import Path
 OLDEST_PYTHON = (3, 11)
 NEEDED_GB = 2.5
 ROOT = Path(__file__).resolve().parent
-# Exits with 0 if this is the right Python, pip works, and every installed file is there in its full length.
-INTACT = """import importlib.metadata, pip, sys
-whole = all(file.size is None or file.locate().stat().st_size >= file.size
-            for package in importlib.metadata.distributions() for file in package.files)
-sys.exit(not whole or sys.argv[1] != "%d.%d" % sys.version_info[:2])"""
 
 
 class Trouble(Exception):
@@ -79,8 +74,7 @@ def set_up(torch_index):
         return python
     print(f"Setting up the course in {venv} (some minutes the first time, then seconds):", flush=True)
     moved = any(key in found and found[key] != wanted[key] for key in ("python", "root", "torch_index"))
-    check = [str(python), "-I", "-c", INTACT, wanted["python"]]
-    if moved or not python.exists() or subprocess.run(check, capture_output=True).returncode != 0:
+    if moved or not intact(python, wanted["python"]):
         make_venv(venv)
     stamp.write_text(json.dumps({**wanted, "finished": False}), encoding="utf-8")
     install(python, wanted["torch_index"])
@@ -93,7 +87,19 @@ def set_up(torch_index):
     return python
 
 
+def intact(python, version):
+    """Is this the right Python, does pip work, is every installed file there in its full length?"""
+    check = """import importlib.metadata, pip, sys
+whole = all(file.locate().stat().st_size >= (file.size or 0) for package in importlib.metadata.distributions()
+            for file in package.files if file.suffix != ".pyc")
+sys.exit(not whole or sys.argv[1] != "%d.%d" % sys.version_info[:2])"""
+    if not python.exists():
+        return False
+    return subprocess.run([str(python), "-I", "-c", check, version], capture_output=True).returncode == 0
+
+
 def make_venv(venv):
+    """An empty virtual environment, in place of what may be there."""
     import importlib.util
 
     if not all(importlib.util.find_spec(module) for module in ("venv", "ensurepip")):
