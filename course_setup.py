@@ -76,6 +76,8 @@ def set_up(torch_index):
     moved = any(key in found and found[key] != wanted[key] for key in ("python", "root", "torch_index"))
     if moved or not intact(python, wanted["python"]):
         make_venv(venv)
+        if sys.platform == "linux" and not wanted["torch_index"]:
+            print("  (torch may bring gigabytes of CUDA: README tells how --torch-index avoids that)")
     stamp.write_text(json.dumps({**wanted, "finished": False}), encoding="utf-8")
     install(python, wanted["torch_index"])
     announcements = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
@@ -127,8 +129,6 @@ def install(python, torch_index):
     if torch_index:
         source = ["--no-deps"]
         source += ["--index-url", torch_index] if "://" in torch_index else ["--no-index", "-f", torch_index]
-    elif sys.platform == "linux":
-        print("  (torch may bring gigabytes of CUDA: README tells how --torch-index avoids that)", flush=True)
     pip = [str(python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
     step(f"installing {torch}", [*pip, *source, torch])
     step("installing everything else", [*pip, "-e", ".[lab,test]"])
