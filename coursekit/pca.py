@@ -39,8 +39,8 @@ def centre_and_spread(X, standardize):
     return mean, scale
 
 
-def gram(X, mean, scale, *, n_rows=2048):
-    """Z^T Z (p, p) for Z = (X - mean) / scale, from a few rows at a time: Z never lies in memory as a whole."""
+def gram(X, mean, scale, *, n_rows=4096):
+    """Z^T Z (p, p) for Z = (X - mean) / scale, from a few rows at a time, without a copy of X."""
     total = np.zeros((X.shape[1], X.shape[1]), X.dtype)
     for start in range(0, len(X), n_rows):
         centred = X[start : start + n_rows] - mean
