@@ -63,7 +63,7 @@ def fit_adversarial(
     with moved_to(game, device):
         x = as_data(x, game, device)
         batches = Batches(len(x), batch_size, seed)
-        weights = list(game.generator.parameters())
+        weights = [p for p in game.generator.parameters() if p.requires_grad]
         generator_step = make_optimizer(optimizer, weights, learning_rate, betas=betas)
         opponent_step = make_optimizer(
             optimizer, game.opponent.parameters(), opponent_learning_rate, betas=betas

@@ -195,7 +195,7 @@ def fingerprint(x):
 def progress_bar(total, done):
     """tqdm on a terminal's standard error or in a notebook; silent in scripts without either, so in tests."""
     options = {"total": total, "initial": done, "leave": False, "unit": "step", "mininterval": 0.2}
-    if "ipykernel" in sys.modules:
+    if hasattr(sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None, "kernel"):
         return tqdm(file=_NotebookLine(), ncols=80, **options)
     return tqdm(file=sys.stderr, disable=None, **options)
 
