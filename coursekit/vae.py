@@ -82,7 +82,7 @@ def active_units(mean, *, threshold=0.01):
 class VAE(nn.Module):
     """Gaussian encoder and Bernoulli or Gaussian decoder.
 
-    n_inputs, n_latent: sizes of x and z. hidden: width of the hidden layer, or a tuple with one width a layer;
+    n_inputs, n_latent: sizes of x and z. hidden: width of the hidden layer, or a tuple with a width a layer;
     the decoder has them in reverse; () is linear, and with a Gaussian likelihood probabilistic PCA.
     likelihood: "bernoulli" (x in [0, 1]) or "gaussian". beta: weight of the KL term, in `loss` alone.
     residual: hidden layers as residual blocks with LayerNorm (one width for all): trains deeper and faster.
@@ -130,11 +130,11 @@ class VAE(nn.Module):
         return self.encoder(x).chunk(2, dim=-1)
 
     def decode(self, z):
-        """Parameters of p(x | z): logits (Bernoulli) or means (Gaussian); (..., n_latent) -> (..., n_inputs)."""
+        """Of p(x | z), the logits (Bernoulli) or the means (Gaussian); (n, n_latent) -> (n, n_inputs)."""
         return self.decoder(z)
 
     def decode_mean(self, z):
-        """E[x | z]: pixel probabilities (Bernoulli) or means (Gaussian); (..., n_latent) -> (..., n_inputs)."""
+        """E[x | z]: pixel probabilities (Bernoulli) or means (Gaussian); shapes as in `decode`."""
         return self.decode(z).sigmoid() if self.likelihood == "bernoulli" else self.decode(z)
 
     def conditional_log_prob(self, x, z):
@@ -161,6 +161,8 @@ class VAE(nn.Module):
 
         Burda et al. 2016, eq. 8. Memory grows with n_samples only where gradients are recorded.
         """
+        if n_samples < 1:
+            raise ValueError(f"n_samples must be at least 1, got {n_samples}")
         mean, log_var = self.encode(x)
         log_weights = []
         for _ in range(n_samples):
@@ -171,7 +173,7 @@ class VAE(nn.Module):
         return importance_weighted_bound(torch.stack(log_weights))  # (n_samples, n) -> (n,)
 
     def loss(self, x, *, rng=None):
-        """Minus the bound, its KL term weighted by beta, averaged over the batch. Higgins et al. 2017, eq. 4."""
+        """Minus the bound with its KL term times beta, mean over the batch. Higgins et al. 2017, eq. 4."""
         terms = self.elbo(x, rng=rng)
         return -(terms["reconstruction"] - self.beta * terms["kl"]).mean()
 
