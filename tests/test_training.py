@@ -506,7 +506,7 @@ def test_the_game_equals_algorithm_1_written_by_hand(x):
 
 def test_alternating_play_on_xy_circles(x):
     # The opponent (y) climbs on xy, the generator (x) descends, one after the other: with plain gradient
-    # steps of size r the map has determinant 1 and keeps x^2 + y^2 - r x y.
+    # steps of size r the map has determinant 1 and keeps x^2 + y^2 + r x y.
     class Bilinear(nn.Module):
         n_latent = 1
 
@@ -539,7 +539,7 @@ def test_alternating_play_on_xy_circles(x):
         ),
     )
     a, b = np.array(path).T
-    invariant = a**2 + b**2 - 0.1 * a * b
+    invariant = a**2 + b**2 + 0.1 * a * b
     np.testing.assert_allclose(invariant, invariant[0], rtol=1e-12)
     assert a.min() < -0.9 and a.max() > 0.9
 
