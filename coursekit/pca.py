@@ -28,15 +28,15 @@ SOLVERS = ("auto", "svd", "eigh")
 def centre_and_spread(X, standardize):
     """Mean and scale of each column of X (n, p): its standard deviation with 1/n, or 1 without `standardize`.
 
-    A constant column has scale 1, and exactly its own value as mean, so that it becomes exactly 0.
+    A constant column has scale 1, and exactly its own value as mean: the rounding of a mean is no variance.
     """
-    mean = X.mean(axis=0, dtype=np.float64).astype(X.dtype)
-    scale = np.ones_like(mean)
-    if standardize:
-        varies = X.min(axis=0) < X.max(axis=0)
-        mean = np.where(varies, mean, X[0])
-        scale[varies] = np.sqrt(np.mean((X - mean) ** 2, axis=0, dtype=np.float64))[varies]
-    return mean, scale
+    constant = np.all(X[:50] == X[0], axis=0)  # Few columns pass, and only these are read to the end.
+    constant[constant] = np.all(X[:, constant] == X[0, constant], axis=0)
+    mean = np.where(constant, X[0], X.mean(axis=0, dtype=np.float64)).astype(X.dtype)
+    if not standardize:
+        return mean, np.ones_like(mean)
+    spread = np.sqrt(np.mean((X - mean) ** 2, axis=0, dtype=np.float64)).astype(X.dtype)
+    return mean, np.where(constant, 1, spread).astype(X.dtype)
 
 
 def gram(X, mean, scale, *, n_rows=4096):
