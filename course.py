@@ -90,7 +90,7 @@ def test(options):
     notebooks = sorted(Path("notebooks").glob("[0-9][0-9]_*.ipynb"))
     strict = ["--nbval", "--nbval-cell-timeout=300", "--nbval-sanitize-with=tests/nbval_sanitize.cfg"]
     stages = {
-        "ruff check": [python, "-m", "ruff", "check", "."],
+        "ruff check": [python, "-m", "ruff", "check", "--output-format=concise", "."],
         "ruff format": [python, "-m", "ruff", "format", "--check", "."],
         "unit tests": [*pytest, "tests"],
         **{path.stem: [python, "-m", "pytest", "-q", *strict, str(path)] for path in notebooks},
