@@ -1,0 +1,246 @@
+"""Agglomerative clustering: start with n clusters of one point, merge the two nearest, repeat.
+
+What "near" means for clusters is the linkage. The n(n-1)/2 dissimilarities of the points are computed once;
+after each merge the dissimilarities to the new cluster follow from the old ones (Lance and Williams), so the
+points are never looked at again. The heights of the n - 1 merges draw the dendrogram, and a cut through it
+gives any number of clusters.
+
+    d(A, B)    dissimilarity of two clusters (Euclidean between points)
+    single     smallest d(x, y) with x in A, y in B           complete   largest
+    average    mean of all |A||B| of them                     centroid   distance of the two means
+    ward       sqrt(2|A||B| / (|A| + |B|)) times the distance of the two means: the square of the height is
+               twice what the merge adds to the within-cluster sum of squares
+
+Three ways to the same tree. For complete, average and Ward linkage a merge never brings the new cluster
+nearer to a third one than its parts were ("reducible"), so a chain of nearest neighbours finds every merge in
+O(n^2) time. Single linkage is the minimum spanning tree (Prim), and needs no matrix. Centroid linkage is not
+reducible, heights may fall (inversions), and only a search for the true minimum of each step is right.
+
+Sources: James, Witten, Hastie, Tibshirani, An Introduction to Statistical Learning, Algorithm 10.2;
+Lance and Williams 1967; Muellner 2011, arXiv:1109.2378. Notebook: 02_clustering.
+"""
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.utils.validation import check_array, validate_data
+
+METHODS = ("single", "complete", "average", "centroid", "ward")
+MAX_POINTS = 20_000
+
+
+def squared_distances(X):
+    """Squared Euclidean distances between all rows; X (n, p) -> (n, n), symmetric to the last bit."""
+    n, features = len(X), np.ascontiguousarray(X.T)
+    D = np.zeros((n, n))
+    rows = max(1, 32_768 // n)  # a strip of the matrix that stays in the processor's cache
+    for start in range(0, n, rows):
+        stop = min(start + rows, n)
+        strip = np.zeros((stop - start, n - start))
+        # Differences, not |x|^2 - 2xy + |y|^2: equal points must be at distance 0, and ties must stay ties.
+        for feature in features:
+            difference = feature[start:stop, None] - feature[start:]
+            difference *= difference
+            strip += difference
+        D[start:stop, start:] = strip
+        D[start:, start:stop] = strip.T
+    return D
+
+
+def lance_williams(method, d_ak, d_bk, d_ab, a, b, k):
+    """Dissimilarity between A + B and every other cluster K, from the three old ones.
+
+    d_ak, d_bk (n,): of A and of B to each K; d_ab: of A to B; a, b: the sizes of A and B; k (n,): of each K.
+    For "centroid" and "ward" all dissimilarities are squared. Lance & Williams 1967.
+    """
+    if method == "single":
+        return np.minimum(d_ak, d_bk)
+    if method == "complete":
+        return np.maximum(d_ak, d_bk)
+    if method == "average":
+        return (a * d_ak + b * d_bk) / (a + b)
+    if method == "centroid":
+        return (a * d_ak + b * d_bk) / (a + b) - a * b * d_ab / (a + b) ** 2
+    return ((a + k) * d_ak + (b + k) * d_bk - k * d_ab) / (a + b + k)  # ward
+
+
+def nearest_neighbour_chain(D, method):
+    """Merges of a reducible linkage in O(n^2) time; D (n, n) is used up. -> first, second, dissimilarity.
+
+    From any cluster step to its nearest neighbour, on to that one's, and so on: the steps get shorter, so the
+    chain ends in two clusters that are nearest to each other. Reducible means that no later merge could come
+    between them, so they may merge at once. Ties: the chain starts at the lowest index alive, goes back
+    rather than on, and otherwise on to the lowest index; a cluster keeps the higher index of its two parts.
+    """
+    n = len(D)
+    np.fill_diagonal(D, np.inf)
+    names, size, reached = np.arange(n), np.ones(n), np.zeros(n)
+    gone = np.zeros(n)  # infinite where a cluster was merged into another
+    merges, chain, lowest = [], [], 0
+    while len(merges) < n - 1:
+        if 2 * (n - len(merges)) < len(D):  # close the gaps: shorter rows are faster ones
+            alive = np.flatnonzero(gone == 0)
+            chain, lowest = np.searchsorted(alive, chain).tolist(), 0
+            D, names, size = D.take(alive, 0).take(alive, 1), names[alive], size[alive]
+            reached, gone = reached[alive], gone[alive]
+        if not chain:
+            while gone[lowest]:
+                lowest += 1
+            chain.append(lowest)
+        while True:
+            row = D[chain[-1]] + gone
+            nearest = int(row.argmin())
+            if len(chain) > 1 and row[chain[-2]] <= row[nearest]:
+                break
+            chain.append(nearest)
+        a, b = sorted((chain.pop(), chain.pop()))
+        d_ab = D[a, b]
+        # A parent is never lower than its children; without the maximum, rounding could say otherwise.
+        reached[b] = max(d_ab, reached[a], reached[b])
+        merges.append((names[a], names[b], reached[b]))
+        D[b] = lance_williams(method, D[a], D[b], d_ab, size[a], size[b], size)
+        D[b, b] = np.inf
+        D[:, b] = D[b]
+        gone[a] = np.inf
+        size[b] += size[a]
+    return np.array(merges)
+
+
+def minimum_spanning_tree(X):
+    """Merges of single linkage by Prim's algorithm in O(n^2 p) time and O(n p) memory; squared distances.
+
+    Each point is paired with the one that joined the tree just before it: when the pairs are merged in order
+    of height, that one's cluster already holds the neighbour that the point joined by. Ties: lowest index.
+    """
+    outside, names = X.T.copy(), np.arange(len(X))
+    nearest = np.full(len(X), np.inf)  # squared distance from each point outside to the tree
+    merges, new = [], 0
+    while len(merges) < len(X) - 1:
+        point, name = outside[:, new, None].copy(), names[new]
+        # A point of the tree moves to infinity, where nobody finds it; now and then these are dropped.
+        outside[:, new], nearest[new] = np.inf, np.inf
+        if 2 * (len(X) - len(merges)) < len(names):
+            keep = np.isfinite(outside[0])
+            outside, names, nearest = outside[:, keep], names[keep], nearest[keep]
+        difference = outside - point
+        np.minimum(nearest, np.einsum("ij,ij->j", difference, difference), out=nearest)
+        new = int(nearest.argmin())
+        merges.append((name, names[new], nearest[new]))
+    return np.array(merges)
+
+
+def closest_pairs(D, method):
+    """Merges as the algorithm is written: the two nearest clusters at each step; D (n, n) is used up.
+
+    Right for every linkage. Each row remembers its minimum, so a step costs O(n) and a search of the few rows
+    whose neighbour was merged. Ties: the first pair in reading order of the matrix.
+    """
+    n = len(D)
+    np.fill_diagonal(D, np.inf)
+    size, merges = np.ones(n), []
+    neighbour = D.argmin(axis=1)
+    nearest = D[np.arange(n), neighbour]
+    for _ in range(n - 1):
+        a = int(nearest.argmin())
+        a, b = sorted((a, int(neighbour[a])))
+        merges.append((a, b, D[a, b]))
+        D[b] = lance_williams(method, D[a], D[b], D[a, b], size[a], size[b], size)
+        D[b, [a, b]] = np.inf
+        D[:, b] = D[b]
+        D[a] = D[:, a] = nearest[a] = np.inf
+        size[b] += size[a]
+        closer = D[b] < nearest
+        neighbour[closer], nearest[closer] = b, D[b][closer]
+        stale = np.isfinite(nearest) & ((neighbour == a) | (neighbour == b)) & ~closer
+        stale[b] = True
+        neighbour[stale] = D[stale].argmin(axis=1)
+        nearest[stale] = D[stale, neighbour[stale]]
+    return np.array(merges)
+
+
+def linkage(X, method):
+    """Merge tree of the rows of X (n, p), n >= 2, in SciPy's format, so SciPy's dendrogram draws it.
+
+    Returns Z (n - 1, 4): row i merges clusters Z[i, 0] < Z[i, 1] at height Z[i, 2] (units of X) into cluster
+    n + i, which has Z[i, 3] points. Rows are sorted by height, equal heights in the order they were found;
+    centroid linkage keeps the order of merging, so an inversion shows as a height below the one before.
+    Every merge joins two clusters at the smallest dissimilarity of that moment, with ties as well (each
+    of the three functions above documents its order). Memory: 8 n^2 bytes (single: none beyond X).
+    Raises ValueError for an unknown method, NaN or one point, MemoryError beyond 20 000 points.
+    """
+    if method not in METHODS:
+        raise ValueError(f"unknown linkage {method!r}; choose one of {', '.join(METHODS)}")
+    X = finite(check_array(X, dtype=np.float64, ensure_all_finite=False, ensure_min_samples=2))
+    n = len(X)
+    if n > MAX_POINTS and method != "single":
+        raise MemoryError(
+            f"{method} linkage of {n} points would take {8e-9 * n**2:.1f} GB for the distances of all pairs; "
+            f"take a sample of at most {MAX_POINTS} points, K-means, or single linkage, which needs no matrix"
+        )
+    if method == "single":
+        merges = minimum_spanning_tree(X)
+    elif method == "centroid":
+        merges = closest_pairs(squared_distances(X), method)
+    else:
+        D = squared_distances(X)
+        merges = nearest_neighbour_chain(np.sqrt(D, out=D) if method == "average" else D, method)
+    heights = merges[:, 2] if method == "average" else np.sqrt(np.maximum(merges[:, 2], 0))
+    # A stable sort: a cluster is always found before the one it goes into, also at equal heights.
+    order = np.arange(n - 1) if method == "centroid" else np.argsort(heights, kind="stable")
+    return _numbered(merges[order, :2].astype(int).tolist(), heights[order].tolist(), n)
+
+
+def _numbered(pairs, heights, n):
+    """Z from merges that name each cluster by one of its points: points to cluster numbers by union-find."""
+    parent, size, Z = list(range(2 * n - 1)), [1] * (2 * n - 1), []
+    for i, (pair, height) in enumerate(zip(pairs, heights, strict=True)):
+        roots = []
+        for cluster in pair:
+            while parent[cluster] != cluster:
+                parent[cluster] = cluster = parent[parent[cluster]]
+            roots.append(cluster)
+            parent[cluster] = n + i
+        size[n + i] = size[roots[0]] + size[roots[1]]
+        Z.append((min(roots), max(roots), height, size[n + i]))
+    return np.array(Z, dtype=np.float64)
+
+
+def cut(Z, n_clusters):
+    """Labels (n,) of the n_clusters clusters left after the first n - n_clusters merges of Z.
+
+    Labels count from 0 in the order in which the clusters first appear among the points.
+    """
+    n = len(Z) + 1
+    if not 1 <= n_clusters <= n:
+        raise ValueError(f"n_clusters={n_clusters} is impossible: {n} points make 1 to {n} clusters")
+    root = np.arange(2 * n - 1)
+    for i in range(n - n_clusters - 1, -1, -1):  # from the last merge made down: children take their root
+        root[Z[i, :2].astype(int)] = root[n + i]
+    _, first, label = np.unique(root[:n], return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[label]
+
+
+def finite(X):
+    """X itself, or a ValueError that says NaN in one sentence."""
+    with np.errstate(all="ignore"):
+        total = X.sum()
+    if not np.isfinite(total):
+        raise ValueError("X contains NaN or inf (or overflows); drop or fill those rows first")
+    return X
+
+
+class AgglomerativeClustering(ClusterMixin, BaseEstimator):
+    """The cut through a merge tree that leaves `n_clusters` clusters; linkage: one of METHODS.
+
+    Learned: labels_ (n,), from 0 in order of first appearance; linkage_matrix_ (n - 1, 4), see `linkage`.
+    """
+
+    def __init__(self, n_clusters=2, *, linkage="complete"):
+        self.n_clusters = n_clusters
+        self.linkage = linkage
+
+    def fit(self, X, y=None):
+        """Cluster the rows of X (n, p), n >= 2; y is ignored. Errors as in `linkage` and `cut`."""
+        X = validate_data(self, X, dtype=np.float64, ensure_all_finite=False, ensure_min_samples=2)
+        self.linkage_matrix_ = linkage(X, self.linkage)
+        self.labels_ = cut(self.linkage_matrix_, self.n_clusters)
+        return self
