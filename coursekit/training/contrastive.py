@@ -26,7 +26,7 @@ def centred(gradient, visible_offset, hidden_offset):
     """
     c, b = gradient["visible_bias"], gradient["hidden_bias"]
     # E[(h - l)(v - m)'] of the data less that of the model: the constant l m' cancels.
-    weight = gradient["weight"] - torch.outer(b, visible_offset) - torch.outer(hidden_offset, c)
+    weight = gradient["weight"].addr(b, visible_offset, alpha=-1).addr_(hidden_offset, c, alpha=-1)
     return {
         "weight": weight,
         "visible_bias": c - hidden_offset @ weight,
@@ -75,7 +75,7 @@ def fit_contrastive(
     k: Gibbs steps for each gradient. persistent: the chains go on where the last step left them (Tieleman
     2008), batch_size of them; otherwise they start at the batch each time.
     learning_rate: for the gradient of the mean log-likelihood, an example. momentum: .5 doubles the step.
-    centring: use `centred`, with the mean of x and the hidden probabilities there as offsets.
+    centring: use `centred`; offsets are the mean of x and of the hidden probabilities in a part of the batch.
     average: decay of averaged weights, which replace the weights at the end; 0 for none.
     on_step: function (step, rbm, reconstruction error). History: `loss` is this error, the mean of
     |v - v_k|^2 over the batch. It is *not* what is being improved, and may fall while the likelihood falls;
@@ -123,7 +123,8 @@ def fit_contrastive(
                 require_finite("gradient", gradient["hidden_bias"].sum().item(), step, rate)
                 if centring:
                     with torch.no_grad():
-                        gradient = centred(gradient, mean, rbm.hidden_probability(mean[None])[0])
+                        # Any offsets will do, good ones are near the means: a part of the batch is enough.
+                        gradient = centred(gradient, mean, rbm.hidden_probability(v[:32]).mean(0))
                 for name, parameter in parameters.items():
                     parameter.grad = gradient[name]
                 ascent.step()
