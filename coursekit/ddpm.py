@@ -22,7 +22,7 @@ itself lives in noise_schedule.py, its names can be imported from here too. Note
 import torch
 from torch import nn
 
-from coursekit.noise_schedule import NoiseSchedule, cosine_schedule, linear_schedule
+from coursekit.noise_schedule import NoiseSchedule, cosine_schedule, linear_schedule, per_example
 
 __all__ = [
     "DDPM",
@@ -58,16 +58,17 @@ class MixtureNoisePredictor(nn.Module):
 
     def score(self, x, t):
         """Gradient of log q(x_t) at x; x (n, d), t (n,) -> (n, d)."""
-        abar = self.schedule.at("alpha_bars", t, x)  # (n, 1)
-        variances = abar * self.stds.to(x) ** 2 + 1 - abar  # (n, k)
-        pull = abar[:, :, None].sqrt() * self.means.to(x) - x[:, None]  # (n, k, d)
+        signal, spread = self.schedule.mixing(t, x)  # (n, 1) each
+        variances = (signal * self.stds.to(x)) ** 2 + spread**2  # (n, k)
+        pull = signal[:, :, None] * self.means.to(x) - x[:, None]  # (n, k, d)
         log_joint = self.weights.to(x).log() - 0.5 * (pull**2).sum(-1) / variances
         log_joint = log_joint - 0.5 * x.shape[1] * variances.log()
         share = log_joint.softmax(-1)  # (n, k): p(component | x_t)
         return ((share / variances)[:, :, None] * pull).sum(1)
 
     def forward(self, x, t):
-        return -(1 - self.schedule.at("alpha_bars", t, x)).sqrt() * self.score(x, t)
+        _, spread = self.schedule.mixing(t, x)
+        return -spread * self.score(x, t)
 
 
 class DDPM(nn.Module):
@@ -90,17 +91,16 @@ class DDPM(nn.Module):
 
     def q_sample(self, x0, t, noise):
         """x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) noise, (n, *shape): t steps in one leap. Ho eq. 4."""
-        abar = self.schedule.at("alpha_bars", t, x0)
-        return abar.sqrt() * x0 + (1 - abar).sqrt() * noise
+        signal, spread = self.schedule.mixing(t, x0)
+        return signal * x0 + spread * noise
 
     def predict(self, xt, t):
         """The network's guesses (x_0, noise), (n, *shape) each; q_sample makes x_t of them. Ho eq. 15."""
-        abar = self.schedule.at("alpha_bars", t, xt)
+        signal, spread = self.schedule.mixing(t, xt)
         output = self.noise_predictor(xt, t)
         if self.target == "noise":
-            return (xt - (1 - abar).sqrt() * output) / abar.sqrt(), output
-        x0 = abar.sqrt() * xt - (1 - abar).sqrt() * output
-        return x0, abar.sqrt() * output + (1 - abar).sqrt() * xt
+            return (xt - spread * output) / signal, output
+        return signal * xt - spread * output, signal * output + spread * xt
 
     def predict_x0(self, xt, t):
         """The network's guess of x_0, (n, *shape); with target="noise" it is of little use near t = T."""
@@ -118,12 +118,15 @@ class DDPM(nn.Module):
         later than t as well: the walk from data to noise.
         """
         x0, noise = self.predict(xt, t)
-        abar_t, abar_s = (self.schedule.at("alpha_bars", time, xt) for time in (t, s))
         if not eta:
             return self.q_sample(x0, s, noise)
+        abar_t, abar_s = (self.schedule.at("alpha_bars", time) for time in (t, s))
         variance = eta**2 * (1 - abar_s) / (1 - abar_t) * (1 - abar_t / abar_s)
-        mean = abar_s.sqrt() * x0 + (1 - abar_s - variance).clamp(min=0).sqrt() * noise
-        return mean + variance.sqrt() * _normal(xt, rng)
+        # Rounding may leave a tiny negative number where nothing of the old noise is kept.
+        kept = (1 - abar_s - variance).clamp(min=0)
+        weights = (per_example(square.sqrt(), xt) for square in (abar_s, kept, variance))
+        parts = (x0, noise, _normal(xt, rng))
+        return sum(weight * part for weight, part in zip(weights, parts, strict=True))
 
     def denoising_kl(self, x0, xt, t):
         """KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)) for t >= 2, (n,) nats. Ho eq. 8."""
@@ -134,16 +137,15 @@ class DDPM(nn.Module):
     def reconstruction(self, x0, x1):
         """log p(x_0 | x_1), (n,) nats: a Gaussian of variance beta_1 around the guess of x_0."""
         t = torch.ones(len(x0), dtype=torch.int64, device=x0.device)
-        beta = self.schedule.at("betas", t, x0)
+        beta = per_example(self.schedule.at("betas", t), x0)
         error = (x0 - self.predict_x0(x1, t)) ** 2
         return -0.5 * (error / beta + (2 * torch.pi * beta).log()).flatten(1).sum(-1)
 
     def prior_kl(self, x0):
         """KL(q(x_T | x_0) || N(0, I)), (n,) nats: what the chain failed to forget; nothing to learn in it."""
         t = torch.full((len(x0),), self.schedule.T, dtype=torch.int64, device=x0.device)
-        abar = self.schedule.at("alpha_bars", t, x0)
-        one = torch.ones_like(abar)
-        return gaussian_kl(abar.sqrt() * x0, 1 - abar, torch.zeros_like(x0), one)
+        signal, spread = self.schedule.mixing(t, x0)
+        return gaussian_kl(signal * x0, spread**2, torch.zeros_like(x0), torch.ones_like(spread))
 
     def elbo(self, x, *, rng=None):
         """Terms of the bound in nats, each (n,); x (n, *shape). Ho eq. 5.
@@ -177,8 +179,8 @@ class DDPM(nn.Module):
         t = 1 + (spread * self.schedule.T).long()
         noise = _normal(x, rng)
         output = self.noise_predictor(self.q_sample(x, t, noise), t)
-        abar = self.schedule.at("alpha_bars", t, x)
-        wanted = noise if self.target == "noise" else abar.sqrt() * noise - (1 - abar).sqrt() * x
+        signal, spread = self.schedule.mixing(t, x)
+        wanted = noise if self.target == "noise" else signal * noise - spread * x
         return ((wanted - output) ** 2).flatten(1).sum(-1).mean()
 
     @torch.no_grad()

@@ -73,9 +73,9 @@ class TimeMLP(nn.Module):
     def __init__(self, n_features, *, width=256, n_blocks=3, n_time=64):
         super().__init__()
         self.n_time = n_time
-        self.time = nn.Sequential(nn.Linear(n_time, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+        self.time = nn.Sequential(nn.Linear(n_time, n_time), nn.SiLU(), nn.Linear(n_time, n_time), nn.SiLU())
         self.enter = nn.Linear(n_features, width)
-        self.modulations = nn.ModuleList(nn.Linear(width, 3 * width) for _ in range(n_blocks))
+        self.modulations = nn.ModuleList(nn.Linear(n_time, 3 * width) for _ in range(n_blocks))
         self.blocks = nn.ModuleList(
             mlp([width, 2 * width, width], activation="silu") for _ in range(n_blocks)
         )

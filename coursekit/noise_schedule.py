@@ -28,18 +28,21 @@ class NoiseSchedule:
         self.alphas = 1 - self.betas
         self.alpha_bars = self.alphas.cumprod(0)
 
-    def at(self, name, t, like):
-        """Entries t of "betas", "alphas" or "alpha_bars", shaped (n, 1, ...) to multiply `like` (n, ...)."""
+    def at(self, name, t):
+        """Entries t (n,) of "betas", "alphas" or "alpha_bars", float64 (n,); t in 0..T."""
         tables = {"betas": self.betas, "alphas": self.alphas, "alpha_bars": self.alpha_bars}
         if name not in tables:
             raise ValueError(f"unknown table {name!r}; choose one of {', '.join(tables)}")
-        if t.dtype != torch.int64 or t.shape != like.shape[:1]:
-            raise ValueError(
-                f"t must be int64 with one entry an example, ({len(like)},); got {t.dtype} {tuple(t.shape)}"
-            )
+        if t.dtype != torch.int64 or t.ndim != 1:
+            raise ValueError(f"t must be int64 of shape (n,), one an example; got {t.dtype} {tuple(t.shape)}")
         if len(t) and not 0 <= t.min() <= t.max() <= self.T:
             raise ValueError(f"t must lie in 0..T = {self.T}, got {int(t.min())} to {int(t.max())}")
-        return tables[name][t.cpu()].to(like).reshape(-1, *[1] * (like.ndim - 1))
+        return tables[name][t.cpu()]
+
+    def mixing(self, t, like):
+        """sqrt(abar_t) and sqrt(1 - abar_t), each (n, 1, ...): what multiplies x_0 and noise in x_t. Ho eq. 4."""
+        abar = self.at("alpha_bars", t)
+        return per_example(abar.sqrt(), like), per_example((1 - abar).sqrt(), like)
 
     def posterior(self, x0, xt, t):
         """q(x_{t-1} | x_t, x_0), t in 1..T: mean (n, *shape) and variance beta tilde (n, 1, ...). Ho eq. 7.
@@ -48,10 +51,23 @@ class NoiseSchedule:
         """
         if (t < 1).any():
             raise ValueError("x_0 has no step before it: posterior needs t in 1..T, but some t is 0")
-        beta, alpha, abar = (self.at(name, t, xt) for name in ("betas", "alphas", "alpha_bars"))
-        abar_before = self.at("alpha_bars", t - 1, xt)
-        mean = (abar_before.sqrt() * beta * x0 + alpha.sqrt() * (1 - abar_before) * xt) / (1 - abar)
-        return mean, beta * (1 - abar_before) / (1 - abar)
+        beta, alpha, abar = (self.at(name, t) for name in ("betas", "alphas", "alpha_bars"))
+        abar_before = self.at("alpha_bars", t - 1)
+        weight_x0 = abar_before.sqrt() * beta / (1 - abar)
+        weight_xt = alpha.sqrt() * (1 - abar_before) / (1 - abar)
+        variance = beta * (1 - abar_before) / (1 - abar)
+        mean = per_example(weight_x0, xt) * x0 + per_example(weight_xt, xt) * xt
+        return mean, per_example(variance, xt)
+
+
+def per_example(values, like):
+    """One number an example, (n,), shaped (n, 1, ...) to multiply `like` (n, ...), in its precision.
+
+    Coefficients are worked out in float64 before this: 1 - abar_1 loses four digits in float32.
+    """
+    if len(values) != len(like):
+        raise ValueError(f"{len(values)} times t were given for {len(like)} examples; give one an example")
+    return values.to(like).reshape(-1, *[1] * (like.ndim - 1))
 
 
 def linear_schedule(T, beta_start=1e-4, beta_end=0.02):
