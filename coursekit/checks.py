@@ -41,7 +41,8 @@ def check(claim, left, right, *, relation="==", atol=0.0, rtol=0.0, se=None):
         difference = np.where(left == right, 0.0, left - right)
         excess = {"==": np.abs(difference), "<=": difference, ">=": -difference}[relation] - tolerance
     if not np.all(excess <= 0):
-        raise CheckFailed(_failure(claim, left, right, relation, excess))
+        place, a, b = _worst(excess, left, right)
+        raise CheckFailed(f"{claim}: left {relation} right fails{place}: left = {a:.10g}, right = {b:.10g}")
     print(f"✓ {claim}{_tolerance_text(relation, atol, rtol, se)}")
 
 
@@ -54,7 +55,7 @@ def answer(claim, yours, expected, *, wrong=None, atol=1e-8, rtol=1e-8):
         raise CheckFailed(f"{claim}: got None. Does your function end with `return`?")
     try:
         yours = _array(yours, "your answer")
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise CheckFailed(f"{claim}: {error}") from None
     expected = _array(expected, "expected")
     if yours.shape != expected.shape:
@@ -70,11 +71,12 @@ def answer(claim, yours, expected, *, wrong=None, atol=1e-8, rtol=1e-8):
         if same(np.asarray(value)):
             raise CheckFailed(f"{claim}: {sentence}")
     with np.errstate(invalid="ignore"):
-        raise CheckFailed(_failure(claim, yours, expected, "==", np.abs(yours - expected)))
+        place, mine, right = _worst(np.abs(yours - expected), yours, expected)
+    raise CheckFailed(f"{claim}: your value{place} is {mine:.6g}, but {right:.6g} is expected")
 
 
 def _array(value, name):
-    """A float or integer array from a number, list, array or tensor (tensors need no import of torch here)."""
+    """A float array from a number, list, array or tensor (a tensor without importing torch here)."""
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
     array = np.asarray(value)
@@ -83,11 +85,11 @@ def _array(value, name):
     return array if array.dtype.kind == "f" else array.astype(np.float64)
 
 
-def _failure(claim, left, right, relation, excess):
+def _worst(excess, left, right):
+    """Where the sides are furthest from agreeing, as text, and both values there."""
     where = np.unravel_index(np.argmax(np.where(np.isnan(excess), np.inf, excess)), excess.shape)
-    left, right = np.broadcast_to(left, excess.shape)[where], np.broadcast_to(right, excess.shape)[where]
     place = f" at index {tuple(int(i) for i in where)}" if where else ""
-    return f"{claim}: left {relation} right does not hold{place}: left = {left:.10g}, right = {right:.10g}"
+    return place, np.broadcast_to(left, excess.shape)[where], np.broadcast_to(right, excess.shape)[where]
 
 
 def _tolerance_text(relation, atol, rtol, se):

@@ -13,6 +13,7 @@ import jupytext
 import nbformat
 from nbclient import NotebookClient
 
+import coursekit
 from coursekit.homework.build import build_homework
 
 NOTEBOOKS = Path(__file__).parent
@@ -24,9 +25,8 @@ CELL_TIMEOUT = 300  # seconds; a notebook's whole budget is 60 CPU-seconds
 def read_twin(path):
     """The notebook that a twin describes, without outputs; cell ids count from 1, so a diff stays small."""
     notebook = jupytext.read(path, fmt="py:percent")
-    notebook.metadata = nbformat.from_dict(
-        {"coursekit": dict(notebook.metadata["coursekit"]), "kernelspec": KERNEL}
-    )
+    facts = {"version": coursekit.__version__, **notebook.metadata["coursekit"]}
+    notebook.metadata = nbformat.from_dict({"coursekit": facts, "kernelspec": KERNEL})
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for number, cell in enumerate(notebook.cells, start=1):
         cell.id = f"cell-{number:03d}"

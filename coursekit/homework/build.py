@@ -1,0 +1,93 @@
+"""From a homework's twin to nbgrader's two notebooks: the teacher's and the release version.
+
+The twin names roles (see the package's docstring); nbgrader's own metadata, marks and preprocessors do the
+rest, so that its Validate button, its formgrader and its gradebook understand what is built here.
+"""
+
+import re
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbgrader.preprocessors import (
+    CheckCellMetadata,
+    ClearHiddenTests,
+    ClearOutput,
+    ClearSolutions,
+    ComputeChecksums,
+    LockCells,
+)
+from traitlets.config import Config
+
+import coursekit
+
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+ROLES = {  # role -> what nbgrader calls it
+    "solution": {"solution": True, "grade": False, "locked": False},
+    "test": {"solution": False, "grade": True, "locked": True},
+    "manual": {"solution": True, "grade": True, "locked": False},
+}
+STUB = 'raise NotImplementedError("this answer is still empty: write it here in place of this line")'
+HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS\n(.*?)### END HIDDEN TESTS", re.DOTALL)
+
+
+def read_source(twin):
+    """The teacher's notebook of a twin, with nbgrader's metadata; ValueError names a cell of odd role."""
+    twin = Path(twin)
+    notebook = jupytext.read(twin, fmt="py:percent")
+    facts = {"version": coursekit.__version__, **notebook.metadata["coursekit"]}
+    notebook.metadata = nbformat.from_dict({"coursekit": facts, "kernelspec": KERNEL})
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    for number, cell in enumerate(notebook.cells, start=1):
+        cell.id = f"cell-{number:03d}"
+        role, exercise = cell.metadata.pop("role", None), cell.metadata.pop("exercise", None)
+        points = cell.metadata.pop("points", None)
+        if role is None:
+            continue
+        if role not in ROLES or not exercise:
+            raise ValueError(f"{twin.name}: cell {number} needs an exercise and a role of {', '.join(ROLES)}")
+        if ROLES[role]["grade"] == (points is None):
+            raise ValueError(f"{twin.name}: cell {number}: a test or manual cell has points, no other does")
+        cell.metadata.nbgrader = {
+            "schema_version": 3,
+            "task": False,
+            "grade_id": f"test_{exercise}" if role == "test" else exercise,
+            **ROLES[role],
+            **({"points": points} if points is not None else {}),
+        }
+    return notebook
+
+
+def release(notebook):
+    """What a student gets: no solution, no hidden test, locked checks; the argument is left alone."""
+    notebook = nbformat.from_dict(notebook)
+    config = Config()
+    config.ClearSolutions.code_stub = {"python": STUB}
+    config.ClearSolutions.text_stub = "*Write your answer here.*"
+    for step in (
+        LockCells,
+        ClearSolutions,
+        ClearOutput,
+        ClearHiddenTests,
+        CheckCellMetadata,
+        ComputeChecksums,
+    ):
+        notebook, _ = step(config=config).preprocess(notebook, {})
+    return notebook
+
+
+def hidden_source(cell):
+    """The code between the hidden-test marks of a cell, or '' where there is none."""
+    found = HIDDEN.search(cell.source)
+    return found.group(1) if found else ""
+
+
+def build_homework(twin):
+    """Write both notebooks of a twin; returns the path of the release version."""
+    twin = Path(twin)
+    notebook = read_source(twin)
+    nbformat.write(notebook, twin.with_suffix(".ipynb"))
+    target = twin.parents[2] / "release" / twin.stem / f"{twin.stem}.ipynb"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(release(notebook), target)
+    return target
