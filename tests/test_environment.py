@@ -470,6 +470,18 @@ def test_all_stages_run_and_the_last_lines_say_what_failed(house, monkeypatch, c
     assert last[3] == "stages: 2 passed, 3 failed"
 
 
+@pytest.mark.parametrize(("user", "actions"), [(0, ["update", "install"]), (1000, [])])
+def test_programs_are_installed_where_root_and_apt_allow_it(monkeypatch, capsys, user, actions):
+    ran = []
+    monkeypatch.setattr(os, "geteuid", lambda: user, raising=False)
+    monkeypatch.setattr(shutil, "which", lambda name: name if name in ("apt-get", "bwrap") else None)
+    monkeypatch.setattr(subprocess, "run", lambda command, **options: ran.append(command))
+    course.install_programs()
+    assert [command[2] for command in ran] == actions
+    assert all("chromium" in command and "bubblewrap" not in command for command in ran[1:])
+    assert "Without chromium the tests that need it are skipped" in capsys.readouterr().out
+
+
 def test_a_missing_program_skips_at_home_and_fails_in_ci(monkeypatch):
     monkeypatch.setenv("CI", "false")
     with pytest.raises(pytest.skip.Exception, match="no such thing"):
