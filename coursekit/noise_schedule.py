@@ -40,7 +40,7 @@ class NoiseSchedule:
         return tables[name][t.cpu()]
 
     def mixing(self, t, like):
-        """sqrt(abar_t) and sqrt(1 - abar_t), each (n, 1, ...): what multiplies x_0 and noise in x_t. Ho eq. 4."""
+        """sqrt(abar_t) and sqrt(1 - abar_t), each (n, 1, ...): weights of x_0 and noise in x_t. Ho eq. 4."""
         abar = self.at("alpha_bars", t)
         return per_example(abar.sqrt(), like), per_example((1 - abar).sqrt(), like)
 

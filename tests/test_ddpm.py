@@ -214,7 +214,7 @@ def test_a_step_is_algorithm_2(name, target):
 
 
 def test_coefficients_survive_single_precision():
-    """float32 examples: the weights of the posterior still are those of float64, and at t = 1 exactly (1, 0)."""
+    """float32 examples: the weights of the posterior are those of float64 still, at t = 1 exactly (1, 0)."""
     schedule = SCHEDULES["linear"]
     for t in (1, 2, 3, 1000):
         one, zero, step = torch.ones(1, 1), torch.zeros(1, 1), torch.tensor([t])
@@ -473,23 +473,20 @@ def test_the_bound_holds_pointwise_and_its_mean_exceeds_the_entropy(seed):
     schedule = SCHEDULES["short"]
     grid = np.linspace(-16, 16, 1281)
     dx = grid[1] - grid[0]
-    data = mixture_pdf(grid)
-    entropy = -(data * np.log(data)).sum() * dx
+    inside = np.flatnonzero(np.abs(grid) < 2.6)[::3]  # all but 1e-5 of the data
+    data = mixture_pdf(grid)[inside]
+    entropy = -(data * np.log(data)).sum() / data.sum()
     for model in (random_model(schedule, shape=(1,), seed=seed), mixture_model(schedule)):
         density = norm.pdf(grid)
         for t in (3, 2, 1):
             mean, variance = step_means(model, grid, t)
             density = norm.pdf(grid[:, None], mean[None, :], math.sqrt(variance)) @ density * dx
-        assert density.sum() * dx == pytest.approx(1, abs=1e-6)
-        bound = np.full(len(grid), np.nan)
-        inside = np.flatnonzero(np.abs(grid) < 2.6)[::3]
-        for i in inside:
-            prior, denoising, reconstruction = one_dimensional_terms(model, grid[i])
-            bound[i] = reconstruction - denoising - prior
-        assert (bound[inside] <= np.log(density[inside]) + 1e-9).all()
-        # Outside +-2.6 lies 1e-5 of the data.
-        cross = -(data[inside] * bound[inside]).sum() / data[inside].sum()
-        assert cross >= entropy
+        # The little that a random network throws off the grid lowers the density: the test is stricter for it.
+        assert 0.999 < density.sum() * dx < 1 + 1e-9
+        terms = np.array([one_dimensional_terms(model, x0) for x0 in grid[inside]])
+        bound = terms[:, 2] - terms[:, 1] - terms[:, 0]
+        assert (bound <= np.log(density[inside]) + 1e-9).all()
+        assert -(data * bound).sum() / data.sum() >= entropy
 
 
 def test_the_prior_term_is_small_only_when_the_chain_is_long_enough():
