@@ -481,7 +481,7 @@ def test_the_bound_holds_pointwise_and_its_mean_exceeds_the_entropy(seed):
         for t in (3, 2, 1):
             mean, variance = step_means(model, grid, t)
             density = norm.pdf(grid[:, None], mean[None, :], math.sqrt(variance)) @ density * dx
-        # The little that a random network throws off the grid lowers the density: the test is stricter for it.
+        # The little that a random network throws off the grid lowers the density: a stricter test.
         assert 0.999 < density.sum() * dx < 1 + 1e-9
         terms = np.array([one_dimensional_terms(model, x0) for x0 in grid[inside]])
         bound = terms[:, 2] - terms[:, 1] - terms[:, 0]
