@@ -35,11 +35,16 @@ def check(claim, left, right, *, relation="==", atol=0.0, rtol=0.0, se=None):
         raise CheckFailed(f"{claim}: the sides have different shapes, {left.shape} and {right.shape}")
     if left.size == 0 or right.size == 0:
         raise CheckFailed(f"{claim}: nothing was compared, a side is empty")
-    tolerance = 4 * _array(se, "se") if se is not None else atol + rtol * np.abs(right)
-    with np.errstate(invalid="ignore"):
-        # Equal entries differ by 0 even where both are infinite; NaN stays NaN and fails every comparison.
-        difference = np.where(left == right, 0.0, left - right)
-        excess = {"==": np.abs(difference), "<=": difference, ">=": -difference}[relation] - tolerance
+    difference = _difference(left, right)
+    error = np.zeros(()) if se is None else _array(se, "se")
+    for name, value in (("atol", atol), ("rtol", rtol), ("se", error)):
+        # With an infinite tolerance anything would pass.
+        if not np.all(np.isfinite(value) & np.greater_equal(value, 0)):
+            raise ValueError(f"{name} must be finite and not negative, got {value}")
+    if error.size != 1 and error.shape != difference.shape:
+        raise ValueError(f"se must be one number or have the shape of the sides, got {error.shape}")
+    tolerance = 4 * error + atol + rtol * np.where(np.isfinite(right), np.abs(right), 0.0)
+    excess = {"==": np.abs(difference), "<=": difference, ">=": -difference}[relation] - tolerance
     if not np.all(excess <= 0):
         place, a, b = _worst(excess, left, right)
         raise CheckFailed(f"{claim}: left {relation} right fails{place}: left = {a:.10g}, right = {b:.10g}")
@@ -58,6 +63,8 @@ def answer(claim, yours, expected, *, wrong=None, atol=1e-8, rtol=1e-8):
     except (TypeError, ValueError) as error:
         raise CheckFailed(f"{claim}: {error}") from None
     expected = _array(expected, "expected")
+    if yours.size == expected.size == 0:
+        raise CheckFailed(f"{claim}: nothing was compared, both sides are empty")
     if yours.shape != expected.shape:
         raise CheckFailed(f"{claim}: your answer has shape {yours.shape}, but {expected.shape} is asked for")
 
@@ -68,21 +75,28 @@ def answer(claim, yours, expected, *, wrong=None, atol=1e-8, rtol=1e-8):
         print(f"✓ {claim}")
         return
     for sentence, value in (wrong or {}).items():
-        if same(np.asarray(value)):
+        if same(_array(value, "wrong")):
             raise CheckFailed(f"{claim}: {sentence}")
-    with np.errstate(invalid="ignore"):
-        place, mine, right = _worst(np.abs(yours - expected), yours, expected)
+    place, mine, right = _worst(np.abs(_difference(yours, expected)), yours, expected)
     raise CheckFailed(f"{claim}: your value{place} is {mine:.6g}, but {right:.6g} is expected")
 
 
 def _array(value, name):
-    """A float array from a number, list, array or tensor (a tensor without importing torch here)."""
+    """A float64 array from a number, list, array or tensor (a tensor without importing torch here)."""
     if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
+        value = value.detach().cpu()
+        # NumPy has no bfloat16; a cast of complex numbers would drop their imaginary part unseen.
+        value = (value if value.is_complex() else value.double()).numpy()
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be numbers, got {type(value).__name__} of dtype {array.dtype}")
-    return array if array.dtype.kind == "f" else array.astype(np.float64)
+    return array.astype(np.float64)
+
+
+def _difference(left, right):
+    """left - right; equal entries differ by 0 even where both are infinite, and NaN stays NaN."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.where(left == right, 0.0, left - right)
 
 
 def _worst(excess, left, right):
