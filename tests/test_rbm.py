@@ -51,7 +51,7 @@ def cosine(a, b):
 
 
 def bars_and_stripes(height, width):
-    """Every picture of whole columns or of whole rows, each once, (2^height + 2^width - 2, height * width)."""
+    """Every picture of whole columns or of whole rows, once, (2^height + 2^width - 2, height * width)."""
     rows = all_states(height).repeat_interleave(width, dim=1)
     columns = all_states(width).repeat(1, height)
     return torch.unique(torch.cat([rows, columns]), dim=0).double()
@@ -70,7 +70,7 @@ def total_variation_with_error(visits, exact):
 
 
 def slowly_mixing_machine():
-    """4 x 3, with couplings that favour two states which differ in every unit: a chain seldom changes sides."""
+    """4 x 3, with couplings that favour two states which differ in every unit: chains seldom change sides."""
     rbm = random_machine(4, 3, scale=0.4, seed=9)
     rbm.weight += torch.outer(torch.tensor([1.0, -1.0, 1.0]), torch.tensor([1.0, 1.0, -1.0, 1.0])) * 1.5
     rbm.visible_bias -= rbm.weight.sum(0) / 2
@@ -370,19 +370,11 @@ def test_frozen_units_show_the_memory():
 
 
 def trained_on_bars_and_stripes(seed, *, persistent):
+    """CD-1, or persistent chains, at equal cost: 2000 steps of 88 chains, four for each picture."""
     torch.manual_seed(seed)
     rbm = RBM(12, 8).double()
-    fit_contrastive(
-        rbm,
-        bars_and_stripes(3, 4),
-        n_steps=4000,
-        batch_size=22,
-        learning_rate=0.2,
-        persistent=persistent,
-        centring=False,
-        seed=seed,
-        device="cpu",
-    )
+    options = {"n_steps": 2000, "batch_size": 88, "learning_rate": 0.2, "centring": False, "device": "cpu"}
+    fit_contrastive(rbm, bars_and_stripes(3, 4).repeat(4, 1), persistent=persistent, seed=seed, **options)
     return rbm.requires_grad_(False)
 
 
@@ -398,16 +390,15 @@ def test_cd_is_unbiased_early_and_biased_late_and_persistent_chains_end_higher()
     for seed in range(3):
         late = trained_on_bars_and_stripes(seed, persistent=False)
         exact = late.exact_gradient(x)
-        steps = (1, 2, 3, 5, 10, 20)
-        estimates = [late.expected_cd_gradient(x, k=k) for k in steps]
-        # After k steps of a chain that mixes slowly the two phases still nearly cancel.
+        estimates = [late.expected_cd_gradient(x, k=k) for k in (1, 2, 3, 5, 10, 20)]
+        # The chain mixes slowly: k steps from the data it is still near them, and the two phases cancel.
         lengths = [(flat(estimate).norm() / flat(exact).norm()).item() for estimate in estimates]
         assert lengths == sorted(lengths)
-        assert lengths[0] < 0.1 and lengths[-1] < 0.6
+        assert lengths[0] < 0.1 and lengths[-1] < 0.7
         assert cosine(estimates[0], exact) < 0.5
-        assert cosine(estimates[-1], exact) < 0.98
+        assert cosine(estimates[-1], exact) < 0.99
         persistent = trained_on_bars_and_stripes(seed, persistent=True)
-        assert persistent.log_prob(x).mean() > late.log_prob(x).mean() + 0.1
+        assert persistent.log_prob(x).mean() > late.log_prob(x).mean() + 0.3
 
 
 # Annealed importance sampling
@@ -421,7 +412,7 @@ def test_ais_is_within_its_standard_errors_of_the_exact_log_partition(visible, w
     for seed in range(12):
         rbm = random_machine(6, 4, visible=visible, scale=0.8, seed=seed)
         rng = torch.Generator().manual_seed(100 + seed)
-        estimate, error = ais_log_partition(rbm, n_steps=200, n_chains=200, rng=rng, base_bias=base_bias)
+        estimate, error = ais_log_partition(rbm, n_steps=150, n_chains=200, rng=rng, base_bias=base_bias)
         z_scores.append((estimate - rbm.log_partition().item()) / error)
         errors.append(error)
     # Three standard errors hold for each machine, and the errors are of the right size.
@@ -444,7 +435,7 @@ def test_ais_converges_in_the_number_of_steps_and_repeats_with_its_generator():
 
 def test_ais_agrees_where_visible_units_are_too_many_to_enumerate():
     rbm = random_machine(60, 6, scale=0.3, seed=8)
-    estimate, error = ais_log_partition(rbm, n_steps=2000, n_chains=100, rng=torch.Generator().manual_seed(0))
+    estimate, error = ais_log_partition(rbm, n_steps=1000, n_chains=100, rng=torch.Generator().manual_seed(0))
     assert error < 0.3
     assert abs(estimate - rbm.log_partition().item()) < 3 * error
 
