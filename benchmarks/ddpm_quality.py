@@ -85,7 +85,7 @@ def summary(name, rows):
 def run_digits(options):
     train_set, test_set = digits().split(0)
     train, test = (torch.tensor(part.x / 8 - 1, dtype=torch.float32) for part in (train_set, test_set))
-    judge_net = DigitClassifier(64).fit(train, train_set.labels.copy(), seed=100)
+    judge_net = DigitClassifier(64).fit(train, train_set.labels, seed=100)
     judge("test digits", test, judge_net, train, test)
     judge("training digits", train[: len(test)], judge_net, train, test)
     builders = {
@@ -125,7 +125,7 @@ def run_mnist(options):
     train_set, test_set = mnist("train"), mnist("test")
     train, test = (torch.tensor(part.x / 255) for part in (train_set, test_set))
     judge_net = DigitClassifier(784, n_hidden=256).fit(
-        train, train_set.labels.copy(), n_epochs=6, batch_size=128, seed=100
+        train, train_set.labels, n_epochs=6, batch_size=128, seed=100
     )
     reference = train[:10_000]
     judge("test digits", test, judge_net, reference, test)
@@ -249,10 +249,10 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--nets", nargs="+", default=None, help="digits: unet mlp; mnist: latent pixel")
     parser.add_argument("--samples", type=int, default=1000)
-    parser.add_argument("--width", type=int, default=32)
+    parser.add_argument("--width", type=int, default=24)
     parser.add_argument("--latent-width", type=int, default=256)
     parser.add_argument("--batch", type=int, default=None)
-    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--average", type=float, default=0.995)
     parser.add_argument("--target", default="v")
     parser.add_argument("--schedule", default="cosine", choices=("cosine", "linear"))
@@ -261,7 +261,7 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(1)
     run, seconds, nets, batch = {
-        "digits": (run_digits, 40, ["unet", "mlp"], 64),
+        "digits": (run_digits, 40, ["unet", "mlp"], 32),
         "mnist": (run_mnist, 60, ["latent", "pixel"], 256),
         "peer": (run_peer, 0, [], 0),
     }[options.part]

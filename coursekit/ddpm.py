@@ -130,6 +130,10 @@ class DDPM(nn.Module):
 
     def denoising_kl(self, x0, xt, t):
         """KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)) for t >= 2, (n,) nats. Ho eq. 8."""
+        if (t < 2).any():
+            raise ValueError(
+                "the step from t = 1 to data counts as reconstruction: denoising_kl needs t >= 2"
+            )
         mean_q, variance = self.schedule.posterior(x0, xt, t)
         mean_p, _ = self.schedule.posterior(self.predict_x0(xt, t), xt, t)
         return gaussian_kl(mean_q, variance, mean_p, variance)

@@ -67,7 +67,7 @@ def frechet_distance(a, b):
     ||mean_a - mean_b||^2 + tr(cov_a + cov_b - 2 (cov_a cov_b)^(1/2)), in squared units of the features.
     It sees means and covariances only. Dowson & Landau 1982; on features of a classifier Heusel et al. 2017.
     """
-    a, b = (torch.as_tensor(sample, dtype=torch.float64) for sample in (a, b))
+    a, b = (_tensor(sample, torch.float64) for sample in (a, b))
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
         raise ValueError(
             f"two samples (n, d) and (m, d) are needed, got {tuple(a.shape)} and {tuple(b.shape)}"
@@ -102,7 +102,7 @@ class DigitClassifier(nn.Module):
 
         Learning under noise keeps the judge from being sure of itself a little off the data.
         """
-        x, labels = torch.as_tensor(x, dtype=self.mean.dtype), torch.as_tensor(labels, dtype=torch.int64)
+        x, labels = _tensor(x, self.mean.dtype), _tensor(labels, torch.int64)
         self.mean.copy_(x.mean(0))
         self.scale.copy_(x.std())
         rng = torch.Generator().manual_seed(seed)
@@ -129,13 +129,18 @@ class DigitClassifier(nn.Module):
     @torch.no_grad()
     def features(self, x):
         """Last hidden layer, (n, n_features), of images x (n, d), array or tensor."""
-        x = torch.as_tensor(x, dtype=self.mean.dtype)
+        x = _tensor(x, self.mean.dtype)
         return self.body((x - self.mean) / self.scale)
 
     @torch.no_grad()
     def predict_proba(self, x):
         """Probabilities of the classes, (n, 10), for images x (n, d), array or tensor."""
-        return self(torch.as_tensor(x, dtype=self.mean.dtype)).softmax(-1)
+        return self(_tensor(x, self.mean.dtype)).softmax(-1)
+
+
+def _tensor(x, dtype):
+    # Arrays are copied: the data sets of the course are read-only, which a tensor cannot be.
+    return x.to(dtype) if torch.is_tensor(x) else torch.tensor(x, dtype=dtype)
 
 
 def _bits(probability, rng):

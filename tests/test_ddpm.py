@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 from scipy.interpolate import PchipInterpolator
+from scipy.linalg import sqrtm
 from scipy.stats import kstest, norm
 from torch import nn
 
+from coursekit.data import digits
 from coursekit.ddpm import (
     DDPM,
     MixtureNoisePredictor,
@@ -17,6 +19,7 @@ from coursekit.ddpm import (
     gaussian_kl,
     linear_schedule,
 )
+from coursekit.evaluation import DigitClassifier, frechet_distance
 from coursekit.networks import TimeMLP, UNet, mlp
 from coursekit.training import fit
 
@@ -604,6 +607,43 @@ def test_ddim_is_deterministic_and_needs_few_steps():
     assert kstest(one[:, 0].numpy(), mixture_cdf).statistic < 0.04
 
 
+# --- The judge of samples ---------------------------------------------------------------------------------
+
+
+def test_frechet_distance_of_gaussians():
+    """Against the matrix square root, and the closed form when the covariances commute; also of low rank."""
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(40, 5)) @ rng.normal(size=(5, 5)), 1 + 2 * rng.normal(size=(70, 5))
+    cov_a, cov_b = np.cov(a.T), np.cov(b.T)
+    trace = np.trace(cov_a + cov_b - 2 * sqrtm(cov_a @ cov_b).real)
+    assert frechet_distance(a, b) == pytest.approx(((a.mean(0) - b.mean(0)) ** 2).sum() + trace)
+    assert frechet_distance(a, b) == pytest.approx(frechet_distance(torch.tensor(b), torch.tensor(a)))
+    centre = a.mean(0)
+    # Scaled by 3 about the mean and moved by 2 along each axis: sum (3 s - s)^2 + 5 * 2^2.
+    assert frechet_distance(a, 3 * (a - centre) + centre + 2) == pytest.approx(4 * np.trace(cov_a) + 20)
+    flat = np.hstack([a[:, :2], np.zeros((40, 3))])
+    assert frechet_distance(flat, flat) == pytest.approx(0, abs=1e-6)
+    with pytest.raises(ValueError, match="two samples"):
+        frechet_distance(a, b[:, :3])
+
+
+def test_digit_classifier_reads_digits_and_is_seeded():
+    train, test = digits().split(0)
+    state = torch.get_rng_state()
+    with torch.random.fork_rng():
+        judge = DigitClassifier(64).fit(train.x, train.labels, n_epochs=12)
+        again = DigitClassifier(64).fit(train.x, train.labels, n_epochs=12)
+    assert torch.equal(torch.get_rng_state(), state)
+    probability = judge.predict_proba(test.x)
+    assert torch.equal(probability, again.predict_proba(test.x))
+    torch.testing.assert_close(probability.sum(1), torch.ones(len(test.x)))
+    assert (probability.argmax(1).numpy() == test.labels).mean() > 0.95
+    assert judge.features(test.x).shape == (len(test.x), 64)
+    # Sure of digits, unsure of pixels drawn one by one from digits.
+    scrambled = np.random.default_rng(0).permuted(test.x, axis=0)
+    assert probability.amax(1).mean() > 0.9 > judge.predict_proba(scrambled).amax(1).mean() + 0.1
+
+
 # --- Images, networks, errors -----------------------------------------------------------------------------
 
 
@@ -661,6 +701,8 @@ def test_errors_say_what_to_do():
         model.q_sample(x, torch.tensor(2), x)
     with pytest.raises(ValueError, match="no step before it"):
         model.p_sample(x, torch.tensor([0, 1]))
+    with pytest.raises(ValueError, match="needs t >= 2"):
+        model.denoising_kl(x, x, torch.tensor([1, 2]))
     with pytest.raises(ValueError, match="betas, alphas, alpha_bars"):
         schedule.at("sigmas", torch.tensor([1, 1]))
     with pytest.raises(ValueError, match="1 times t were given for 2 examples"):
