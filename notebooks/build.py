@@ -62,7 +62,6 @@ def main(names):
     twins = sorted((NOTEBOOKS / "source").glob("*.py")) + sorted(
         (NOTEBOOKS / "homework/source").glob("*/*.py")
     )
-    twins = [twin for twin in twins if twin.stem != "probes"]
     chosen = [t for t in twins if not names or any(t.stem.split("_")[0] == n.split("_")[0] for n in names)]
     if not chosen:
         raise SystemExit(f"no twin matches {' '.join(names)}; there are {', '.join(t.stem for t in twins)}")
