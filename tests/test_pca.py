@@ -81,7 +81,7 @@ def test_variances_equal_those_of_the_svd(shape, kind, standardize, solver, atol
     scale = max(variances[0], 1e-12)
     np.testing.assert_allclose(pca.explained_variance_ / scale, variances / scale, rtol=0, atol=atol)
     assert pca.components_.shape == (min(shape), shape[1])
-    assert np.all(np.diff(pca.explained_variance_) <= 0)
+    assert np.all(np.diff(pca.explained_variance_) <= 0) and np.all(pca.explained_variance_ >= 0)
 
 
 @pytest.mark.parametrize("solver, atol", [("svd", 1e-12), ("eigh", 1e-9), ("auto", 1e-9)])
