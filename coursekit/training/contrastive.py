@@ -92,7 +92,9 @@ def fit_contrastive(
         mean = x.mean(0)
         batches = Batches(len(x), batch_size, seed)
         parameters = dict(rbm.named_parameters())
-        ascent = torch.optim.SGD(parameters.values(), lr=learning_rate, momentum=momentum, maximize=True)
+        ascent = torch.optim.SGD(
+            parameters.values(), lr=learning_rate, momentum=momentum, maximize=True, fused=True
+        )
         averaged = WeightAverage(rbm, average)
         chains = Chains()
         history = History()
