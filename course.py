@@ -55,9 +55,11 @@ def claim_port(port):
 def learners_copies(fresh=None):
     """Copy the notebooks that work/ lacks, renew the one called `fresh`; return the copy to open."""
     notebooks, work = ROOT / "notebooks", ROOT / "work"
-    copies = {path: work / path.name for path in sorted(notebooks.glob("[0-9][0-9]_*.ipynb"))}
-    homework = sorted(notebooks.glob("homework/release/*/*.ipynb"))
-    copies.update({path: work / "homework" / path.name for path in homework})
+    originals = sorted(notebooks.glob("[0-9][0-9]_*.ipynb")) + sorted(
+        notebooks.glob("homework/release/*/*.ipynb")
+    )
+    # The same places as in notebooks/, so that their links to each other and to the package keep working.
+    copies = {path: work / path.relative_to(notebooks) for path in originals}
     if not copies:
         raise Trouble("There are no notebooks in notebooks/ to open: take a complete copy of the course.")
     opened = next(iter(copies.values()))
