@@ -287,6 +287,9 @@ def test_ctrl_c_keeps_what_was_learned_and_says_so(x, tmp_path, capsys):
         training.fit(kept, x, **options, on_step=stop_at(17))
     assert same_weights(model, kept)
     assert signal.getsignal(signal.SIGINT) is before
+    with pytest.raises(Stop):
+        training.fit(model, x, **options, checkpoint=file, on_step=stop_at(20))
+    assert capsys.readouterr().err == ""  # an error is no interruption
     resumed = training.fit(model, x, **options, checkpoint=file)
     training.fit(whole, x, **options)
     assert same_weights(model, whole) and resumed.stopped == "finished"

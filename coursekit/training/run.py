@@ -89,7 +89,7 @@ class Run:
     def __exit__(self, *exception):
         self._stack.close()
         self.model.eval()
-        if self.history.stopped == "interrupted":
+        if self.interrupted and self.history.stopped == "interrupted":
             again = " The same call takes up from here." if self.checkpoint else ""
             print(
                 f"Interrupted after step {self.step} of {self.n_steps}; the model keeps what it learned."
