@@ -1,0 +1,182 @@
+"""Generative adversarial networks: a forger and an inspector learn from each other.
+
+The generator turns noise into samples, the discriminator says how likely a sample is to be real. Each step of
+the inspector makes it better at telling the two apart, each step of the forger uses what the inspector has
+learned. Where the inspector plays its best, the game measures how far the two distributions are apart, and
+the forger wins only by making them equal.
+
+    value(D, G) = E_data[log D(x)] + E_z[log(1 - D(G(z)))]         raised by the inspector, lowered by the forger
+    max_D value = 2 JSD(p_data, p_model) - log 4                   reached by D* = p_data / (p_data + p_model)
+
+    z  (n, n_latent), standard normal          D(x)    probability that x is real, sigmoid(s(x))
+    x  (n, ...), samples                       s(x)    (n,), raw score of the discriminator
+    theta, phi  weights of generator and discriminator
+    alpha  taken off the target of real samples (1 - alpha), beta  target of generated ones
+
+Two expectations are added, not halved (least squares keeps its halves). Texts that label real samples 0 and
+halve the sum play the same game: their value is log 2 - JSD for the inspector that minimises.
+
+Sources: Goodfellow et al. 2014 (the value, eq. 1; D*, eq. 2; its value, eq. 6; the loss that does not
+saturate, section 3); Salimans et al. 2016, section 3.4 (smoothed labels); Mao et al. 2017 (least squares,
+eq. 2 with a = 0, b = c = 1). Notebook 12.
+"""
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.special import rel_entr, xlog1py, xlogy
+from torch import nn
+
+OBJECTIVES = ("minimax", "non_saturating", "least_squares")
+
+
+def optimal_discriminator(p_data, p_model, *, alpha=0.0, beta=0.0):
+    """The best answer to a given generator: ((1 - alpha) p_data + beta p_model) / (p_data + p_model).
+
+    p_data, p_model: densities at the same points, any shape; returns probabilities of that shape, NaN where
+    both densities are 0, since nothing that is ever drawn tells what to answer there. Goodfellow et al. 2014,
+    eq. 2; with targets 1 - alpha and beta in the place of 1 and 0, Salimans et al. 2016, section 3.4.
+    """
+    _check_targets(alpha, beta)
+    p_data, p_model = _densities(p_data, p_model)
+    with np.errstate(invalid="ignore"):
+        return ((1 - alpha) * p_data + beta * p_model) / (p_data + p_model)
+
+
+def jensen_shannon(p, q, dx):
+    """Jensen-Shannon divergence in nats of two densities on one grid of cells of size dx; in [0, log 2].
+
+    Half the divergence of each from their mean m = (p + q) / 2: KL(p || m) / 2 + KL(q || m) / 2. With dx = 1,
+    p and q are probabilities. The sum over cells is exact to rounding for smooth densities inside the grid.
+    """
+    p, q = _densities(p, q)
+    m = (p + q) / 2
+    return float((rel_entr(p, m) + rel_entr(q, m)).sum() * dx / 2)
+
+
+def game_value(discriminator_values, p_data, p_model, dx):
+    """E_data[log D] + E_model[log(1 - D)] in nats, on a grid of cells of size dx. Goodfellow et al., eq. 1.
+
+    discriminator_values: D in [0, 1] at the points of the densities. Cells that a density never visits do
+    not count for it, whatever D says there; being sure and wrong costs -inf.
+    """
+    p_data, p_model = _densities(p_data, p_model)
+    D = np.asarray(discriminator_values, dtype=np.float64)
+    if D.shape != p_data.shape:
+        raise ValueError(f"D has shape {D.shape}, but the densities have {p_data.shape}")
+    D = np.where(p_data + p_model > 0, D, 0.5)
+    if not ((D >= 0) & (D <= 1)).all():
+        raise ValueError("D must be probabilities in [0, 1]: apply the sigmoid to raw scores")
+    return float((xlogy(p_data, D) + xlog1py(p_model, -D)).sum() * dx)
+
+
+def discriminator_loss(real_scores, fake_scores, *, objective, alpha=0.0, beta=0.0):
+    """What the discriminator minimises; raw scores (n,) and (m,) -> scalar, means over both batches added.
+
+    Cross-entropy with targets 1 - alpha and beta (minus the value of the game where both are 0), or squared
+    distances of the raw scores from these targets, halved. Goodfellow et al. 2014, eq. 1; Mao et al., eq. 2.
+    """
+    if objective == "least_squares":
+        return ((real_scores - (1 - alpha)) ** 2).mean() / 2 + ((fake_scores - beta) ** 2).mean() / 2
+    # softplus(-s) = -log D and softplus(s) = -log(1 - D), without the overflow of a logarithm of a sigmoid.
+    real = (1 - alpha) * F.softplus(-real_scores) + alpha * F.softplus(real_scores)
+    fake = beta * F.softplus(-fake_scores) + (1 - beta) * F.softplus(fake_scores)
+    return real.mean() + fake.mean()
+
+
+def generator_loss(fake_scores, *, objective):
+    """What the generator minimises; raw scores of its samples (m,) -> scalar.
+
+    "minimax"         E log(1 - D), its part of the value: flat where the discriminator is sure
+    "non_saturating"  -E log D: steep there, with the same resting point (Goodfellow et al. 2014, section 3)
+    "least_squares"   E (s - 1)^2 / 2
+    """
+    if objective == "minimax":
+        return -F.softplus(fake_scores).mean()
+    if objective == "non_saturating":
+        return F.softplus(-fake_scores).mean()
+    return ((fake_scores - 1) ** 2).mean() / 2
+
+
+class GAN(nn.Module):
+    """Generator and discriminator of one game; `training.fit_adversarial` plays it.
+
+    generator: module (n, n_latent) -> (n, ...). discriminator: module (n, ...) -> raw scores, (n,) or (n, 1).
+    objective: of OBJECTIVES. label_smoothing: alpha, taken off the target of real samples; nothing is added
+    to that of generated ones unless fake_label (beta) is set: the discriminator then has a reason to like
+    samples *because* the generator makes many of them.
+    """
+
+    def __init__(
+        self,
+        generator,
+        discriminator,
+        *,
+        n_latent,
+        objective="non_saturating",
+        label_smoothing=0.0,
+        fake_label=0.0,
+    ):
+        super().__init__()
+        if objective not in OBJECTIVES:
+            raise ValueError(f"unknown objective {objective!r}; choose one of {', '.join(OBJECTIVES)}")
+        _check_targets(label_smoothing, fake_label)
+        self.generator, self.opponent = generator, discriminator
+        self.n_latent, self.objective = n_latent, objective
+        self.label_smoothing, self.fake_label = label_smoothing, fake_label
+
+    def score(self, x):
+        """Raw scores s(x) of the discriminator, x (n, ...) -> (n,)."""
+        scores = self.opponent(x)
+        if scores.numel() != len(x):
+            raise ValueError(
+                f"the discriminator made {tuple(scores.shape)} of {len(x)} samples: one score each is needed"
+            )
+        return scores.reshape(len(x))
+
+    def probability(self, x):
+        """D(x), how likely x is to be real, (n, ...) -> (n,); least squares learns it without a sigmoid."""
+        return self.score(x) if self.objective == "least_squares" else self.score(x).sigmoid()
+
+    def opponent_loss(self, real, fake, *, rng=None):
+        """The discriminator's loss on samples real (n, ...) and fake (m, ...); a scalar. rng is not used."""
+        return discriminator_loss(
+            self.score(real),
+            self.score(fake),
+            objective=self.objective,
+            alpha=self.label_smoothing,
+            beta=self.fake_label,
+        )
+
+    def generator_loss(self, fake):
+        """The generator's loss on its samples fake (m, ...), through which gradients flow; a scalar."""
+        return generator_loss(self.score(fake), objective=self.objective)
+
+    def constrain(self):
+        """Nothing to do after a step of the discriminator; the critic of lecture 14 clips here."""
+
+    @torch.no_grad()
+    def sample(self, n, *, rng=None):
+        """n samples of the generator, (n, ...), from standard normal latents."""
+        like = next(self.generator.parameters())
+        return self.generator(
+            torch.randn(n, self.n_latent, generator=rng, dtype=like.dtype, device=like.device)
+        )
+
+
+def _check_targets(alpha, beta):
+    if not (0 <= beta < 1 - alpha <= 1 and math.isfinite(alpha)):
+        raise ValueError(
+            f"targets 1 - alpha and beta must satisfy 0 <= beta < 1 - alpha <= 1, got {alpha=}, {beta=}"
+        )
+
+
+def _densities(p, q):
+    p, q = np.asarray(p, dtype=np.float64), np.asarray(q, dtype=np.float64)
+    if p.shape != q.shape:
+        raise ValueError(f"two densities at the same points are needed, got shapes {p.shape} and {q.shape}")
+    if not (np.isfinite(p) & np.isfinite(q) & (p >= 0) & (q >= 0)).all():
+        raise ValueError("densities must be finite and not negative: did you pass logarithms?")
+    return p, q
