@@ -344,7 +344,7 @@ def test_persistent_chains_remember_where_they_were_and_not_the_data():
     rng = torch.Generator().manual_seed(0)
     by_hand = rbm.gibbs_step(rbm.gibbs_step(chains, rng=rng), rng=rng)
     assert torch.equal(ends(random_bits(8, 6, seed=3), k=2), by_hand)
-    assert torch.equal(ends(random_bits(8, 6, seed=4), k=2), by_hand)
+    assert torch.equal(ends(random_bits(5, 6, seed=4), k=2), by_hand)
     assert not torch.equal(ends(random_bits(8, 6), seed=1), ends(random_bits(8, 6), seed=2))
     # Two steps by two calls are two steps by one call: nothing but the state is carried over.
     rng = torch.Generator().manual_seed(0)
