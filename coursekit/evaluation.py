@@ -98,7 +98,7 @@ def mode_coverage(samples, centers, std):
     distance, nearest = torch.cdist(samples, centers).min(dim=1)
     good = distance <= 3 * std[nearest]
     found = torch.bincount(nearest[good], minlength=len(centers)) >= max(1, 0.001 * len(samples))
-    share = torch.bincount(nearest, minlength=len(centers)) / len(samples)
+    share = torch.bincount(nearest, minlength=len(centers)).double() / len(samples)
     kl = torch.special.xlogy(share, share * len(centers)).sum()
     return {"modes": int(found.sum()), "good_share": good.double().mean().item(), "kl": kl.item()}
 
