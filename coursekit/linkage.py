@@ -80,8 +80,10 @@ def nearest_neighbour_chain(D, method):
         if 2 * (n - len(merges)) < len(D):  # close the gaps: shorter rows are faster ones
             alive = np.flatnonzero(gone == 0)
             chain, lowest = np.searchsorted(alive, chain).tolist(), 0
-            D, names, size = D.take(alive, 0).take(alive, 1), names[alive], size[alive]
-            reached, gone = reached[alive], gone[alive]
+            for i, row in enumerate(alive):  # in place: new memory would cost more than the moving
+                D[i, : len(alive)] = D[row].take(alive)
+            D = D[: len(alive), : len(alive)]
+            names, size, reached, gone = names[alive], size[alive], reached[alive], gone[alive]
         if not chain:
             while gone[lowest]:
                 lowest += 1

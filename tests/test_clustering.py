@@ -239,6 +239,9 @@ def test_objective_never_rises_when_clusters_run_empty():
         history = KMeans(6, init=start).fit(X).history_
         emptied += any(len(np.unique(s["labels"])) < 6 for s in history[1:])
         truth = [sum_of_squares(X, s["labels"], s["centers"]) for s in history[1:]]
+        last = cdist(X, history[-1]["centers"], "sqeuclidean")
+        chosen = last[np.arange(len(X)), history[-1]["labels"]]
+        np.testing.assert_allclose(chosen, last.min(axis=1), atol=1e-11 * spread(X))
         assert np.all(np.diff(truth) <= 1e-11 * spread(X)), seed
         if len(np.unique(X, axis=0)) >= 6:
             assert len(np.unique(history[-1]["labels"])) == 6, seed
@@ -375,12 +378,33 @@ def test_the_quick_ways_equal_the_algorithm_as_written(method):
         np.testing.assert_allclose(linkage(X, method)[:, 2], heights, rtol=1e-9)
 
 
+def clusters_formed(merges):
+    """All sets of points that the merges make; each merge names its two clusters by a point of theirs."""
+    members = {}
+    for a, b in merges[:, :2].astype(int):
+        both = members.get(a, frozenset([a])) | members.get(b, frozenset([b]))
+        members |= dict.fromkeys(both, both)
+        yield both
+
+
 def test_the_chain_is_wrong_for_centroid_linkage():
-    X = np.random.default_rng(0).normal(size=(60, 2))
-    chain = np.sqrt(
-        np.maximum(trees.nearest_neighbour_chain(trees.squared_distances(X), "centroid")[:, 2], 0)
-    )
-    assert not np.allclose(np.sort(chain), np.sort(linkage(X, "centroid")[:, 2]))
+    wrong = 0
+    for seed in range(10):
+        D = trees.squared_distances(np.random.default_rng(seed).normal(size=(100, 2)))
+        chain = set(clusters_formed(trees.nearest_neighbour_chain(D.copy(), "centroid")))
+        wrong += chain != set(clusters_formed(trees.closest_pairs(D.copy(), "centroid")))
+        chain = set(clusters_formed(trees.nearest_neighbour_chain(D.copy(), "ward")))
+        assert chain == set(clusters_formed(trees.closest_pairs(D.copy(), "ward")))
+    assert wrong >= 5
+
+
+def test_rounding_never_puts_a_parent_below_its_child():
+    # In a regular simplex all merges of singletons tie, and rounding alone would order the rest.
+    merges = trees.nearest_neighbour_chain(trees.squared_distances(0.37 * np.eye(60)), "ward")
+    height = {}
+    for a, b, d in merges:
+        assert d >= max(height.get(a, 0), height.get(b, 0))
+        height[b] = d
 
 
 @pytest.mark.parametrize("method", METHODS)
