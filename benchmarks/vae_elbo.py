@@ -23,7 +23,7 @@ from coursekit.vae import VAE, active_units, log_bernoulli
 # One residual block each way: a second one costs more steps than it gains in so short a run.
 RECIPES = {
     "digits": {"n_latent": 16, "hidden": (128,), "batch_size": 128, "learning_rate": 3e-3},
-    "mnist": {"n_latent": 40, "hidden": (512,), "batch_size": 128, "learning_rate": 4e-3},
+    "mnist": {"n_latent": 40, "hidden": (512,), "batch_size": 128, "learning_rate": 3e-3},
 }
 
 
