@@ -304,7 +304,7 @@ def test_a_gaussian_is_learned(seed):
     torch.manual_seed(seed)
     gan = GAN(nn.Linear(1, 1), mlp((1, 16, 16, 1), activation="tanh"), n_latent=1)
     x = np.random.default_rng(seed).normal(3.0, 0.5, (5000, 1))
-    settings = {"learning_rate": 1e-2, "schedule": "linear", "seed": seed, "device": "cpu"}
+    settings = {"learning_rate": 2e-2, "schedule": "linear", "seed": seed, "device": "cpu"}
     fit_adversarial(gan, x, n_steps=600, **settings)
     mean, std = gan.generator.bias.item(), abs(gan.generator.weight.item())
     p = stats.norm(3.0, 0.5).pdf(GRID)
