@@ -8,7 +8,8 @@ Objective, mean over the batch, squared error summed over the inputs:
 
     loss = |g(f(x~)) - x|^2 + contraction * |df/dx|_F^2
 
-Up to constants the first term is -log p(x | z) of a Gaussian with fixed variance (mean g(z)).
+Up to constants the first term is -log p(x | z) of a Gaussian around g(z) with fixed variance. For data in
+[0, 1] the Bernoulli likelihood, a cross-entropy, may take its place; it trains much faster.
 
     x       (n, n_inputs)          data
     x~      (n, n_inputs)          x after the corruption; x itself if noise = 0
@@ -16,7 +17,7 @@ Up to constants the first term is -log p(x | z) of a Gaussian with fixed varianc
     J       (n, n_code, n_inputs)  Jacobian df/dx of the encoder at each x
 
 Sources: Hinton & Salakhutdinov 2006 (deep); Vincent et al. 2010, section 2 (denoising); Rifai et al. 2011a,
-eqs. 4 and 6 (contractive) and 2011b, section 3 (tangent vectors); Bengio et al. 2007 (layer by layer).
+eqs. 4 and 6 (contractive) and 2011b, section 3 (tangent vectors).
 Notebook: 10_autoencoders.
 """
 
@@ -27,6 +28,7 @@ from torch.nn import functional as F
 from coursekit.networks import activation_layer
 
 NOISE_KINDS = ("gaussian", "masking")
+OUTPUTS = {"gaussian": "linear", "bernoulli": "sigmoid"}  # likelihood -> activation of the last layer
 
 
 def corrupt(x, amount, kind="gaussian", *, rng=None):
@@ -42,6 +44,11 @@ def corrupt(x, amount, kind="gaussian", *, rng=None):
 def squared_error(x, y):
     """|x - y|^2 of each example, summed over its entries; (n, ...) -> (n,)."""
     return ((x - y) ** 2).flatten(1).sum(-1)
+
+
+def cross_entropy(y, x):
+    """-log p of x (n, ...) in [0, 1] under independent Bernoulli of mean y, summed over the entries; (n,)."""
+    return F.binary_cross_entropy(y, x, reduction="none").flatten(1).sum(-1)
 
 
 def sigmoid_jacobian_norm(z, weight):
@@ -68,7 +75,8 @@ class Autoencoder(nn.Module):
     """Encoder n_inputs -> hidden -> n_code and its mirror image as decoder, all layers fully connected.
 
     activation: of the hidden layers; "linear" for none. code_activation: of the code; by default linear, but
-    `activation` where there are no hidden layers. output_activation: of the reconstruction.
+    `activation` where there are no hidden layers. likelihood: "gaussian" (squared error, linear output) or
+    "bernoulli" (cross-entropy, sigmoid output; x in [0, 1]).
     norm: LayerNorm before each hidden activation; deep networks hardly train without.
     tied: decoder weights are the encoder's, transposed. noise, noise_kind: see `corrupt`; only `loss`
     corrupts. contraction: price of |J|_F^2. Raises ValueError for an unknown choice or a negative amount.
@@ -82,7 +90,7 @@ class Autoencoder(nn.Module):
         hidden=(),
         activation="relu",
         code_activation=None,
-        output_activation="linear",
+        likelihood="gaussian",
         norm=False,
         tied=False,
         noise=0.0,
@@ -91,23 +99,26 @@ class Autoencoder(nn.Module):
     ):
         super().__init__()
         self.n_inputs, self.n_code = n_inputs, n_code
-        self._set_objective(noise, noise_kind, contraction)
+        self._set_objective(likelihood, noise, noise_kind, contraction)
         code_activation = code_activation or ("linear" if hidden else activation)
         sizes = [n_inputs, *hidden, n_code]
         down = [nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
         up = [TiedLinear(a) if tied else nn.Linear(a.out_features, a.in_features) for a in reversed(down)]
         # Block k of the encoder and block -1 - k of the decoder undo each other.
         self.encoder = _blocks(down, sizes[1:], activation, code_activation, norm)
-        self.decoder = _blocks(up, sizes[-2::-1], activation, output_activation, norm)
+        self.decoder = _blocks(up, sizes[-2::-1], activation, OUTPUTS[likelihood], norm)
         self.one_sigmoid_layer = len(down) == 1 and code_activation == "sigmoid"
 
-    def _set_objective(self, noise, noise_kind, contraction):
+    def _set_objective(self, likelihood, noise, noise_kind, contraction):
+        if likelihood not in OUTPUTS:
+            raise ValueError(f"unknown likelihood {likelihood!r}; choose one of {', '.join(OUTPUTS)}")
         if noise < 0 or contraction < 0 or (noise_kind == "masking" and noise >= 1):
             raise ValueError(
                 f"noise and contraction must be >= 0 and masking noise < 1, got {noise} and {contraction}"
             )
         corrupt(torch.zeros(1, 1), noise, noise_kind)
-        self.noise, self.noise_kind, self.contraction = noise, noise_kind, contraction
+        self.likelihood, self.noise, self.noise_kind = likelihood, noise, noise_kind
+        self.contraction = contraction
 
     def encode(self, x):
         """Codes; (n, n_inputs) -> (n, n_code)."""
@@ -145,7 +156,8 @@ class Autoencoder(nn.Module):
     def loss(self, x, *, rng=None):
         """Objective of the head of this file, a scalar; x (n, n_inputs)."""
         seen = corrupt(x, self.noise, self.noise_kind, rng=rng) if self.noise else x
-        loss = squared_error(self.reconstruct(seen), x).mean()
+        error = squared_error if self.likelihood == "gaussian" else cross_entropy
+        loss = error(self.reconstruct(seen), x).mean()
         if self.contraction:
             loss = loss + self.contraction * self.jacobian_norm(x).mean()
         return loss
@@ -165,7 +177,7 @@ class ConvAutoencoder(Autoencoder):
         *,
         channels=(16, 32),
         activation="relu",
-        output_activation="linear",
+        likelihood="gaussian",
         noise=0.0,
         noise_kind="gaussian",
         contraction=0.0,
@@ -173,7 +185,7 @@ class ConvAutoencoder(Autoencoder):
         nn.Module.__init__(self)
         height, width = image_shape
         self.n_inputs, self.n_code = height * width, n_code
-        self._set_objective(noise, noise_kind, contraction)
+        self._set_objective(likelihood, noise, noise_kind, contraction)
         self.one_sigmoid_layer = False
         shrink = 2 ** len(channels)
         if not channels or height % shrink or width % shrink:
@@ -192,42 +204,12 @@ class ConvAutoencoder(Autoencoder):
             up = [nn.Upsample(scale_factor=2), nn.Conv2d(sizes[i + 1], sizes[i], 3, padding=1)]
             if i == 0:
                 down = [nn.Unflatten(1, (1, height, width)), *down]
-                up += [activation_layer(output_activation), nn.Flatten()]
+                up += [activation_layer(OUTPUTS[likelihood]), nn.Flatten()]
             else:
                 up += [activation_layer(activation)]
             encoder.insert(0, nn.Sequential(*down))
             decoder.append(nn.Sequential(*up))
         self.encoder, self.decoder = nn.Sequential(*encoder), nn.Sequential(*decoder)
-
-
-class LayerPair(nn.Module):
-    """Block k of an autoencoder's encoder and its partner in the decoder, as an autoencoder of their own.
-
-    The layers are the autoencoder's own, so that training the pair trains them in place.
-    """
-
-    def __init__(self, autoencoder, k):
-        super().__init__()
-        self.encoder, self.decoder = autoencoder.encoder[k], autoencoder.decoder[-1 - k]
-        self.noise, self.noise_kind = autoencoder.noise, autoencoder.noise_kind
-
-    def loss(self, x, *, rng=None):
-        """Squared error of the pair on its own input, corrupted as the autoencoder's; a scalar."""
-        seen = corrupt(x, self.noise, self.noise_kind, rng=rng) if self.noise else x
-        return squared_error(self.decoder(self.encoder(seen)), x).mean()
-
-
-def pretrain_layerwise(autoencoder, x, train):
-    """Greedy pre-training, from the data inwards: each pair of layers learns to rebuild the codes below it.
-
-    train: function (layer_pair, inputs) that minimises layer_pair.loss over inputs, such as
-    `lambda pair, inputs: training.fit(pair, inputs, n_steps=500)`. x: (n, n_inputs). Changes the autoencoder
-    in place, no return value. Bengio et al. 2007, section 2.3; with noise, Vincent et al. 2010, section 3.3.
-    """
-    for k, block in enumerate(autoencoder.encoder):
-        train(LayerPair(autoencoder, k), x)
-        with torch.no_grad():
-            x = block(x)
 
 
 def _blocks(linears, sizes, activation, last_activation, norm):

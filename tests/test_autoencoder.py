@@ -11,9 +11,8 @@ from coursekit import pca, training
 from coursekit.autoencoder import (
     Autoencoder,
     ConvAutoencoder,
-    LayerPair,
     corrupt,
-    pretrain_layerwise,
+    cross_entropy,
     sigmoid_jacobian_norm,
     squared_error,
 )
@@ -121,6 +120,20 @@ def test_loss_is_the_squared_error_summed_over_inputs_and_averaged_over_examples
     log_p = torch.distributions.Normal(model.reconstruct(x), 0.5**0.5).log_prob(x).sum(-1)
     constant = -0.5 * 7 * np.log(np.pi)
     np.testing.assert_allclose((constant - log_p).detach(), squared_error(model.reconstruct(x), x).detach())
+
+
+def test_bernoulli_likelihood_is_the_log_probability_of_bits_and_is_best_at_the_mean():
+    x = torch.tensor(np.random.default_rng(5).integers(0, 2, size=(12, 7)), dtype=torch.float64)
+    model = new(7, 3, hidden=(5,), likelihood="bernoulli", scale=0.7)
+    y = model.reconstruct(x)
+    assert y.min() > 0 and y.max() < 1
+    log_p = torch.distributions.Bernoulli(y).log_prob(x).sum(-1)
+    torch.testing.assert_close(cross_entropy(y, x), -log_p)
+    assert abs(model.loss(x).item() + log_p.mean().item()) < 1e-12
+    grey = torch.rand(4, 7, dtype=torch.float64)
+    assert (cross_entropy(grey, grey) < cross_entropy((grey + 0.02).clamp(max=0.999), grey)).all()
+    with pytest.raises(ValueError, match="unknown likelihood 'poisson'; choose one of gaussian, bernoulli"):
+        ConvAutoencoder((8, 8), 2, likelihood="poisson")
 
 
 def test_tied_weights_are_one_matrix_used_both_ways():
@@ -310,36 +323,6 @@ def test_the_convolutional_one_has_the_same_verbs():
     assert wide.reconstruct(normal(5, 48)).shape == (5, 48)
     with pytest.raises(ValueError, match="divisible by 2 \\*\\* 3 = 8"):
         ConvAutoencoder((12, 12), 3, channels=(2, 2, 2))
-
-
-@pytest.mark.parametrize("kind", ["dense", "tied", "convolutional"])
-def test_layerwise_pretraining_trains_each_pair_in_place_on_the_codes_below(kind):
-    x = digits()[:60]
-    if kind == "convolutional":
-        model = new((8, 8), 5, channels=(3, 4), kind=ConvAutoencoder)
-    else:
-        model = new(64, 5, hidden=(20, 10), activation="sigmoid", tied=kind == "tied")
-    seen = []
-
-    def train(pair, inputs):
-        before = pair.loss(inputs).item()
-        training.fit(pair, inputs, n_steps=60, learning_rate=0.01)
-        seen.append((inputs, before, pair.loss(inputs).item()))
-
-    pretrain_layerwise(model, x, train)
-    assert len(seen) == 3
-    assert all(after < before for _, before, after in seen)
-    # Each pair saw the codes of the trained layers below, and those layers were not touched again.
-    for k, (inputs, _, _) in enumerate(seen):
-        torch.testing.assert_close(inputs, model.encoder[:k](x).detach())
-
-
-def test_a_layer_pair_corrupts_as_its_autoencoder_does():
-    model, x = new(6, 2, hidden=(4,), noise=0.5, noise_kind="masking", scale=0.5), normal(8, 6)
-    pair = LayerPair(model, 0)
-    seen = corrupt(x, 0.5, "masking", rng=torch.Generator().manual_seed(3))
-    expected = squared_error(model.decoder[1](model.encoder[0](seen)), x).mean()
-    assert pair.loss(x, rng=torch.Generator().manual_seed(3)).item() == expected.item()
 
 
 def test_same_seed_same_model():
