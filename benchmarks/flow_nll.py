@@ -1,6 +1,6 @@
 """Flows beside their peers: negative log-likelihood on two moons, bits per dimension on the 8 x 8 digits.
 
-    python benchmarks/flow_nll.py moons   [--seconds 20] [--seeds 0 1 2] [--rates 6e-3 2e-3]
+    python benchmarks/flow_nll.py moons   [--seconds 20] [--seeds 0 1 2] [--rates 3e-3 1e-3]
                                         [--libraries coursekit normflows nflows]
     python benchmarks/flow_nll.py digits  [--seconds 15] [--seeds 0 1 2]
 
@@ -74,7 +74,14 @@ def build_nflows():
         def forward(self, x, context=None):
             return super().forward(x)
 
-    layers = [AffineCouplingTransform([i % 2, 1 - i % 2], Network) for i in range(8)]
+    class Coupling(AffineCouplingTransform):
+        # The default scale, sigmoid(u + 2), never exceeds 1.001: a density thinner than the noise is out of
+        # reach (1.6 nats above the truth). This is the alternative that its source keeps as a comment.
+        def _scale_and_shift(self, parameters):
+            shift, raw = parameters.chunk(2, dim=1)
+            return (nn.functional.softplus(raw) + 1e-3).clamp(0, 3), shift
+
+    layers = [Coupling([i % 2, 1 - i % 2], Network) for i in range(8)]
     return Peer(NFlow(CompositeTransform(layers), StandardNormal([2])))
 
 
@@ -159,7 +166,7 @@ def main():
     parser.add_argument("data", choices=["moons", "digits"])
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--rates", type=float, nargs="+", default=[6e-3, 2e-3])
+    parser.add_argument("--rates", type=float, nargs="+", default=[3e-3, 1e-3])
     parser.add_argument("--libraries", nargs="+", choices=list(BUILDERS), default=["coursekit"])
     choices = parser.parse_args()
     if choices.data == "moons":

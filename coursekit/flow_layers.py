@@ -7,8 +7,8 @@ where log_det is (n,), in nats per example. x is (n, d), or (n, channels, height
 acts on axis 1 in both cases, and on images its log-determinant then counts every one of the H W positions.
 ActNorm and Whiten also have initialize(x), which sets their parameters from a batch.
 
-Sources: Dinh et al. 2017 (Real NVP) for coupling; Kingma & Dhariwal 2018 (Glow),
-table 1, for activation norm and the 1 x 1 convolution. Notebook 16_flows.
+Sources: Dinh et al. 2017 (Real NVP) for coupling; Kingma & Dhariwal 2018 (Glow), table 1, for activation
+norm and the 1 x 1 convolution. Notebook 16_flows.
 """
 
 import math
