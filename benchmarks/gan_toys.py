@@ -25,17 +25,19 @@ from coursekit.training import fit_adversarial
 STD = {"ring": 0.02, "grid": 0.05 / 2.828}
 PLAIN = {"learning_rate": 1e-3, "batch_size": 256}
 RECIPE = {
-    "ring": {"learning_rate": 2e-3, "batch_size": 512, "instance_noise": 0.5},
-    "grid": {"learning_rate": 2e-3, "batch_size": 512, "instance_noise": 0.3},
+    "ring": {"instance_noise": 0.3, "instance_noise_until": 0.6},
+    "grid": {"instance_noise": 0.4, "instance_noise_until": 0.7},
 }
 for recipe in RECIPE.values():
-    recipe |= {"schedule": "linear", "instance_noise_until": 0.7, "average": 0.99}
+    recipe |= {"learning_rate": 3e-3, "batch_size": 512, "schedule": "linear", "average": 0.99}
+WIDTH = {"ring": 64, "grid": 128}
 
 
-def play(name, seconds, seed, settings, *, width=128):
+def play(name, seconds, seed, settings):
     """One game; returns (coverage, steps, CPU seconds)."""
     torch.manual_seed(seed)
     toy = toy2d(name, 50_000, rng=1000 + seed)
+    width = WIDTH[name]
     generator = mlp((2, width, width, 2))
     discriminator = mlp((2, width, width, 1), activation="leaky_relu")
     gan = GAN(generator, discriminator, n_latent=2)

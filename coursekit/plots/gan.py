@@ -1,0 +1,223 @@
+"""Pictures of lecture 12: two densities and the discriminator between them, the game over time, modes."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from coursekit.plots import COLORS, line_label
+
+
+def first_guess(real, fake, x, guess):
+    """Histograms of samples real (n,) and fake (m,), and a guessed discriminator D(x) on a grid."""
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=(7.4, 4.4), sharex=True, height_ratios=[1.5, 1])
+    bins = np.linspace(x[0], x[-1], 70)
+    for samples, name in ((real, "data"), (fake, "model")):
+        top.hist(samples, bins, density=True, color=COLORS[name], alpha=0.65)
+    top.set(ylabel="share per unit", title="what the inspector sees: samples of two kinds")
+    top.text(np.mean(real) - 0.2, 0.52, "real", color=COLORS["data"], ha="right", fontsize=11)
+    top.text(np.mean(fake) + 0.9, 0.3, "generated", color=COLORS["model"], fontsize=11)
+    _probability_axis(bottom)
+    bottom.plot(x, guess, color=COLORS["critic"])
+    bottom.set(xlabel="x", title="a guess: the further left, the more likely real", xlim=(x[0], x[-1]))
+    return figure
+
+
+def densities_and_answer(x, p_data, p_model, best, *, title):
+    """Densities above, the optimal discriminator below, on one axis of x (n,)."""
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=(7.4, 4.6), sharex=True, height_ratios=[1.3, 1])
+    _densities(top, x, p_data, p_model)
+    top.set(title=title)
+    _probability_axis(bottom)
+    bottom.plot(x, best, color=COLORS["critic"])
+    crossing = np.flatnonzero(np.diff(np.sign(p_data - p_model)) * (np.minimum(p_data, p_model)[1:] > 1e-3))
+    for ax in (top, bottom):
+        for i in crossing:
+            ax.axvline(x[i], color=COLORS["noise"], linewidth=0.9, linestyle=":", zorder=0)
+    bottom.set(xlabel="x", xlim=(x[0], x[-1]), title="D* = 1/2 where the curves cross")
+    return figure
+
+
+def value_along_directions(sizes, values, best):
+    """Value of the game at D* bent by each of several directions; values (directions, sizes)."""
+    figure, ax = plt.subplots(figsize=(7.2, 3.6))
+    ax.plot(sizes, np.transpose(values), color=COLORS["critic"], alpha=0.35, linewidth=1.1)
+    ax.plot(0, best, "o", color=COLORS["data"], markersize=7)
+    ax.annotate("D*", (0, best), (0, 8), textcoords="offset points", ha="center", fontsize=11)
+    low = np.quantile(values, 0.03)
+    ax.set(
+        xlabel="how far D is bent away from D*", ylabel="value (nats)", ylim=(low, best + 0.22 * (best - low))
+    )
+    ax.set(title="every way of bending D* costs, and at first only quadratically")
+    return figure
+
+
+def divergence_over_distance(distance, divergences, labels):
+    """Jensen-Shannon divergence of N(0, s) and N(distance, s) for several s; divergences (len(labels), n)."""
+    figure, ax = plt.subplots(figsize=(7.4, 3.8))
+    ax.axhline(np.log(2), color=COLORS["wrong"], linewidth=1.2, linestyle="--")
+    ax.text(distance[-1], np.log(2) + 0.015, "log 2: never more", color=COLORS["wrong"], ha="right")
+    shades = np.linspace(1, 0.45, len(labels))
+    for curve, label, shade in zip(divergences, labels, shades, strict=True):
+        ax.plot(distance, curve, color=COLORS["model"], alpha=shade)
+        at = np.searchsorted(curve, 0.36)
+        ax.annotate(label, (distance[at], 0.36), (7, -4), textcoords="offset points", color=COLORS["model"])
+    ax.set(xlim=(0, distance[-1]), ylim=(0, 0.76), xlabel="distance of the means")
+    ax.set(ylabel="JSD (nats)", title="once the humps are apart, moving them further changes nothing")
+    return figure
+
+
+def learned_answers(x, best, learned, titles, seen):
+    """Trained discriminators (seeds, n) on D* in one panel a target; seen: mask of x where samples fall."""
+    figure, axes = plt.subplots(1, len(best), figsize=(9.2, 3.3), sharex=True, sharey=True)
+    for ax, answer, curves, title in zip(axes, best, learned, titles, strict=True):
+        _probability_axis(ax)
+        ax.axvspan(x[seen][0], x[seen][-1], color=COLORS["noise"], alpha=0.25, linewidth=0)
+        ax.plot(x, np.transpose(curves), color=COLORS["critic"], linewidth=1.2, alpha=0.8)
+        ax.plot(x, answer, color=COLORS["data"], linestyle="--", linewidth=1.6)
+        ax.set(xlabel="x", title=title, xlim=(x[0], x[-1]))
+    axes[-1].set_ylabel("")
+    for ax in axes[1:]:
+        ax.set_ylabel("")
+    axes[0].text(
+        x[0] + 0.3, 0.2, "dashed: D*\ngreen: learned,\nthree seeds", fontsize=9.5, color=COLORS["critic"]
+    )
+    return figure
+
+
+def smoothed_answers(x, p_data, p_model, one_sided, two_sided):
+    """Densities above; below D* with the real side smoothed, and with both sides smoothed."""
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=(7.4, 4.6), sharex=True, height_ratios=[1, 1.2])
+    _densities(top, x, p_data, p_model)
+    top.set(title="the model has a hump where there is no data")
+    _probability_axis(bottom)
+    bottom.plot(x, one_sided, color=COLORS["critic"])
+    bottom.plot(x, two_sided, color=COLORS["wrong"])
+    line_label(bottom, x[-1], one_sided[-1], "real side\nonly", COLORS["critic"])
+    line_label(bottom, x[-1], two_sided[-1], "both\nsides", COLORS["wrong"])
+    bottom.set(xlabel="x", xlim=(x[0], x[-1]), title="smoothing both sides tells the generator to stay there")
+    return figure
+
+
+def generator_losses(scores, losses, slopes):
+    """Two losses and the size of their slopes over the raw score; dicts name -> (n,), saturating first."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.4), sharex=True)
+    D = 1 / (1 + np.exp(-np.asarray(scores)))
+    for (name, loss), slope, color in zip(losses.items(), slopes.values(), ("wrong", "model"), strict=True):
+        left.plot(scores, loss, color=COLORS[color])
+        right.plot(scores, slope, color=COLORS[color])
+        above = color == "wrong"
+        left.annotate(
+            name,
+            (scores[0], loss[0]),
+            (4, 8 if above else -4),
+            textcoords="offset points",
+            color=COLORS[color],
+            va="bottom" if above else "top",
+        )
+    for ax in (left, right):
+        marked = (-4.595, 0, 4.595)
+        ax.set_xticks(marked, ["D = 0.01", "D = 0.5", "D = 0.99"])
+        ax.set(xlim=(scores[0], scores[-1]))
+        ax.axvline(0, color=COLORS["noise"], linewidth=0.8, zorder=0)
+    left.set(ylabel="generator's loss (nats)", title="what the generator minimises")
+    right.plot(scores, D, alpha=0)
+    right.set(ylabel="size of the slope", title="how hard a sample is pushed")
+    right.text(scores[0] + 0.3, 0.09, "saturating: D", color=COLORS["wrong"])
+    right.text(scores[0] + 0.3, 0.86, "log D trick: 1 − D", color=COLORS["model"])
+    return figure
+
+
+def moves_of_the_game(x, p_data, moments):
+    """Some moments of a one-dimensional game; moments: list of (title, p_model, D), all on x."""
+    figure, axes = plt.subplots(2, len(moments), figsize=(9.2, 4), sharex=True, sharey="row",
+                                height_ratios=[1.4, 1])  # fmt: skip
+    for (top, bottom), (title, p_model, D) in zip(axes.T, moments, strict=True):
+        _densities(top, x, p_data, p_model, names=False)
+        top.set_title(title, fontsize=10.5)
+        _probability_axis(bottom)
+        bottom.plot(x, D, color=COLORS["critic"])
+        bottom.axhline(0.5, color=COLORS["noise"], linewidth=0.8, zorder=0)
+        bottom.set(xlabel="x", xlim=(x[0], x[-1]))
+    for ax in (*axes[0, 1:], *axes[1, 1:]):
+        ax.set_ylabel("")
+    at = np.argmax(p_data)
+    axes[0, 0].text(x[at], p_data[at] * 1.03, "data", color=COLORS["data"], ha="center", va="bottom")
+    axes[0, 0].text(x[0] + 0.2, p_data[at] * 0.62, "model", color=COLORS["model"])
+    axes[0, 0].set_ylim(0, 1.35 * p_data[at])
+    return figure
+
+
+def value_over_time(steps, quadrature, fresh, running):
+    """Three readings of the game over the generator's steps, each (seeds, len(steps))."""
+    figure, ax = plt.subplots(figsize=(8.4, 4))
+    floor = -np.log(4)
+    ax.axhline(floor, color=COLORS["data"], linewidth=1, linestyle=":")
+    for values, color, style in ((running, "wrong", "-"), (quadrature, "model", "-"), (fresh, "critic", "o")):
+        ax.plot(
+            steps, np.transpose(values), style, color=COLORS[color], alpha=0.75, markersize=4, linewidth=1.4
+        )
+    ax.set(xlim=(0, steps[-1] * 1.01), ylim=(-1.75, 0.1), xlabel="steps of the generator", ylabel="nats")
+    place = steps[len(steps) // 8]
+    ax.text(place, -0.2, "2 JSD − log 4, by quadrature", color=COLORS["model"])
+    ax.text(place, -0.36, "a freshly trained discriminator", color=COLORS["critic"])
+    ax.text(place, -0.52, "the game's own running value", color=COLORS["wrong"])
+    ax.text(steps[-1], floor - 0.03, "− log 4", color=COLORS["data"], ha="right", va="top")
+    ax.set(title="distance to the data falls; the running value hardly tells")
+    return figure
+
+
+def two_dances(paths, titles):
+    """Paths (n, 2) of two players on J = x y, one panel each, with their starts."""
+    figure, axes = plt.subplots(1, len(paths), figsize=(8.6, 4.2), sharex=True, sharey=True)
+    reach = 1.08 * max(np.abs(path).max() for path in paths)
+    for ax, path, title, color in zip(axes, paths, titles, ("wrong", "model"), strict=True):
+        ax.plot(*path.T, color=COLORS[color], linewidth=1.1)
+        ax.plot(*path[0], "o", color=COLORS["data"], markersize=7)
+        ax.plot(0, 0, "+", color=COLORS["data"], markersize=11)
+        ax.annotate("start", path[0], (8, 4), textcoords="offset points", bbox=_paper())
+        ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=title)
+        ax.set(xlabel="x, who descends", ylabel="y, who climbs")
+    axes[-1].set_ylabel("")
+    return figure
+
+
+def sample_clouds(clouds, centers, titles, *, colors):
+    """Samples (n, 2) of several models over the centers (k, 2) of the data's modes, on shared axes."""
+    figure, axes = plt.subplots(1, len(clouds), figsize=(9.2, 3.5), sharex=True, sharey=True)
+    reach = 1.25 * np.abs(centers).max()
+    for ax, cloud, title, color in zip(axes, clouds, titles, colors, strict=True):
+        ax.plot(*np.transpose(centers), "o", color="none", markeredgecolor=COLORS["noise"], markersize=10)
+        ax.plot(*np.transpose(cloud), ".", color=COLORS[color], markersize=2.5, alpha=0.5)
+        ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
+        ax.set_title(title, fontsize=10.5)
+    return figure
+
+
+def modes_over_time(steps, shares, *, title):
+    """Share of the samples at each mode (rows) over time (columns); shares (len(steps), k)."""
+    figure, ax = plt.subplots(figsize=(8.6, 4.2))
+    extent = (steps[0], steps[-1], len(shares[0]) + 0.5, 0.5)
+    style = {"aspect": "auto", "cmap": "Reds", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
+    image = ax.imshow(np.transpose(shares), extent=extent, **style)
+    ax.set(xlabel="steps of the generator", ylabel="mode of the data", title=title)
+    figure.colorbar(image, ax=ax, label="share of the samples", pad=0.02)
+    return figure
+
+
+def _densities(ax, x, p_data, p_model, *, names=True):
+    for density, name in ((p_data, "data"), (p_model, "model")):
+        ax.fill_between(x, density, color=COLORS[name], alpha=0.22, linewidth=0)
+        ax.plot(x, density, color=COLORS[name])
+        if names:
+            top = np.argmax(density)
+            ax.text(
+                x[top], density[top] * 1.03, name, color=COLORS[name], ha="center", va="bottom", fontsize=11
+            )
+    ax.set(ylabel="density", ylim=(0, 1.22 * max(p_data.max(), p_model.max())))
+
+
+def _probability_axis(ax):
+    ax.set(ylim=(-0.04, 1.04), yticks=[0, 0.5, 1], ylabel="D(x)")
+
+
+def _paper():
+    return {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
