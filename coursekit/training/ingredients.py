@@ -120,6 +120,7 @@ def make_optimizer(name, parameters, learning_rate, *, betas=None):
 
 
 def set_learning_rate(optimizer, learning_rate):
+    """Give every parameter of the optimiser this learning rate."""
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
 
