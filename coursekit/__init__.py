@@ -5,8 +5,9 @@ The lectures, in the order of the course; each module is the code of one noteboo
 - `pca`: principal component analysis, and the angles between subspaces (01)
 - `clustering`, with `linkage`: K-means half step by half step, and agglomerative clustering (02)
 - `rbm`: Boltzmann machines, restricted ones, contrastive divergence (08)
-- `autoencoder`: linear, tied, denoising, contractive, convolutional autoencoders (10)
+- `autoencoder`, with `pretraining`: linear, tied, denoising, contractive, convolutional autoencoders (10)
 - `vae`: the variational autoencoder and its bound (11)
+- `gan`: the adversarial game and its optimal discriminator (12)
 - `flow`, with `flow_layers`: normalising flows with exact log-determinants (16)
 - `ddpm`, with `noise_schedule`: diffusion models (17)
 

@@ -15,7 +15,13 @@ FREE = {"data", "checks", "training", "evaluation", "plots", "networks"}  # know
 OUTER = {"widgets", "homework", "cli"}
 MODELS = TOPICS - FREE - OUTER
 # A model may use networks, its own parts, and these earlier models; nothing else of the package.
-EARLIER = {"flow": {"flow_layers"}, "clustering": {"linkage"}, "ddpm": {"noise_schedule"}, "wgan": {"gan"}}
+EARLIER = {
+    "flow": {"flow_layers"},
+    "clustering": {"linkage"},
+    "ddpm": {"noise_schedule"},
+    "wgan": {"gan"},
+    "pretraining": {"autoencoder"},
+}
 ALLOWED = {
     **{name: {name} for name in FREE},
     **{name: {name, "networks"} | EARLIER.get(name, set()) for name in MODELS},
