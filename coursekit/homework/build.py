@@ -35,7 +35,7 @@ def read_source(twin):
     """The teacher's notebook of a twin, with nbgrader's metadata; ValueError names a cell of odd role."""
     twin = Path(twin)
     notebook = jupytext.read(twin, fmt="py:percent")
-    facts = {"version": coursekit.__version__, **notebook.metadata["coursekit"]}
+    facts = {"version": coursekit.__version__, "homework": twin.stem, **notebook.metadata["coursekit"]}
     notebook.metadata = nbformat.from_dict({"coursekit": facts, "kernelspec": KERNEL})
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for number, cell in enumerate(notebook.cells, start=1):

@@ -90,7 +90,10 @@ def decode(data):
     if isinstance(data, list):
         return [decode(item) for item in data]
     if isinstance(data, dict) and "base64" in data:
-        flat = np.frombuffer(base64.b64decode(data["base64"]), dtype=np.dtype(data["dtype"]))
+        dtype = np.dtype(data["dtype"])
+        if dtype.kind not in "biuf":
+            raise TypeError(f"an array of dtype {dtype} is not plain data")
+        flat = np.frombuffer(base64.b64decode(data["base64"]), dtype=dtype)
         return flat.reshape(data["shape"]).copy()
     if isinstance(data, dict):
         return {key: decode(item) for key, item in data["dict"]}

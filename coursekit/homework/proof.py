@@ -42,10 +42,10 @@ class Verdict:
 def prove(twin, mistakes_file):
     """All verdicts of one homework; AssertionError says which side of the proof does not hold, and why."""
     notebook = read_source(twin)
-    cells = _exercises(notebook)
+    cells = exercises_of(notebook)
     mistakes = runpy.run_path(str(mistakes_file))["MISTAKES"]
     name = Path(twin).stem
-    namespace = _run(notebook)
+    namespace = run_notebook(notebook)
     verdicts = []
     for exercise, (_, test) in cells.items():
         probes = collect(test, namespace)
@@ -56,7 +56,7 @@ def prove(twin, mistakes_file):
         assert verdicts[-1].visible is None, (
             f"{name}: the solution of {exercise} fails: {verdicts[-1].visible}"
         )
-    blank = _exercises(release(notebook))
+    blank = exercises_of(release(notebook))
     assert blank.keys() == cells.keys()
     for exercise, (solution, test) in blank.items():
         verdict = _try(exercise, "blank", solution.source, test, cells[exercise][1], namespace)
@@ -83,14 +83,14 @@ def collect(test, namespace):
     return scope["probes"]
 
 
-def _exercises(notebook):
+def exercises_of(notebook):
     """exercise -> (its solution cell, its test cell), for those that are graded automatically."""
     by_id = {c.metadata.nbgrader.grade_id: c for c in notebook.cells if "nbgrader" in c.metadata}
     tests = {i.removeprefix("test_"): cell for i, cell in by_id.items() if i.startswith("test_")}
     return {exercise: (by_id[exercise], test) for exercise, test in tests.items()}
 
 
-def _run(notebook):
+def run_notebook(notebook):
     """The namespace of the whole notebook, run top to bottom without a kernel; what it prints is dropped."""
     namespace = {"__name__": "__main__"}
     for cell in notebook.cells:

@@ -1,0 +1,21 @@
+"""The `coursekit` command. Each subcommand lives where its subject does; here they are only put together."""
+
+import argparse
+import sys
+
+
+def main(arguments=None):
+    """Run from a shell; returns the exit code."""
+    from coursekit.homework import commands as homework
+
+    parser = argparse.ArgumentParser(prog="coursekit", description="The tools of the course.")
+    subjects = parser.add_subparsers(dest="subject", required=True, metavar="homework")
+    subject = subjects.add_parser("homework", help="build, prove and grade homework")
+    homework.add_commands(subject)
+    subject.set_defaults(start=homework.run)
+    options = parser.parse_args(arguments)
+    return options.start(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,207 @@
+"""`coursekit homework`: build, test, grade, status. What goes wrong is one sentence, with exit code 2."""
+
+import argparse
+import contextlib
+import os
+import sys
+from pathlib import Path
+
+from coursekit.homework.session import Limits
+
+DEFAULTS = Limits()
+
+
+def add_commands(parser):
+    """Add the four commands to an argparse parser; each leaves in `run` what to call with the options."""
+    parser.add_argument("--course", metavar="DIR", help="the course folder (else: this one, or coursekit's)")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="build | test | grade | status")
+    verb = verbs.add_parser("build", help="make the release versions from the twins")
+    verb.add_argument("names", nargs="*", metavar="hwNN_name", help="which (else: all)")
+    verb.add_argument(
+        "--class-seed", type=int, metavar="S", help="keep S, from which hidden inputs are drawn"
+    )
+    verb.set_defaults(run=build)
+    verb = verbs.add_parser("test", help="solution passes, blank fails, every mistake is caught")
+    verb.add_argument("names", nargs="*", metavar="hwNN_name", help="which (else: all)")
+    verb.add_argument("--brief", action="store_true", help="one line an exercise, no messages")
+    verb.set_defaults(run=test)
+    verb = verbs.add_parser("grade", help="grade a class")
+    verb.add_argument("name", metavar="hwNN_name")
+    verb.add_argument("--submitted", required=True, metavar="DIR", help="holds <student>/<any name>.ipynb")
+    verb.add_argument(
+        "--out", required=True, metavar="DIR", help="where table, pages, gradebook and report go"
+    )
+    verb.add_argument("--roster", metavar="CSV", help="who should have handed in; a column `student`")
+    verb.add_argument("--jobs", type=int, default=1, metavar="N", help="students at a time (1)")
+    verb.add_argument("--class-seed", type=int, metavar="S", help="instead of the one kept")
+    verb.add_argument("--cell-seconds", type=float, default=DEFAULTS.cell, metavar="S", help="a cell (60)")
+    verb.add_argument("--seconds", type=float, default=DEFAULTS.total, metavar="S", help="a notebook (300)")
+    verb.add_argument("--memory", type=int, default=DEFAULTS.memory, metavar="MB", help="a notebook (3000)")
+    verb.add_argument(
+        "--no-sandbox", action="store_true", help="run them with your own rights: your decision"
+    )
+    verb.set_defaults(run=grade)
+    verb = verbs.add_parser("status", help="which homeworks there are, and how far a grading is")
+    verb.add_argument("--out", metavar="DIR", help="a folder that `grade` has filled")
+    verb.set_defaults(run=status)
+
+
+def main(arguments=None):
+    """Run from a shell; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m coursekit.homework", description="Homework of a course.")
+    add_commands(parser)
+    return run(parser.parse_args(arguments))
+
+
+def run(options):
+    """Exit code of one command: 0 done, 1 a proof failed, 2 it could not run, 130 interrupted."""
+    try:
+        return options.run(options)
+    except (ValueError, OSError) as error:
+        print(f"coursekit homework: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nInterrupted. What is done is kept; the same command goes on from there.", file=sys.stderr)
+        return 130
+
+
+def build(options):
+    """Write the teacher's and the release notebook of each homework."""
+    from coursekit.homework.build import build_homework
+    from coursekit.homework.folder import TWINS, find_course, keep_class_seed
+
+    course = find_course(options.course)
+    if not (course / TWINS).is_dir():
+        raise ValueError(f"{course} has no twins in {TWINS}; for another nbgrader course use nbgrader itself")
+    for name in _chosen(course, options.names):
+        print(build_homework(course / TWINS / name / f"{name}.py").relative_to(course))
+    if options.class_seed is not None:
+        keep_class_seed(course, options.class_seed)
+        print(
+            "The class seed is kept in .coursekit/class_seed, which git ignores; `grade` takes it from there."
+        )
+    return 0
+
+
+def test(options):
+    """Print one line an exercise; exit code 1 when a side of the proof does not hold."""
+    from coursekit.homework.folder import TWINS, find_course
+    from coursekit.homework.proof import prove
+
+    course, failed = find_course(options.course), 0
+    for name in _chosen(course, options.names):
+        mistakes = course / "tests" / "mistakes" / f"{name}.py"
+        if not mistakes.exists():
+            raise ValueError(f"{name} has no planted mistakes: {mistakes.relative_to(course)} is missing")
+        try:
+            verdicts = prove(course / TWINS / name / f"{name}.py", mistakes)
+        except AssertionError as error:
+            print(f"{name}: FAILED: {error}")
+            failed += 1
+            continue
+        for exercise in dict.fromkeys(verdict.exercise for verdict in verdicts):
+            caught = [v for v in verdicts if v.exercise == exercise and v.form not in ("solution", "blank")]
+            hidden, visible = (
+                sum(v.hidden is not None for v in caught),
+                sum(v.visible is not None for v in caught),
+            )
+            print(
+                f"{name} {exercise}: solution passes, blank fails, mistakes caught: "
+                f"{hidden} of {len(caught)} by hidden tests, {visible} at once by visible checks"
+            )
+            for verdict in [] if options.brief else caught:
+                print(f"    {verdict.form}: {verdict.visible or verdict.hidden}")
+    return 1 if failed else 0
+
+
+def grade(options):
+    """Grade a class; exit code 0 when the batch was finished, whatever its students did."""
+    from tqdm import tqdm
+
+    from coursekit.homework.folder import check_seed, class_seed, find_course, load_homework
+    from coursekit.homework.grade import grade as grade_class
+    from coursekit.homework.intake import read_roster
+
+    for name in ("jobs", "cell_seconds", "seconds", "memory"):
+        if not getattr(options, name) > 0:
+            raise ValueError(f"--{name.replace('_', '-')} must be larger than 0")
+    course = find_course(options.course)
+    homework = load_homework(course, options.name)
+    roster = read_roster(options.roster) if options.roster else None
+    seed = class_seed(course) if options.class_seed is None else check_seed(options.class_seed)
+    limits = Limits(cell=options.cell_seconds, total=options.seconds, memory=options.memory)
+    out = Path(options.out)
+    with _only_one(out), tqdm(desc=homework.name, unit="student", disable=None) as bar:
+
+        def advance(done, total):
+            bar.total, bar.n = total, done
+            bar.refresh()
+
+        results = grade_class(
+            course, homework, options.submitted, out, seed, limits,
+            isolated=not options.no_sandbox, jobs=options.jobs, roster=roster, advance=advance,
+        )  # fmt: skip
+    if options.no_sandbox:
+        print("Without the sandbox: these submissions ran with your own rights.")
+    _print_counts(homework.name, results)
+    print(f"{out / 'grades.csv'}   {out / 'report.md'}   {out / 'feedback'}")
+    return 0
+
+
+def status(options):
+    """Print a line for each homework, or for a folder of `grade`."""
+    from coursekit.homework.folder import SEED_FILE, find_course, homework_names, load_homework
+    from coursekit.homework.grade import load_results
+
+    course = find_course(options.course)
+    if options.out:
+        results = load_results(Path(options.out))
+        if not results:
+            raise ValueError(f"{options.out} holds no results: `grade` has not filled it")
+        _print_counts(results[0]["homework"], results)
+        return 0
+    for name in homework_names(course):
+        homework = load_homework(course, name)
+        manual = sum(exercise.kind == "manual" for exercise in homework.exercises)
+        print(
+            f"{name}: {len(homework.exercises)} exercises, {manual} of them read by a person, "
+            f"{homework.max_score:g} points"
+            + ("; hidden asserts, which a submission can read" if homework.readable_tests else "")
+        )
+    kept = (course / SEED_FILE).exists()
+    print(
+        "A class seed is kept."
+        if kept
+        else "No class seed is kept yet; the first `grade` draws a secret one."
+    )
+    return 0
+
+
+def _chosen(course, names):
+    from coursekit.homework.folder import homework_names
+
+    known = homework_names(course)
+    if unknown := sorted(set(names) - set(known)):
+        raise ValueError(f"there is no homework {unknown[0]!r}; there is {', '.join(known) or 'none'}")
+    return names or known
+
+
+def _print_counts(name, results):
+    words = ("graded", "needs manual grading", "not graded")
+    counts = ", ".join(f"{sum(r['status'] == word for r in results)} {word}" for word in words)
+    print(f"{name}: {len(results)} students: {counts}")
+
+
+@contextlib.contextmanager
+def _only_one(out):
+    """Keep a second run out of the same folder; the lock goes with the process, however that ends."""
+    out.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with open(out / ".lock", "w") as file:
+        if os.name == "posix":
+            import fcntl
+
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise ValueError(f"another run is grading into {out}: wait for it, or end it") from None
+        yield

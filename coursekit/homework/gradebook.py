@@ -1,0 +1,112 @@
+"""nbgrader's own gradebook and folder layout, so that its formgrader shows the class and takes manual grades.
+
+What a submission printed, and mark-up in what a student wrote, could run in the teacher's browser: the copies
+for the formgrader hold text only.
+"""
+
+import contextlib
+import re
+from datetime import UTC, datetime
+
+import nbformat
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import SaveCells
+from nbgrader.utils import is_grade
+
+from coursekit.homework.build import KERNEL
+from coursekit.homework.folder import grading
+
+CONFIG = """# Written by `coursekit homework grade`: start `jupyter lab` in this folder, open the formgrader.
+c = get_config()
+c.CourseDirectory.root = {root!r}
+c.CourseDirectory.db_url = {database!r}
+"""
+TAG = re.compile(r"<(?=[a-zA-Z/!?])")
+
+
+def prepare(out, homework):
+    """Make or check `out`/gradebook.db; ValueError if it belongs to another version of the homework."""
+    (out / "nbgrader_config.py").write_text(CONFIG.format(root=str(out.resolve()), database=_database(out)))
+    _write_notebook(out / "source" / homework.name / f"{homework.name}.ipynb", homework.teacher)
+    place = {"notebook": homework.name, "assignment": homework.name, "db_url": _database(out)}
+    with Gradebook(_database(out)) as gradebook:
+        gradebook.update_or_create_assignment(homework.name)
+    try:
+        SaveCells().preprocess(nbformat.from_dict(homework.student), {"nbgrader": place})
+    except RuntimeError:
+        raise ValueError(
+            f"the cells of {homework.name} are others than when {out} was begun: take a new folder for --out"
+        ) from None
+
+
+def record(out, homework, results):
+    """Write the results into `out`/gradebook.db and take from there what a person decided.
+
+    Changes the rows of `results`: points that a person gave, None while somebody still has to look, and her
+    comments. A manual grade is never overwritten; when the answer has changed since, it has to be confirmed.
+    """
+    with Gradebook(_database(out)) as gradebook:
+        for result in results:
+            gradebook.update_or_create_student(result["student"])
+            if result["exercises"]:
+                _record_one(gradebook, homework, result)
+    for result in results:
+        if result["cells"]:
+            path = out / "autograded" / result["student"] / homework.name / f"{homework.name}.ipynb"
+            with contextlib.suppress(OSError):  # a name too long for a folder: the formgrader lacks this one
+                _write_notebook(path, _for_the_formgrader(result, homework))
+
+
+def _database(out):
+    return f"sqlite:///{out.resolve()}/gradebook.db"
+
+
+def _record_one(gradebook, homework, result):
+    place = (homework.name, homework.name, result["student"])
+    when = datetime.fromtimestamp(result["when"], UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    gradebook.update_or_create_submission(homework.name, result["student"], timestamp=when)
+    for row in result["exercises"]:
+        grade = gradebook.find_grade(row["grade_id"], *place)
+        grade.auto_score = row["auto"]
+        if row["grade_id"] in result["changed"] and grade.manual_score is not None:
+            grade.needs_manual_grade = True
+        elif grade.manual_score is None:
+            grade.needs_manual_grade = row["auto"] is None
+        row["points"] = row["auto"]
+        if grade.needs_manual_grade:
+            row["points"] = None
+        elif grade.manual_score is not None:
+            row["points"] = grade.manual_score + (grade.extra_credit or 0.0)
+        if row["kind"] == "manual":
+            comment = gradebook.find_comment(row["grade_id"], *place)
+            comment.auto_comment = None if row["auto"] is None else "No response."
+            row["comment"] = comment.manual_comment or ""
+    result["changed"] = []
+    gradebook.db.commit()
+
+
+def _for_the_formgrader(result, homework):
+    """The submission as nbgrader expects it after autograding; text only."""
+    facts = {grading(c)["grade_id"]: c.metadata for c in homework.student.cells if grading(c)}
+    cells, seen = [], set()
+    for shown in result["cells"]:
+        name = shown["grade_id"]
+        metadata = facts[name] if name in facts and name not in seen else {}
+        seen.add(name)
+        if shown["type"] == "code":
+            text = shown["text"] + (f"\n{shown['error']}" if shown["error"] else "")
+            output = [nbformat.v4.new_output("stream", name="stdout", text=text)] if text else []
+            cell = nbformat.v4.new_code_cell(shown["source"], metadata=metadata, outputs=output)
+        else:
+            cell = nbformat.v4.new_markdown_cell(TAG.sub("&lt;", shown["source"]), metadata=metadata)
+        cells.append(cell)
+    # An answer cell that was deleted still needs its place, or the formgrader finds no grade for it.
+    for cell in homework.student.cells:
+        if is_grade(cell) and grading(cell)["grade_id"] not in seen:
+            cells.append(nbformat.from_dict(cell))
+    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+
+
+def _write_notebook(path, notebook):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)

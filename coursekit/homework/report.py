@@ -1,0 +1,106 @@
+"""What the teacher gets: the table of grades, and one page on how the class did and who needs a look."""
+
+import csv
+import io
+from collections import Counter
+
+CAUSES = 8  # most common failing checks that are listed
+
+
+def grades_table(results, homework):
+    """The table as CSV text: one line a student. An exercise or score nobody could grade is empty, not 0."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    names = [exercise.name for exercise in homework.exercises]
+    writer.writerow(["student", *names, "score", "max_score", "status", "message"])
+    for result in results:
+        points = {row["exercise"]: row["points"] for row in result["exercises"]}
+        cells = ["" if points.get(name) is None else f"{points[name]:g}" for name in names]
+        score = "" if result["score"] is None else f"{result['score']:g}"
+        row = [
+            result["student"],
+            *cells,
+            score,
+            f"{homework.max_score:g}",
+            result["status"],
+            result["message"],
+        ]
+        writer.writerow(map(_harmless, row))
+    return out.getvalue()
+
+
+def report_page(results, homework, *, isolated, strays, missing):
+    """The page as Markdown text. strays: files that belong to nobody. missing: students no longer there."""
+    counts = Counter(result["status"] for result in results)
+    lines = [f"# {homework.name}: {len(results)} students", ""]
+    lines += [f"- {counts[status]} {status}" for status in ("graded", "needs manual grading", "not graded")]
+    full = [r for r in results if r["score"] is not None]
+    if full:
+        scores = sorted(r["score"] for r in full)
+        lines.append(
+            f"- scores of those {len(full)} who have one: lowest {scores[0]:g}, "
+            f"middle {scores[len(scores) // 2]:g}, highest {scores[-1]:g}, of {homework.max_score:g}"
+        )
+    if not isolated:
+        lines += [
+            "",
+            "**Without the sandbox** (`--no-sandbox`): the submissions ran with your own rights. They could ",
+        ]
+        lines[-1] += (
+            "read and change your files, this report and the gradebook included, and use the network."
+        )
+    if homework.readable_tests:
+        lines += [
+            "",
+            "**Hidden asserts** of this homework ran beside the submissions, which can read and bend them: ",
+        ]
+        lines[-1] += "full marks are no proof. Only tests written as probes are judged out of reach."
+    lines += ["", "## Exercises", "", "| exercise | points | all | some | none | open | mean |"]
+    lines += ["|---|---:|---:|---:|---:|---:|---:|"]
+    lines += [_distribution(exercise, full) for exercise in homework.exercises]
+    lines += ["", "## Most common failing checks", ""]
+    causes = Counter(
+        (row["exercise"], _plain(row["visible"] or row["hidden"]))
+        for result in full
+        for row in result["exercises"]
+        if row["hidden"] and row["kind"] != "manual"
+    )
+    lines += [f"- {number} × `{name}`: {cause}" for (name, cause), number in causes.most_common(CAUSES)]
+    lines += [] if causes else ["- none"]
+    lines += ["", "## Who needs a look", ""]
+    look = [r for r in results if r["status"] == "not graded" or r["notes"]]
+    for result in look:
+        words = [result["message"]] if result["status"] == "not graded" else []
+        why = _plain("; ".join(words + result["notes"]))
+        lines.append(f"- **{_plain(result['student'])}** ({result['status']}): {why}")
+    lines += [
+        f"- **{_plain(name)}** is no longer in the folder; the earlier result is kept" for name in missing
+    ]
+    lines += [
+        f"- the file **{_plain(name)}** lies in no student's folder and was left alone" for name in strays
+    ]
+    lines += [] if look or missing or strays else ["- nobody"]
+    return "\n".join(lines) + "\n"
+
+
+def _distribution(exercise, results):
+    rows = [row for result in results for row in result["exercises"] if row["exercise"] == exercise.name]
+    points = [row["points"] for row in rows if row["points"] is not None]
+    most = sum(p == exercise.points for p in points)
+    none = sum(p == 0 for p in points)
+    mean = f"{sum(points) / len(points):.2f}" if points else ""
+    counts = f"{most} | {len(points) - most - none} | {none} | {len(rows) - len(points)}"
+    return f"| `{exercise.name}` | {exercise.points:g} | {counts} | {mean} |"
+
+
+def _plain(text):
+    """Text in a Markdown line: no mark-up, no HTML, no line break of its own."""
+    text = " ".join(str(text).split())[:400]
+    for mark in "\\`*_[]<>|":
+        text = text.replace(mark, f"\\{mark}" if mark not in "<>" else {"<": "&lt;", ">": "&gt;"}[mark])
+    return text
+
+
+def _harmless(value):
+    """A spreadsheet takes text that begins with one of these for a formula, and would run it."""
+    return f"'{value}" if str(value)[:1] in tuple("=+-@\t\r") else value

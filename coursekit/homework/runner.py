@@ -1,0 +1,165 @@
+"""What runs beside a submission, inside the sandbox: cells in, printed text out; probe calls in, values out.
+
+It holds no test, no expected value and no verdict. Requests come as JSON lines on standard input, one at a
+time; each gets one JSON line on standard output. The submission can do what it likes to this process: it only
+loses its own answers, since whoever reads the replies takes them for hostile data.
+
+    {"cell": "x = 1"}                                     -> {"text": "", "error": null}
+    {"call": "f(X)", "inputs": {"X": ...}}                -> {"value": ...} or {"error": "NameError"}
+"""
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import sys
+import warnings
+
+MAX_TEXT = 20_000  # characters of output that are kept of one cell
+MAX_ERROR = 2_000
+
+
+def main():
+    """Serve requests until standard input is closed; the settings are the one argument, as JSON."""
+    settings = json.loads(sys.argv[1])
+    if "user" in settings:
+        os.setgroups([])
+        os.setresgid(*[settings["user"]] * 3)
+        os.setresuid(*[settings["user"]] * 3)
+    _limit(settings["limits"])
+    with contextlib.suppress(OSError):
+        shutil.copytree(os.environ["FONT_LIST"], os.environ["MPLCONFIGDIR"], dirs_exist_ok=True)
+    sys.meta_path.insert(0, _Forbidden(settings["forbidden"]))
+    shell = _shell()
+    requests, replies = open_channel()
+    answers = {"cell": lambda request: _cell(shell, request), "call": lambda request: _probe(shell, request)}
+    reply(replies, {"ready": True})
+    for line in requests:
+        request = json.loads(line)
+        reply(replies, answers["cell" if "cell" in request else "call"](request))
+
+
+def open_channel():
+    """(requests, replies): the standard streams, moved where nothing that prints can disturb them."""
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):  # what a child process or a C library prints goes nowhere
+        os.dup2(null, stream)
+    return requests, replies
+
+
+def reply(replies, answer):
+    """Send one JSON line."""
+    try:
+        line = json.dumps(answer)
+    except (TypeError, ValueError, RecursionError):
+        line = json.dumps({"error": "TypeError"})
+    replies.write(line.encode() + b"\n")
+    replies.flush()
+
+
+class Capped(io.TextIOBase):
+    """A text stream that keeps the first characters and counts the rest, however much is printed."""
+
+    def __init__(self):
+        super().__init__()
+        self.parts, self.kept, self.total = [], 0, 0
+
+    def writable(self):
+        """It can be written to."""
+        return True
+
+    def write(self, text):
+        """Keep what still fits of a string."""
+        part = str(text)[: MAX_TEXT - self.kept]
+        self.parts.append(part)
+        self.kept += len(part)
+        self.total += len(text)
+        return len(text)
+
+    def text(self):
+        """What was kept, with one line on what was not."""
+        dropped = self.total - self.kept
+        return "".join(self.parts) + (f"\n... and {dropped} characters more" if dropped else "")
+
+
+class _Forbidden:
+    """Refuses to import the modules whose answer is no answer; their files are out of sight as well."""
+
+    def __init__(self, modules):
+        self.modules = modules
+
+    def find_spec(self, name, path=None, target=None):
+        """None for everything but the forbidden modules and what they contain."""
+        for module in self.modules:
+            if name == module or name.startswith(f"{module}."):
+                raise ImportError(f"{module} is not allowed in this homework: write the answer yourself")
+
+
+def _shell():
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.colors = "NoColor"
+    config.InteractiveShell.cache_size = 0
+    shell = InteractiveShell.instance(config=config)
+    shell.enable_gui = lambda gui=None: None  # `%matplotlib inline` has nothing to show here
+    shell.ask_exit = lambda: None
+    shell._showtraceback = lambda *parts: None  # one sentence is kept of an error, see `_sentence`
+    return shell
+
+
+def _cell(shell, request):
+    stream = Capped()
+    warnings.filterwarnings("ignore", message="To exit: use")
+    with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+        result = shell.run_cell(request["cell"])
+    error = result.error_before_exec or result.error_in_exec
+    return {"text": stream.text(), "error": _sentence(error) if error is not None else None}
+
+
+def _probe(shell, request):
+    """The value of a call. What it prints is dropped: it could carry the hidden inputs to the page."""
+    from coursekit.homework.probes import Probe, decode, evaluate
+
+    inputs = {name: decode(value) for name, value in request["inputs"].items()}
+    probe = Probe(request["call"], {}, message="")
+    try:
+        with contextlib.redirect_stdout(Capped()), contextlib.redirect_stderr(Capped()):
+            return {"value": evaluate(probe, inputs, shell.user_ns)}
+    except BaseException as error:
+        return {"error": type(error).__name__}
+
+
+def _sentence(error):
+    """`Type in line 3: message`; for a failed check the message alone, since it is a sentence already."""
+    name = type(error).__name__
+    try:
+        message = str(error)[:MAX_ERROR]
+    except BaseException:  # an error may come from the submission, with a __str__ that raises
+        message = "(its message cannot be shown)"
+    if name == "CheckFailed":
+        return message
+    line, trace = None, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename.startswith("<ipython-input"):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    line = error.lineno if isinstance(error, SyntaxError) else line
+    return f"{name}{f' in line {line}' if line else ''}: {message}".rstrip(": ")
+
+
+def _limit(limits):
+    """Limits of each process; a limit that this system does not know is left to the watcher outside."""
+    if os.name != "posix":
+        return
+    import resource
+
+    for name, value in limits.items():
+        number = getattr(resource, name, None)
+        if number is not None:
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(number, (value, value))

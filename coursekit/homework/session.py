@@ -1,0 +1,171 @@
+"""One running submission: requests go in, replies come out, and a watcher ends it when it takes too much.
+
+Replies are hostile data: their size is capped, and they are read as JSON and nothing else.
+"""
+
+import contextlib
+import json
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+MAX_REPLY = 8_000_000  # bytes
+MB = 2**20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may use: seconds on the clock, memory and files in MB, processes at one time."""
+
+    cell: float = 60.0
+    total: float = 300.0
+    memory: int = 3000
+    disk: int = 256
+    processes: int = 32
+
+    def of_a_process(self):
+        """As `resource` names them. Address space is larger: libraries reserve what they never use."""
+        return {
+            "RLIMIT_AS": 2 * self.memory * MB,
+            "RLIMIT_CPU": int(self.total) + 5,
+            "RLIMIT_FSIZE": self.disk * MB // 2,
+            "RLIMIT_NPROC": 4 * self.processes,
+            "RLIMIT_NOFILE": 256,
+            "RLIMIT_CORE": 0,
+        }
+
+
+class Stopped(Exception):
+    """The process is gone, or has to be ended; the message says why, as the end of a sentence."""
+
+
+class Session:
+    """One process and its descendants; a context manager, at whose end all of them are gone."""
+
+    def __init__(self, command, environment, scratch, limits):
+        self.limits, self.scratch, self.buffer = limits, scratch, b""
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            cwd=scratch,
+            start_new_session=True,  # Ctrl-C is for the grader, which then ends its sessions itself
+        )
+        self.parts = queue.Queue(maxsize=16)
+        self.ended, self.last_words = threading.Event(), ""
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *reason):
+        self.end()
+
+    def ready(self, seconds=60):
+        """Wait for the first sign of life; raises Stopped with the system's own words if there is none."""
+        try:
+            self._receive(seconds)
+        except Stopped as stopped:
+            self.end()
+            words = f" ({self.last_words})" if self.last_words else ""
+            raise Stopped(f"{stopped} before it began{words}") from None
+
+    def ask(self, request, seconds):
+        """The reply, a dict of untrusted JSON; raises Stopped if there is none in time."""
+        line = json.dumps(request).encode() + b"\n"
+        # In a thread: a submission that does not read must not hold up the grader.
+        threading.Thread(target=self._write, args=(line,), daemon=True).start()
+        try:
+            reply = json.loads(self._receive(seconds))
+        except (ValueError, RecursionError):
+            reply = None
+        if not isinstance(reply, dict):
+            raise Stopped("wrote into the grader's own channel")
+        return reply
+
+    def end(self):
+        """Kill everything; with bubblewrap the process table of the sandbox dies with its first process."""
+        if self.ended.is_set():
+            return
+        self.ended.set()
+        for pid in descendants(self.process.pid, 10_000):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
+        self.process.wait()
+        self.last_words = self.process.stderr.read(2000).decode(errors="replace").strip()
+        for stream in (self.process.stdin, self.process.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.close()
+        if self.scratch:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def _receive(self, seconds):
+        deadline = time.monotonic() + seconds
+        while b"\n" not in self.buffer:
+            wait = deadline - time.monotonic()
+            if wait <= 0:
+                raise Stopped(f"ran longer than {seconds:.0f} s")
+            with contextlib.suppress(queue.Empty):
+                part = self.parts.get(timeout=min(wait, 0.1))
+                if not part:
+                    raise Stopped("ended the program that runs the notebook")
+                self.buffer += part
+                if len(self.buffer) > MAX_REPLY:
+                    raise Stopped(f"gave back more than {MAX_REPLY // 1_000_000} MB")
+            self._watch()
+        line, _, self.buffer = self.buffer.partition(b"\n")
+        return line
+
+    def _watch(self):
+        family = descendants(self.process.pid, 2 * self.limits.processes)
+        if len(family) > self.limits.processes:
+            raise Stopped(f"started more than {self.limits.processes} processes")
+        if sum(map(_memory, family)) > self.limits.memory * MB:
+            raise Stopped(f"used more than {self.limits.memory} MB of memory")
+
+    def _read(self):
+        with contextlib.suppress(OSError, ValueError), self.process.stdout:
+            while not self.ended.is_set():
+                part = os.read(self.process.stdout.fileno(), 65536)
+                while not self.ended.is_set():
+                    with contextlib.suppress(queue.Full):
+                        self.parts.put(part, timeout=0.2)
+                        break
+                if not part:
+                    return
+
+    def _write(self, line):
+        with contextlib.suppress(OSError, ValueError):
+            self.process.stdin.write(line)
+            self.process.stdin.flush()
+
+
+def descendants(pid, at_most):
+    """Process ids below `pid`, nearest first, about `at_most` of them; empty where there is no /proc."""
+    found, todo = [], [pid]
+    while todo and len(found) < at_most:
+        parent = todo.pop(0)
+        with contextlib.suppress(OSError, ValueError):
+            for task in os.listdir(f"/proc/{parent}/task"):
+                children = Path(f"/proc/{parent}/task/{task}/children").read_text().split()
+                found += map(int, children)
+                todo += map(int, children)
+    return found
+
+
+def _memory(pid):
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return 0
