@@ -26,7 +26,7 @@ STD = {"ring": 0.02, "grid": 0.05 / 2.828}
 PLAIN = {"learning_rate": 1e-3, "batch_size": 256}
 RECIPE = {
     "ring": {"instance_noise": 0.3, "instance_noise_until": 0.6},
-    "grid": {"instance_noise": 0.4, "instance_noise_until": 0.7},
+    "grid": {"instance_noise": 0.5, "instance_noise_until": 0.7},
 }
 for recipe in RECIPE.values():
     recipe |= {"learning_rate": 3e-3, "batch_size": 512, "schedule": "linear", "average": 0.99}
