@@ -8,6 +8,7 @@ The lectures, in the order of the course; each module is the code of one noteboo
 - `autoencoder`, with `pretraining`: linear, tied, denoising, contractive, convolutional autoencoders (10)
 - `vae`: the variational autoencoder and its bound (11)
 - `gan`: the adversarial game and its optimal discriminator (12)
+- `wgan`: the earth mover's distance, critics, clipping and the gradient penalty (14)
 - `flow`, with `flow_layers`: normalising flows with exact log-determinants (16)
 - `ddpm`, with `noise_schedule`: diffusion models (17)
 

@@ -1,0 +1,177 @@
+"""Wasserstein GANs: the critic measures how far the mass has to travel, not whether the two differ.
+
+The earth mover's distance is the smallest mean distance over all plans that carry one distribution into the
+other. By duality it is also the largest difference of means of a function that rises nowhere faster than 1:
+this function, the critic, is what a network can learn. It has slopes where the distributions do not overlap,
+so the generator is told where to go. How the slope is held at 1 is the whole difficulty: by clipping the
+weights, or by a penalty on the norm of the critic's gradient.
+
+    W(p, q) = min_plan E_plan |x - y|                        over plans with marginals p and q   (primal)
+            = max_f E_p f(x) - E_q f(y)                      over f with |f(x) - f(y)| <= |x - y|  (dual)
+    critic minimises      E f(G(z)) - E f(x) + lambda E (|grad f(x^)| - 1)^2,   x^ = e x + (1 - e) G(z)
+    generator minimises   -E f(G(z))
+
+    x  (n, ...), data                     f  critic, raw scores (n,), no sigmoid
+    z  (n, n_latent), standard normal     e  (n,), uniform, one number for each sample
+    c  bound of each weight of the critic where it is clipped: the *weights* are, not the gradients
+
+Sources: Arjovsky et al. 2017 (eqs. 1 and 2, Algorithm 1: alpha 5e-5, c .01, m 64, n_critic 5, RMSProp);
+Gulrajani et al. 2017 (penalty, eq. 3); Petzka et al. 2018 (one-sided, eq. 8). Notebook 14_wgan.
+"""
+
+import numpy as np
+import torch
+from scipy.optimize import linprog
+from scipy.sparse import eye_array, kron, vstack
+from torch import nn
+
+CONSTRAINTS = ("penalty", "clip")
+
+
+def earth_mover_1d(a, b):
+    """Earth mover's distance between two samples of numbers, a (n,) and b (m,), in their units; a float.
+
+    On a line no plan is better than keeping the order, so the distance is the area between the two empirical
+    distribution functions; with n = m it is the mean of |a_(i) - b_(i)| over the sorted samples.
+    """
+    a, b = (np.sort(np.asarray(sample, dtype=np.float64)) for sample in (a, b))
+    if a.ndim != 1 or b.ndim != 1 or not len(a) or not len(b) or not np.isfinite([a.sum(), b.sum()]).all():
+        raise ValueError(f"two lists of finite numbers are needed, got shapes {a.shape} and {b.shape}")
+    places = np.sort(np.concatenate([a, b]))
+    between = places[:-1]  # the distribution functions are constant from one place to the next
+    gap = np.searchsorted(a, between, side="right") / len(a) - np.searchsorted(
+        b, between, side="right"
+    ) / len(b)
+    return float(np.abs(gap) @ np.diff(places))
+
+
+def earth_mover_lp(p, q, cost):
+    """The primal as a linear programme: smallest cost of carrying p (n,) into q (m,), and the plan (n, m).
+
+    p, q: non-negative masses with equal sums. cost (n, m): price of one unit from place i to place j. Entry
+    (i, j) of the plan is the mass that goes from i to j: rows sum to p, columns to q. Arjovsky et al., eq. 1.
+    """
+    p, q, cost = (np.asarray(array, dtype=np.float64) for array in (p, q, cost))
+    if p.ndim != 1 or q.ndim != 1 or cost.shape != (len(p), len(q)):
+        raise ValueError(
+            f"cost must have shape (len(p), len(q)), got {cost.shape} for {p.shape} and {q.shape}"
+        )
+    if (p < 0).any() or (q < 0).any() or not np.isclose(p.sum(), q.sum(), rtol=1e-9):
+        raise ValueError(f"p and q must be masses of one sum, got sums {p.sum():.6g} and {q.sum():.6g}")
+    rows = kron(eye_array(len(p)), np.ones((1, len(q))))
+    columns = kron(np.ones((1, len(p))), eye_array(len(q)))
+    # The masses agree to rounding only; scaled exactly, the programme cannot be called infeasible for it.
+    marginals = np.concatenate([p, q * (p.sum() / q.sum())])
+    found = linprog(cost.ravel(), A_eq=vstack([rows, columns]), b_eq=marginals, method="highs")
+    if not found.success:
+        raise ValueError(f"the linear programme has no solution: {found.message}")
+    return float(found.fun), found.x.reshape(cost.shape)
+
+
+def gradient_penalty(critic, real, fake, *, epsilon=None, one_sided=False, rng=None):
+    """(|grad f(x^)| - 1)^2 for each pair, (n,), unweighted; Gulrajani et al. 2017, eq. 3.
+
+    real, fake: (n, ...) of one shape. x^ = epsilon real + (1 - epsilon) fake, with epsilon (n,) in [0, 1],
+    drawn uniformly where None: one number for a whole sample, so that x^ lies on the line between the two.
+    one_sided: only slopes above 1 cost, max(0, |grad| - 1)^2 (the square belongs to it). Row i depends on
+    pair i alone as long as the critic has no batch normalisation, which mixes the rows.
+    """
+    if real.shape != fake.shape:
+        raise ValueError(
+            f"real and fake must have one shape, got {tuple(real.shape)} and {tuple(fake.shape)}"
+        )
+    n = len(real)
+    if epsilon is None:
+        epsilon = torch.rand(n, generator=rng, dtype=real.dtype, device=real.device)
+    epsilon = epsilon.reshape(n, *[1] * (real.dim() - 1))
+    between = (epsilon * real + (1 - epsilon) * fake).detach().requires_grad_()
+    # The sum lets one backward pass give every row its own gradient; the graph is kept to train the critic.
+    (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    excess = slope.reshape(n, -1).norm(dim=1) - 1
+    return (excess.clamp(min=0) if one_sided else excess) ** 2
+
+
+def lipschitz_bound(network):
+    """An upper bound of the slope of a chain of linear layers and activations whose slope is at most 1.
+
+    The product of the largest singular values of the weights: a composition rises no faster than its parts
+    together. ValueError for a layer whose slope is not known here.
+    """
+    bound = 1.0
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear):
+            bound *= torch.linalg.matrix_norm(layer.weight.detach(), ord=2).item()
+        elif not isinstance(layer, (nn.Sequential, nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Flatten, nn.Identity)):
+            raise ValueError(f"the slope of {type(layer).__name__} is not known: use linear layers and ReLU")
+    return bound
+
+
+class WGAN(nn.Module):
+    """Generator and critic of one game; `training.fit_adversarial` plays it.
+
+    generator: module (n, n_latent) -> (n, ...). critic: module (n, ...) -> raw scores, (n,) or (n, 1).
+    constraint: "penalty" (its weight: penalty_weight, lambda) or "clip" (each weight to [-clip, clip]).
+    one_sided: the penalty counts slopes above 1 only.
+    """
+
+    def __init__(
+        self,
+        generator,
+        critic,
+        *,
+        n_latent,
+        constraint="penalty",
+        penalty_weight=10.0,
+        clip=0.01,
+        one_sided=False,
+    ):
+        super().__init__()
+        if constraint not in CONSTRAINTS:
+            raise ValueError(f"unknown constraint {constraint!r}; choose one of {', '.join(CONSTRAINTS)}")
+        if penalty_weight < 0 or clip <= 0:
+            raise ValueError(
+                f"penalty_weight must not be negative, clip positive: {penalty_weight=}, {clip=}"
+            )
+        self.generator, self.opponent, self.n_latent = generator, critic, n_latent
+        self.constraint, self.penalty_weight, self.clip = constraint, penalty_weight, clip
+        self.one_sided = one_sided
+        self.constrain()
+
+    def score(self, x):
+        """The critic f(x), (n, ...) -> (n,)."""
+        scores = self.opponent(x)
+        if scores.numel() != len(x):
+            raise ValueError(
+                f"the critic made {tuple(scores.shape)} of {len(x)} samples: one score each is needed"
+            )
+        return scores.reshape(len(x))
+
+    def dual_value(self, real, fake):
+        """E f(real) - E f(fake), a scalar; with slope at most 1 no more than the earth mover's distance."""
+        return self.score(real).mean() - self.score(fake).mean()
+
+    def opponent_loss(self, real, fake, *, rng=None):
+        """What the critic minimises on real (n, ...) and fake (n, ...); a scalar. Gulrajani et al., eq. 3."""
+        loss = -self.dual_value(real, fake)
+        if self.constraint == "penalty":
+            slopes = gradient_penalty(self.score, real, fake, one_sided=self.one_sided, rng=rng)
+            loss = loss + self.penalty_weight * slopes.mean()
+        return loss
+
+    def generator_loss(self, fake):
+        """What the generator minimises, -E f(fake), with gradients through fake (n, ...); a scalar."""
+        return -self.score(fake).mean()
+
+    @torch.no_grad()
+    def constrain(self):
+        """After a step of the critic: with "clip", each of its weights is put back into [-clip, clip]."""
+        if self.constraint == "clip":
+            for weight in self.opponent.parameters():
+                weight.clamp_(-self.clip, self.clip)
+
+    @torch.no_grad()
+    def sample(self, n, *, rng=None):
+        """n samples of the generator, (n, ...), from standard normal latents."""
+        like = next(self.generator.parameters())
+        z = torch.randn(n, self.n_latent, generator=rng, dtype=like.dtype, device=like.device)
+        return self.generator(z)
