@@ -212,8 +212,8 @@ def test_clipping_is_of_weights_and_its_bound_holds():
 def test_a_trained_critic_finds_the_distance():
     """On a line, samples of N(0, 1) and N(1.5, .5^2): the dual value of a trained critic and the exact one.
 
-    The penalty is soft. Where x^ has density r and the distribution functions differ by g(x), the best slope is
-    1 + g / (2 lambda r), so the value exceeds W by the integral of g^2 / (2 lambda r), which is at least
+    The penalty is soft. Where x^ has density r and the distribution functions differ by g(x), the best slope
+    is 1 + g / (2 lambda r), so the value exceeds W by the integral of g^2 / (2 lambda r), which is at least
     W^2 / (2 lambda) by Cauchy and Schwarz.
     """
     gaps, floors = [], []
