@@ -1,0 +1,201 @@
+"""Pictures of lecture 17: the chain of noise, one step back, the bound, samples, how many steps they took."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from coursekit.plots import COLORS, digits_strip, line_label
+
+
+def strips(rows, image_shape, *, width=8.4, value_range=(-1, 1), title=""):
+    """Rows of images, the label to the left; rows: list of (label, images (n, pixels))."""
+    figure, axes = plt.subplots(
+        len(rows), 1, figsize=(width, 0.35 + len(rows) * 0.95 * width / len(rows[0][1])), squeeze=False
+    )
+    for ax, (label, images) in zip(axes[:, 0], rows, strict=True):
+        digits_strip(ax, images, image_shape, n_columns=len(images), value_range=value_range)
+        ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=10.5)
+    axes[0, 0].set_title(title)
+    return figure
+
+
+def drowning(images, times, image_shape):
+    """Images (n_times, n, pixels) of one chain: a column a time, a row an image."""
+    n_times, n, _ = images.shape
+    figure, ax = plt.subplots(figsize=(8.8, 0.5 + 0.98 * n))
+    flat = images.transpose(1, 0, 2).reshape(n * n_times, -1)
+    digits_strip(ax, flat, image_shape, n_columns=n_times, value_range=(-1, 1))
+    width = image_shape[1] + 1
+    ax.set_xticks([width * (i + 0.5) for i in range(n_times)], [f"t = {t}" for t in times])
+    ax.tick_params(length=0, labelsize=10.5)
+    ax.set_title("a little noise at each step, and in the end nothing else")
+    return figure
+
+
+def schedules(linear, cosine, short):
+    """What each step adds, and what is left of the signal; three NoiseSchedules, short is the faulty one."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.5))
+    cases = [
+        (linear, "linear", COLORS["data"], 0.2),
+        (cosine, "cosine", COLORS["model"], 0.5),
+        (short, f"the linear betas with T = {short.T}", COLORS["wrong"], 0.4),
+    ]
+    for schedule, name, color, place in cases:
+        share = np.arange(schedule.T + 1) / schedule.T
+        left.plot(share[1:], schedule.betas[1:], color=color)
+        right.plot(share, schedule.alpha_bars, color=color)
+        at = int(place * schedule.T)
+        line_label(right, share[at], schedule.alpha_bars[at].item(), name, color, dx=5, dy=7)
+    left.set(yscale="log", ylim=(5e-5, 1.5), xlabel="t / T", ylabel="variance added by a step")
+    left.set_title("what each step adds: $\\beta_t$")
+    right.set(ylim=(-0.02, 1.06), xlim=(0, 1), xlabel="t / T", ylabel="share of the signal's variance")
+    right.set_title("what is left of the image: $\\bar\\alpha_t$")
+    return figure
+
+
+def product_of_two(grid, before, likelihood, posterior):
+    """Densities over x_{t-1}: what x_0 says, what x_t says, and both together."""
+    figure, ax = plt.subplots(figsize=(7.6, 3.6))
+    parts = [
+        (before, COLORS["data"], "from $x_0$: $q(x_{t-1}|x_0)$", {"ha": "left", "dx": 14, "dy": -6}),
+        (likelihood, COLORS["latent"], "from $x_t$: $q(x_t|x_{t-1})$", {"ha": "right", "dx": -22, "dy": -6}),
+        (posterior, COLORS["model"], "both: $q(x_{t-1}|x_t,x_0)$", {"ha": "center", "dx": 0, "dy": 9}),
+    ]
+    for values, color, name, place in parts:
+        ax.plot(grid, values, color=color)
+        peak = int(values.argmax())
+        line_label(ax, grid[peak], values[peak], name, color, **place)
+    ax.set(xlabel="$x_{t-1}$", ylabel="density", ylim=(0, 1.2 * posterior.max()), yticks=[])
+    ax.set_title("the step back lies between the two, and is surer than either")
+    return figure
+
+
+def mixture_over_time(grid, densities, paths):
+    """Densities (T + 1, m) of x_t as grey columns, and paths (T + 1, n) of samples on the way back."""
+    T = len(densities) - 1
+    figure, ax = plt.subplots(figsize=(9, 4))
+    shade = (densities / densities.max(axis=1, keepdims=True)).T
+    ax.imshow(shade, origin="lower", aspect="auto", cmap="Greys", vmax=1.6, extent=(0, T, grid[0], grid[-1]))
+    ax.plot(np.arange(T + 1), paths, color=COLORS["model"], linewidth=1)
+    ax.plot(np.zeros(paths.shape[1]), paths[0], "o", color=COLORS["model"], clip_on=False, markersize=4)
+    ax.set(xlabel="t   (0: data, T: noise)", ylabel="$x_t$", xlim=(0, T), ylim=(grid[0], grid[-1]))
+    ax.set_title("read from right to left: noise walks back into the two humps")
+    return figure
+
+
+def predictor_curves(grid, panels):
+    """Guesses of the noise; panels: list of (t, exact (m,), learned (k, m), density (m,))."""
+    figure, axes = plt.subplots(1, len(panels), figsize=(9.2, 3.4), sharey=True)
+    for ax, (t, exact, learned, density) in zip(axes, panels, strict=True):
+        seen = density > 1e-3 * density.max()
+        ax.fill_between(grid, -3.2, -3.2 + density / density.max(), color=COLORS["noise"], linewidth=0)
+        for curve in learned:
+            ax.plot(grid[seen], curve[seen], color=COLORS["model"], linewidth=1.2)
+        ax.plot(grid[seen], exact[seen], color=COLORS["data"], linestyle="--", linewidth=1.5)
+        ax.set(title=f"t = {t}", xlabel="$x_t$", ylim=(-3.2, 3.2), xlim=(grid[0], grid[-1]))
+    axes[0].set_ylabel("guess of the noise in $x_t$")
+    axes[0].text(0.04, 0.95, "exact (dashed)", color=COLORS["data"], transform=axes[0].transAxes, va="top")
+    axes[0].text(0.04, 0.86, "three networks", color=COLORS["model"], transform=axes[0].transAxes, va="top")
+    axes[-1].text(0.96, 0.3, "where $x_t$\nlies", color="0.4", transform=axes[-1].transAxes, ha="right")
+    return figure
+
+
+def step_weights(bound_weights):
+    """What a unit of squared noise error costs at each step t = 2..T in the bound, beside the plain 1."""
+    figure, ax = plt.subplots(figsize=(7.6, 3.4))
+    t = np.arange(2, len(bound_weights) + 2)
+    ax.plot(t, bound_weights, color=COLORS["data"])
+    ax.axhline(1 / 2, color=COLORS["model"])
+    line_label(ax, t[-1] * 0.3, 1 / 2, "the simplified loss: all alike", COLORS["model"], dx=0, dy=9)
+    at = len(t) // 4
+    line_label(ax, t[at], bound_weights[at], "in the bound", COLORS["data"], dx=0, dy=13)
+    ax.set(xlabel="t", ylabel="weight of the squared error", yscale="log", xlim=(0, t[-1]))
+    ax.set_title("the bound cares most about the last touches, near t = 1")
+    return figure
+
+
+def bounds(grid, log_density, lower):
+    """log p_theta(x) and the bound on it, point by point; both lists: exact predictor, spoilt one."""
+    figure, axes = plt.subplots(1, 2, figsize=(9.2, 3.4), sharex=True, sharey=True)
+    names = ("exact predictor, T = 8", "spoilt predictor, T = 8")
+    for ax, value, bound, title in zip(axes, log_density, lower, names, strict=True):
+        ax.fill_between(grid, bound, value, color=COLORS["noise"], alpha=0.6, linewidth=0)
+        ax.plot(grid, value, color=COLORS["data"])
+        ax.plot(grid, bound, color=COLORS["model"])
+        ax.set(title=title, xlabel="$x$", ylim=(-15, 2))
+        ax.text(-0.5, 0.6, "log p(x) of the model", color=COLORS["data"], ha="center")
+        ax.text(-0.5, -8, "the bound", color=COLORS["model"], ha="center")
+    axes[0].set_ylabel("nats")
+    return figure
+
+
+def density_panels(grid, target, names, cdfs, colors):
+    """The target density in grey and those of three samplers, given as CDFs on the grid; colour names."""
+    figure, axes = plt.subplots(1, 3, figsize=(9.2, 2.9), sharex=True, sharey=True)
+    for ax, name, cdf, color in zip(axes, names, cdfs, colors, strict=True):
+        ax.fill_between(grid, target, color=COLORS["noise"], linewidth=0)
+        ax.plot(grid, np.gradient(cdf, grid), color=COLORS[color])
+        ax.set(title=name, xlabel="$x_0$", xlim=(-3, 3), ylim=(0, 1.7 * target.max()), yticks=[])
+    axes[0].text(0.97, 0.9, "grey: the data", color="0.4", transform=axes[0].transAxes, ha="right")
+    return figure
+
+
+def falling_lines(lengths, lines, *, title, slope):
+    """Log-log distances against T with labels at the ends; lines: list of (name, values, colour name)."""
+    figure, ax = plt.subplots(figsize=(7.6, 3.6))
+    for name, values, color in lines:
+        ax.plot(lengths, values, "o-", color=COLORS[color])
+        line_label(ax, lengths[-1], values[-1], name, COLORS[color], dx=8)
+    guide = lines[0][1][0] * 1.6 * (np.asarray(lengths) / lengths[0]) ** float(slope)
+    ax.plot(lengths, guide, ":", color="0.4", linewidth=1.2)
+    line_label(ax, lengths[0], guide[0], f"slope {slope:g}", "0.4", dx=12, dy=3)
+    ax.set(
+        xscale="log", yscale="log", xlabel="number of steps T", ylabel="distance from the data", title=title
+    )
+    ax.set_xticks(lengths, [str(T) for T in lengths])
+    ax.xaxis.minorticks_off()
+    return figure
+
+
+def quality(counts, scores, level):
+    """Confidence against the number of steps; scores: (n_steps, eta) -> (k,) of k models; level: of data."""
+    figure, ax = plt.subplots(figsize=(7.6, 3.6))
+    for eta, color, dy in ((0.0, "model", 9), (1.0, "latent", -9)):
+        means, spreads = ([f(scores[n, eta]) for n in counts] for f in (np.mean, np.std))
+        ax.errorbar(counts, means, spreads, fmt="o-", color=COLORS[color], capsize=3)
+        line_label(ax, counts[-1], means[-1], f"$\\eta$ = {eta:g}", COLORS[color], dx=8, dy=dy)
+    ax.axhline(level, color=COLORS["data"], linestyle=":", linewidth=1.2)
+    line_label(ax, counts[0], level, "test digits", COLORS["data"], dx=0, dy=8)
+    ax.set(xscale="log", xlabel="steps of sampling", ylabel="confidence of the judge", ylim=(0.1, 1.05))
+    ax.set_xticks(counts, [str(n) for n in counts])
+    ax.minorticks_off()
+    ax.set_title("ten steps do nearly the work of a hundred")
+    return figure
+
+
+def one_time(rows, image_shape, score, t, T):
+    """Explorer at time t: strips of clean, noisy and guessed images, and one number with its step back.
+
+    score: dict with the clean value, the guessed one, x_t, and means and spread of the two posteriors.
+    """
+    figure = plt.figure(figsize=(9.2, 3.2))
+    parts = figure.add_gridspec(3, 2, width_ratios=[1.7, 1])
+    for i, (label, images) in enumerate(rows):
+        ax = figure.add_subplot(parts[i, 0])
+        digits_strip(ax, images, image_shape, n_columns=len(images), value_range=(-1, 1))
+        ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=10)
+        if i == 0:
+            ax.set_title(f"t = {t} of {T}")
+    right = figure.add_subplot(parts[:, 1])
+    grid = np.linspace(-3.5, 3.5, 1401)
+    for mean, color, width in (
+        (score["true mean"], COLORS["noise"], 6),
+        (score["guessed mean"], COLORS["model"], 1.8),
+    ):
+        right.plot(grid, np.exp(-0.5 * ((grid - mean) / score["spread"]) ** 2), color=color, linewidth=width)
+    marks = (("clean", "data", -0.14), ("guess", "model", -0.3), ("noisy", "latent", -0.46))
+    for name, color, height in marks:
+        right.plot(score[name], height, "v", color=COLORS[color], markersize=9)
+        right.text(score[name] + 0.18, height, name, color=COLORS[color], va="center", fontsize=10)
+    right.set(xlim=(-3.5, 3.5), ylim=(-0.6, 1.15), yticks=[], xlabel="first score of the first image")
+    right.set_title("$x_{t-1}$: given $x_0$, and its guess", fontsize=10.5)
+    return figure
