@@ -34,9 +34,19 @@ def add_commands(parser):
     verb.add_argument("--roster", metavar="CSV", help="who should have handed in; a column `student`")
     verb.add_argument("--jobs", type=int, default=1, metavar="N", help="students at a time (1)")
     verb.add_argument("--class-seed", type=int, metavar="S", help="instead of the one kept")
-    verb.add_argument("--cell-seconds", type=float, default=DEFAULTS.cell, metavar="S", help="a cell (60)")
-    verb.add_argument("--seconds", type=float, default=DEFAULTS.total, metavar="S", help="a notebook (300)")
-    verb.add_argument("--memory", type=int, default=DEFAULTS.memory, metavar="MB", help="a notebook (3000)")
+    verb.add_argument(
+        "--cell-seconds",
+        type=float,
+        default=DEFAULTS.cell,
+        metavar="S",
+        help="seconds of computing for a cell (60)",
+    )
+    verb.add_argument(
+        "--seconds", type=float, default=DEFAULTS.total, metavar="S", help="seconds for a notebook (300)"
+    )
+    verb.add_argument(
+        "--memory", type=int, default=DEFAULTS.memory, metavar="MB", help="memory for a notebook (3000)"
+    )
     verb.add_argument(
         "--no-sandbox", action="store_true", help="run them with your own rights: your decision"
     )

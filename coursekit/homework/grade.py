@@ -128,12 +128,16 @@ class _Batch:
             "cells": [],
             "answers": {},
         }
-        result |= {"status": "not graded", "message": handed.problem, "score": None, "changed": []}
+        result |= {"status": "not graded", "message": handed.problem, "score": None}
+        # What was last read, and whether it changed since, outlives a hand-in that nobody can read.
+        result |= {
+            name: (before or {}).get(name, empty) for name, empty in (("answers", {}), ("changed", []))
+        }
         try:
             if not handed.problem:
                 answered, result["message"] = understand(handed, self.homework)
                 if answered is not None:
-                    self._mark(result, answered, before)
+                    self._mark(result, answered)
         except NotGraded as error:
             result |= {"message": f"{error}", "key": ""}  # without a key it is tried again next time
         except Exception as error:
@@ -147,16 +151,15 @@ class _Batch:
         _save(self.out, result)
         return result
 
-    def _mark(self, result, answered, before):
+    def _mark(self, result, answered):
         marked = mark(answered, self.homework, self.sandbox, self.judge, self.stop.is_set)
         result["exercises"] = [{**row, "auto": row["points"]} for row in marked["exercises"]]
         result["cells"], result["status"], result["message"] = marked["cells"], "graded", ""
         result["notes"] += answered.notes + marked["notes"]
         digests = {k: hashlib.sha256(v.encode()).hexdigest() for k, v in answered.answers.items()}
-        old = (before or {}).get("answers", {})
-        result["answers"] = {**old, **digests}
-        changed = [k for k in digests if old.get(k, digests[k]) != digests[k]]
-        result["changed"] = sorted({*changed, *(before or {}).get("changed", [])})
+        changed = {k for k in digests if result["answers"].get(k, digests[k]) != digests[k]}
+        result["changed"] = sorted(changed | set(result["changed"]))
+        result["answers"] = {**result["answers"], **digests}
 
 
 def settle(result):

@@ -5,7 +5,10 @@ for the formgrader hold text only.
 """
 
 import contextlib
+import os
 import re
+import sys
+import warnings
 from datetime import UTC, datetime
 
 import nbformat
@@ -29,7 +32,7 @@ def prepare(out, homework):
     (out / "nbgrader_config.py").write_text(CONFIG.format(root=str(out.resolve()), database=_database(out)))
     _write_notebook(out / "source" / homework.name / f"{homework.name}.ipynb", homework.teacher)
     place = {"notebook": homework.name, "assignment": homework.name, "db_url": _database(out)}
-    with Gradebook(_database(out)) as gradebook:
+    with _opened(out) as gradebook:
         gradebook.update_or_create_assignment(homework.name)
     try:
         SaveCells().preprocess(nbformat.from_dict(homework.student), {"nbgrader": place})
@@ -45,7 +48,7 @@ def record(out, homework, results):
     Changes the rows of `results`: points that a person gave, None while somebody still has to look, and her
     comments. A manual grade is never overwritten; when the answer has changed since, it has to be confirmed.
     """
-    with Gradebook(_database(out)) as gradebook:
+    with _opened(out) as gradebook:
         for result in results:
             gradebook.update_or_create_student(result["student"])
             if result["exercises"]:
@@ -59,6 +62,20 @@ def record(out, homework, results):
 
 def _database(out):
     return f"sqlite:///{out.resolve()}/gradebook.db"
+
+
+@contextlib.contextmanager
+def _opened(out):
+    """The gradebook. nbgrader calls the program `alembic`, which lies beside Python; its queries warn."""
+    path = os.environ.get("PATH", "")
+    os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), path])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Gradebook(_database(out)) as gradebook:
+                yield gradebook
+    finally:
+        os.environ["PATH"] = path
 
 
 def _record_one(gradebook, homework, result):

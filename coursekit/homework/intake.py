@@ -185,7 +185,11 @@ def _merge(notebook, homework):
     ours = {grading(c)["grade_id"]: c for c in homework.student.cells if grading(c)}
     fixed = {name for name, cell in ours.items() if not grading(cell).get("solution")}
     manual = {e.grade_id for e in homework.exercises if e.kind == "manual"}
-    cells, notes, seen, answers = [], list(), set(), dict.fromkeys(manual, "")
+    cells, notes, seen, answers = [], {}, set(), dict.fromkeys(manual, "")
+
+    def note(what, name):
+        notes.setdefault(what, []).append(name)
+
     for cell in notebook.cells:
         name = grading(cell).get("grade_id")
         if name not in ours:
@@ -193,26 +197,25 @@ def _merge(notebook, homework):
             continue
         if name in fixed:
             if name in seen:
-                notes.append(f"a copy of the cell {name} was left out")
+                note("copied (the copy was left out)", name)
             else:
                 if cell.source.strip() != ours[name].source.strip():
-                    notes.append(f"the cell {name} had been changed and was put back as it was")
+                    note("changed (put back as they were)", name)
                 if grading(cell).get("points") != grading(ours[name]).get("points"):
-                    notes.append(f"the points of {name} had been changed; the homework's own count")
+                    note("with other points (the homework's own count)", name)
                 cells.append(_cell(ours[name].source, ours[name].cell_type, name, "test"))
         else:
             if name in seen:
-                notes.append(
-                    f"two cells answer {name}: both were run in their order, so the later one counts"
-                )
+                note("doubled (both were run in their order, so the later one counts)", name)
             cells.append(_cell(cell.source, cell.cell_type, name, "manual" if name in manual else "answer"))
             if name in manual and cell.source.strip() != ours[name].source.strip():
                 answers[name] = "\n\n".join(filter(None, [answers[name], cell.source.strip()]))
         seen.add(name)
     for name in (name for name in ours if name in fixed and name not in seen):
-        notes.append(f"the cell {name} was missing and was put back")
+        note("missing (put back)", name)
         cells.append(_cell(ours[name].source, ours[name].cell_type, name, "test"))
-    return Answered(cells, notes, answers)
+    said = [f"cells {what}: {', '.join(names)}" for what, names in notes.items()]
+    return Answered(cells, said, answers)
 
 
 def _cell(source, cell_type, grade_id="", role="other"):

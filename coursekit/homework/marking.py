@@ -106,7 +106,7 @@ class _Run:
         if left <= 0:
             raise Stopped("came too late")
         try:
-            return session.ask(request, min(self.sandbox.limits.cell, left))
+            return session.ask(request, self.sandbox.limits.cell, left)
         except Stopped:
             if self.stopping():
                 raise KeyboardInterrupt from None

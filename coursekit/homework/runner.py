@@ -135,13 +135,13 @@ def _probe(shell, request):
 
 
 def _sentence(error):
-    """`Type in line 3: message`; for a failed check the message alone, since it is a sentence already."""
+    """`Type in line 3: message`; the message alone where it is a sentence already."""
     name = type(error).__name__
     try:
         message = str(error)[:MAX_ERROR]
     except BaseException:  # an error may come from the submission, with a __str__ that raises
         message = "(its message cannot be shown)"
-    if name == "CheckFailed":
+    if name == "CheckFailed" or (name == "NotImplementedError" and message):
         return message
     line, trace = None, error.__traceback__
     while trace is not None:
