@@ -22,25 +22,6 @@ ROOT = batch.ROOT
 LIMITS = ["--cell-seconds", "4", "--seconds", "120", "--memory", "1000"]
 KNOWN_TAGS = {"", "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "b", "table", "tr", "th"}
 KNOWN_TAGS |= {"td", "code", "span", "pre", "br"}
-    "html",
-    "head",
-    "meta",
-    "title",
-    "style",
-    "body",
-    "h1",
-    "h2",
-    "p",
-    "b",
-    "table",
-    "tr",
-    "th",
-    "td",
-    "code",
-    "span",
-    "pre",
-    "br",
-]
 FORMS = pytest.mark.parametrize(
     "cases",
     [batch.COMMON, pytest.param(batch.ALL, marks=pytest.mark.exhaustive)],
