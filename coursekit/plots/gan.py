@@ -13,8 +13,8 @@ def first_guess(real, fake, x, guess):
     for samples, name in ((real, "data"), (fake, "model")):
         top.hist(samples, bins, density=True, color=COLORS[name], alpha=0.65)
     top.set(ylabel="share per unit", title="what the inspector sees: samples of two kinds")
-    top.text(np.mean(real) - 0.2, 0.52, "real", color=COLORS["data"], ha="right", fontsize=11)
-    top.text(np.mean(fake) + 0.9, 0.3, "generated", color=COLORS["model"], fontsize=11)
+    top.text(-3.1, 0.19, "real", color=COLORS["data"], ha="right", fontsize=11)
+    top.text(3.4, 0.16, "generated", color=COLORS["model"], fontsize=11)
     _probability_axis(bottom)
     bottom.plot(x, guess, color=COLORS["critic"])
     bottom.set(xlabel="x", title="a guess: the further left, the more likely real", xlim=(x[0], x[-1]))
@@ -77,9 +77,9 @@ def learned_answers(x, best, learned, titles, seen):
     axes[-1].set_ylabel("")
     for ax in axes[1:]:
         ax.set_ylabel("")
-    axes[0].text(
-        x[0] + 0.3, 0.2, "dashed: D*\ngreen: learned,\nthree seeds", fontsize=9.5, color=COLORS["critic"]
-    )
+    axes[0].set_ylim(-0.16, 1.04)
+    axes[0].text(0.2, 0.9, "dashed: D*", fontsize=10, color=COLORS["data"])
+    axes[0].text(0.2, 0.8, "learned, 3 seeds", fontsize=10, color=COLORS["critic"])
     return figure
 
 
@@ -100,29 +100,20 @@ def smoothed_answers(x, p_data, p_model, one_sided, two_sided):
 def generator_losses(scores, losses, slopes):
     """Two losses and the size of their slopes over the raw score; dicts name -> (n,), saturating first."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.4), sharex=True)
-    D = 1 / (1 + np.exp(-np.asarray(scores)))
-    for (name, loss), slope, color in zip(losses.items(), slopes.values(), ("wrong", "model"), strict=True):
+    for loss, slope, color in zip(losses.values(), slopes.values(), ("wrong", "model"), strict=True):
         left.plot(scores, loss, color=COLORS[color])
         right.plot(scores, slope, color=COLORS[color])
-        above = color == "wrong"
-        left.annotate(
-            name,
-            (scores[0], loss[0]),
-            (4, 8 if above else -4),
-            textcoords="offset points",
-            color=COLORS[color],
-            va="bottom" if above else "top",
-        )
     for ax in (left, right):
         marked = (-4.595, 0, 4.595)
         ax.set_xticks(marked, ["D = 0.01", "D = 0.5", "D = 0.99"])
         ax.set(xlim=(scores[0], scores[-1]))
-        ax.axvline(0, color=COLORS["noise"], linewidth=0.8, zorder=0)
     left.set(ylabel="generator's loss (nats)", title="what the generator minimises")
-    right.plot(scores, D, alpha=0)
     right.set(ylabel="size of the slope", title="how hard a sample is pushed")
-    right.text(scores[0] + 0.3, 0.09, "saturating: D", color=COLORS["wrong"])
-    right.text(scores[0] + 0.3, 0.86, "log D trick: 1 − D", color=COLORS["model"])
+    saturating, trick = losses
+    left.text(1.4, -3.4, saturating, color=COLORS["wrong"], ha="right")
+    left.text(-2.6, 3.3, trick, color=COLORS["model"])
+    right.text(scores[0] + 0.3, 0.14, "saturating: D", color=COLORS["wrong"])
+    right.text(scores[0] + 0.3, 0.74, "log D trick: 1 − D", color=COLORS["model"])
     return figure
 
 
@@ -141,8 +132,10 @@ def moves_of_the_game(x, p_data, moments):
         ax.set_ylabel("")
     at = np.argmax(p_data)
     axes[0, 0].text(x[at], p_data[at] * 1.03, "data", color=COLORS["data"], ha="center", va="bottom")
-    axes[0, 0].text(x[0] + 0.2, p_data[at] * 0.62, "model", color=COLORS["model"])
-    axes[0, 0].set_ylim(0, 1.35 * p_data[at])
+    start = np.argmax(moments[0][1])
+    place = (x[start], moments[0][1][start] + 0.03)
+    axes[0, 0].text(*place, "model", color=COLORS["model"], ha="center", va="bottom")
+    axes[0, 0].set_ylim(0, 1.4 * p_data[at])
     return figure
 
 
@@ -155,13 +148,13 @@ def value_over_time(steps, quadrature, fresh, running):
         ax.plot(
             steps, np.transpose(values), style, color=COLORS[color], alpha=0.75, markersize=4, linewidth=1.4
         )
-    ax.set(xlim=(0, steps[-1] * 1.01), ylim=(-1.75, 0.1), xlabel="steps of the generator", ylabel="nats")
-    place = steps[len(steps) // 8]
+    ax.set(xlim=(0, steps[-1] * 1.01), ylim=(-1.6, 0.1), xlabel="steps of the generator", ylabel="nats")
+    place = 0.42 * steps[-1]
     ax.text(place, -0.2, "2 JSD − log 4, by quadrature", color=COLORS["model"])
     ax.text(place, -0.36, "a freshly trained discriminator", color=COLORS["critic"])
     ax.text(place, -0.52, "the game's own running value", color=COLORS["wrong"])
     ax.text(steps[-1], floor - 0.03, "− log 4", color=COLORS["data"], ha="right", va="top")
-    ax.set(title="distance to the data falls; the running value hardly tells")
+    ax.set(title="the running value starts as low as it ends")
     return figure
 
 
@@ -189,6 +182,8 @@ def sample_clouds(clouds, centers, titles, *, colors):
         ax.plot(*np.transpose(cloud), ".", color=COLORS[color], markersize=2.5, alpha=0.5)
         ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
         ax.set_title(title, fontsize=10.5)
+        ax.spines[:].set_color(COLORS["noise"])
+        ax.spines[:].set_visible(True)
     return figure
 
 
@@ -207,11 +202,12 @@ def _densities(ax, x, p_data, p_model, *, names=True):
     for density, name in ((p_data, "data"), (p_model, "model")):
         ax.fill_between(x, density, color=COLORS[name], alpha=0.22, linewidth=0)
         ax.plot(x, density, color=COLORS[name])
-        if names:
-            top = np.argmax(density)
-            ax.text(
-                x[top], density[top] * 1.03, name, color=COLORS[name], ha="center", va="bottom", fontsize=11
-            )
+        if names:  # where it is furthest above the other
+            above = density - np.minimum(p_data, p_model)
+            at = np.argmax(np.where((name == "data") | (x >= x[np.argmax(density)]), above, 0))
+            side = "left" if density[at] < 0.9 * density.max() else "center"
+            style = {"color": COLORS[name], "ha": side, "va": "bottom", "fontsize": 11}
+            ax.annotate(name, (x[at], density[at]), (0, 3), textcoords="offset points", **style)
     ax.set(ylabel="density", ylim=(0, 1.22 * max(p_data.max(), p_model.max())))
 
 

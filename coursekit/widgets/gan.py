@@ -45,8 +45,8 @@ def best_answer_frame(position, std):
     p_data, p_model = normal_density(X, 0, 1), normal_density(X, position, std)
     divergence, saturating, log_d_trick = _forces_everywhere(std)
     now = forces(position, std)
-    figure = plt.figure(figsize=(9.2, 4.6), layout="none")  # a fixed layout is quick, and nothing moves
-    grid = figure.add_gridspec(2, 2, left=0.07, right=0.99, bottom=0.12, top=0.93, wspace=0.2, hspace=0.2)
+    figure = plt.figure(figsize=(9.2, 3.9), layout="none")  # a fixed layout is quick, and nothing moves
+    grid = figure.add_gridspec(2, 2, left=0.07, right=0.99, bottom=0.13, top=0.92, wspace=0.2, hspace=0.12)
     densities, answer = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[1, 0])
     distance, slopes = figure.add_subplot(grid[0, 1]), figure.add_subplot(grid[1, 1])
     for density, name in ((p_data, "data"), (p_model, "model")):
@@ -69,7 +69,9 @@ def best_answer_frame(position, std):
     ):
         slopes.plot(POSITIONS, curve, color=COLORS[color])
         slopes.plot(position, value, "o", color=COLORS[color], markersize=7)
-        slopes.text(-5.8, 4.1 if color == "model" else 2.7, f"{name}: {value:+.2f}", color=COLORS[color])
+        slopes.text(-5.8, 4.0 if color == "model" else 2.2, f"{name}: {value:+.2f}", color=COLORS[color])
+    for ax in (densities, distance):
+        ax.tick_params(labelbottom=False)
     slopes.axhline(0, color=COLORS["noise"], linewidth=0.8, zorder=0)
     slopes.set(xlim=(-6, 6), ylim=(-6, 6), xlabel="position of the model", ylabel="d loss / d position")
     return figure

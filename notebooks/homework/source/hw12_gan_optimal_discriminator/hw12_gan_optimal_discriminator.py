@@ -316,6 +316,16 @@ def minus_log_D(s):
     return np.log1p(np.exp(-s))
 
 
+def her_step(fake):
+    return np.array([0.6, -0.2]) - 0.3 * np.array(inspector_slopes(0.6, -0.2, np.array([2.0, 3.5]), fake))
+
+
+answer(
+    "she: from another start",
+    [w, b],
+    her_step(z_her + 0.5),
+    wrong={"show her forgeries G(z), not the noise z": her_step(z_her)},
+)
 answer(
     "he: from 0.5, downhill on his loss, with the inspector as she is now",
     theta,
@@ -361,7 +371,7 @@ probes = [
 # %% [markdown]
 # ## 4 · Who answers? (3 points)
 #
-# $J$ is a table; she picks the row and wants the entry small, he picks the column and wants it large. Write `two_orders(J)`: the pair *(value with D in the inner loop, value with G in the inner loop)*. The player in the inner loop sees the other's choice and answers it. Then write nothing more: for most tables the two differ, and that is the lesson.
+# $J$ is a table; she picks the row and wants the entry small, he picks the column and wants it large. Write `two_orders(J)`: the pair *(value with D in the inner loop, value with G in the inner loop)*. The player in the inner loop sees the other's choice and answers it. For most tables the two differ; keep an eye on which is the larger.
 #
 # <details><summary>Hint 1</summary>D in the inner loop: for each column she takes the smallest entry; he knows it, and picks the column where this is largest.</details>
 # <details><summary>Hint 2</summary>J.min(axis=0) is the smallest entry of each column.</details>
