@@ -139,15 +139,23 @@ def dendrogram(ax, Z, labels=None, *, names=None, sideways=False, width=1.3):
     ax.tick_params(axis="y" if sideways else "x", length=0)
 
 
-def numbered_points(x, Z, *, title):
-    """A few points x (n, 2) with their numbers, beside their tree."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.9))
-    scatter(left, x, size=5)
-    for number, point in enumerate(x):
-        left.annotate(str(number), point, (5, 4), textcoords="offset points", fontsize=11)
-    left.margins(0.12)
-    dendrogram(right, Z, names=[str(i) for i in range(len(x))])
-    right.set_title(title)
+def numbered_points(x, trees):
+    """A few points x (n, 2) with their numbers, and their trees, title -> Z, each on a scale of its own."""
+    beside = len(trees) == 1
+    layout = [["points", *trees]] if beside else [["points"] * len(trees), list(trees)]
+    figure, axes = plt.subplot_mosaic(layout, figsize=(9, 3.9) if beside else (9, 5.4))
+    scatter(axes["points"], x, size=5)
+    for number, point in enumerate(x):  # on the side away from the nearest neighbour
+        gaps = point - np.delete(x, number, axis=0)
+        right, up = gaps[(gaps**2).sum(axis=1).argmin()] >= 0
+        place = {"ha": "left" if right else "right", "va": "bottom" if up else "top", "fontsize": 10.5}
+        offset = (4 if right else -4, 2 if up else -2)
+        axes["points"].annotate(str(number), point, offset, textcoords="offset points", **place)
+    axes["points"].margins(0.12, 0.2)
+    for title, Z in trees.items():
+        dendrogram(axes[title], Z, names=[str(i) for i in range(len(x))])
+        axes[title].set_title(title)
+        axes[title].tick_params(axis="x", labelsize=9, rotation=0 if beside else 90)
     return figure
 
 
@@ -199,8 +207,8 @@ def chain(x, tree_edges, trees):
         dendrogram(axes[row, 1], Z, labels, width=1)
     for a, b in tree_edges:
         axes[0, 0].plot(*x[[a, b]].T, color=COLORS["data"], linewidth=0.9, zorder=0)
-    axes[0, 1].set_title("the last mergers: one point at a time")
-    axes[1, 1].set_title("the last mergers: groups")
+    axes[0, 1].set_title("stairs: the stones join one at a time")
+    axes[1, 1].set_title("no stairs: groups join groups")
     return figure
 
 

@@ -404,7 +404,7 @@ check("nine points have 9 x 8 / 2 dissimilarities", len(pdist(points)), 9 * 8 //
 leaves = hierarchy.dendrogram(Z, no_plot=True)["leaves"]
 check("SciPy draws the same table, leaves in our order", leaves, pictures.leaf_order(Z))
 plots.show(
-    pictures.numbered_points(points, Z, title="read heights, not neighbours"),
+    pictures.numbered_points(points, {"read heights, not neighbours": Z}),
     alt="Nine numbered points and their dendrogram under complete linkage. Each leaf is a point; two branches join "
     "at the height at which their clusters were merged, and the last merger joins everything at the top.",
 )
@@ -571,7 +571,7 @@ check("single: the smaller one has at most 2 points", min(sizes["single"]), 2, r
 check("complete: the smaller one has at least 20", min(sizes["complete"]), 20, relation=">=")
 
 # %% [markdown]
-# This is called *trailing*: points join the big cluster one at a time, and its dendrogram looks like stairs. It would have surprised us to see single linkage cut the bridge, because no gap on it is wider than the way to the loneliest straggler. The next cell puts a number on the stairs: the size of the smaller partner in the last twelve mergers.
+# This is called *trailing*: points join the big cluster one at a time, and in the middle of its dendrogram stand stairs. It would have surprised us to see single linkage cut the bridge, because no gap on it is wider than the way to the loneliest straggler. The next cell puts a number on the stairs: the size of the smaller partner in the last twelve mergers.
 #
 # The thin lines are the *minimum spanning tree*: the shortest network of roads that connects all points. Its roads, sorted by length, **are** the heights of single linkage, for the shortest road that still connects two separate parts is the next merger.
 
@@ -756,7 +756,7 @@ for make, fails, problem, repairs, cure in trials.values():
 plots.show(
     pictures.failures(columns),
     alt="Four failures of K-means above their repairs. Two rings are cut in halves, single linkage separates them; a "
-    "large cloud is cut up while two small groups share a colour, average linkage leaves it whole; two groups are "
+    "large cloud is cut up while two small groups share a colour, average linkage leaves it whole but joins the small ones; two groups are "
     "cut across because of units, scaling mends it; of six groups one is cut and two are joined from a bad start.",
 )
 
@@ -764,7 +764,7 @@ plots.show(
 check("rings: K-means is no better than chance", scores["rings"][0], 0.1, relation="<=")
 check("rings: single linkage finds them", scores["rings"][1], 0.99, relation=">=")
 check("unequal sizes: K-means cuts up the large one", scores["sizes"][0], 0.4, relation="<=")
-check("unequal sizes: average linkage does far better", scores["sizes"][1], 0.7, relation=">=")
+check("unequal sizes: average linkage does better", scores["sizes"][1], 0.7, relation=">=")
 check("units: K-means follows the larger numbers", scores["units"][0], 0.1, relation="<=")
 check("units: scaled, it finds the groups", scores["units"][1], 0.9, relation=">=")
 check("start: two centres in one group stay there", scores["start"][0], 0.9, relation="<=")
@@ -778,7 +778,7 @@ check("the right grouping is worse for the objective", wanted, found, relation="
 # %% [markdown]
 # *Rings.* No straight border separates a ring from what lies inside it, and both have the same middle. Single linkage, blamed for its chains in section 6, follows them here: the same property, once a fault and once a virtue.
 #
-# *Unequal sizes.* Four hundred points of a wide group weigh more than two small ones, so it pays to spend two centres on the wide one. More starts do not help: the grouping that we want has a **higher** objective than the one K-means finds. Then the objective is at fault and not the search, as the last line above shows. Average linkage does well here, and that is luck as much as merit: move the small groups nearer (5 in place of 6.5), make the large one wider (1.7), and it fails on one of the three draws.
+# *Unequal sizes.* Four hundred points of a wide group weigh more than two small ones, so it pays to spend two centres on the wide one. More starts do not help: the grouping that we want has a **higher** objective than the one K-means finds. Then the objective is at fault and not the search, as the last line above shows. Average linkage leaves the large group whole, but it joins the two small ones and spends its third cluster on stragglers. And that is luck as much as merit: move the small groups nearer (5 in place of 6.5), make the large one wider (1.7), and it fails on one of the three draws.
 #
 # *Units.* The second column says nothing, but it is counted in large numbers. (The picture stretches the axes; to K-means the cloud is a needle.) Nothing crashed, and no number looks odd.
 #
