@@ -247,7 +247,7 @@ check("= cross-entropy with labels 1 and 0, both halves added", by_hand, labelle
 #
 # $$D^*(x) = \frac{(1-\alpha)\,p_\text{data}(x) + \beta\,p_\text{model}(x)}{p_\text{data}(x) + p_\text{model}(x)} .$$
 #
-# **Least squares.** Instead of logarithms, pay squared distances of the raw score from the labels: $\frac12\mathbb E_\text{data}(s-1)^2 + \frac12\mathbb E_\text{model}\,s^2$. At one point that is $\frac12 p_\text{data}(s-1)^2 + \frac12 p_\text{model}s^2$, with its minimum at $s = p_\text{data}/(p_\text{data}+p_\text{model})$. The same $D^*$, without a sigmoid.
+# **Least squares.** Instead of logarithms, pay squared distances of the raw score from the labels: $\frac12\mathbb E_\text{data}(s-1)^2 + \frac12\mathbb E_\text{model}\,s^2$. At one point that is $\frac12 p_\text{data}(s-1)^2 + \frac12 p_\text{model}s^2$, with its minimum at $s = p_\text{data}/(p_\text{data}+p_\text{model})$. The same $D^*$, without a sigmoid. The generator then pays $\frac12\mathbb E_\text{model}(s-1)^2$: it wants its samples to score like real ones.
 #
 # We train a small network for each of the three, on fresh samples, from three random starts.
 
@@ -297,9 +297,9 @@ plots.show(
 )  # fmt: skip
 
 # %% [markdown] slide="subslide"
-# In the grey band, where samples fall, the networks lie on $D^*$. Outside they say anything; nobody ever corrected them there. The generator gets its directions from this network, so where it has no samples its advice is worth nothing.
+# In the grey band, where samples fall, the networks lie close to $D^*$. Outside they say anything; nobody ever corrected them there. The generator gets its directions from this network, so where it has no samples its advice is worth nothing.
 #
-# **Why smooth one side only?** Look at the numerator. With $\alpha$ alone, $D^*$ keeps its shape and is scaled by $1-\alpha$. With $\beta > 0$ the model's own density enters: wherever the generator puts many samples and the data none, $D^*$ tends to $\beta$ rather than 0. Leave such a place, and nothing rewards it as much as it should.
+# **Why smooth one side only?** Look at the numerator. With $\alpha$ alone, $D^*$ keeps its shape and is scaled by $1-\alpha$. With $\beta > 0$ the model's own density enters: wherever the generator puts many samples and the data none, $D^*$ tends to $\beta$ rather than 0. The inspector then speaks well of a place only because the generator keeps going there.
 
 # %%
 astray = 0.5 * normal(x, 1.5, 0.9) + 0.5 * normal(x, 5, 0.5)  # half of the samples where there is no data
@@ -311,6 +311,8 @@ check(
     0.9 * gan.optimal_discriminator(p_data, astray),
     atol=1e-15,
 )
+formula = (0.9 * p_data + 0.3 * astray) / (p_data + astray)
+check("both sides: the formula with alpha and beta = coursekit", formula, two_sided, atol=1e-15)
 there = np.argmin(np.abs(x - 5))
 print(
     f"at the stray hump D* says {one_sided[there]:.3f} with one side smoothed, {two_sided[there]:.3f} with both"
@@ -335,7 +337,7 @@ plots.show(
 # </details>
 
 # %% [markdown] slide="fragment"
-# Both say "raise $s$". But the first *saturates*: the worse the sample, the smaller its push. The **log D trick** is to let the forger maximise $\log D$ instead of minimising $\log(1-D)$. (Each player then has a loss of his own, and the game is no longer a tug of war over one number.)
+# Both say "raise $s$". But the first *saturates*: the worse the sample, the smaller its push. The **log D trick** is to let the forger maximise $\log D$ instead of minimising $\log(1-D)$. (Each player then has a loss of his own, and the game is no longer a tug of war over one number.) Least squares has another remedy: its slope on the score is $s - 1$, the larger the further a sample is from the label 1.
 
 # %%
 score = torch.linspace(-6, 6, 241, dtype=torch.float64, requires_grad=True)
@@ -346,6 +348,11 @@ check("slope of log(1 - D) on the score = -D", slopes["log(1 − D), saturating"
 check("slope of -log D on the score = -(1 - D)", slopes["−log D, the log D trick"], D - 1, atol=1e-15)
 
 # %%
+squares = ((s_real - 1) ** 2).mean() / 2 + (s_fake**2).mean() / 2
+check("least squares by hand = coursekit", squares,
+      gan.discriminator_loss(s_real, s_fake, objective="least_squares"), atol=1e-14)  # fmt: skip
+check("and its generator's loss", ((s_fake - 1) ** 2).mean() / 2,
+      gan.generator_loss(s_fake, objective="least_squares"), atol=1e-14)  # fmt: skip
 low = torch.logit(torch.tensor([0.01], dtype=torch.float64)).requires_grad_()
 pushes = [
     torch.autograd.grad(gan.generator_loss(low, objective=o), low)[0].item()
