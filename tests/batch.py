@@ -351,7 +351,7 @@ MORE = {
     "deep file": Case(changed(lambda notebook: "[" * 100_000), "not graded", None, "cannot be read"),
     "bytes": Case(changed(lambda notebook: "\x00\x01"), "not graded", None, "cannot be read"),
     "odd metadata": Case(changed(lambda n: find(n, "test_whiten").metadata.nbgrader.update(grade_id=[1])), says="missing"),
-    "<b>name</b> & 'quotes'": Case(answers()),
+    "<b>name & 'quotes'": Case(answers()),
     "=1+1": Case(answers()),
     "nested user space": Case(answers(first="import subprocess\nprint(subprocess.run('unshare -Ur mount -t tmpfs x /mnt; cat /etc/shadow; mount', shell=True, capture_output=True))")),
     "system settings": Case(answers(first="import os\nassert not [p for r, d, f in os.walk('/proc/sys') for p in f if p in ('core_pattern', 'panic', 'drop_caches') and os.access(os.path.join(r, p), os.W_OK)]\nfor p in ('/sys', '/proc/sysrq-trigger'):\n    assert not os.access(p, os.W_OK)\nprint('nothing writable')")),

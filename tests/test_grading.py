@@ -4,6 +4,7 @@ import csv
 import html
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -16,16 +17,19 @@ import nbformat
 import pytest
 
 from coursekit.homework.build import hidden_source
-from coursekit.homework.intake import student_name
+from coursekit.homework.grade import file_stem
+from coursekit.homework.intake import read_roster, student_name
+from coursekit.homework.probes import decode
 
 ROOT = batch.ROOT
+GRADE = ["grade", batch.NAME, "--submitted", ".", "--out", "OUT"]
 LIMITS = ["--cell-seconds", "4", "--seconds", "120", "--memory", "1000"]
 KNOWN_TAGS = {"", "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "b", "table", "tr", "th"}
 KNOWN_TAGS |= {"td", "code", "span", "pre", "br"}
 FORMS = pytest.mark.parametrize(
     "cases",
     [batch.COMMON, pytest.param(batch.ALL, marks=pytest.mark.exhaustive)],
-    ids=["20", "all"],
+    ids=["20", "everyone"],
     indirect=True,
 )
 
@@ -75,6 +79,7 @@ class Graded:
         self.done = run(*self.command)
         self.seconds = time.monotonic() - began
         server.close()
+        assert self.done.returncode == 0, self.done.stderr[-3000:]
         self.unchanged = all(path.read_bytes() == content for path, content in before.items())
         with open(self.out / "grades.csv", newline="", encoding="utf-8") as file:
             self.table = {row["student"].removeprefix("'"): row for row in csv.DictReader(file)}
@@ -201,3 +206,138 @@ def test_a_second_run_marks_only_what_changed_and_takes_manual_grades(cases):
     with Gradebook(f"sqlite:///{cases.out}/gradebook.db") as gradebook:
         grade = gradebook.find_grade("biplot", batch.NAME, batch.NAME, "correct")
         assert grade.manual_score == 3.5 and grade.needs_manual_grade
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Two students, one blank and one with a broken file, and the command that grades them."""
+    submitted = tmp_path / "submitted"
+    cases = {"blank": batch.Case(batch.answers(batch.BLANK)), "broken": batch.MORE["list"]}
+    batch.write(submitted, cases, [])
+    command = ["grade", batch.NAME, "--submitted", submitted, "--out", tmp_path / "out", "--class-seed", "3"]
+    return submitted, tmp_path / "out", [*command, *LIMITS]
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill"])
+def test_an_interrupted_run_goes_on_where_it_stopped(small, number, bubblewrap):
+    submitted, out, command = small
+    batch.COMMON["loop"].make(submitted / "slow", [])
+    command[command.index("--cell-seconds") + 1] = "30"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "coursekit.homework", *map(str, command)],
+        cwd=ROOT,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    done = out / "results" / "broken.json"
+    for _ in range(600):
+        if done.exists() and islanders():
+            break
+        time.sleep(0.1)
+    time.sleep(2)  # the loop is running now
+    process.send_signal(number)
+    error = process.communicate(timeout=20)[1]
+    assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL)
+    assert number != signal.SIGINT or "goes on from there" in error
+    time.sleep(1)
+    assert not islanders(), "a killed grader leaves no submission running"
+    before = batch.read_json(done)["when"]
+    batch.answers(batch.BLANK)(submitted / "slow", [])
+    assert run(*command).returncode == 0
+    assert batch.read_json(done)["when"] == before
+    assert {path.stem for path in (out / "results").iterdir()} == {"blank", "broken", "slow"}
+
+
+def test_without_bubblewrap_it_refuses_and_no_sandbox_is_said_in_the_report(small, monkeypatch):
+    submitted, out, command = small
+    monkeypatch.setenv("PATH", "/nowhere")
+    refused = run(*command)
+    assert refused.returncode == 2 and refused.stderr.count("\n") == 1, refused.stderr
+    assert "no bubblewrap" in refused.stderr and "--no-sandbox" in refused.stderr
+    assert not (out / "grades.csv").exists()
+    done = run(*command, "--no-sandbox")
+    assert done.returncode == 0, done.stderr
+    assert "ran with your own rights" in done.stdout
+    assert "Without the sandbox" in (out / "report.md").read_text()
+    assert batch.read_json(out / "results/blank.json")["status"] == "graded"
+
+
+def test_another_nbgrader_course_gets_statuses_and_a_warning(tmp_path, bubblewrap):
+    cells = [
+        nbformat.v4.new_code_cell(
+            "### BEGIN SOLUTION\ndef twice(x):\n    return 2 * x\n### END SOLUTION",
+            metadata={"nbgrader": {"grade_id": "twice", "solution": True, "grade": False, "locked": False,
+                                   "schema_version": 3, "task": False}},
+        ),
+        nbformat.v4.new_code_cell(
+            "assert twice(1) == 2\n### BEGIN HIDDEN TESTS\nassert twice('secret') == 'secretsecret'\n"
+            "### END HIDDEN TESTS",
+            metadata={"nbgrader": {"grade_id": "test_it", "solution": False, "grade": True, "locked": True,
+                                   "points": 2, "schema_version": 3, "task": False}},
+        ),
+    ]  # fmt: skip
+    path = tmp_path / "course" / "source" / "ps1" / "ps1.ipynb"
+    path.parent.mkdir(parents=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    for student, body in {"good": "2 * x", "half": "2 * x if x == 1 else 0", "bad": "3"}.items():
+        cells[0].source = f"def twice(x):\n    return {body}"
+        folder = tmp_path / "submitted" / student
+        folder.mkdir(parents=True)
+        nbformat.write(nbformat.v4.new_notebook(cells=cells[:1]), folder / "ps1.ipynb")
+    done = run(
+        "--course", tmp_path / "course", "grade", "ps1", "--submitted", tmp_path / "submitted",
+        "--out", tmp_path / "out", *LIMITS,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    scores = {p.stem: batch.read_json(p)["score"] for p in (tmp_path / "out/results").iterdir()}
+    assert scores == {"good": 2, "half": 0, "bad": 0}
+    assert "Hidden asserts" in (tmp_path / "out/report.md").read_text()
+    assert "secret" not in (tmp_path / "out/feedback/half.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["grade", "hw99", "--submitted", ".", "--out", "OUT"], "no homework 'hw99'; there is hw01_pca"),
+        (["grade", "hw01_pca", "--submitted", "/nowhere", "--out", "OUT"], "/nowhere is no folder"),
+        ([*GRADE, "--jobs", "0"], "--jobs must be larger than 0"),
+        ([*GRADE, "--class-seed", "-4"], "whole number from 0 on"),
+        ([*GRADE, "--roster", "README.md"], "no column `student`"),
+        (["--course", "tests", "status"], "name the course folder with --course"),
+        (["status", "--out", "OUT"], "holds no results"),
+        (["build", "hw99"], "there is no homework 'hw99'"),
+    ],
+)  # fmt: skip
+def test_errors_are_one_sentence(arguments, sentence, tmp_path, capsys, monkeypatch):
+    from coursekit.cli import main
+
+    monkeypatch.chdir(ROOT)
+    arguments = [str(tmp_path / "out") if a == "OUT" else a for a in arguments]
+    assert main(["homework", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert sentence in error and error.count("\n") <= 1, error
+
+
+def test_names_have_one_spelling_and_do_no_harm():
+    assert student_name("Zoe\u0308") == "Zo\u00eb"
+    assert student_name("a\nb\u202ec") == "a\\nb\\u202ec"
+    assert student_name(os.fsdecode(b"caf\xe9")) == "caf\\xe9"
+    assert file_stem("é" * 200) != file_stem("é" * 201) and len(file_stem("é" * 201).encode()) < 200
+
+
+def test_roster(tmp_path):
+    roster = tmp_path / "students.csv"
+    roster.write_text("\ufeffName;x,Student\n1,ada\n2,Zoe\u0308\n3,ada\n\n", encoding="utf-8")
+    assert read_roster(roster) == ["ada", "Zo\u00eb"]
+    roster.write_text("student\n../../etc/cron\n")
+    with pytest.raises(ValueError, match="cannot be the name of a folder"):
+        read_roster(roster)
+
+
+def test_what_comes_back_is_decoded_as_numbers_only():
+    for dtype in ("O", "V8", "S4", "U4", "M8[s]", "c16"):
+        with pytest.raises((TypeError, ValueError)):
+            decode({"dtype": dtype, "shape": [1], "base64": "AAAAAAAAAAAAAAAAAAAAAA=="})
