@@ -266,7 +266,6 @@ answer(
     [np.sqrt(0.9) / 0.6],
     wrong={
         "this is the guess of x_0; mix it for time s": [1 / 0.6],
-        "s counts from 1 as t does: betas[:s] are the first s steps": [1 / 0.6],
     },
 )
 answer(
@@ -281,6 +280,14 @@ answer(
     },
 )
 answer("to s = 0: the guess of x_0", stride(loud, one, 3, 0, example), [0.2 / 0.6])
+told = stride(lambda x, t: 0 * x + t, zero, 2, 1, example)
+late = -np.sqrt(0.9) * np.sqrt(0.28) / np.sqrt(0.72) + np.sqrt(0.1)
+answer(
+    "the predictor is asked about the time t",
+    told,
+    [2 * late],
+    wrong={"the predictor was asked about s; x_t is the image of time t": [late]},
+)
 check("x_t itself is left as it was", one, [1.0])
 ### BEGIN HIDDEN TESTS
 from coursekit.homework import Probe
