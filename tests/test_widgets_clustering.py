@@ -65,7 +65,8 @@ def test_axes_of_the_k_means_explorer_never_move(x):
 @pytest.mark.parametrize("method", ["single", "complete", "average", "ward"])
 def test_cut_explorer_draws_what_it_says(x, method):
     few = x[:25]
-    move_through(explorers.cut_explorer(few, method))
+    if method == "complete":  # all methods share the controls
+        move_through(explorers.cut_explorer(few, method))
     Z = linkage(few, method)
     for height in (0.0, 0.5 * Z[-1, 2], 1.02 * Z[-1, 2]):
         left, right = explorers.cut_frame(few, Z, height).axes

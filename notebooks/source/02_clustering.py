@@ -35,7 +35,7 @@ rng = np.random.default_rng(1)
 # %% [markdown]
 # **Intuition.** In a good group, people stand close together. So go through a group, take every pair, and measure how far apart the two are.
 #
-# **Formula.** Let $C_1,\dots,C_K$ be the groups: every point in exactly one. The *within-cluster variation* of one group is the mean squared distance over its pairs, $|C|$ being its number of points,
+# **Formula.** Let $C_1,\dots,C_K$ be the groups: every point in exactly one. The *within-cluster variation* of one group is the sum of the squared distances over its pairs, divided by its number of points $|C|$,
 #
 # $$W(C) = \frac{1}{|C|}\sum_{i,j\in C}\lVert x_i-x_j\rVert^2 ,$$
 #
@@ -66,7 +66,7 @@ random_labels = rng.integers(K, size=n)
 groups = [x[random_labels == k] for k in range(K)]
 pairs = sum(cdist(group, group, "sqeuclidean").sum() / len(group) for group in groups)
 twice = 2 * objective(x, random_labels, centroids(x, random_labels, K))
-check("mean over ordered pairs = twice the sum to the centroid", pairs, twice, rtol=1e-12)
+check("sum over ordered pairs / |C| = twice the sum to the centroid", pairs, twice, rtol=1e-12)
 
 # %% [markdown]
 # From here on *the objective* is $\sum_i \lVert x_i - m_{c(i)}\rVert^2$, where $c(i)$ is the group, or *label*, of point $i$. Software calls it *inertia*. Below are two groupings of the same points: the random one, and one that we will find in a minute.
@@ -105,7 +105,7 @@ print(
 # 1. *centroids*: $m_k$ becomes the mean of the points with label $k$,
 # 2. *assign*: $c(i)$ becomes the $k$ with the smallest $\lVert x_i-m_k\rVert^2$,
 #
-# until no label changes. By hand it is a loop of two lines.
+# until no label changes. By hand it is a short loop; the two lines that write to `path` only keep a record.
 
 # %%
 labels, before, path = random_labels, None, []  # path: the objective after every half step
@@ -607,7 +607,7 @@ print(f"average: {above:.0%} of the pairs meet above their distance")
 # Each dot is a pair of points: how far apart they are, and at which height the tree lets them meet. A tree can only tell the truth about all pairs if the dots lie on the diagonal, and it has $n-1$ heights for $n(n-1)/2$ pairs, so it must bend. Single linkage bends down, complete bends up.
 
 # %% [markdown] slide="subslide"
-# **What does it cost?** The function by hand looks at all pairs of clusters again in every round: $n$ rounds of up to $n^2/2$ pairs, so the time grows like $n^3$. The package computes the distances once and then follows chains of nearest neighbours, which takes $n^2$. Double logarithmic plots turn powers into slopes; we fit the slopes.
+# **What does it cost?** The function by hand looks at all pairs of clusters again in every round: $n$ rounds of up to $n^2/2$ pairs, so the time grows like $n^3$. The package computes the distances once and then follows chains of nearest neighbours, which takes $n^2$ in the long run; at a few hundred points, fixed costs still make the curve flatter. Double logarithmic plots turn powers into slopes; we fit the slopes.
 
 # %% tags=["nbval-ignore-output"]
 import time
@@ -633,9 +633,13 @@ print(f"time grows as n^{by_hand:.1f} by hand and as n^{package:.1f} in the pack
 # %%
 check("by hand: grows faster than n^2.2", by_hand, 2.2, relation=">=")
 check("package: grows slower than n^2.6", package, 2.6, relation="<=")
+try:
+    linkage(np.zeros((20_001, 1)), "complete")
+except MemoryError as error:
+    print(error)
 
 # %% [markdown]
-# The memory grows like $n^2$ too, and sooner than the time it says stop: the table of distances of 20 000 points takes 3 GB. Beyond that, `linkage` refuses with one sentence. K-means needs no such table, and takes millions of points.
+# The memory grows like $n^2$ too, and sooner than the time it says stop: beyond 20 000 points `linkage` refuses with the sentence above. K-means needs no such table.
 
 # %% [markdown] slide="slide"
 # ## 7 · The fifty states, as families
@@ -789,7 +793,7 @@ check("the right grouping is worse for the objective", wanted, found, relation="
 #
 # | Claim | Where it was checked | Code |
 # | --- | --- | --- |
-# | mean over ordered pairs = twice the sum to the centroid | section 1 | [`clustering.py`](../coursekit/clustering.py), docstring |
+# | sum over ordered pairs, by the size = twice the sum to the centroid | section 1 | [`clustering.py`](../coursekit/clustering.py), docstring |
 # | by hand = coursekit = scikit-learn from the same start | section 2 | `KMeans.fit`, `nearest_center` |
 # | no half step raises the objective; the end is a fixed point | section 2 | `_Clusters.assign`, `_Clusters.means` |
 # | an empty cluster takes the farthest point | section 2 | `_Clusters._fill_empty` |
@@ -802,6 +806,8 @@ check("the right grouping is worse for the objective", wanted, found, relation="
 # | each merger is a current minimum, ties as documented | section 6 | `nearest_neighbour_chain`, `closest_pairs` |
 # | heights never fall, but for centroid linkage | section 6 | `linkage` |
 # | single linkage = minimum spanning tree | section 6 | `minimum_spanning_tree` |
+# | pairs meet at or below their distance (single), at or above it (complete) | section 6 | |
+# | time grows more slowly than by hand | section 6 | `nearest_neighbour_chain` |
 # | USArrests: 16, 14, 20; scaling changes the answer | section 7 | `cut` |
 # | rings, sizes, units, starts | section 8 | |
 #
@@ -820,7 +826,7 @@ check("the right grouping is worse for the objective", wanted, found, relation="
 # </details>
 #
 # <details><summary>4. Two people cut the same complete-linkage tree, one at K = 4, one at K = 3. What can you say about their clusters? And if both had used K-means?</summary>
-# Three of the clusters agree but for one that joins two of the four. K-means promises nothing of the kind: its three clusters may cut across all four.
+# Two of the three are among the four as well, the third joins the other two. K-means promises nothing of the kind: its three clusters may cut across all four.
 # </details>
 #
 # <details><summary>5. A colleague finds five clusters with a mean silhouette of 0.42 and calls them customer types. What do you ask?</summary>
