@@ -250,7 +250,7 @@ print(f"{len(every)} labellings; a single start finds the best in {hits:.1%}")
 print(f"so the best of 20 starts misses it with probability {(1 - hits) ** 20:.0%}")
 
 # %% [markdown]
-# Nine points, and a single start is nearly always wrong! A handful of points is an extreme case: with two or three in a group, one wrong point moves a centroid so far that it holds on to it. But it shows what "best of twenty" is worth when nobody can try everything. The objective can compare two answers; it cannot tell that a better one exists.
+# Nine points, and a single start is nearly always wrong! A handful of points is an extreme case, but it shows what "best of twenty" is worth when nobody can try everything. The objective can compare two answers; it cannot tell that a better one exists.
 
 # %% [markdown] slide="subslide"
 # **A better start.** Random labels put all centroids into the middle. *k-means++* spreads them: the first centre is a random point; each further one is a point drawn with probability proportional to $D(x)^2$, the squared distance to the nearest centre so far. Far points are likely, outliers are not certain. Does it pay? One data set proves little, so we draw twenty, each with twelve small groups at random places, and run twenty starts of each kind on each. The third kind, *random points* as centres, is an old habit. All objectives are divided by that of the grouping as we drew it.
