@@ -285,7 +285,7 @@ COMMON = {  # the twenty of every run
     "blank": Case(answers(BLANK), score=0),
     "loop": Case(answers(first="while True:\n    try:\n        while True:\n            pass\n    except BaseException:\n        pass"), says="ran longer than"),
     "exit": Case(answers(power_iteration="import os\nos._exit(0)"), score=8, says="ended the program"),
-    "forks": Case(changed(forked), score=12, says="processes"),
+    "forks": Case(changed(forked), score=12, says="it was left out"),
     "memory": Case(answers(first="x = []\nwhile True:\n    x.append(b'x' * 10**8)"), says=""),
     "prints": Case(answers(first="for _ in range(500):\n    print('x' * 100_000)")),
     "file": Case(answers(first="f = open('/tmp/big', 'wb')\nfor _ in range(5000):\n    f.write(b'x' * 10**6)")),

@@ -24,7 +24,8 @@ c = get_config()
 c.CourseDirectory.root = {root!r}
 c.CourseDirectory.db_url = {database!r}
 """
-TAG = re.compile(r"<(?=[a-zA-Z/!?])")
+TAG = re.compile(r"<(?=[a-zA-Z/!?])")  # with a space after it, it is a "less than"
+LINK = re.compile(r"\](?=[(\[:])")  # a link may run code, a picture tells its owner who looks
 
 
 def prepare(out, homework):
@@ -115,7 +116,8 @@ def _for_the_formgrader(result, homework):
             output = [nbformat.v4.new_output("stream", name="stdout", text=text)] if text else []
             cell = nbformat.v4.new_code_cell(shown["source"], metadata=metadata, outputs=output)
         else:
-            cell = nbformat.v4.new_markdown_cell(TAG.sub("&lt;", shown["source"]), metadata=metadata)
+            words = LINK.sub("] ", TAG.sub("< ", shown["source"]))
+            cell = nbformat.v4.new_markdown_cell(words, metadata=metadata)
         cells.append(cell)
     # An answer cell that was deleted still needs its place, or the formgrader finds no grade for it.
     for cell in homework.student.cells:
