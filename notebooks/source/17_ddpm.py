@@ -209,7 +209,7 @@ check("copying the input explains more than 98 % of x_499", copied, 0.98, relati
 #
 # $$\mathbb E[\varepsilon \mid x_t] = -\sqrt{1-\bar\alpha_t}\;\nabla \log q(x_t).$$
 #
-# In words: *to guess the noise is to know which way is uphill.* `ddpm.MixtureNoisePredictor` is the right-hand side. First the world itself.
+# In words: *to guess the noise is to know which way is uphill.* `ddpm.MixtureNoisePredictor` is the right-hand side. The cell sets up that world and compares: the left-hand side is integrated over all $x_0$ on a grid, the slope taken from two neighbouring points.
 
 # %%
 HUMPS = [0.35, 0.65], [[-1.4], [0.8]], [0.2, 0.45]  # weights, means, standard deviations
@@ -245,7 +245,7 @@ check(
 #
 # **Question.** A guess is trained with a squared error. But is that maximum likelihood, or a hunch?
 #
-# Read the chain as a latent variable model: the latents are $x_1, \dots, x_T$, all as large as the image; the encoder $q$ is fixed; the decoder walks back, $p_\theta(x_{t-1}\mid x_t) = \mathcal N(\mu_\theta(x_t,t),\ \tilde\beta_t)$, starting from $p(x_T) = \mathcal N(0, I)$. Then, as for the VAE, Jensen's inequality gives a lower bound on $\log p_\theta(x_0)$ . The logarithm matters: the deck compares the bound with $P(x)$ itself, and a bound on one is no bound on the other. Grouped step by step, the bound has three kinds of terms:
+# Read the chain as a latent variable model: the latents are $x_1, \dots, x_T$, all as large as the image; the encoder $q$ is fixed; the decoder walks back, $p_\theta(x_{t-1}\mid x_t) = \mathcal N(\mu_\theta(x_t,t),\ \tilde\beta_t)$, starting from $p(x_T) = \mathcal N(0, I)$. (Its last step, to $x_0$, gets the variance $\beta_1$, since $\tilde\beta_1 = 0$ would leave no density.) Then, as for the VAE, Jensen's inequality gives a lower bound on $\log p_\theta(x_0)$. The logarithm matters: the deck compares the bound with $P(x)$ itself, and a bound on one is no bound on the other. Grouped step by step, the bound has three kinds of terms:
 #
 # $$\log p_\theta(x_0) \;\ge\; \underbrace{\mathbb E \log p_\theta(x_0\mid x_1)}_{\text{reconstruction}} - \sum_{t=2}^{T} \underbrace{\mathbb E\, \mathrm{KL}\big(q(x_{t-1}\mid x_t,x_0)\,\|\,p_\theta(x_{t-1}\mid x_t)\big)}_{\text{denoising}} - \underbrace{\mathrm{KL}\big(q(x_T\mid x_0)\,\|\,p(x_T)\big)}_{\text{prior}} .$$
 #
@@ -688,7 +688,7 @@ ratio = [z.median() / near[1].median() for z in near[2:]]
 check("the networks keep a distance, three quarters of new digits' or more", ratio, 0.75, relation=">=")
 
 # %% [markdown]
-# So a diffusion model makes *new* images only because its network falls short of the minimum: it is too smooth to single out every training image. That is a strength and a warning. A large network, trained for long on few images, recites.
+# (The samples lie even a little further from the training digits than new digits do: some of them are not quite digits.) So a diffusion model makes *new* images only because its network falls short of the minimum: it is too smooth to single out every training image. That is a strength and a warning. A large network, trained for long on few images, recites.
 
 # %% [markdown] slide="slide"
 # ## 8 · Fewer steps: DDIM
@@ -819,7 +819,7 @@ plots.show(
 # **Predict before you run:** the cosine schedule has $\bar\alpha_T$ near 0. Train the networks of section 7 to put out the *noise* in place of $v$. What will the samples look like, and what will the judge say?
 #
 # <details><summary>Answer</summary>
-# The samples run away: numbers a hundred times larger than any digit. And the judge is *more* confident than about real digits.
+# The samples run away, to numbers far larger than in any digit. And the judge is *more* confident than about real digits.
 # </details>
 
 # %%
