@@ -78,7 +78,7 @@ def strips(rows, image_shape, *, value_range=PIXELS, title=""):
     """Rows of pictures, each with a label: rows is a list of (label, images (n, pixels))."""
     n = max(len(images) for _, images in rows)
     figure, axes = plt.subplots(
-        len(rows), 1, figsize=(8.8, 0.3 + (7.4 / n + 0.07) * len(rows)), squeeze=False
+        len(rows), 1, figsize=(8.8, 0.3 + (7.1 / n + 0.07) * len(rows)), squeeze=False
     )
     for ax, (label, images) in zip(axes[:, 0], rows, strict=True):
         digits_strip(ax, images, image_shape, n_columns=len(images), value_range=value_range)
@@ -175,15 +175,12 @@ def switched_off(eigenvalues, runs):
     colors = (COLORS["model"], COLORS["latent"], COLORS["wrong"])
     for (variance, kl), color in zip(runs, colors, strict=True):
         left.axhline(variance, color=color, linestyle="--", linewidth=1.2)
-        line_label(left, numbers[-1], variance, f"$s^2$ = {variance:g}", color, dx=6)
+        line_label(left, numbers[-1] + 0.15, variance, f"$s^2$ = {variance:g}", color, dx=3)
         right.plot(np.arange(1, len(kl) + 1), kl, "o-", color=color, markersize=4)
         line_label(right, 1, kl[0], f"$s^2$ = {variance:g}", color, dx=8, dy=8)
     left.set(yscale="log", xlabel="principal component", ylabel="variance of the data along it")
-    left.set(title="above the assumed variance (dashed)?", xticks=numbers)
-    right.set(
-        xlabel="latent, sorted",
-        ylabel="KL of that latent (nats)",
-        title="what each latent carries",
-        xticks=numbers,
-    )
+    left.set(title="above the assumed variance (dashed)?", xticks=numbers, xlim=(0.8, numbers[-1] + 0.15))
+    most = max(kl.max() for _, kl in runs)
+    right.set(xlabel="latent, sorted", ylabel="KL of that latent (nats)", title="what each latent carries")
+    right.set(xticks=numbers, ylim=(-0.05 * most, 1.2 * most))
     return figure
