@@ -45,7 +45,7 @@ def test_frame_draws_the_run_it_names(runs, place):
         np.testing.assert_array_equal(y, run[name])
         assert f"{run[name][-1]:.1f}" in ax.get_title(loc="left")
     assert any(f"k = {k}, learning rate {rate:g}" in text.get_text() for text in left.texts)
-    assert left.get_ylim() == (-12, -2.4) and right.get_ylim() == (-0.6, 1.1)
+    assert left.get_ylim() == (-14, -2.4) and right.get_ylim() == (-0.6, 1.1)
     assert f"with {k} Gibbs steps and learning rate {rate:g}" in explorers.contrastive_alt(k, rate)
 
 

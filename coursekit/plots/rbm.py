@@ -6,12 +6,12 @@ import numpy as np
 from coursekit.plots import COLORS, line_label
 
 
-def picture_rows(rows, image_shape, *, n_columns=22, height=0.9):
+def picture_rows(rows, image_shape, *, n_columns=22):
     """Strips of binary pictures below each other; rows: list of (title, images (n, pixels))."""
     lines = [-(-len(images) // n_columns) for _, images in rows]
-    figure, axes = plt.subplots(
-        len(rows), 1, figsize=(9.2, height * sum(lines) + 0.4), height_ratios=lines, squeeze=False
-    )
+    line = 9.2 / n_columns * (image_shape[0] + 1) / (image_shape[1] + 1)  # inches, as wide as the page
+    height = line * sum(lines) + 0.36 * len(rows)
+    figure, axes = plt.subplots(len(rows), 1, figsize=(9.2, height), height_ratios=lines, squeeze=False)
     for ax, (title, images) in zip(axes.flat, rows, strict=True):
         _framed_strip(ax, np.asarray(images), image_shape, n_columns)
         ax.set_title(title)
@@ -47,18 +47,16 @@ def two_graphs():
 def energy_landscape(energy, probability, names):
     """Energies and probabilities (2^n, 2^m) of all states of a tiny machine, with the numbers written in."""
     figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.7), sharey=True)
-    for ax, table, cmap, title, form in (
-        (axes[0], energy, "Greys_r", "energy E(v, h): valleys are dark", "{:.1f}"),
-        (axes[1], probability, "Blues", "probability exp(-E) / Z", "{:.2f}"),
-    ):
+    left = (axes[0], energy, "Greys_r", "energy E(v, h): valleys are dark", "{:.1f}")
+    right = (axes[1], probability, "Blues", "probability exp(-E) / Z", "{:.2f}")
+    for ax, table, cmap, title, form in (left, right):
         ax.imshow(table, cmap=cmap, aspect="auto")
         # White letters on the dark half of the scale, whichever end that is.
         place = (table - table.min()) / (table.max() - table.min())
         dark = place > 0.55 if cmap == "Blues" else place < 0.45
         for (i, j), value in np.ndenumerate(table):
-            ax.text(
-                j, i, form.format(value), ha="center", va="center", color="white" if dark[i, j] else "black"
-            )
+            color = "white" if dark[i, j] else "black"
+            ax.text(j, i, form.format(value), ha="center", va="center", color=color)
         ax.set(xticks=range(len(names)), xticklabels=names, yticks=range(len(names)), yticklabels=names)
         ax.set(title=title, xlabel="hidden units $h_1 h_2$")
         ax.spines[:].set_visible(False)
@@ -86,18 +84,17 @@ def free_energy_parts(names, parts, labels):
 
 def there_and_back(flow, joint_flow):
     """Probability flowing from state to state against the flow back, for two kernels (states, states)."""
-    figure, axes = plt.subplots(1, 2, figsize=(8.4, 4.1))
+    figure, axes = plt.subplots(1, 2, figsize=(8.4, 4.2), sharex=True, sharey=True)
     titles = ("v to v': as much there as back", "(v, h) to (v', h'): not so")
+    ends = [1e-9, 3 * flow.max()]
     for ax, table, title in zip(axes, (flow, joint_flow), titles, strict=True):
         upper = np.triu_indices(len(table), 1)
-        there, back = table[upper], table.T[upper]
-        shown = np.maximum(there, back) > 1e-6
-        ends = [1e-7, 1.5 * table.max()]
         ax.plot(ends, ends, color=COLORS["noise"], linewidth=1, zorder=0)
-        there, back = np.maximum(there[shown], 1e-7), np.maximum(back[shown], 1e-7)
-        ax.plot(there, back, "o", color=COLORS["model"], markersize=3.5, alpha=0.6)
+        size, alpha = (4, 0.8) if len(upper[0]) < 500 else (2, 0.25)
+        ax.plot(table[upper], table.T[upper], "o", color=COLORS["model"], markersize=size, alpha=alpha, mew=0)
         ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal", title=title)
-        ax.set(xlabel="flow from s to s'", ylabel="flow from s' to s")
+        ax.set(xlabel="flow from s to s'")
+    axes[0].set(ylabel="flow from s' to s")
     return figure
 
 
@@ -114,7 +111,7 @@ def visits(exact, measured, errors, names):
 
 
 def two_phases(before, after, is_data, states, image_shape):
-    """-log p of every state before and after one exact step: data fall, what was dreamt rises."""
+    """-log p of every state before and after some exact steps: data fall, what was dreamt rises."""
     order = np.argsort(before)
     figure, ax = plt.subplots(figsize=(9, 4.2))
     for place, i in enumerate(order):
@@ -122,18 +119,17 @@ def two_phases(before, after, is_data, states, image_shape):
         style = {"arrowstyle": "-|>", "color": color, "lw": 2 if is_data[i] else 1.2}
         ax.annotate("", (place, after[i]), (place, before[i]), arrowprops=style)
         ax.plot(place, before[i], "o", color=color, markersize=4)
-        inset = ax.inset_axes([place - 0.36, -0.14, 0.72, 0.1], transform=ax.get_xaxis_transform())
-        _framed_strip(inset, states[i][None], image_shape, 1)
+        _picture_below(ax, place, states[i], image_shape)
     low, high = min(before.min(), after.min()), max(before.max(), after.max())
     ax.set(xlim=(-0.7, len(order) - 0.3), ylim=(low - 0.3, high + 0.3), xticks=[])
-    ax.set(ylabel="-log p (nats)", title="one step uphill: the data (dark) sink, the rest rises")
+    ax.set(ylabel="-log p (nats)", title="400 steps uphill: the data (dark) sink, old dreams rise")
     return figure
 
 
-def likelihood_curves(steps, groups, best):
-    """Exact mean log p over steps; groups: list of (label, color, curves (seeds, steps))."""
+def likelihood_curves(steps, cd, pcd, best):
+    """Exact mean log p over steps, by CD-1 and by persistent chains, each (seeds, steps)."""
     figure, ax = plt.subplots(figsize=(8, 4))
-    for label, color, curves in groups:
+    for label, color, curves in (("CD-1", "wrong", cd), ("PCD-1", "model", pcd)):
         ax.plot(steps, np.transpose(curves), color=COLORS[color], linewidth=1.3, alpha=0.75)
         line_label(ax, steps[-1], np.mean(curves, 0)[-1], label, COLORS[color])
     ax.axhline(best, color=COLORS["data"], linestyle=":", linewidth=1.2)
@@ -168,7 +164,7 @@ def cd_bias(ks, groups):
     for label, color, *values in groups:
         for ax, curves in zip(axes, values, strict=True):
             ax.plot(ks, np.transpose(curves), "o-", color=COLORS[color], markersize=3.5, linewidth=1.2)
-            line_label(ax, ks[-1], np.mean(curves, 0)[-1], label, COLORS[color])
+            line_label(ax, ks[-1], np.mean(curves, 0)[-1], label, COLORS[color], dy=-9 * (label == "late"))
     for ax in axes:
         ax.axhline(1, color=COLORS["noise"], linewidth=1, zorder=0)
         ax.set(xscale="log", xlabel="Gibbs steps k", ylim=(-0.35, 1.1), xticks=ks, xticklabels=ks)
@@ -212,10 +208,32 @@ def error_and_likelihood(steps, errors, likelihoods):
     """Reconstruction error above, exact log-likelihood below, over steps; one line a seed."""
     figure, (top, bottom) = plt.subplots(2, 1, figsize=(8, 4.8), sharex=True)
     top.plot(steps, np.transpose(errors), color=COLORS["data"], linewidth=1.3)
-    top.set(yscale="log", ylabel="pixels", title="reconstruction error: better and better")
+    top.set(yscale="log", ylabel="pixels", title="reconstruction error: down all the way")
     bottom.plot(steps, np.transpose(likelihoods), color=COLORS["wrong"], linewidth=1.3)
-    bottom.set(xlabel="update", ylabel="nats", title="exact mean log p: worse and worse", xlim=(0, steps[-1]))
+    bottom.set(xlabel="update", ylabel="nats", title="exact mean log p: up, then down", xlim=(0, steps[-1]))
     return figure
+
+
+def valleys(probability, states, image_shape, even):
+    """Probability (n,) of the pictures states (n, pixels) on a log axis, largest first; even: a line."""
+    order = np.argsort(-probability)
+    figure, ax = plt.subplots(figsize=(9.2, 3.8))
+    ax.vlines(range(len(order)), 1e-7, probability[order], color=COLORS["wrong"], linewidth=5, alpha=0.5)
+    ax.plot(probability[order], "o", color=COLORS["wrong"], markersize=6)
+    ax.axhline(even, color=COLORS["data"], linestyle=":", linewidth=1.2)
+    ax.text(len(order) - 0.6, even * 1.15, "if all were equal", color=COLORS["data"], ha="right", va="bottom")
+    ax.set(yscale="log", xlim=(-0.7, len(order) - 0.3), xticks=[], ylabel="probability")
+    ax.set(
+        ylim=(probability.min() / 3, 1.2), title="trained too long with CD-1: valleys of very different depth"
+    )
+    for place, i in enumerate(order):
+        _picture_below(ax, place, states[i], image_shape)
+    return figure
+
+
+def _picture_below(ax, place, state, image_shape):
+    inset = ax.inset_axes([place - 0.4, -0.15, 0.8, 0.12], transform=ax.get_xaxis_transform())
+    _framed_strip(inset, state[None], image_shape, 1)
 
 
 def _framed_strip(ax, images, image_shape, n_columns):
