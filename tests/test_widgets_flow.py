@@ -52,7 +52,8 @@ def test_frame_draws_what_it_says(bent, n_layers):
     assert len(ax.lines) == 23
     np.testing.assert_allclose(ax.lines[5].get_xydata(), grids[n_layers][5])
     np.testing.assert_allclose(ax.lines[-1].get_xydata(), clouds[n_layers])
-    assert ax.get_xlim() == ax.get_ylim() == (-explorers.REACH, explorers.REACH)
+    assert ax.get_xlim() == (-explorers.REACH, explorers.REACH)
+    assert ax.get_ylim() == (-0.8 * explorers.REACH, 0.8 * explorers.REACH)
     title = ax.get_title(loc="left")
     assert ("noise" if n_layers == 0 else f"{n_layers} of 4") in title
     assert f"after {n_layers} layers" in explorers.grid_alt(n_layers)

@@ -39,9 +39,10 @@ def two_terms(scales, pull, spread):
     ax.plot(a, total, color=COLORS["model"], linewidth=2.5)
     best = total.argmin()
     ax.plot(a[best], total[best], "o", color=COLORS["model"], markersize=8)
-    line_label(ax, a[-1], pull[-1], "pull: $z^2/2$", COLORS["latent"])
+    high = int(np.searchsorted(pull, 2.6))
+    line_label(ax, a[high], pull[high], "pull: $z^2/2$", COLORS["latent"], dx=10, dy=-6)
     line_label(ax, a[-1], spread[-1], "do not collapse:\n$-\\log|a|$", COLORS["wrong"])
-    line_label(ax, a[-1], total[-1], "sum", COLORS["model"])
+    line_label(ax, a[best], total[best], "sum", COLORS["model"], dx=0, dy=14, ha="center")
     ax.set(xlim=(0, a[-1]), ylim=(-1, 4), xlabel="factor a of the map z = a x", ylabel="nats per example")
     ax.set_title("neither term has a minimum worth having; their sum has one")
     return figure
@@ -53,7 +54,7 @@ def square_and_image(corners, image, bent, matrix_area):
     panels = (
         (corners, COLORS["data"], "area 1"),
         (image, COLORS["model"], f"after A: area {matrix_area:.2f}"),
-        (bent, COLORS["model"], "a bent map: each cell has its own"),
+        (bent, COLORS["model"], "bent: each cell its own"),
     )
     for ax, (outline, color, title) in zip(axes, panels, strict=True):
         for cell in np.atleast_3d(outline) if outline.ndim == 3 else [outline]:
@@ -70,10 +71,12 @@ def square_and_image(corners, image, bent, matrix_area):
 
 def jacobians(panels):
     """Jacobian matrices as pictures, zeros white; panels: list of (title, matrix)."""
-    figure, axes = plt.subplots(1, len(panels), figsize=(9.2, 3.3))
+    figure, axes = plt.subplots(1, len(panels), figsize=(9.2, 3.6))
     for ax, (title, matrix) in zip(axes, panels, strict=True):
-        reach = np.abs(matrix).max()
-        ax.imshow(matrix, cmap="RdBu_r", vmin=-reach, vmax=reach)
+        # Roots: one large entry would hide that the others are not zero.
+        shade = np.sign(matrix) * np.sqrt(np.abs(matrix))
+        reach = np.abs(shade).max()
+        ax.imshow(shade, cmap="RdBu_r", vmin=-reach, vmax=reach)
         ax.set(title=title, xticks=[], yticks=[], xlabel="derivative by $x_j$")
     axes[0].set_ylabel("of $z_i$")
     return figure
@@ -104,11 +107,11 @@ def cascade(stages, titles, hue, reach):
 
 def grid_stage(lines, points, reach, title):
     """Lines (k, m, 2) of a grid and a cloud (n, 2) after some layers."""
-    figure, ax = plt.subplots(figsize=(4.5, 4.5))
+    figure, ax = plt.subplots(figsize=(4.5, 3.7))
     for line in lines:
         ax.plot(*line.T, color=COLORS["latent"], linewidth=0.9)
     ax.plot(*points.T, ".", color=COLORS["model"], markersize=2.5)
-    ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=title)
+    ax.set(xlim=(-reach, reach), ylim=(-0.8 * reach, 0.8 * reach), aspect="equal", title=title)
     return figure
 
 
@@ -121,12 +124,13 @@ def bridge(density, extent, path, along, truth, model):
     left.plot(*path.T, color=COLORS["wrong"])
     left.plot(*path[[0, -1]].T, "o", color=COLORS["wrong"])
     left.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal", title="a walk from moon to moon")
-    right.plot(along, np.maximum(truth, -60), color=COLORS["data"], linestyle="--")
+    right.plot(along, truth, color=COLORS["data"], linestyle="--")
     right.plot(along, model, color=COLORS["model"])
-    low = along[truth.argmin()]
-    line_label(right, low, -45, "true", COLORS["data"], dx=0, ha="center")
-    line_label(right, low, model[truth.argmin()], "model", COLORS["model"], dx=0, dy=-12, ha="center")
-    right.set(xlabel="share of the walk", ylabel="log density (nats)", xlim=(0, 1), ylim=(-50, 6))
+    low, floor = truth.argmin(), truth.min()
+    side = {"dx": -8, "ha": "right"} if along[low] > 0.5 else {"dx": 8}
+    line_label(right, along[low], 0.85 * floor, "true", COLORS["data"], **side)
+    line_label(right, along[low], model[low], "model", COLORS["model"], dx=0, dy=-11, ha="center")
+    right.set(xlabel="share of the walk", ylabel="log density (nats)", xlim=(0, 1), ylim=(1.08 * floor, 4))
     right.set_title("the model cannot drop to nothing")
     return figure
 
