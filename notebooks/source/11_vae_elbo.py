@@ -23,7 +23,6 @@ from coursekit import data, pca, plots, vae
 from coursekit.checks import check
 
 plots.use_course_style()
-rng = torch.Generator().manual_seed(11)
 
 # %% [markdown] slide="slide"
 # ## 1 · What made this picture?
@@ -42,6 +41,7 @@ def decode(z):  # (..., 1) -> (..., 2)
     return torch.cat([1.2 * z, torch.sin(2.5 * z)], dim=-1)
 
 
+rng = torch.Generator().manual_seed(11)
 noise_log_var = torch.tensor(0.25**2, dtype=torch.float64).log()
 grid = torch.linspace(-12, 12, 2401, dtype=torch.float64)[:, None]  # (m, 1)
 points = torch.tensor([[0.15, 0.1], [3.3, 0.5]], dtype=torch.float64)  # x_1 and x_2
@@ -64,8 +64,9 @@ plots.show(
 # %% [markdown] slide="subslide"
 # **Why is $\log p(x)$ hard?** An integral is a mean: draw $z_1,\dots,z_S$ from the prior and average $p(x\mid z_s)$. Nothing could be more honest, since that average is unbiased. But most hidden numbers have nothing to do with *this* picture. It is like finding the author of a letter by asking strangers in the street.
 #
-# <details><summary><b>Predict before you run:</b> with 100 draws a time, for which of the two points will the estimate of log p(x) scatter more?</summary>
+# **Predict before you run:** with 100 draws a time, for which of the two points will the estimate of log p(x) scatter more?
 #
+# <details><summary>Answer</summary>
 # For the one at the end of the wave. Few draws land where it could come from; most averages hold one or two useful terms, or none.
 # </details>
 
@@ -730,8 +731,9 @@ check("the mean-for-sum slip (beta = 64): all collapse", runs[64.0]["active"], 0
 # %% [markdown] slide="subslide"
 # **A pixel variance that nobody chose.** The commonest VAE loss on grey pictures is squared error plus KL, which means $s^2=1$ (or ½) for pixels in $[0,1]$.
 #
-# <details><summary><b>Predict before you run:</b> the four eigenvalues of the states are 2.5, 1.0, 0.4 and 0.2, roughly. How many of four linear latents will be used if s² is fixed at 1.5? At 0.6? And on digits scaled to [0, 1], where the largest eigenvalue is 0.7, with s² = 1?</summary>
+# **Predict before you run:** the four eigenvalues of the states are 2.5, 1.0, 0.4 and 0.2, roughly. How many of four linear latents will be used if s² is fixed at 1.5? At 0.6? And on digits scaled to [0, 1], where the largest eigenvalue is 0.7, with s² = 1?
 #
+# <details><summary>Answer</summary>
 # By probabilistic PCA the column for the eigenvalue λ has the length √(λ − s²), and length 0 if λ is smaller. So a latent survives only where the data vary more than the assumed noise: count the eigenvalues above s². That is one, two, and for the digits none.
 # </details>
 
