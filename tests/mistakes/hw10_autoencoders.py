@@ -1,0 +1,36 @@
+"""Planted mistakes of homework 10: slips that people make, each of which must cost the points."""
+
+from coursekit.homework.proof import Mistake
+
+MISTAKES = [
+    Mistake("saddle", "gradient downhill", "return -2 * m * (1", "return 2 * m * (1"),
+    Mistake("saddle", "entries of the gradient exchanged", "np.array([w2, w1])", "np.array([w1, w2])"),
+    Mistake("saddle", "factor 2 lost", "return -2 * m * (1", "return -m * (1"),
+    Mistake("saddle", "mixed derivative with one term only", "mixed = 4 * m * w1 * w2 - 2 * m", "mixed = -2 * m * (1 - w1 * w2)"),
+    Mistake("saddle", "diagonal exchanged", "[[2 * m * w2**2, mixed], [mixed, 2 * m * w1**2]]", "[[2 * m * w1**2, mixed], [mixed, 2 * m * w2**2]]"),
+    Mistake("denoising_loss", "noise in the target", "(rebuilt - x) ** 2", "(rebuilt - seen) ** 2"),
+    Mistake("denoising_loss", "noise forgotten", "seen = x + noise", "seen = x"),
+    Mistake("denoising_loss", "mean for sum", "np.sum((rebuilt - x) ** 2, axis=1).mean()", "np.mean((rebuilt - x) ** 2)"),
+    Mistake("denoising_loss", "sum over the examples", "axis=1).mean()", "axis=1).sum()"),
+    Mistake("denoising_loss", "encoder's bias missing", "seen @ W.T + b", "seen @ W.T"),
+    Mistake("denoising_loss", "decoder's bias missing", "rebuilt = z @ W + c", "rebuilt = z @ W"),
+    Mistake("denoising_loss", "sigmoid of the wrong sign", "np.exp(-(seen", "np.exp((seen"),
+    Mistake("denoising_loss", "half of the squared error", "axis=1).mean()", "axis=1).mean() / 2"),
+    Mistake("contractive", "slope of the sigmoid missing", "slope = z * (1 - z)", "slope = np.ones_like(z)"),
+    Mistake("contractive", "z for its derivative", "slope = z * (1 - z)", "slope = z"),
+    Mistake("contractive", "derivative of tanh", "slope = z * (1 - z)", "slope = 1 - z**2"),
+    Mistake("contractive", "bias missing", "x @ W.T + b", "x @ W.T"),
+    Mistake("contractive", "not squared", "jacobians(W, b, x) ** 2", "np.abs(jacobians(W, b, x))"),
+    Mistake("contractive", "summed over the examples", "axis=(1, 2)).mean()", "axis=(1, 2)).sum()"),
+    Mistake("contractive", "Jacobian transposed", "return slope[:, :, None] * W", "return (slope[:, :, None] * W).transpose(0, 2, 1)"),
+    Mistake("tangents", "directions of the code: the wrong side", "np.linalg.svd(J, full_matrices=False)[2][:m]", "np.linalg.svd(J, full_matrices=False)[0].T[:m]"),
+    Mistake("tangents", "rows of V, not of V'", "np.linalg.svd(J, full_matrices=False)[2][:m]", "np.linalg.svd(J)[2].T[:m]"),
+    Mistake("tangents", "weakest first", "[2][:m]", "[2][::-1][:m]"),
+    Mistake("tangents", "scaled by the singular values", "np.linalg.svd(J, full_matrices=False)[2][:m]", "(np.diag(np.linalg.svd(J)[1]) @ np.linalg.svd(J, full_matrices=False)[2])[:m]"),
+    Mistake("best_repair", "sigma not squared", "covariance + sigma**2 *", "covariance + sigma *"),
+    Mistake("best_repair", "mean not taken off", "(seen - mean) @", "seen @"),
+    Mistake("best_repair", "mean not put back", "return mean + (seen - mean)", "return (seen - mean)"),
+    Mistake("best_repair", "the noise's part kept", "np.linalg.solve(noisy, covariance)", "np.linalg.solve(noisy, sigma**2 * np.eye(len(mean)))"),
+    Mistake("best_repair", "score points away", "(repaired - seen)", "(seen - repaired)"),
+    Mistake("best_repair", "score divided by sigma", "(repaired - seen) / sigma**2", "(repaired - seen) / sigma"),
+]  # fmt: skip
