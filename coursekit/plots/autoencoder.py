@@ -78,13 +78,14 @@ def errors_by_code_size(sizes, pca_errors, deep_errors):
     return figure
 
 
-def dots_by_case(cases, *, marks=(), xlabel, title):
+def dots_by_case(cases, *, marks, title):
     """One row a case, one dot a seed: cases {name: errors}; marks: (value, label) drawn as vertical lines."""
     figure, ax = plt.subplots(figsize=(8.6, 0.52 * len(cases) + 1.6))
     for row, (_, errors) in enumerate(cases.items()):
         ax.plot(errors, [row] * len(errors), "o", color=COLORS["model"], alpha=0.75, markersize=7)
         ax.axhline(row, color=COLORS["noise"], linewidth=0.6, zorder=0)
-    ax.set(yticks=range(len(cases)), yticklabels=cases, xlabel=xlabel, title=title)
+    ax.set(yticks=range(len(cases)), yticklabels=cases, title=title)
+    ax.set(xlabel="squared error per unseen image, code of 8 numbers")
     most = max([max(errors) for errors in cases.values()] + [value for value, _ in marks])
     ax.set(ylim=(len(cases) - 0.5, -0.9), xlim=(0, 1.12 * most))
     ax.tick_params(axis="y", length=0, labelsize=10)
@@ -128,23 +129,27 @@ def denoiser_field(points, places, moves, *, title, ax=None):
     """Data (n, 2) and, at each of the places (m, 2), an arrow along the denoiser's move (m, 2)."""
     figure, ax = (ax.figure, ax) if ax is not None else plt.subplots(figsize=(4.5, 4.1))
     ax.plot(*points.T, ".", color=COLORS["data"], markersize=3, alpha=0.6)
-    options = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.004, "color": COLORS["model"]}
+    options = {"angles": "xy", "scale_units": "xy", "scale": 2.5, "width": 0.004, "color": COLORS["model"]}
     ax.quiver(*places.T, *moves.T, **options)
     reach = np.stack([places.min(0) - 0.1, places.max(0) + 0.1])
     ax.set(xlim=reach[:, 0], ylim=reach[:, 1], aspect="equal", title=title, xlabel="$x_1$", ylabel="$x_2$")
     return figure
 
 
-def spectra(curves, title):
+def spectra(curves):
     """Mean singular values of the encoder's Jacobian relative to the first; curves {label: (seeds, k)}."""
     figure, ax = plt.subplots(figsize=(7.4, 3.9))
     colors = (COLORS["data"], COLORS["model"])
     for (label, values), color in zip(curves.items(), colors, strict=True):
         numbers = np.arange(1, np.shape(values)[1] + 1)
         ax.plot(numbers, np.transpose(values), color=color, linewidth=1.3, alpha=0.8)
-        line_label(ax, numbers[-1], np.mean(values, axis=0)[-1], label, color, dx=6)
-    ax.set(xlim=(1, numbers[-1] * 1.2), ylim=(0, 1.05), xlabel="direction of the code, strongest first")
-    ax.set(ylabel="singular value / largest", title=title, xticks=[1, 6, 12, 18, 24])
+        middle = np.mean(values, axis=0)
+        at = (14, middle[13]) if label == "plain" else (11, middle[10])
+        place = {"dx": 8, "dy": 10} if label == "plain" else {"dx": -8, "dy": -10, "ha": "right"}
+        line_label(ax, *at, label, color, **place)
+    ax.set(xlim=(1, numbers[-1]), ylim=(0, 1.05), xlabel="direction of the code, strongest first")
+    ax.set(ylabel="singular value / largest", xticks=[1, 6, 12, 18, 24])
+    ax.set(title="tied weights: the price leaves a few strong directions")
     return figure
 
 
@@ -155,7 +160,7 @@ def tangents_on_roll(x, position, points, planes):
     for point, plane in zip(points, planes, strict=True):
         # Seen from above a plane that holds the height direction is a line: its trace on the ground.
         direction = np.linalg.svd(plane[:, [0, 2]])[2][0]
-        ends = point[[0, 2]] + 0.42 * np.outer([-1, 1], direction)
+        ends = point[[0, 2]] + 0.36 * np.outer([-1, 1], direction)
         ax.plot(*ends.T, color=COLORS["latent"], linewidth=2.4)
     ax.set(aspect="equal", xlabel="$x_1$", ylabel="$x_3$")
     ax.set(title="the planes found lie along the sheet, which nobody drew")
