@@ -129,7 +129,7 @@ def bridge(density, extent, path, along, truth, model):
     low, floor = truth.argmin(), truth.min()
     side = {"dx": -8, "ha": "right"} if along[low] > 0.5 else {"dx": 8}
     line_label(right, along[low], 0.85 * floor, "true", COLORS["data"], **side)
-    line_label(right, along[low], model[low], "model", COLORS["model"], dx=0, dy=-11, ha="center")
+    line_label(right, along[low], model[low], "model", COLORS["model"], dy=-11, **side)
     right.set(xlabel="share of the walk", ylabel="log density (nats)", xlim=(0, 1), ylim=(1.08 * floor, 4))
     right.set_title("the model cannot drop to nothing")
     return figure
