@@ -55,7 +55,9 @@ check("loss is zero on the hyperbola", [scalar_loss(w) for w in on_it], 0.0, ato
 # %% [markdown] slide="subslide"
 # **What is at $(0, 0)$?** The gradient is $-2m\,(1 - w_1 w_2)\,(w_2,\; w_1)$, which vanishes there. So gradient descent started at zero stays at zero for ever.
 #
-# <details><summary><b>Predict before you run:</b> is the origin a minimum, a maximum, or neither?</summary>
+# **Predict before you run:** is the origin a minimum, a maximum, or neither?
+#
+# <details><summary>Answer</summary>
 #
 # Neither. Walk along the diagonal $w_1 = w_2$ and the product grows: the loss falls. Walk along $w_1 = -w_2$ and the product becomes negative: the loss rises. The second derivatives say the same: the Hessian at the origin is $-2m$ beside the diagonal and $0$ on it, and its eigenvalues are $+2m$ and $-2m$. That is a saddle.
 # </details>
@@ -467,7 +469,7 @@ widgets.static_frames(
 )
 
 # %% [markdown]
-# Little noise: every arrow points to the nearest bit of the shape. Much noise: the shape is forgotten and all arrows point to the middle. A trained network has to find the same arrows from samples.
+# (Arrows are drawn at two fifths of their length.) Little noise: every arrow points to the nearest bit of the shape. Much noise: the shape is forgotten and all arrows point to the middle. A trained network has to find the same arrows from samples.
 
 # %%
 seen = torch.tensor(moons[rng.integers(300, size=500)] + 0.3 * rng.normal(size=(500, 2)))
@@ -670,7 +672,7 @@ walk = partial(explorers.walk_frame, deep[2][0], map_codes, labels, mean.numpy()
 widgets.static_frames(
     walk,
     [{"z1": float(z[0]), "z2": float(z[1])} for z in (map_codes[labels == 0][0], low)],
-    alt="Two positions of a cross on the map of the codes. On the code of a training image the decoder draws a zero; in an empty corner of the map it draws a smudged shape that is no digit.",
+    alt="Two positions of a cross on the map of the codes. On the code of a training image the decoder draws a zero; in an empty corner of the map it draws something between a 4 and a 9 with a grey rim.",
 )
 
 
