@@ -45,12 +45,14 @@ def show(figure, *, alt):
     display({"text/html": image_html(figure, alt), "text/plain": f"Figure: {alt}"}, raw=True)
 
 
-def image_html(figure, alt):
+def image_html(figure, alt, *, stored=True):
     """The `<img alt=...>` of a figure or a list of figures; closes them.
+
+    stored: take the time to make the file small; a frame of an explorer is shown and forgotten.
 
     JupyterLab ignores an `alt` in an image output's metadata, so the picture travels as HTML.
     """
-    picture = _png([figure] if not isinstance(figure, (list, tuple)) else figure)
+    picture = _png([figure] if not isinstance(figure, (list, tuple)) else figure, small=stored)
     source = base64.b64encode(picture).decode()
     return f'<img alt="{html.escape(str(alt), quote=True)}" src="data:image/png;base64,{source}">'
 
@@ -85,7 +87,7 @@ def digits_strip(ax, images, image_shape, *, n_columns=10, value_range=(0, 16), 
     ax.spines[:].set_visible(False)
 
 
-def _png(figures):
+def _png(figures, *, small):
     """One PNG from figures drawn at their own size: stitched pixel for pixel, so that no text shrinks."""
     import matplotlib.pyplot as plt
     from PIL import Image
@@ -112,10 +114,10 @@ def _png(figures):
             left += image.width
         top += max(image.height for image in row)
     # 64 colours keep anti-aliased text crisp and a stored figure a third of its size.
-    if len(canvas.getcolors(2**24) or []) <= 4096:
+    if small and canvas.getcolors(4096):
         canvas = canvas.quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
-    canvas.save(buffer, format="png", optimize=True)
+    canvas.save(buffer, format="png", optimize=small, compress_level=9 if small else 1)
     return buffer.getvalue()
 
 

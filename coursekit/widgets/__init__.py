@@ -24,7 +24,7 @@ def explore(frame, *, alt, **controls):
 
     def draw(_=None):
         values = {name: control.value for name, control in controls.items()}
-        picture.value = plots.image_html(frame(**values), alt(**values))
+        picture.value = plots.image_html(frame(**values), alt(**values), stored=False)
 
     def back(_):
         for name, control in controls.items():

@@ -1,0 +1,215 @@
+"""Pictures of lecture 14: two lines, plans and potentials, clipped and penalised critics, a contest."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from coursekit.plots import COLORS, CYCLE, line_label
+
+
+def sure_discriminator(steps, accuracy, slope):
+    """Accuracy and generator gradient while a discriminator learns; steps (k,), the others (n_seeds, k)."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.3))
+    left.plot(steps, accuracy.T, "o-", color=COLORS["critic"], linewidth=1.2, markersize=3.5)
+    left.axhline(0.5, color=COLORS["noise"], linewidth=1)
+    left.set(
+        ylim=(0.45, 1.03), ylabel="share told right, fresh samples", title="the discriminator becomes sure"
+    )
+    left.annotate(
+        "guessing", (steps[-1], 0.5), (0, 4), textcoords="offset points", ha="right", color=COLORS["data"]
+    )
+    right.semilogy(steps, slope.T, "o-", color=COLORS["model"], linewidth=1.2, markersize=3.5)
+    right.set(ylabel="slope for the generator", title="and the saturating loss goes flat")
+    for ax in (left, right):
+        ax.set(xlabel="steps of the discriminator", xlim=(0, None))
+    return figure
+
+
+def parallel_lines(theta, thetas, jsd, emd):
+    """Two vertical lines a distance theta apart, and both divergences over all thetas (k,)."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.3), width_ratios=[1, 1.3])
+    heights = np.linspace(0, 1, 9)
+    left.plot(np.zeros(9), heights, "o-", color=COLORS["data"])
+    left.plot(np.full(9, theta), heights, "o-", color=COLORS["model"])
+    for height in heights[1:-1] if abs(theta) > 0.08 else []:
+        left.annotate(
+            "", (0, height), (theta, height), arrowprops={"arrowstyle": "->", "color": COLORS["latent"]}
+        )
+    left.text(0, 1.08, "data", color=COLORS["data"], ha="center")
+    left.text(theta, -0.16, "model", color=COLORS["model"], ha="center")
+    left.set(xlim=(-1.25, 1.25), ylim=(-0.25, 1.25), xlabel="$x_1$", ylabel="$x_2$")
+    left.set(title=rf"$\theta$ = {theta:.2f}: each point travels {abs(theta):.2f}")
+    right.plot(thetas, emd, color=COLORS["latent"])
+    apart = thetas != 0
+    for side in (thetas < 0, thetas > 0):
+        right.plot(thetas[side], jsd[side], color=COLORS["critic"])
+    right.plot(thetas[~apart], jsd[~apart], "o", color=COLORS["critic"])
+    now_jsd = np.log(2) if theta else 0.0
+    right.plot([theta, theta], [abs(theta), now_jsd], "o", color=COLORS["model"], markersize=8)
+    right.set(
+        xlim=(-1.1, 1.1), ylim=(-0.06, 1.15), xlabel=r"distance $\theta$ of the lines", ylabel="divergence"
+    )
+    right.set(title=f"slope: earth mover {np.sign(theta):+.0f}, Jensen-Shannon 0")
+    line_label(right, 1.1, np.log(2), "JSD", COLORS["critic"])
+    line_label(right, 1.1, 1.05, "earth\nmover", COLORS["latent"])
+    return figure
+
+
+def transport(x, y, p, q, plan):
+    """Masses p at x and q at y on a line, above each other, and the plan (n, m) between them."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5), width_ratios=[1.6, 1])
+    for i, j in zip(*np.nonzero(plan > 1e-9), strict=True):
+        left.plot([x[i], y[j]], [1, 0], color=COLORS["latent"], linewidth=22 * plan[i, j], alpha=0.7)
+    left.scatter(x, np.ones_like(x), s=1800 * p, color=COLORS["model"], zorder=3)
+    left.scatter(y, np.zeros_like(y), s=1800 * q, color=COLORS["data"], zorder=3)
+    left.set(yticks=[0, 1], yticklabels=["data q", "model p"], ylim=(-0.35, 1.35), xlabel="place")
+    left.set(title="the cheapest plan never crosses itself")
+    left.spines["left"].set_visible(False)
+    right.imshow(plan, cmap="Oranges", aspect="auto", vmin=0)
+    right.set(
+        xlabel="to place j of the data", ylabel="from place i of the model", title="the plan as a table"
+    )
+    right.set(xticks=range(len(y)), yticks=range(len(x)))
+    return figure
+
+
+def area_between(a, b):
+    """Distribution functions of two samples; the area between them is the distance."""
+    figure, ax = plt.subplots(figsize=(7, 3.3))
+    x = np.linspace(min(a.min(), b.min()) - 0.3, max(a.max(), b.max()) + 0.3, 2000)
+    below = [(sample[:, None] <= x).mean(axis=0) for sample in (a, b)]
+    ax.fill_between(x, *below, color=COLORS["latent"], alpha=0.4, linewidth=0)
+    for values, color in zip(below, (COLORS["model"], COLORS["data"]), strict=True):
+        ax.plot(x, values, color=color)
+    ax.set(xlabel="x", ylabel="share of the sample below x", ylim=(0, 1.08), xlim=(x[0], x[-1]))
+    ax.set(title="the area between the two staircases is the earth mover's distance")
+    ax.text(x[np.argmax(below[0] > 0.55)] - 0.1, 0.57, "model", color=COLORS["model"], ha="right")
+    ax.text(x[np.argmax(below[1] > 0.45)] + 0.1, 0.43, "data", color=COLORS["data"])
+    return figure
+
+
+def critic_on_line(x, curves, a, b, title):
+    """Critics f over a grid x, {label: (values, color)}, above the samples a (data) and b (model)."""
+    figure, ax = plt.subplots(figsize=(8, 3.6))
+    for label, (values, color) in curves.items():
+        values = values - values[len(x) // 2]  # a critic is known up to a constant
+        ax.plot(x, values, color=color)
+        if color == COLORS["noise"]:  # a line to compare with is named where it starts
+            line_label(ax, x[0], values[0], label, COLORS["data"], dx=16, dy=4)
+        else:
+            line_label(ax, x[-1], values[-1], label, color)
+    low = min((v - v[len(x) // 2]).min() for v, _ in curves.values())
+    for sample, color, row in ((a, COLORS["data"], 0.35), (b, COLORS["model"], 0.75)):
+        ax.plot(sample, np.full(len(sample), low - row), "|", color=color, markersize=9, alpha=0.5)
+    ax.set(xlim=(x[0], x[-1]), xlabel="x: data in grey, model in blue", ylabel="critic f(x)", title=title)
+    return figure
+
+
+def learning_critic(steps, values, exact, now, x, f, a, b):
+    """A critic after `now` steps: its curve over the samples, and its estimate of the distance so far."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
+    left.plot(x, f, color=COLORS["critic"])
+    for sample, color, row in ((a, COLORS["data"], -4.7), (b, COLORS["model"], -5.2)):
+        left.plot(sample, np.full(len(sample), row), "|", color=color, markersize=9, alpha=0.5)
+    left.set(
+        xlim=(x[0], x[-1]), ylim=(-5.6, 4.6), xlabel="x", ylabel="critic f(x)", title=f"after {now} steps"
+    )
+    right.plot(steps, values, "o-", color=COLORS["critic"], markersize=3.5)
+    right.plot([now], [values[list(steps).index(now)]], "o", color=COLORS["model"], markersize=9)
+    right.axhline(exact, color=COLORS["latent"], linestyle="--")
+    right.annotate(
+        "exact distance",
+        (steps[-1], exact),
+        (0, -14),
+        ha="right",
+        textcoords="offset points",
+        color=COLORS["latent"],
+    )
+    right.set(xlabel="steps of the critic", ylabel="E f(data) - E f(model)", ylim=(-0.3, 1.35 * exact))
+    right.set(title="its estimate of the distance", xlim=(-8, steps[-1] + 8))
+    return figure
+
+
+def clipping(clips, values, bounds, exact, clipped_weights, free_weights, clip):
+    """What clipping does: the dual value for several c beside its cap, and where the weights end."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5))
+    left.loglog(clips, bounds, color=COLORS["wrong"], linestyle="--")
+    left.loglog(clips, values, "o-", color=COLORS["critic"])
+    left.axhline(exact, color=COLORS["latent"])
+    left.annotate(
+        "exact distance", (clips[0], exact), (0, 5), textcoords="offset points", color=COLORS["latent"]
+    )
+    cap = {"textcoords": "offset points", "color": COLORS["wrong"]}
+    left.annotate("cap: slope bound times distance", (clips[-1], bounds[0]), (0, 12), ha="right", **cap)
+    left.annotate(
+        "reached", (clips[2], values[2]), (10, -8), textcoords="offset points", color=COLORS["critic"]
+    )
+    left.set(
+        xlabel="clipping bound c", ylabel="E f(data) - E f(model)", title="the unit of the value is set by c"
+    )
+    bins = np.linspace(-3 * clip, 3 * clip, 61)
+    right.hist(np.clip(free_weights, bins[0], bins[-1]), bins, color=COLORS["noise"])
+    right.hist(clipped_weights, bins, color=COLORS["wrong"], alpha=0.8)
+    right.set(xlabel="weight of the critic (the ends gather the rest)", ylabel="number of weights")
+    right.set(title="red: clipped; grey: with penalty")
+    return figure
+
+
+def depth_of_gradients(norms):
+    """Size of the gradient at each layer of a deep critic; norms: {label: (values (n_layers,), color)}."""
+    figure, ax = plt.subplots(figsize=(7, 3.5))
+    for label, (values, color) in norms.items():
+        layers = np.arange(1, len(values) + 1)
+        ax.semilogy(layers, values, "o-", color=color, markersize=4)
+        line_label(ax, 1, values[0], label, color, dx=-6, ha="right")
+    ax.set(xlabel="layer, from the input (1) to the score", ylabel="mean size of the gradient")
+    ax.set(xlim=(-2.2, len(values) + 0.5), xticks=layers, title="clipping lets gradients vanish or explode")
+    return figure
+
+
+def stop_indicator(exact, losses):
+    """losses: {title: value of an opponent trained to the end for each generator}; exact (k,) distances."""
+    figure, axes = plt.subplots(1, len(losses), figsize=(9, 3.3), sharex=True)
+    for ax, (title, (values, color)) in zip(axes, losses.items(), strict=True):
+        ax.plot(exact, values, "o", color=color)
+        ax.set(xlabel="true distance", title=title, xlim=(0, None))
+    axes[0].set_ylabel("value of the trained opponent")
+    return figure
+
+
+def running_losses(runs):
+    """Opponent's loss and true distance during training; runs: {name: (steps, losses, distances)}."""
+    figure, axes = plt.subplots(2, len(runs), figsize=(9, 4.6), sharex=True, sharey="row")
+    for column, (name, (steps, losses, distances)) in zip(axes.T, runs.items(), strict=True):
+        column[0].plot(steps, losses, color=COLORS["critic"], linewidth=1)
+        column[1].plot(steps, distances, color=COLORS["latent"])
+        column[0].set_title(name, fontsize=10.5)
+        column[0].axhline(0, color=COLORS["noise"], linewidth=0.8)
+        column[1].set(xlabel="step of the generator")
+    axes[1, 0].set_ylim(0, 1.05 * max(distances.max() for _, _, distances in runs.values()))
+    axes[0, 0].set_ylabel("opponent's report")
+    axes[1, 0].set_ylabel("true distance")
+    return figure
+
+
+def contest(samples, centers, titles):
+    """Samples (n, 2) of several games beside the centres of the modes; one panel a game."""
+    figure, axes = plt.subplots(1, len(samples), figsize=(9.2, 2.35), sharex=True, sharey=True)
+    for ax, points, title in zip(axes, samples, titles, strict=True):
+        ax.plot(*centers.T, "o", color=COLORS["noise"], markersize=9, zorder=0)
+        ax.plot(*points.T, ".", color=COLORS["model"], markersize=1.5, alpha=0.5)
+        ax.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xticks=[], yticks=[])
+        ax.set_title(title, fontsize=10)
+    return figure
+
+
+def lines_between(real, fake, right_way, wrong_way):
+    """Pairs of real and fake points (n, 2), and points x^ drawn on the lines or off them."""
+    figure, axes = plt.subplots(1, 2, figsize=(9, 2.6), sharex=True, sharey=True)
+    titles = ("one number a pair: on the line", "one number a coordinate: off it")
+    for ax, between, title in zip(axes, (right_way, wrong_way), titles, strict=True):
+        ax.plot(*np.stack([real, fake], axis=2).transpose(1, 2, 0), color=COLORS["noise"], linewidth=0.8)
+        ax.plot(*real.T, "o", color=COLORS["data"])
+        ax.plot(*fake.T, "o", color=COLORS["model"])
+        ax.plot(*between.T, "x", color=CYCLE[5] if "off" in title else COLORS["critic"], markersize=6)
+        ax.set(title=title, aspect="equal", xticks=[], yticks=[])
+    return figure
