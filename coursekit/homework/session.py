@@ -121,6 +121,8 @@ class Session:
         deadline = time.monotonic() + min(PATIENCE * seconds, most)
         before = None
         while b"\n" not in self.buffer:
+            if self.ended.is_set():  # by another thread, after Ctrl-C
+                raise Stopped("was ended")
             wait = deadline - time.monotonic()
             if wait <= 0:
                 raise Stopped(f"ran longer than {seconds:g} s")
