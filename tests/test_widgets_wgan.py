@@ -98,8 +98,10 @@ def test_lines_frame_draws_what_it_says(theta):
     for curve in right.lines[1:3]:
         assert 0 not in curve.get_xdata()
         np.testing.assert_allclose(curve.get_ydata(), np.log(2))
+    np.testing.assert_array_equal(right.lines[3].get_data(), [[0], [0]])  # equal lines: no divergence
     assert f"{distance:.2f}" in left.get_title(loc="left")
-    assert f"{theta:.2f}" in explorers.lines_alt(theta) and f"{distance:.2f}" in explorers.lines_alt(theta)
+    alt = explorers.lines_alt(theta)
+    assert f"distance {theta:.2f};" in alt and f"is {distance:.2f}." in alt
 
 
 def test_snapshots_are_of_the_critic_after_so_many_steps(training):
