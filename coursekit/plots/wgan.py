@@ -48,7 +48,8 @@ def parallel_lines(theta, thetas, jsd, emd):
     right.set(
         xlim=(-1.1, 1.1), ylim=(-0.06, 1.15), xlabel=r"distance $\theta$ of the lines", ylabel="divergence"
     )
-    right.set(title=f"slope: earth mover {np.sign(theta):+.0f}, Jensen-Shannon 0")
+    slopes = f"slope: earth mover {np.sign(theta):+.0f}, Jensen-Shannon 0"
+    right.set(title=slopes if theta else "at 0: a kink in one, a jump in the other")
     line_label(right, 1.1, np.log(2), "JSD", COLORS["critic"])
     line_label(right, 1.1, 1.05, "earth\nmover", COLORS["latent"])
     return figure
