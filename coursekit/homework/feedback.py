@@ -14,7 +14,7 @@ pre { background: #f6f6f4; border-left: 3px solid #bbb; padding: .6rem .8rem; wh
 pre.text { background: none; border-left-color: #e5e5e5; font-family: inherit; font-size: 16px; }
 pre.output { margin-top: -.6rem; background: #fff; border: 1px solid #e5e5e5; color: #444; }
 pre.wrong { border-left-color: #b3261e; } .note { color: #555; } .right { color: #1b6e3a; }
-.score { font-size: 1.15rem; } code { overflow-wrap: anywhere; }
+.score { font-size: 1.15rem; } code { overflow-wrap: anywhere; } td:first-child { white-space: nowrap; }
 @media print { body { margin: 0; } }
 """
 HEAD = (
