@@ -148,8 +148,9 @@ class Sandbox:
         settings = [part for name, value in environment.items() for part in ("--setenv", name, value)]
         return [
             *(self.program, "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL", *alone),
-            *("--hostname", "island", *bind, "--proc", "/proc", "--dev", "/dev", *tmpfs, "/dev/shm"),
-            *("--remount-ro", "/dev", *tmpfs, "/tmp", "--chdir", "/tmp", "--remount-ro", "/", *settings),
+            # /tmp first: the course itself may lie in the system's /tmp, and would be covered by a later one.
+            *("--hostname", "island", *tmpfs, "/tmp", *bind, "--proc", "/proc", "--dev", "/dev"),
+            *(*tmpfs, "/dev/shm", "--remount-ro", "/dev", "--chdir", "/tmp", "--remount-ro", "/", *settings),
         ]
 
     def _masks(self):
