@@ -385,10 +385,10 @@ def cpu_seconds_of_children():
     return usage.ru_utime + usage.ru_stime
 
 
-@pytest.mark.skipif(os.name != "posix", reason="process groups are those of POSIX")
 PATIENCE = 600  # seconds; a guard against hanging for ever, not a claim about speed
 
 
+@pytest.mark.skipif(os.name != "posix", reason="process groups are those of POSIX")
 def test_from_no_network_over_ctrl_c_to_a_working_course(toy_course):
     # Port 9 of this machine refuses: no network. One sentence, and nothing that breaks what follows.
     first = run_course(toy_course, "test", "--", "x", PIP_INDEX_URL="http://127.0.0.1:9")
