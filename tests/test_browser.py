@@ -152,7 +152,8 @@ def move_every_explorer(page, path):
         for j in range(handles.count()):
             before = picture.get_attribute("src")
             handles.nth(j).focus()
-            page.keyboard.press("ArrowRight" if j % 2 == 0 else "ArrowLeft")
+            now, most = (float(handles.nth(j).get_attribute(f"aria-value{end}")) for end in ("now", "max"))
+            page.keyboard.press("ArrowRight" if now < most else "ArrowLeft")
             wait_for(lambda: picture.get_attribute("src") != before, 20, "the picture did not change")  # noqa: B023
         for choice in box.locator("select").all():
             before = picture.get_attribute("src")
