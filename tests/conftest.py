@@ -2,11 +2,14 @@
 
 import os
 import shutil
+import signal
 import subprocess
 
 import pytest
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+# What a shell starts in the background ignores Ctrl-C, and hands that down; tests of Ctrl-C would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser):

@@ -385,7 +385,7 @@ def cpu_seconds_of_children():
     return usage.ru_utime + usage.ru_stime
 
 
-PATIENCE = 600  # seconds; a guard against hanging for ever, not a claim about speed
+PATIENCE = 180  # seconds; a guard against hanging for ever, not a claim about speed
 
 
 @pytest.mark.skipif(os.name != "posix", reason="process groups are those of POSIX")
