@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 os.environ.setdefault("MPLBACKEND", "Agg")
-# What a shell starts in the background ignores Ctrl-C, and hands that down; tests of Ctrl-C would wait for ever.
+# What a shell starts in the background ignores Ctrl-C and hands that down: tests of it would wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
