@@ -225,7 +225,7 @@ for _ in range(5):  # n_critic
             weight.clamp_(-clip, clip)
 
 # %% [markdown]
-# Now the package. A game of one step of the generator with learning rate tiny enough to be nothing contains exactly these critic steps; here we call its parts.
+# Now the package: the same critic and the same five steps, through `opponent_loss` and `constrain`.
 
 # %%
 torch.manual_seed(0)
@@ -482,7 +482,7 @@ plots.show(
 )  # fmt: skip
 
 # %% [markdown] slide="subslide"
-# **Second, as it is used:** the loss the opponent reports *while* both learn. Here nothing is trained to the end, and the generator answers at once. We play both games on a line, record the running value and the true distance, and compute their rank correlation over the run, for three seeds. No verdict is demanded; this table is what came out.
+# **Second, as it is used:** the loss the opponent reports *while* both learn. Here nothing is trained to the end, and the generator answers at once. We play both games on a line, record the running value and the true distance, and compute their rank correlation over the run, for three seeds. The table is what came out; only what held on every seed is checked below it.
 
 # %%
 from coursekit.training import fit_adversarial
@@ -525,12 +525,18 @@ games = {
     "GAN": [running("GAN", seed) for seed in range(3)],
     "WGAN": [running("WGAN", seed) for seed in range(3)],
 }
-games["WGAN, hasty generator"] = [running("WGAN", seed, rate=4e-3) for seed in range(2)]
+games["WGAN, hasty generator"] = [running("WGAN", seed, rate=4e-3) for seed in range(3)]
 for kind, runs in games.items():
     correlations = [spearmanr(reported, true).statistic for _, reported, true in runs]
     print(f"{kind:22} rank correlation of report and distance, by seed: {np.round(correlations, 2)}")
 
 # %%
+ranks = [spearmanr(reported, true).statistic for _, reported, true in games["WGAN"]]
+check(
+    "patient WGAN: the report falls with the distance, rank correlation, 3 seeds", ranks, 0.7, relation=">="
+)
+lowest = [reported.min() for _, reported, _ in games["WGAN, hasty generator"]]
+check("hasty generator: the critic reports a negative distance, 3 seeds", lowest, -1.0, relation="<=")
 plots.show(
     pictures.running_losses({kind: runs[0] for kind, runs in games.items()}),
     alt="Reports of the opponent above the true distance during three games. The patient WGAN's report falls with the "
@@ -581,7 +587,7 @@ for kind, found in measures.items():
 
 # %%
 modes = {kind: np.mean([m["modes"] for m in found]) for kind, found in measures.items()}
-check("WGAN with penalty covers all modes, mean of 3 seeds", modes["penalty"], 7.0, relation=">=")
+check("WGAN with penalty covers at least 7 of 8 modes, mean of 3 seeds", modes["penalty"], 7.0, relation=">=")
 names = ["minimax", "non-saturating", "least squares", "WGAN, clipped", "WGAN, penalty"]
 plots.show(
     pictures.contest([drawn[kind][0] for kind in kinds], ring.centers, names),
@@ -624,7 +630,7 @@ check("with a sigmoid: as less than 1", reported["with sigmoid"], 1.0, relation=
 # | clipping caps the value, drives weights to the ends, spoils depth | section 6 | |
 # | penalty: by hand = package, linear critic, rows independent | section 7 | `gradient_penalty` |
 # | a trained critic reports W up to about $W/(2\lambda)$ of itself | section 7 | |
-# | trained critics order frozen generators; discriminators saturate | section 8 | |
+# | trained critics order frozen generators; a running report is only as good as its critic | section 8 | |
 # | the contest; the critic with a sigmoid | section 9 | |
 #
 # ### Five questions
