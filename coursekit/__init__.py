@@ -22,6 +22,8 @@ What they share:
 - `plots`: the course's style, and `show(figure, alt=...)`
 - `widgets`: explorers, each a pure frame and its sliders
 - `homework`: build, prove and grade homework on top of nbgrader
+- `slides`: a deck for the classroom from a notebook
+- `assets`: the JavaScript of decks and site, of known versions, kept for work without a network
 - `cli`: the `coursekit` command
 
 Models never import plots, data or training; the notebooks bring them together. Importing this package loads

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "coursekit"
 FILES = sorted(PACKAGE.rglob("*.py"))
 TOPICS = {p.relative_to(PACKAGE).parts[0].removesuffix(".py") for p in FILES} - {"__init__"}
 FREE = {"data", "checks", "training", "evaluation", "plots", "networks"}  # know nothing of each other
-OUTER = {"widgets", "homework", "cli"}
+OUTER = {"widgets", "homework", "cli", "assets", "slides", "site"}
 MODELS = TOPICS - FREE - OUTER
 # A model may use networks, its own parts, and these earlier models; nothing else of the package.
 EARLIER = {
@@ -27,7 +27,10 @@ ALLOWED = {
     **{name: {name, "networks"} | EARLIER.get(name, set()) for name in MODELS},
     "widgets": {"widgets", "plots", "data", "networks"} | MODELS,
     "homework": {"homework"},
-    "cli": {"cli", "homework", "data", "training", "plots"} | MODELS,
+    "assets": {"assets"},
+    "slides": {"slides", "assets"},
+    "site": {"site", "assets", "plots"},
+    "cli": {"cli", "homework", "slides", "site", "data", "training", "plots"} | MODELS,
     "__init__": set(),
 }
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
