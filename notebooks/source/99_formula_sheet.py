@@ -1,0 +1,249 @@
+# ---
+# jupyter:
+#   coursekit:
+#     cpu_seconds: 10
+#     minutes: 20
+# ---
+
+# %% [markdown] slide="slide"
+# # 99 · Formula sheet
+#
+# **After this notebook you have** the formulas of the course on one page, and have seen each of them hold. Every line of mathematics below is computed on both sides, on random numbers, by the cell that follows it.
+#
+# **Time:** twenty minutes to read; it runs in about ten seconds. **You need:** the notebook that each section links; what a symbol means is in the [glossary](../docs/glossary.md). **It follows** all lectures, in their order.
+#
+# *Try it:* break a formula, a sign or a factor, in any cell, and run it. The check should say so; one that does not would be worth a report.
+
+# %%
+import numpy as np
+import torch
+
+from coursekit import plots
+from coursekit.checks import check
+
+torch.set_default_dtype(torch.float64)
+torch.manual_seed(99)
+plots.use_course_style()
+
+# %% [markdown] slide="slide"
+# ## 01 · Principal components
+#
+# From [notebook 01](01_pca_usarrests.ipynb). Centre the data, $S = \frac1n X^\top X = V \Lambda V^\top$, scores $Z = XV$. Then
+#
+# $$\operatorname{var} Z_j = \lambda_j, \qquad X = U\Sigma V^\top \;\Rightarrow\; \lambda_j = \sigma_j^2/n, \qquad \tfrac1n\|X - X V_kV_k^\top\|^2 = \textstyle\sum_{j>k}\lambda_j .$$
+
+# %%
+from coursekit.pca import PCA
+
+X = (torch.randn(60, 5) @ torch.randn(5, 5) + torch.randn(5)).numpy()
+centred = X - X.mean(axis=0)
+full, two = PCA().fit(X), PCA(2).fit(X)
+eigenvalues = full.explained_variance_
+rest = centred - centred @ two.components_.T @ two.components_
+check("variance of a score = its eigenvalue", full.transform(X).var(axis=0), eigenvalues, rtol=1e-12)
+check("eigenvalue = singular value squared / n", np.linalg.svd(centred)[1] ** 2 / 60, eigenvalues, rtol=1e-12)
+check("error of k = 2 = sum of the discarded", (rest**2).sum() / 60, eigenvalues[2:].sum(), rtol=1e-12)
+
+# %% [markdown] slide="slide"
+# ## 02 · Clustering
+#
+# From [notebook 02](02_clustering.ipynb). With centroids $m_k$, means of the groups $C_k$ of $n_k$ points, and $\mu$ the mean of all:
+#
+# $$\underbrace{\sum_i \|x_i-\mu\|^2}_{\text{total}} = \underbrace{\sum_k\sum_{i\in C_k}\|x_i-m_k\|^2}_{\text{within}} + \underbrace{\sum_k n_k\|m_k-\mu\|^2}_{\text{between}}, \qquad \frac{1}{n_k}\sum_{i,j\in C_k}\|x_i-x_j\|^2 = 2\sum_{i\in C_k}\|x_i-m_k\|^2 .$$
+#
+# Joining groups $A$ and $B$ raises the within sum by $\frac{n_An_B}{n_A+n_B}\|m_A-m_B\|^2$; Ward's height is the root of twice that.
+
+# %%
+from coursekit.clustering import KMeans, linkage
+
+groups = KMeans(3, random_state=0).fit(X)
+sizes, centers = np.bincount(groups.labels_), groups.cluster_centers_
+between = (sizes * ((centers - X.mean(axis=0)) ** 2).sum(axis=1)).sum()
+check("total = within + between", (centred**2).sum(), groups.inertia_ + between, rtol=1e-12)
+first = X[groups.labels_ == 0]
+pairs = ((first[:, None] - first) ** 2).sum() / len(first)
+check("all pairs / n_k = 2 within", pairs, 2 * ((first - centers[0]) ** 2).sum(), rtol=1e-12)
+last = linkage(np.vstack([np.zeros((3, 2)), np.tile([3.0, 4.0], (5, 1))]), "ward")[-1, 2]
+check("Ward: 3 points at 0 join 5 at distance 5", last, np.sqrt(2 * 3 * 5 / 8 * 25), rtol=1e-12)
+
+# %% [markdown] slide="slide"
+# ## 08 · Restricted Boltzmann machines
+#
+# From [notebook 08](08_rbm_cdk.ipynb). Energy $E(v,h) = -h^\top W v - c^\top v - b^\top h$, and $p(v,h) = e^{-E(v,h)}/Z$. Then
+#
+# $$F(v) = -\log\sum_h e^{-E(v,h)} = -c^\top v - \sum_j \operatorname{softplus}(b_j + W_j v), \qquad p(h_j = 1\mid v) = \operatorname{sigmoid}(b_j + W_j v),$$
+#
+# $$\frac{\partial}{\partial W}\,\mathbb E_\text{data}\log p(v) = \mathbb E_\text{data}[hv^\top] - \mathbb E_\text{model}[hv^\top].$$
+
+# %%
+from coursekit.rbm import RBM, all_states
+
+rbm = RBM(4, 3)
+for parameter in rbm.parameters():
+    torch.nn.init.normal_(parameter)
+v = torch.randint(2, (20, 4)).double()
+all_h = all_states(3, dtype=v.dtype)
+energies = torch.stack([rbm.energy(v, h.expand(20, -1)) for h in all_h], dim=1)  # (20, 8)
+check("free energy = -log of the sum over h", rbm.free_energy(v), -torch.logsumexp(-energies, 1), atol=1e-12)
+posterior = torch.softmax(-energies, 1)
+check("p(h_j = 1 | v) by enumeration", posterior @ all_h, rbm.hidden_probability(v), atol=1e-12)
+rbm.log_prob(v).mean().backward()
+check("positive - negative phase = autograd", rbm.exact_gradient(v)["weight"], rbm.weight.grad, atol=1e-12)
+
+# %% [markdown] slide="slide"
+# ## 10 · Autoencoders
+#
+# From [notebook 10](10_autoencoders.ipynb). For one sigmoid layer $z = \operatorname{sigmoid}(Wx + b)$ the contractive penalty has a closed form. And the best denoiser $r(\tilde x) = \mathbb E[x\mid\tilde x]$ under Gaussian noise of variance $\sigma^2$ knows the score of the noisy density (Tweedie):
+#
+# $$\Big\|\frac{\partial z}{\partial x}\Big\|_F^2 = \sum_j \big(z_j(1-z_j)\big)^2 \sum_i W_{ji}^2, \qquad r(\tilde x) - \tilde x = \sigma^2\,\nabla\log p_\sigma(\tilde x).$$
+
+# %%
+from coursekit.autoencoder import Autoencoder, sigmoid_jacobian_norm
+
+coder = Autoencoder(6, 3, activation="sigmoid")
+x = torch.randn(8, 6)
+closed = sigmoid_jacobian_norm(coder.encode(x), coder.encoder[0][0].weight)
+check(
+    "penalty = squared norm of autograd's Jacobian", closed, (coder.jacobian(x) ** 2).sum((1, 2)), rtol=1e-12
+)
+# Two points at -1 and 1: the noisy density is a mixture, the best denoiser their weighted mean.
+noisy = torch.randn(50, requires_grad=True)
+joint = -((noisy[:, None] - torch.tensor([-1.0, 1.0])) ** 2) / (2 * 0.6**2)  # sigma = 0.6
+score = torch.autograd.grad(torch.logsumexp(joint, 1).sum(), noisy)[0]
+denoised = torch.softmax(joint, 1) @ torch.tensor([-1.0, 1.0])
+check("residual of the best denoiser = variance * score", denoised - noisy, 0.6**2 * score, atol=1e-12)
+
+# %% [markdown] slide="slide"
+# ## 11 · The VAE
+#
+# From [notebook 11](11_vae_elbo.ipynb). The bound, its gap, and the closed form of its second term:
+#
+# $$\log p(x) = \underbrace{\mathbb E_q[\log p(x\mid z)] - \mathrm{KL}(q(z\mid x)\,\|\,p(z))}_{\text{ELBO}} + \mathrm{KL}(q(z\mid x)\,\|\,p(z\mid x)),$$
+#
+# $$\mathrm{KL}\big(\mathcal N(\mu,\operatorname{diag}\sigma^2)\,\|\,\mathcal N(0, I)\big) = \tfrac12\sum_j\big(\mu_j^2 + \sigma_j^2 - 1 - \log\sigma_j^2\big).$$
+#
+# The identity holds for *any* $q$. Here: $z\sim\mathcal N(0,1)$, $x\mid z\sim\mathcal N(az, s^2)$, so $p(z\mid x) = \mathcal N\big(\tfrac{ax}{a^2+s^2}, \tfrac{s^2}{a^2+s^2}\big)$ and $p(x) = \mathcal N(0, a^2+s^2)$, and a $q$ that is wrong on purpose.
+
+# %%
+from torch.distributions import Normal, kl_divergence
+
+from coursekit.vae import gaussian_kl, log_normal
+
+mean, log_var = torch.randn(2, 7, 4)
+oracle = kl_divergence(Normal(mean, (log_var / 2).exp()), Normal(0.0, 1.0)).sum(-1)
+check("closed form of the KL = torch.distributions", gaussian_kl(mean, log_var), oracle, atol=1e-12)
+a, s, point = 1.7, 0.6, torch.tensor(0.9)
+q, prior = Normal(torch.tensor(-0.4), torch.tensor(0.3)), Normal(torch.tensor(0.0), torch.tensor(1.0))
+true_posterior = Normal(a * point / (a**2 + s**2), torch.tensor(s / np.hypot(a, s)))
+# E_q (x - a z)^2 = (x - a mean)^2 + a^2 variance
+reconstruction = log_normal(point, a * q.mean, torch.tensor(2 * np.log(s))) - a**2 * q.variance / (2 * s**2)
+bound = reconstruction - kl_divergence(q, prior)
+evidence = Normal(torch.tensor(0.0), torch.tensor(np.hypot(a, s))).log_prob(point)
+check("log p(x) = ELBO + KL(q || posterior)", bound + kl_divergence(q, true_posterior), evidence, atol=1e-12)
+
+# %% [markdown] slide="slide"
+# ## 12 · The game
+#
+# From [notebook 12](12_gan_optimal_discriminator.ipynb). The value of the game, the best discriminator, and what the game then measures:
+#
+# $$V(D) = \mathbb E_\text{data}\log D(x) + \mathbb E_\text{model}\log(1-D(x)), \qquad D^*(x) = \frac{p_\text{data}(x)}{p_\text{data}(x)+p_\text{model}(x)}, \qquad V(D^*) = 2\,\mathrm{JSD}(p_\text{data}\,\|\,p_\text{model}) - \log 4 .$$
+
+# %%
+from coursekit.gan import game_value, jensen_shannon, optimal_discriminator
+
+p_data, p_model = torch.randn(2, 9).softmax(-1).numpy()  # a world of nine points, so dx = 1
+best = optimal_discriminator(p_data, p_model)
+value = game_value(best, p_data, p_model, 1.0)
+check("value at D* = 2 JSD - log 4", value, 2 * jensen_shannon(p_data, p_model, 1.0) - np.log(4), atol=1e-12)
+others = [game_value(D, p_data, p_model, 1.0) for D in torch.rand(1000, 9).numpy()]
+check("no other D does better, 1000 random ones", others, value, relation="<=")
+
+# %% [markdown] slide="slide"
+# ## 14 · Earth mover's distance
+#
+# From [notebook 14](14_wgan.ipynb). The smallest cost of moving one distribution onto the other, three ways:
+#
+# $$W(p, q) = \min_{\text{plans}}\mathbb E\|x-y\| = \max_{\|f\|_L\le1}\mathbb E_p f - \mathbb E_q f, \qquad \text{on the line}\quad W = \int |F_p - F_q|\,dx,$$
+#
+# and the critic's penalty $\mathbb E(\|\nabla_{\hat x} f(\hat x)\|-1)^2$ at points $\hat x = \varepsilon x + (1-\varepsilon)y$.
+
+# %%
+from coursekit.wgan import earth_mover_1d, earth_mover_lp, gradient_penalty
+
+places, more = torch.randn(6).numpy(), torch.randn(4).numpy()
+uniform_p, uniform_q = np.full(6, 1 / 6), np.full(4, 1 / 4)
+by_plan, _ = earth_mover_lp(uniform_p, uniform_q, np.abs(places[:, None] - more))
+grid = np.sort(np.concatenate([places, more]))
+F_p, F_q = ((points[:, None] <= grid[:-1]).mean(axis=0) for points in (places, more))
+check("cheapest plan = area between the F", by_plan, (np.abs(F_p - F_q) * np.diff(grid)).sum(), atol=1e-9)
+check("and the package's one-dimensional form", earth_mover_1d(places, more), by_plan, atol=1e-9)
+# The best critic climbs at slope 1 where q has more mass to the left, and falls at slope 1 elsewhere.
+heights = np.append(0.0, np.cumsum(np.sign(F_q - F_p) * np.diff(grid)))
+f = np.interp(places, grid, heights).mean() - np.interp(more, grid, heights).mean()
+check("the best critic of slope at most 1 reaches it", f, by_plan, atol=1e-9)
+w, real, fake = torch.randn(3), *torch.randn(2, 5, 3)
+penalty = gradient_penalty(lambda x: x @ w, real, fake)
+check("penalty of a linear critic = (|w| - 1)^2", penalty, (w.norm() - 1) ** 2, atol=1e-12)
+
+# %% [markdown] slide="slide"
+# ## 16 · Flows
+#
+# From [notebook 16](16_flows.ipynb). One change of variables, and the layer that makes its determinant cheap:
+#
+# $$z = f(x):\qquad \log p(x) = \log\mathcal N(f(x); 0, I) + \log\Big|\det\frac{\partial f}{\partial x}\Big|, \qquad \text{coupling:}\quad z_b = x_b\odot e^{s(x_a)} + t(x_a), \quad \log|\det| = \textstyle\sum s(x_a),$$
+#
+# for a 1 × 1 convolution of an image of $H\times W$ positions $\log|\det| = HW\log|\det W|$, and bits per dimension are $-\log p(x)/(d\log 2)$.
+
+# %%
+from coursekit.evaluation import bits_per_dim
+from coursekit.flow import InvertibleLinear, real_nvp
+
+flow = real_nvp(4, n_layers=3, hidden=(8,))
+mix = InvertibleLinear(3)
+for parameter in [*flow.parameters(), *mix.parameters()]:
+    torch.nn.init.normal_(parameter, std=0.5)
+x = torch.randn(6, 4)
+z, log_det = flow.forward(x)
+jacobians = torch.func.vmap(torch.func.jacrev(lambda row: flow.forward(row[None])[0][0]))(x)
+check(
+    "log-determinant = that of autograd's Jacobian", log_det, torch.linalg.slogdet(jacobians)[1], atol=1e-10
+)
+log_p = Normal(0.0, 1.0).log_prob(z).sum(1) + torch.linalg.slogdet(jacobians)[1]
+check("log p(x) = log N(z) + log|det|", flow.log_prob(x), log_p, atol=1e-10)
+check("the way back", flow.inverse(z)[0], x, atol=1e-10)
+image = torch.randn(2, 3, 4, 5)
+check("1 x 1: H W log|det W|", mix(image)[1], 20 * torch.linalg.slogdet(mix.weight())[1], atol=1e-10)
+check("a fair coin a pixel = 1 bit a dimension", bits_per_dim(64 * np.log(0.5), 64), 1.0, atol=1e-12)
+
+# %% [markdown] slide="slide"
+# ## 17 · Diffusion
+#
+# From [notebook 17](17_ddpm.ipynb). The way into the noise in one leap, its score, and one step back:
+#
+# $$x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\,\varepsilon, \qquad \bar\alpha_t = \prod_{s\le t}(1-\beta_s), \qquad \nabla\log q(x_t\mid x_0) = -\frac{\varepsilon}{\sqrt{1-\bar\alpha_t}},$$
+#
+# $$q(x_{t-1}\mid x_t, x_0) = \mathcal N\Big(\tfrac{1}{\sqrt{\alpha_t}}\big(x_t - \tfrac{\beta_t}{\sqrt{1-\bar\alpha_t}}\varepsilon\big),\; \tilde\beta_t\Big), \qquad \tilde\beta_t = \tfrac{1-\bar\alpha_{t-1}}{1-\bar\alpha_t}\beta_t .$$
+
+# %%
+from coursekit.ddpm import cosine_schedule
+
+schedule = cosine_schedule(20)
+abar = 1.0
+for beta in schedule.betas[1:13]:
+    abar = abar * (1 - beta)
+check("abar_12 = product of the first twelve alphas", schedule.alpha_bars[12], abar, rtol=1e-12)
+t = torch.full((6,), 12)
+x0, noise = torch.randn(2, 6, 4)
+signal, spread = schedule.mixing(t, x0)
+xt = (signal * x0 + spread * noise).requires_grad_()
+score = torch.autograd.grad(Normal(signal * x0, spread).log_prob(xt).sum(), xt)[0]
+check("score = -noise / sqrt(1 - abar)", score, -noise / spread, atol=1e-12)
+beta, alpha = schedule.betas[12], schedule.alphas[12]
+mean, variance = schedule.posterior(x0, xt, t)
+check("mean of the step back, in noise form", mean, (xt - beta / spread * noise) / alpha.sqrt(), atol=1e-12)
+# Bayes: precisions of q(x_t | x_{t-1}) and q(x_{t-1} | x_0) add up.
+precision = alpha / beta + 1 / (1 - schedule.alpha_bars[11])
+check("its variance = 1 / (sum of precisions)", variance, 1 / precision, atol=1e-12)
+
+# %% [markdown]
+# Each tick above is one line of algebra that two programs agree on. **Back to** [00 · Start here](00_start_here.ipynb) for the map, or to the [glossary](../docs/glossary.md) for the words.
