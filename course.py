@@ -168,7 +168,9 @@ def build(options):
     python = set_up(options.torch_index)
     if not Path("notebooks/build.py").exists():
         raise Trouble("There is no notebooks/build.py here: take a complete copy of the course.")
-    return hand_over([str(python), "notebooks/build.py", *options.numbers], one_thread())
+    return hand_over(
+        [str(python), "notebooks/build.py", *["--prose"] * options.prose, *options.numbers], one_thread()
+    )
 
 
 def parser():
@@ -198,6 +200,7 @@ def parser():
         "build", parents=[common], help="for authors: execute notebooks and store their outputs"
     )
     verb.add_argument("numbers", nargs="*", metavar="NN", help="which ones (default: all)")
+    verb.add_argument("--prose", action="store_true", help="only words changed: keep the stored outputs")
     verb.set_defaults(run=build)
     return top
 

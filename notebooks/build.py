@@ -1,8 +1,9 @@
-"""Build notebooks from their twins: `python3 course.py build [NN ...]`, e.g. `build 01` or `build hw01`.
+"""Build notebooks from their twins: `python3 course.py build [--prose] [NN ...]`, e.g. `build 01` or `build hw01`.
 
 A twin (source/NN_name.py, jupytext's percent format) is what a maintainer edits. Building pairs it with
 NN_name.ipynb, runs that from a fresh kernel, and stores the outputs. Homework twins give the teacher's
-notebook and the release version (see coursekit/homework).
+notebook and the release version (see coursekit/homework). With --prose nothing runs: a twin in which only the
+words or the slide marks changed keeps the stored outputs.
 """
 
 import os
@@ -58,7 +59,22 @@ def build(path):
     nbformat.write(notebook, NOTEBOOKS / f"{path.stem}.ipynb")
 
 
-def main(names):
+def build_prose(path):
+    """Write the twin's words over the stored notebook, whose code must be the same, and keep the outputs."""
+    notebook, target = read_twin(path), NOTEBOOKS / f"{path.stem}.ipynb"
+    cells, stored = (
+        [c for c in book.cells if c.cell_type == "code"] for book in (notebook, nbformat.read(target, 4))
+    )
+    if [c.source for c in cells] != [c.source for c in stored]:
+        raise SystemExit(f"{path.name}: code changed too, so it has to run: leave --prose out")
+    for cell, old in zip(cells, stored, strict=True):
+        cell.outputs, cell.execution_count = old.outputs, old.execution_count
+    nbformat.write(notebook, target)
+
+
+def main(arguments):
+    names = [a for a in arguments if a != "--prose"]
+    build_lecture = build_prose if "--prose" in arguments else build
     twins = sorted((NOTEBOOKS / "source").glob("*.py")) + sorted(
         (NOTEBOOKS / "homework/source").glob("*/*.py")
     )
@@ -67,7 +83,7 @@ def main(names):
         raise SystemExit(f"no twin matches {' '.join(names)}; there are {', '.join(t.stem for t in twins)}")
     for twin in chosen:
         print(f"building {twin.stem} ...", flush=True)
-        build_homework(twin) if twin.stem.startswith("hw") else build(twin)
+        build_homework(twin) if twin.stem.startswith("hw") else build_lecture(twin)
 
 
 if __name__ == "__main__":

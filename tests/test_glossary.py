@@ -42,11 +42,9 @@ def words(text):
     return re.sub(r"\\[,;!]|\s|[{}]", "", text.lower().replace(r"\|", "|"))
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+@pytest.mark.parametrize("row", [row for row in ROWS if "](" in row[2]], ids=lambda row: row[0])
 def test_the_notebook_explains_the_term(row):
     linked = re.search(r"\]\(([^)]+)\)", row[2])
-    if linked is None:
-        pytest.skip("belongs to no notebook")
     notebook = json.loads((PAGE.parent / linked[1]).read_text(encoding="utf-8"))
     text = words("\n".join("".join(cell["source"]) for cell in notebook["cells"]))
     for term in row[0].split(", "):

@@ -561,6 +561,6 @@ check("one point among 61 turns the axis by more than 45 degrees", turned, 45.0,
 # No direction is better than any other, and half of the variance is lost. One number, the angle, would be enough, but it takes a curved decoder to turn it back into a point.
 # </details>
 #
-# **Homework:** [`hw01_pca`](homework/release/hw01_pca/hw01_pca.ipynb): whitening, choosing $k$, power iteration, and a biplot with a fault. Solutions are in `notebooks/homework/source/hw01_pca`.
+# **Homework:** [`hw01_pca`](homework/release/hw01_pca/hw01_pca.ipynb): whitening, choosing $k$, power iteration, and a biplot with a fault. [Solutions](../notebooks/homework/source/hw01_pca/hw01_pca.ipynb) stand in a folder of their own.
 #
 # **References.** K. Pearson (1901), *On lines and planes of closest fit to systems of points in space*. H. Hotelling (1933), *Analysis of a complex of statistical variables into principal components*. C. Eckart and G. Young (1936), *The approximation of one matrix by another of lower rank*. M. Tipping and C. Bishop (1999), *Probabilistic principal component analysis*. G. James, D. Witten, T. Hastie and R. Tibshirani (2013), *An Introduction to Statistical Learning*, chapter 10.

@@ -833,6 +833,6 @@ check("the right grouping is worse for the objective", wanted, found, relation="
 # What silhouette structureless data of the same size reach, whether the columns were scaled, whether other starts and other linkages give the same five, and what the types would be used for.
 # </details>
 #
-# **Homework:** [`hw02_clustering`](homework/release/hw02_clustering/hw02_clustering.ipynb): one half step, centroids that only look at what changed, the update of Lance and Williams, and three dendrograms without a name. Solutions are in `notebooks/homework/source/hw02_clustering`.
+# **Homework:** [`hw02_clustering`](homework/release/hw02_clustering/hw02_clustering.ipynb): one half step, centroids that only look at what changed, the update of Lance and Williams, and three dendrograms without a name. [Solutions](../notebooks/homework/source/hw02_clustering/hw02_clustering.ipynb) stand in a folder of their own.
 #
 # **References.** S. Lloyd (1982), *Least squares quantization in PCM*. D. Arthur and S. Vassilvitskii (2007), *k-means++: the advantages of careful seeding*. P. Rousseeuw (1987), *Silhouettes: a graphical aid to the interpretation and validation of cluster analysis*. J. Ward (1963), *Hierarchical grouping to optimize an objective function*. G. Lance and W. Williams (1967), *A general theory of classificatory sorting strategies*. D. Müllner (2011), *Modern hierarchical, agglomerative clustering algorithms*. G. James, D. Witten, T. Hastie and R. Tibshirani (2013), *An Introduction to Statistical Learning*, chapter 10.

@@ -882,6 +882,6 @@ check("a falling rate is worth at least 0.5 nats", falling_pcd - constant_pcd, 0
 # The second. Too short a walk tends to underestimate Z, and so to overestimate the likelihood.
 # </details>
 #
-# **Homework:** [`hw08_rbm_cdk`](homework/release/hw08_rbm_cdk/hw08_rbm_cdk.ipynb): free energy, the partition function from the cheaper side, a CD-k update from given random numbers, a transition matrix, and a training log that looks too good. Solutions are in `notebooks/homework/source/hw08_rbm_cdk`.
+# **Homework:** [`hw08_rbm_cdk`](homework/release/hw08_rbm_cdk/hw08_rbm_cdk.ipynb): free energy, the partition function from the cheaper side, a CD-k update from given random numbers, a transition matrix, and a training log that looks too good. [Solutions](../notebooks/homework/source/hw08_rbm_cdk/hw08_rbm_cdk.ipynb) stand in a folder of their own.
 #
 # **References.** P. Smolensky (1986), *Information processing in dynamical systems: foundations of harmony theory*. G. Hinton (2002), *Training products of experts by minimizing contrastive divergence*. T. Tieleman (2008), *Training restricted Boltzmann machines using approximations to the likelihood gradient*. R. Salakhutdinov and I. Murray (2008), *On the quantitative analysis of deep belief networks*. A. Fischer and C. Igel (2010), *Empirical analysis of the divergence of Gibbs sampling based learning algorithms for restricted Boltzmann machines*. G. Hinton (2012), *A practical guide to training restricted Boltzmann machines*.

@@ -702,7 +702,7 @@ plots.show(
 # %% [markdown] slide="slide"
 # ## 9 · What goes wrong
 #
-# **The network that says the mean.** Take away the courtesies: raw ink in place of centred data, no normalisation, squared error. Then the first thing to learn is the mean image, and on the way there the code may die: it becomes a constant, the decoder answers with the mean to everything, and from there the slope is nearly zero. The saddle of section 1 again. We climb out step by step. *Start at the mean* sets the first and the last bias so that the mean need not be learned; *norm* is LayerNorm; *cross-entropy* replaces the Gaussian by the Bernoulli likelihood, $-\sum_k x_k \log \hat x_k + (1 - x_k)\log(1 - \hat x_k)$.
+# **The network that says the mean.** Take away the courtesies: raw ink in place of centred data, no normalisation, squared error. Then the first thing to learn is the mean image, and on the way there the code may die: it becomes a constant, the decoder answers with the mean to everything, and from there the slope is nearly zero. The saddle of section 1 again. We climb out step by step. *Start at the mean* sets the first and the last bias so that the mean need not be learned; *norm* is LayerNorm; *cross-entropy* replaces the Gaussian by the Bernoulli likelihood, $-\sum_k \bigl(x_k \log \hat x_k + (1 - x_k)\log(1 - \hat x_k)\bigr)$.
 
 # %% tags=["nbval-ignore-output"]
 from coursekit.pretraining import start_at_mean
@@ -801,6 +801,6 @@ check("cross-entropy by hand = coursekit", by_hand, cross_entropy(shown, ink_tes
 # The encoder shrinks, the decoder grows, the product stays: the slope falls without any change of what the code keeps.
 # </details>
 #
-# **Homework:** [`hw10_autoencoders`](homework/release/hw10_autoencoders/hw10_autoencoders.ipynb): the saddle, the denoising loss, the contractive penalty and its tangents, the best denoiser, and exam questions. Solutions are in `notebooks/homework/source/hw10_autoencoders`.
+# **Homework:** [`hw10_autoencoders`](homework/release/hw10_autoencoders/hw10_autoencoders.ipynb): the saddle, the denoising loss, the contractive penalty and its tangents, the best denoiser, and exam questions. [Solutions](../notebooks/homework/source/hw10_autoencoders/hw10_autoencoders.ipynb) stand in a folder of their own.
 #
 # **References.** P. Baldi and K. Hornik (1989), *Neural networks and principal component analysis: learning from examples without local minima*. G. Hinton and R. Salakhutdinov (2006), *Reducing the dimensionality of data with neural networks*. Y. Bengio et al. (2007), *Greedy layer-wise training of deep networks*. P. Vincent et al. (2010), *Stacked denoising autoencoders*. P. Vincent (2011), *A connection between score matching and denoising autoencoders*. S. Rifai et al. (2011), *Contractive auto-encoders: explicit invariance during feature extraction*. S. Rifai et al. (2011), *The manifold tangent classifier*.

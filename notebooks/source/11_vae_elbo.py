@@ -557,7 +557,7 @@ for degrees in (0, 20, 45):
     check(f"turned by {degrees} degrees: p(x) is the same", turned @ turned.T, weight @ weight.T, atol=1e-12)
     check("  best diagonal guess misses half of (sum log M_jj - log det M)",
           missed[-1], 0.5 * (M.diagonal().log().sum() - M.logdet()), atol=1e-12)  # fmt: skip
-print("nats lost by turning 0, 20 and 45 degrees:", " ".join(f"{m.item():.3f}" for m in missed))
+print("nats lost by turning 0, 20 and 45 degrees:", " ".join(f"{abs(m.item()):.3f}" for m in missed))
 
 # %% [markdown]
 # This is the honest core of **disentangling**. A heavier KL, $\beta>1$ (Higgins et al. 2017), makes the preference stronger. It is a preference for axes that rebuild independently, not for the causes that you have in mind: two factors of equal strength leave it undecided, and no unsupervised method can know better (Locatello et al. 2019).
@@ -842,6 +842,6 @@ check("with exp(log_var): a nat too much", slip.max(), log_p_wave + 1, relation=
 # Eigenvalues grow fourfold, the threshold stays: more latents can become active. The unit of the data is part of the model.
 # </details>
 #
-# **Homework:** [`hw11_vae_elbo`](homework/release/hw11_vae_elbo/hw11_vae_elbo.ipynb): the KL between two Gaussians, the bound with a learned variance, importance weights without underflow, and a training step with faults. Solutions are in `notebooks/homework/source/hw11_vae_elbo`.
+# **Homework:** [`hw11_vae_elbo`](homework/release/hw11_vae_elbo/hw11_vae_elbo.ipynb): the KL between two Gaussians, the bound with a learned variance, importance weights without underflow, and a training step with faults. [Solutions](../notebooks/homework/source/hw11_vae_elbo/hw11_vae_elbo.ipynb) stand in a folder of their own.
 #
 # **References.** D. Kingma and M. Welling (2014), *Auto-encoding variational Bayes*. D. Rezende, S. Mohamed and D. Wierstra (2014), *Stochastic backpropagation and approximate inference in deep generative models*. M. Tipping and C. Bishop (1999), *Probabilistic principal component analysis*. Y. Burda, R. Grosse and R. Salakhutdinov (2016), *Importance weighted autoencoders*. M. Hoffman and M. Johnson (2016), *ELBO surgery*. I. Higgins et al. (2017), *beta-VAE*. C. Cremer, X. Li and D. Duvenaud (2018), *Inference suboptimality in variational autoencoders*. J. Lucas et al. (2019), *Don't blame the ELBO!* F. Locatello et al. (2019), *Challenging common assumptions in the unsupervised learning of disentangled representations*.

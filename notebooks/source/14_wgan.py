@@ -655,6 +655,6 @@ check("with a sigmoid: as less than 1", reported["with sigmoid"], 1.0, relation=
 # f(x) = -x (plus any constant), since all mass travels to the right by 3; it reports 3.
 # </details>
 #
-# **Homework:** [`hw14_wgan`](homework/release/hw14_wgan/hw14_wgan.ipynb). Solutions are in `notebooks/homework/source/hw14_wgan`.
+# **Homework:** [`hw14_wgan`](homework/release/hw14_wgan/hw14_wgan.ipynb). [Solutions](../notebooks/homework/source/hw14_wgan/hw14_wgan.ipynb) stand in a folder of their own.
 #
 # **References.** M. Arjovsky, S. Chintala and L. Bottou (2017), *Wasserstein GAN*. I. Gulrajani, F. Ahmed, M. Arjovsky, V. Dumoulin and A. Courville (2017), *Improved training of Wasserstein GANs*. H. Petzka, A. Fischer and D. Lukovnikov (2018), *On the regularization of Wasserstein GANs*. C. Villani (2009), *Optimal Transport, Old and New* (duality: theorem 5.10).

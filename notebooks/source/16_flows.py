@@ -850,6 +850,6 @@ check("it differs from image to image: spread in bits a pixel", term.std(), 0.15
 # No. A continuous map of one piece is one piece, so some density remains between them. It may be thin, and a mixture as base would do away with it.
 # </details>
 #
-# **Homework:** [`hw16_flows`](homework/release/hw16_flows/hw16_flows.ipynb): a density in one line, a coupling whose roles change, the logit in bits, and a bridge to explain.
+# **Homework:** [`hw16_flows`](homework/release/hw16_flows/hw16_flows.ipynb): a density in one line, a coupling whose roles change, the logit in bits, and a bridge to explain. [Solutions](../notebooks/homework/source/hw16_flows/hw16_flows.ipynb) stand in a folder of their own.
 #
 # **References.** L. Dinh, D. Krueger and Y. Bengio (2015), *NICE: non-linear independent components estimation*. L. Dinh, J. Sohl-Dickstein and S. Bengio (2017), *Density estimation using Real NVP*. D. Kingma and P. Dhariwal (2018), *Glow: generative flow with invertible 1 × 1 convolutions*. L. Theis, A. van den Oord and M. Bethge (2016), *A note on the evaluation of generative models*. G. Papamakarios and others (2021), *Normalizing flows for probabilistic modeling and inference*.

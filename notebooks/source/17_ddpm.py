@@ -886,6 +886,6 @@ check("and the judge is over 98 % sure, three seeds", certain, 0.98, relation=">
 # No. The loss depends on q(x_t | x_0) alone, and DDIM's strides share it.
 # </details>
 #
-# **Homework:** [`hw17_ddpm`](homework/release/hw17_ddpm/hw17_ddpm.ipynb): the leap, the posterior, a step of Algorithm 2, a DDIM stride, and a sampler that fails twice. Solutions are in `notebooks/homework/source/hw17_ddpm`.
+# **Homework:** [`hw17_ddpm`](homework/release/hw17_ddpm/hw17_ddpm.ipynb): the leap, the posterior, a step of Algorithm 2, a DDIM stride, and a sampler that fails twice. [Solutions](../notebooks/homework/source/hw17_ddpm/hw17_ddpm.ipynb) stand in a folder of their own.
 #
 # **References.** J. Sohl-Dickstein et al. (2015), *Deep unsupervised learning using nonequilibrium thermodynamics*. J. Ho, A. Jain and P. Abbeel (2020), *Denoising diffusion probabilistic models*. J. Song, C. Meng and S. Ermon (2021), *Denoising diffusion implicit models*. Y. Song et al. (2021), *Score-based generative modeling through stochastic differential equations*. A. Nichol and P. Dhariwal (2021), *Improved denoising diffusion probabilistic models*. T. Salimans and J. Ho (2022), *Progressive distillation for fast sampling of diffusion models*. R. Rombach et al. (2022), *High-resolution image synthesis with latent diffusion models*.
