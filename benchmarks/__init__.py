@@ -1,0 +1,6 @@
+"""The course beside its peers: same data, same split, one thread, CPU seconds as the budget, several seeds.
+
+`python3 course.py bench [name ...]` sets up the peers and runs the cases; with .venv in place
+`.venv/bin/python -m benchmarks [name ...]` does the same at once. One file a case; `harness.py` holds what
+all share, `report.py` writes README.md, `references.py` the plain models that people usually copy.
+"""

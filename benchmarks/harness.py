@@ -1,0 +1,209 @@
+"""What every case shares: seeds, the clock, whose turn it is, a line for each result, the file it goes to.
+
+A case is a module with `PARTS`, a dict of functions; each takes a `Bench` and adds values to rows:
+
+    def nats(bench):
+        "One sentence that the table shows."
+        row = bench.row("log-likelihood after 30 CPU-s", "nats", better="higher", target=-88.5, moonshot=-84)
+        for seed in bench.seeds:
+            row.add("coursekit", seed, ...)
+            row.add("scikit-learn", seed, ...)
+"""
+
+import importlib
+import json
+import os
+import platform
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+OURS = "coursekit"
+PEERS = ["scikit-learn", "scipy", "normflows", "nflows", "diffusers", "POT"]
+BETTER = ("higher", "lower", None)  # None: shown, not judged
+AGAINST = (None, "ratio", "difference")
+
+
+class Skipped(Exception):
+    """A part that cannot run here; the message says why, and what to do."""
+
+
+def cpu_seconds(work, *arguments, **keywords):
+    """(what work returns, CPU seconds of this process that it took)."""
+    start = time.process_time()
+    result = work(*arguments, **keywords)
+    return result, time.process_time() - start
+
+
+def take_turns(works, *, n_turns=3, n_calls=1):
+    """CPU seconds of one call of each of works (dict name -> function): they take turns, the smallest counts.
+
+    What else runs on the machine only ever adds time, so the smallest of n_turns says most about the work.
+    """
+    seconds = {name: [] for name in works}
+    for _ in range(n_turns):
+        for name, work in works.items():
+            start = time.process_time()
+            for _ in range(n_calls):
+                work()
+            seconds[name].append((time.process_time() - start) / n_calls)
+    return {name: min(values) for name, values in seconds.items()}
+
+
+def training_step(model, x):
+    """A function that makes one step of Adam with model.loss on the batch x; it has been called once."""
+    import torch
+
+    adam = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
+
+    def step():
+        loss = model.loss(x)
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+
+    step()
+    return step
+
+
+def mnist(split="train"):
+    """`coursekit.data.mnist` where its files are at hand; else the part is skipped."""
+    from coursekit import data
+
+    folder = os.environ.get("COURSEKIT_DATA")
+    if not folder or not any(Path(folder, "mnist").glob("*-ubyte*")):
+        raise Skipped("MNIST is not at hand: put its four files into $COURSEKIT_DATA/mnist")
+    return data.mnist(split)
+
+
+def machine():
+    """What a CPU second is worth here: processor, cores, and the speed of a product of 1024 x 1024 floats."""
+    import torch
+
+    a = torch.rand(1024, 1024)
+    seconds = take_turns({"product": lambda: a @ a}, n_turns=5)["product"]
+    name = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), name)
+    return {
+        "processor": name,
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "system": platform.system(),
+        "gflops_float32": round(2 * 1024**3 / seconds / 1e9, 1),
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
+    }
+
+
+def versions():
+    """Versions of Python, of the course's numerical packages and of the peers that are installed."""
+    found = {"python": platform.python_version()}
+    for name in ("numpy", "torch", *PEERS):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+class Results:
+    """results.json: {case: {part: {machine, versions, seeds, finished, notes, rows}}}; None: nowhere."""
+
+    def __init__(self, path):
+        self.path = None if path is None else Path(path)
+
+    def read(self):
+        if self.path is None or not self.path.exists():
+            return {}
+        return json.loads(self.path.read_text(encoding="utf-8"))
+
+    def write(self, case, part, entry):
+        """Replace one part and nothing else: another run may have written its own part meanwhile."""
+        if self.path is None:
+            return
+        everything = self.read()
+        everything.setdefault(case, {})[part] = entry
+        half = self.path.with_suffix(".tmp")
+        half.write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
+        half.replace(self.path)
+
+
+class Row:
+    """One measure: values by who and by seed. target and moonshot are of our mean or, with `against`, of the
+    mean over the seeds of our value divided by ("ratio") or less ("difference") the first peer's."""
+
+    def __init__(self, bench, metric, unit, better, target, moonshot, against):
+        if better not in BETTER or against not in AGAINST:
+            raise ValueError(f"better is one of {BETTER}, against of {AGAINST}; got {better}, {against}")
+        self.bench = bench
+        self.entry = {"metric": metric, "unit": unit, "better": better}
+        self.entry |= {"target": target, "moonshot": moonshot, "against": against, "values": {}}
+
+    def add(self, who, seed, value):
+        """Note a value, print it and save; who is OURS or a peer's name."""
+        self.entry["values"].setdefault(who, {})[str(seed)] = float(value)
+        self.bench.say(f"seed {seed}  {self.entry['metric']}  {who}: {value:.4g} {self.entry['unit']}")
+        self.bench.save()
+
+
+class Bench:
+    """One part of a case under way. seeds: list of ints; quick: tiny budgets, digits and toys only."""
+
+    def __init__(self, results, case, part, *, seeds, quick=False):
+        self.results, self.case, self.part, self.seeds, self.quick = results, case, part, seeds, quick
+        self.entry = {"machine": machine(), "versions": versions(), "date": time.strftime("%Y-%m-%d")}
+        self.entry |= {"seeds": seeds, "finished": False, "notes": [], "rows": []}
+
+    def row(self, metric, unit, better, *, target=None, moonshot=None, against=None):
+        """A new row of the table; see `Row`."""
+        row = Row(self, metric, unit, better, target, moonshot, against)
+        self.entry["rows"].append(row.entry)
+        return row
+
+    def peer(self, name):
+        """The module of a peer, or None and a note where it is not installed."""
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            self.note(
+                f"{name} is not installed, so it does not appear: `python3 course.py bench` installs it."
+            )
+            return None
+
+    def note(self, sentence):
+        """A sentence below the table."""
+        self.entry["notes"].append(sentence)
+        self.say(sentence)
+
+    def keep(self, name, value):
+        """Store something else beside the rows: curves of a plot."""
+        self.entry[name] = value
+
+    def say(self, text):
+        print(f"{self.case}:{self.part}  {text}", flush=True)
+
+    def save(self):
+        self.results.write(self.case, self.part, self.entry)
+
+    def run(self, work):
+        """Run the part; True unless it failed. One part that fails or is skipped does not stop the others."""
+        start = time.process_time()
+        try:
+            work(self)
+        except Skipped as reason:
+            self.say(f"skipped: {reason}")
+            if self.part not in self.results.read().get(self.case, {}):
+                self.entry["skipped"] = str(reason)
+                self.save()
+            return True
+        except Exception as error:
+            self.note(f"It broke off with {type(error).__name__}: {error}")
+            self.save()
+            if self.quick:
+                raise
+            return False
+        self.entry["finished"] = True
+        self.entry["cpu_seconds"] = round(time.process_time() - start, 1)
+        self.save()
+        return True

@@ -1,0 +1,137 @@
+"""Restricted Boltzmann machine, 500 hidden units, binarised MNIST, beside scikit-learn's BernoulliRBM.
+
+The training set is binarised once (seed 1), the test set once (seed 0). Log-likelihood of the test set in
+nats; log Z by annealed importance sampling from the mean image's machine, 10 000 steps, 100 chains: a stated
+number is as good as the standard error beside it.
+"""
+
+import torch
+
+from benchmarks.harness import OURS, cpu_seconds, mnist, take_turns
+from benchmarks.references import plain_cd1
+from coursekit.data import binarised, digits
+from coursekit.evaluation import ais_log_partition
+from coursekit.rbm import RBM
+from coursekit.training import fit_contrastive
+
+# Persistent chains, as many as the batch has examples, centring, a rate that falls to 0, averaged weights.
+RECIPE = {
+    "k": 1,
+    "persistent": True,
+    "batch_size": 128,
+    "learning_rate": 0.3,
+    "momentum": 0.5,
+    "schedule": "linear",
+    "average": 0.999,
+}
+# scikit-learn's batch size and rate: at our batch, and as it comes (it knows CD's persistent form only).
+SKLEARN = {"scikit-learn, batch 128": (128, 0.05), "scikit-learn, batch 10": (10, 0.01)}
+TARGETS = {30: (-88.5, -84), 110: (-86.6, -84)}
+
+
+def problem(bench):
+    """(training bits, test bits, number of hidden units, AIS steps)."""
+    if bench.quick:
+        train, test = (torch.tensor(part.x).float() for part in binarised(digits()).split())
+        return train, test, 32, 300
+    train = torch.tensor(binarised(mnist("train"), seed=1).x)
+    return train, torch.tensor(binarised(mnist("test"), seed=0).x), 500, 10_000
+
+
+def base_bias(x):
+    """Visible biases of the machine without couplings that has the mean of x: logits (n_visible,)."""
+    return torch.logit(x.mean(0).clamp(0.5 / len(x), 1 - 0.5 / len(x)))
+
+
+def log_likelihood(rbm, test, bias, n_steps):
+    """(mean log p over the test set in nats, standard error of log Z)."""
+    rng = torch.Generator().manual_seed(1234)
+    log_z, error = ais_log_partition(rbm, n_steps=n_steps, n_chains=100, rng=rng, base_bias=bias)
+    with torch.no_grad():
+        free_energy = torch.cat([rbm.free_energy(part) for part in test.split(1000)])
+    return -free_energy.double().mean().item() - log_z, error
+
+
+def train_ours(x, n_hidden, *, seed, seconds=None, n_steps=10**7):
+    torch.manual_seed(seed)
+    rbm = RBM(x.shape[1], n_hidden)
+    with torch.no_grad():
+        rbm.visible_bias.copy_(base_bias(x))
+    limits = {"n_steps": n_steps, "max_cpu_seconds": seconds}
+    fit_contrastive(rbm, x, seed=seed, device="cpu", **limits, **RECIPE)
+    return rbm
+
+
+def train_sklearn(x, n_hidden, batch_size, rate, *, seed, n_epochs):
+    """scikit-learn's machine as an RBM of ours."""
+    from sklearn.neural_network import BernoulliRBM
+
+    model = BernoulliRBM(
+        n_hidden, batch_size=batch_size, learning_rate=rate, n_iter=n_epochs, random_state=seed
+    )
+    model.fit(x.numpy())
+    rbm = RBM(x.shape[1], n_hidden).requires_grad_(False)
+    rbm.weight.copy_(torch.from_numpy(model.components_))
+    rbm.visible_bias.copy_(torch.from_numpy(model.intercept_visible_))
+    rbm.hidden_bias.copy_(torch.from_numpy(model.intercept_hidden_))
+    return rbm
+
+
+def nats_in_seconds(bench):
+    "Test log-likelihood after a budget of CPU seconds, beside plain CD-1."
+    x, test, n_hidden, n_steps = problem(bench)
+    bias = base_bias(x)
+    for seconds, (target, moonshot) in ({1: (None, None)} if bench.quick else TARGETS).items():
+        row = bench.row(
+            f"log-likelihood after {seconds} CPU-s", "nats", "higher", target=target, moonshot=moonshot
+        )
+        errors = bench.row(f"standard error of log Z, {seconds} CPU-s", "nats", None)
+        for seed in bench.seeds:
+            models = {
+                OURS: train_ours(x, n_hidden, seed=seed, seconds=seconds),
+                "plain CD-1": plain_cd1(x, n_hidden, seconds=seconds, seed=seed),
+            }
+            for who, rbm in models.items():
+                value, error = log_likelihood(rbm, test, bias, n_steps)
+                row.add(who, seed, value)
+                errors.add(who, seed, error)
+
+
+def epoch(bench):
+    "CPU seconds of an epoch, the smallest of three turns over 100 batches."
+    x, _, n_hidden, _ = problem(bench)
+    n_steps = 10 if bench.quick else 100
+    part = x[: n_steps * RECIPE["batch_size"]]
+    row = bench.row("an epoch", "s", "lower", target=0.7, against="ratio")
+    for seed in bench.seeds:
+        works = {OURS: lambda seed=seed: train_ours(part, n_hidden, seed=seed, n_steps=n_steps)}
+        for who, (batch_size, rate) in SKLEARN.items():
+            works[who] = lambda batch_size=batch_size, rate=rate, seed=seed: train_sklearn(
+                part, n_hidden, batch_size, rate, seed=seed, n_epochs=1
+            )
+        for who, seconds in take_turns(works).items():
+            row.add(who, seed, seconds * len(x) / len(part))
+
+
+def five_epochs(bench):
+    "Test log-likelihood after five epochs each."
+    x, test, n_hidden, n_ais = problem(bench)
+    bias, n_epochs = base_bias(x), 1 if bench.quick else 5
+    n_steps = n_epochs * -(-len(x) // RECIPE["batch_size"])
+    row = bench.row(
+        f"log-likelihood after {n_epochs} epochs", "nats", "higher", target=65, against="difference"
+    )
+    clock = bench.row(f"time of these {n_epochs} epochs", "s", "lower")
+    for seed in bench.seeds:
+        works = {OURS: lambda seed=seed: train_ours(x, n_hidden, seed=seed, n_steps=n_steps)}
+        for who, (batch_size, rate) in SKLEARN.items():
+            works[who] = lambda batch_size=batch_size, rate=rate, seed=seed: train_sklearn(
+                x, n_hidden, batch_size, rate, seed=seed, n_epochs=n_epochs
+            )
+        for who, work in works.items():
+            rbm, seconds = cpu_seconds(work)
+            clock.add(who, seed, seconds)
+            row.add(who, seed, log_likelihood(rbm, test, bias, n_ais)[0])
+
+
+PARTS = {"nats": nats_in_seconds, "epoch": epoch, "five_epochs": five_epochs}

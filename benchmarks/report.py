@@ -1,0 +1,178 @@
+"""The tables of README.md, from results.json: every row in words, losses like wins."""
+
+import importlib
+import math
+import statistics
+import textwrap
+
+from benchmarks.harness import OURS
+
+HEAD = """\
+# Beside its peers
+
+What the course computes, beside what people would otherwise pick: same data, same split, one thread, taking
+turns on the same clock. Seconds are CPU seconds of the process, because they mean the same whatever else the
+machine does; at least three seeds, mean and standard deviation. A row that is lost is printed like one that
+is won. This page is written by the command that measures.
+
+```
+python3 course.py bench                  # everything (hours), with the peers installed into .venv
+python3 course.py bench pca flow:moons   # one case, one part of a case
+python3 course.py bench --quick          # tiny budgets, digits and toys, under 3 minutes; nothing is stored
+```
+
+With `.venv` in place, `.venv/bin/python -m benchmarks rbm --seeds 0 1 2` starts at once; `--out FILE` keeps
+the values in a file of your own (to try a recipe), `--table` writes this page anew from `results.json`.
+A part is saved after every value, and a run renews only the parts that it was asked for.
+MNIST is read from `$COURSEKIT_DATA/mnist`; where it is not, the part says so and is skipped.
+Each case is one file with its recipe at the top (`RECIPE`, `RECIPES`); peers that take a few lines of code
+stand in `references.py`.
+
+*Target*: of our mean, or, where it says so, of our mean beside the first peer's (a ratio or a difference,
+seed by seed). *Within the spread*: missed by less than the standard deviation. *Moonshot*: the aim beyond.
+"""
+
+
+def write_readme(everything, folder):
+    """Write README.md into the folder (a Path) from the content of results.json."""
+    from benchmarks.__main__ import CASES
+
+    sections = [HEAD]
+    for case in CASES:
+        if case in everything:
+            module = importlib.import_module(f"benchmarks.{case}")
+            sections.append(f"## {case}\n\n{module.__doc__.strip()}\n")
+            for part, work in module.PARTS.items():
+                if part in everything[case]:
+                    sections.append(section(case, part, work.__doc__, everything[case][part]))
+    sections.append(versions_used(everything))
+    half = folder / "README.tmp"
+    half.write_text("\n".join(sections), encoding="utf-8")
+    half.replace(folder / "README.md")
+
+
+def section(case, part, about, entry):
+    """One part: heading, table, notes, machine."""
+    lines = [f"### {case}:{part}", "", (about or "").strip(), ""]
+    if "skipped" in entry:
+        return "\n".join([*lines, f"Skipped: {entry['skipped']}.", ""])
+    rows = [row for row in entry["rows"] if row["values"]]
+    peers = any(who != OURS for row in rows for who in row["values"])
+    goals = any(row["target"] is not None for row in rows)
+    titles = ["", "coursekit", *["peers", "beside them"] * peers, *["target", "moonshot"] * goals]
+    lines += ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
+    for row in rows:
+        cells = [label(row), summary(row["values"].get(OURS, {}), "")]
+        cells += [peer_cell(row), beside(row)] * peers
+        cells += [goal(row, row["target"], "missed by"), goal(row, row["moonshot"], "away by")] * goals
+        lines.append("| " + " | ".join(cells) + " |")
+    if not entry["finished"]:
+        lines += [
+            "",
+            "**Unfinished**: this part was interrupted or broke off; what it had measured stands here.",
+        ]
+    for sentence in entry["notes"]:
+        lines += ["", sentence]
+    if "picture" in entry:
+        lines += ["", f"![{entry['picture']['alt']}]({entry['picture']['file']})"]
+    return "\n".join([*lines, "", *textwrap.wrap(stamp(entry), 110), ""])
+
+
+def stamp(entry):
+    """When, where, how often."""
+    found = entry["machine"]
+    return (
+        f"*{entry['date']}; {found['processor']}, {found['cores']} cores, {found['threads']} thread,"
+        f" {found['gflops_float32']:g} GFLOP/s in float32, load {found['load']};"
+        f" {len(entry['seeds'])} seed{'s' * (len(entry['seeds']) > 1)}.*"
+    )
+
+
+def versions_used(everything):
+    """The last section: which parts ran with which versions."""
+    parts = {}
+    for case, entries in everything.items():
+        for part, entry in entries.items():
+            packages = ", ".join(f"{name} {number}" for name, number in entry["versions"].items())
+            parts.setdefault(packages, []).append(f"{case}:{part}")
+    lines = [f"{packages}: {', '.join(names)}." for packages, names in parts.items()]
+    return "\n".join(["## Versions", *("\n" + textwrap.fill(line, 110) for line in lines), ""])
+
+
+def label(row):
+    return row["metric"] + (f", {row['unit']}" if row["unit"] else "")
+
+
+def number(value):
+    """Four digits, without powers of ten in the range that people read."""
+    return f"{value:.4g}" if 1e-4 <= abs(value) < 1e4 or value == 0 else f"{value:.2e}"
+
+
+def average(values):
+    """Mean over the seeds of a dict seed -> value."""
+    return statistics.fmean(values.values())
+
+
+def spread(values):
+    """Standard deviation over the seeds; 0 for a single one."""
+    return statistics.stdev(values.values()) if len(values) > 1 else 0.0
+
+
+def summary(values, missing="-"):
+    """Mean and spread of a dict seed -> value; said so when fewer than three seeds stand behind it."""
+    if not values:
+        return missing
+    few = "" if len(values) > 2 else f" ({len(values)} seed{'s' * (len(values) > 1)})"
+    return number(average(values)) + (f" ± {spread(values):.2g}" if spread(values) > 0 else "") + few
+
+
+def peers_of(row):
+    return {who: values for who, values in row["values"].items() if who != OURS}
+
+
+def peer_cell(row):
+    return "<br>".join(f"{who}: {summary(values)}" for who, values in peers_of(row).items())
+
+
+def beside(row):
+    """Ahead of or behind the best peer, and by how much; times as a ratio."""
+    ours, peers = row["values"].get(OURS), peers_of(row)
+    if not ours or not peers or row["better"] is None:
+        return ""
+    sign = 1 if row["better"] == "higher" else -1
+    who = max(peers, key=lambda name: sign * average(peers[name]))
+    best = average(peers[who])
+    gap = sign * (average(ours) - best)
+    word = "ahead of" if gap > 0 else "behind"
+    if row["unit"] == "s":
+        return f"{word} {who}: {average(ours) / best:.2f}x its time"
+    level = ", within the spread" if abs(gap) <= max(spread(ours), spread(peers[who])) and gap else ""
+    return f"{word} {who} by {number(abs(gap))}{level}" if gap else f"level with {who}"
+
+
+def judged_values(row):
+    """seed -> the value that target and moonshot speak of."""
+    ours = row["values"].get(OURS, {})
+    if row["against"] is None:
+        return ours
+    peer = next(iter(peers_of(row).values()), {})
+    both = [seed for seed in ours if seed in peer]
+    ratio = row["against"] == "ratio"
+    return {seed: ours[seed] / peer[seed] if ratio else ours[seed] - peer[seed] for seed in both}
+
+
+def goal(row, wanted, missed):
+    """Met or not, and the distance; '' where nothing was wanted or nothing measured."""
+    values = judged_values(row)
+    if wanted is None or not values:
+        return ""
+    sign = 1 if row["better"] == "higher" else -1
+    gap = sign * (average(values) - wanted)
+    what = number(wanted)
+    if row["against"]:
+        first = next(iter(peers_of(row)))
+        what = f"{what}x {first}" if row["against"] == "ratio" else f"{what} from {first}"
+        what += f" (is {number(average(values))})"
+    if gap >= 0 or math.isclose(average(values), wanted):
+        return f"{what}: met, by {number(gap)}" if gap > 0 else f"{what}: met"
+    return f"{what}: {missed} {number(-gap)}" + (", within the spread" if -gap <= spread(values) else "")
