@@ -13,7 +13,7 @@ from torch import nn
 
 from coursekit import training
 from coursekit.training.ingredients import OPTIMIZERS, SCHEDULES, Batches
-from coursekit.training.run import _NotebookLine
+from coursekit.training.progress import _NotebookLine
 
 
 class Noisy(nn.Module):

@@ -7,7 +7,8 @@
 
 The files are meant to be read. Each loop stands visibly in a file of its own; `ingredients.py` holds what a
 loop is made of (batches, optimisers, learning-rate schedules, averaged weights); `run.py` holds what
-surrounds it (progress bar, checkpoint and resume, Ctrl-C, time budget) and has no mathematics in it.
+surrounds it (checkpoint and resume, Ctrl-C, time budget) and has no mathematics in it, `progress.py` the bar.
+`distributed.py` lets several processes, started by torchrun, share the work of one run.
 """
 
 from coursekit.training.adversarial import fit_adversarial

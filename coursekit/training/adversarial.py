@@ -2,6 +2,7 @@
 
 import torch
 
+from coursekit.training.distributed import process_group
 from coursekit.training.ingredients import (
     SCHEDULES,
     Batches,
@@ -60,14 +61,14 @@ def fit_adversarial(
     if opponent_learning_rate is None:
         opponent_learning_rate = learning_rate
     device = choose_device(device)
-    with moved_to(game, device):
+    group = process_group(device)
+    with moved_to(game, group):
         x = as_data(x, game, device)
         batches = Batches(len(x), batch_size, seed)
         weights = [p for p in game.generator.parameters() if p.requires_grad]
         generator_step = make_optimizer(optimizer, weights, learning_rate, betas=betas)
-        opponent_step = make_optimizer(
-            optimizer, game.opponent.parameters(), opponent_learning_rate, betas=betas
-        )
+        opponent_weights = list(game.opponent.parameters())
+        opponent_step = make_optimizer(optimizer, opponent_weights, opponent_learning_rate, betas=betas)
         averaged = WeightAverage(game.generator, average)
         history = History()
 
@@ -77,14 +78,14 @@ def fit_adversarial(
         settings |= {"learning_rate": learning_rate, "opponent_learning_rate": opponent_learning_rate}
         settings |= {"optimizer": optimizer, "betas": list(betas), "schedule": schedule, "average": average}
         settings |= {"instance_noise": instance_noise, "instance_noise_until": instance_noise_until}
-        if checkpoint is not None:
+        if checkpoint is not None or group.size > 1:
             settings["data"] = fingerprint(x)
         with Run(
             parts,
             settings,
+            group=group,
             n_steps=n_steps,
             seed=seed,
-            device=device,
             checkpoint=checkpoint,
             checkpoint_every=checkpoint_every,
             max_cpu_seconds=max_cpu_seconds,
@@ -108,23 +109,25 @@ def fit_adversarial(
                 std = instance_noise * max(0.0, 1 - run.fraction / instance_noise_until)
 
                 for _ in range(n_opponent_steps):
-                    real = x[batches.next()]
+                    real = x[group.share(batches.next())]
                     with torch.no_grad():
                         fake = fakes(len(real))
                     loss = game.opponent_loss(noisy(real, std), noisy(fake, std), rng=run.rng)
-                    opponent_value = loss.item()
+                    opponent_value = group.mean(loss)
                     require_finite("opponent's loss", opponent_value, step, opponent_learning_rate * factor)
                     opponent_step.zero_grad()
                     loss.backward()
+                    group.average_gradients(opponent_weights)
                     opponent_step.step()
                     game.constrain()
 
                 loss = game.generator_loss(noisy(fakes(len(real)), std))
-                value = loss.item()
+                value = group.mean(loss)
                 require_finite("generator's loss", value, step, learning_rate * factor)
                 generator_step.zero_grad()
                 # Gradients for the generator alone: those of the opponent's weights are not asked for.
                 loss.backward(inputs=weights)
+                group.average_gradients(weights)
                 generator_step.step()
                 averaged.update(step)
 

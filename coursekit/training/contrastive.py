@@ -2,6 +2,7 @@
 
 import torch
 
+from coursekit.training.distributed import process_group
 from coursekit.training.ingredients import (
     SCHEDULES,
     Batches,
@@ -37,14 +38,14 @@ def centred(gradient, visible_offset, hidden_offset):
 class Chains:
     """Where the persistent chains stand; None until the first step, and always without persistence."""
 
-    def __init__(self):
-        self.states = None
+    def __init__(self, device):
+        self.device, self.states = device, None
 
     def state_dict(self):
-        return {"states": self.states}
+        return {"states": None if self.states is None else self.states.cpu()}
 
     def load_state_dict(self, state):
-        self.states = state["states"]
+        self.states = None if state["states"] is None else state["states"].to(self.device)
 
 
 def fit_contrastive(
@@ -87,7 +88,8 @@ def fit_contrastive(
     if not 0 <= momentum < 1:
         raise ValueError(f"momentum must lie in [0, 1), got {momentum}")
     device = choose_device(device)
-    with moved_to(rbm, device):
+    group = process_group(device)
+    with moved_to(rbm, group):
         x = as_data(x, rbm, device)
         mean = x.mean(0)
         batches = Batches(len(x), batch_size, seed)
@@ -96,22 +98,23 @@ def fit_contrastive(
             parameters.values(), lr=learning_rate, momentum=momentum, maximize=True, fused=True
         )
         averaged = WeightAverage(rbm, average)
-        chains = Chains()
+        chains = Chains(device)
         history = History()
 
         parts = {"model": rbm, "ascent": ascent, "batches": batches, "averaged": averaged}
-        parts |= {"chains": chains, "history": history}
+        parts |= {"history": history}
         settings = {"seed": seed, "batch_size": batch_size, "k": k, "persistent": persistent}
         settings |= {"learning_rate": learning_rate, "momentum": momentum, "schedule": schedule}
         settings |= {"centring": centring, "average": average}
-        if checkpoint is not None:
+        if checkpoint is not None or group.size > 1:
             settings["data"] = fingerprint(x)
         with Run(
             parts,
             settings,
+            own={"chains": chains},
+            group=group,
             n_steps=n_steps,
             seed=seed,
-            device=device,
             checkpoint=checkpoint,
             checkpoint_every=checkpoint_every,
             max_cpu_seconds=max_cpu_seconds,
@@ -120,13 +123,16 @@ def fit_contrastive(
                 rate = learning_rate * SCHEDULES[schedule](run.fraction)
                 set_learning_rate(ascent, rate)
 
-                v = x[batches.next()]
+                v = x[group.share(batches.next())]
                 gradient, v_k = rbm.cd_gradient(v, k=k, chains=chains.states, rng=run.rng)
+                group.average(list(gradient.values()))
                 require_finite("gradient", gradient["hidden_bias"].sum().item(), step, rate)
                 if centring:
                     with torch.no_grad():
                         # Any offsets will do, good ones are near the means: a part of the batch is enough.
-                        gradient = centred(gradient, mean, rbm.hidden_probability(v[:32]).mean(0))
+                        offset = rbm.hidden_probability(v[:32]).mean(0)
+                        group.average([offset])
+                        gradient = centred(gradient, mean, offset)
                 for name, parameter in parameters.items():
                     parameter.grad = gradient[name]
                 ascent.step()
@@ -136,7 +142,7 @@ def fit_contrastive(
                 if persistent:
                     chains.states = v_k
                 else:
-                    error = (v - v_k).square().sum(1).mean().item()
+                    error = group.mean((v - v_k).square().sum(1).mean())
                     history.loss.append(error)
                 history.learning_rate.append(rate)
                 if on_step is not None:

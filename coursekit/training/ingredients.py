@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import os
 
 import numpy as np
 import torch
@@ -102,8 +103,20 @@ def as_data(x, model, device):
 
 
 def choose_device(name):
-    """The torch device of "auto" (the GPU if there is one, else the CPU) or of any name torch knows."""
-    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+    """The torch device of "auto" (the GPU if there is one, else the CPU) or of any name torch knows.
+
+    Under torchrun every process of a machine takes a GPU of its own; ValueError if there are too few.
+    """
+    device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+    local_rank = os.environ.get("LOCAL_RANK")
+    if device.type != "cuda" or device.index is not None or local_rank is None:
+        return device
+    if int(local_rank) >= torch.cuda.device_count():
+        raise ValueError(
+            f"torchrun started more processes than there are GPUs ({torch.cuda.device_count()});"
+            ' start one for each, or train with device="cpu"'
+        )
+    return torch.device("cuda", int(local_rank))
 
 
 def make_optimizer(name, parameters, learning_rate, *, betas=None):

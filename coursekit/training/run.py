@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import io
 import os
 import signal
 import sys
@@ -11,7 +12,8 @@ import zlib
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
+
+from coursekit.training.progress import progress_bar
 
 
 @dataclasses.dataclass
@@ -19,7 +21,7 @@ class History:
     """What a run did, step by step (one entry a step, from the first step even if the run was resumed).
 
     loss: the model's loss on each batch; in a game the generator's. opponent_loss: empty but for games.
-    learning_rate: as used. cpu_seconds: process time since the start.
+    learning_rate: as used. cpu_seconds: process time since the start (each process its own).
     stopped: "finished", "interrupted" (Ctrl-C) or "budget" (max_cpu_seconds used up).
     """
 
@@ -40,25 +42,38 @@ class History:
 class Run:
     """The steps of one run as something to loop over: `with Run(...) as run: for step in run: ...`.
 
-    step counts from 1. `run.fraction` is the part of the run (or of its CPU budget) that lies behind,
-    `run.rng` the generator for the model's own randomness, seeded with seed + 1. Inside the block the parts
-    live on the device and PyTorch's global generator (dropout uses it) is seeded too; afterwards the model is
-    back on its own device, in evaluation mode, and the global generator is as it was.
+    step counts from 1. `run.fraction` is the part of the run (or of its CPU budget) that lies behind at the
+    start of the step, `run.rng` the generator for the model's own randomness, seeded with seed + 1. In the
+    block PyTorch's global generator (dropout uses it) is seeded too; afterwards it is as it was, and the
+    model is in evaluation mode.
 
     parts: name -> object with state_dict and load_state_dict; "model" and "history" must be among them.
-    settings: whatever a resumed run must have in common with the first part, data included.
+    own: such parts as each process of the group has for itself. settings: whatever a resumed run must have
+    in common with the first part, data included. group: a ProcessGroup.
     """
 
     def __init__(
-        self, parts, settings, *, n_steps, seed, device, checkpoint, checkpoint_every, max_cpu_seconds
+        self,
+        parts,
+        settings,
+        *,
+        group,
+        n_steps,
+        seed,
+        checkpoint,
+        checkpoint_every,
+        max_cpu_seconds,
+        own=None,
     ):
-        self.parts, self.settings, self.n_steps = parts, settings, n_steps
+        self.parts, self.own, self.settings, self.n_steps = parts, own or {}, settings, n_steps
         self.model, self.history = parts["model"], parts["history"]
-        self.device, self.max_cpu_seconds = device, max_cpu_seconds
+        self.group, self.device, self.max_cpu_seconds = group, group.device, max_cpu_seconds
         self.checkpoint = None if checkpoint is None else Path(checkpoint)
         self.checkpoint_every = checkpoint_every
-        self.rng = torch.Generator(device).manual_seed(seed + 1)
-        self.seed, self.step, self.seconds_before, self.interrupted = seed, 0, 0.0, False
+        self.seed = seed + 1_000_000 * group.rank  # no two processes draw the same noise
+        self.rng = torch.Generator(self.device).manual_seed(self.seed + 1)
+        self.step, self.seconds_before, self.fraction = 0, 0.0, 0.0
+        self.interrupted, self.stopping = False, False  # here; in any process
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
@@ -66,30 +81,35 @@ class Run:
             torch.manual_seed(self.seed)
             stack.enter_context(self._deferring_interrupts())
             self.started = time.process_time()
+            if any(settings != self.settings for settings in self.group.gather(self.settings)):
+                raise ValueError("the processes were given different settings or data; give all the same")
             if self.checkpoint is not None:
+                saved = self.group.on_rank_0(self._read)
                 # A first save before any work: a folder that cannot be written to is found out now.
-                self._load() if self.checkpoint.exists() else self._save()
-            self.bar = stack.enter_context(progress_bar(self.n_steps, self.step))
+                self._save() if saved is None else self._load(saved)
+            self.bar = stack.enter_context(progress_bar(self.n_steps, self.step, hidden=self.group.rank > 0))
             self._stack = stack.pop_all()
         return self
 
     def __iter__(self):
-        while self.step < self.n_steps and self.fraction < 1 and not self.interrupted:
+        while self._goes_on():
             self.model.train()
             yield self.step + 1
             self.step += 1
             self.history.cpu_seconds.append(self.seconds)
             self.bar.update()
+            if self.step == 1:
+                self.group.broadcast(self.model)  # a layer may have set itself from the first share it saw
             if self.step % self.checkpoint_every == 0:
                 self._save()
         done = self.step >= self.n_steps
-        self.history.stopped = "finished" if done else "interrupted" if self.interrupted else "budget"
+        self.history.stopped = "finished" if done else "interrupted" if self.stopping else "budget"
         self._save()
 
     def __exit__(self, *exception):
         self._stack.close()
         self.model.eval()
-        if self.interrupted and self.history.stopped == "interrupted":
+        if self.stopping and self.history.stopped == "interrupted" and self.group.rank == 0:
             again = " The same call takes up from here." if self.checkpoint else ""
             print(
                 f"Interrupted after step {self.step} of {self.n_steps}; the model keeps what it learned."
@@ -102,11 +122,17 @@ class Run:
         """CPU seconds of this process spent on the run, those before a resume included."""
         return self.seconds_before + time.process_time() - self.started
 
-    @property
-    def fraction(self):
-        """The part of the run that lies behind, in [0, 1]: of the steps, or of the budget if that is more."""
-        budget = 0.0 if self.max_cpu_seconds is None else self.seconds / self.max_cpu_seconds
-        return min(1.0, max(self.step / self.n_steps, budget))
+    def _goes_on(self):
+        """Whether there is a next step; brings `fraction`, of the steps or of the budget if more, up to date.
+
+        The processes must answer alike, or one would wait for another that has stopped: they share one clock
+        (the mean of theirs) and stop when any of them is interrupted.
+        """
+        seconds, interrupted = self.group.sum(self.seconds, self.interrupted)
+        self.stopping = interrupted > 0
+        budget = 0.0 if self.max_cpu_seconds is None else seconds / self.group.size / self.max_cpu_seconds
+        self.fraction = min(1.0, max(self.step / self.n_steps, budget))
+        return self.fraction < 1 and not self.stopping
 
     @contextlib.contextmanager
     def _deferring_interrupts(self):
@@ -128,16 +154,21 @@ class Run:
     def _save(self):
         if self.checkpoint is None:
             return
+        own = {"rng": self.rng.get_state(), "global_rng": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            own["cuda_rng"] = torch.cuda.get_rng_state(self.device)
+        own["parts"] = {name: part.state_dict() for name, part in self.own.items()}
         state = {
             "settings": self.settings,
             "n_steps": self.n_steps,
             "step": self.step,
             "seconds": self.seconds,
-            "rng": self.rng.get_state(),
-            "global_rng": torch.get_rng_state(),
-            "cuda_rng": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
             "parts": {name: part.state_dict() for name, part in self.parts.items()},
+            "own": self.group.gather(own),
         }
+        self.group.on_rank_0(lambda: self._write(state))
+
+    def _write(self, state):
         self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
         # Written beside and then renamed: a kill at any moment leaves either the old file or the new one.
         beside = self.checkpoint.with_name(f"{self.checkpoint.name}.{os.getpid()}.tmp")
@@ -147,10 +178,13 @@ class Run:
             os.fsync(file.fileno())
         os.replace(beside, self.checkpoint)
 
-    def _load(self):
+    def _read(self):
+        return self.checkpoint.read_bytes() if self.checkpoint.exists() else None
+
+    def _load(self, content):
         try:
-            state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
-            saved = state["settings"]
+            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+            saved, own = state["settings"], state["own"]
         except Exception as error:
             raise ValueError(
                 f"cannot read the checkpoint {self.checkpoint}; delete it to start afresh"
@@ -170,19 +204,32 @@ class Run:
         for name, part in self.parts.items():
             part.load_state_dict(state["parts"][name])
         self.step, self.seconds_before = state["step"], state["seconds"]
-        self.rng.set_state(state["rng"])
-        torch.set_rng_state(state["global_rng"])
-        if state["cuda_rng"] is not None and self.device.type == "cuda":
-            torch.cuda.set_rng_state(state["cuda_rng"], self.device)
+        if len(own) != self.group.size:
+            # Saved by fewer or more processes: noise that none of them has seen yet.
+            self.rng.manual_seed(self.seed + 1 + self.step)
+            torch.manual_seed(self.seed + self.step)
+            return
+        own = own[self.group.rank]
+        for name, part in self.own.items():
+            part.load_state_dict(own["parts"][name])
+        self.rng.set_state(own["rng"])
+        torch.set_rng_state(own["global_rng"])
+        if "cuda_rng" in own and self.device.type == "cuda":
+            torch.cuda.set_rng_state(own["cuda_rng"], self.device)
 
 
 @contextlib.contextmanager
-def moved_to(model, device):
-    """Move the model to the device for the block, and back to where it was afterwards."""
+def moved_to(model, group):
+    """Move the model to the group's device for the block, and back to where it was afterwards.
+
+    All processes start from, and end with, the weights of process 0.
+    """
     home = next(model.parameters()).device
-    model.to(device)
+    model.to(group.device)
+    group.broadcast(model)
     try:
         yield
+        group.broadcast(model)
     finally:
         model.to(home)
 
@@ -190,26 +237,3 @@ def moved_to(model, device):
 def fingerprint(x):
     """A short text by which a resumed run knows its data again: shape, type and checksum."""
     return f"{tuple(x.shape)} {x.dtype} crc {zlib.crc32(x.cpu().contiguous().view(torch.uint8).numpy()):08x}"
-
-
-def progress_bar(total, done):
-    """tqdm on a terminal's standard error or in a notebook; silent in scripts without either, so in tests."""
-    options = {"total": total, "initial": done, "leave": False, "unit": "step", "mininterval": 0.2}
-    if hasattr(sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None, "kernel"):
-        return tqdm(file=_NotebookLine(), ncols=80, **options)
-    return tqdm(file=sys.stderr, disable=None, **options)
-
-
-class _NotebookLine:
-    """A one-line display that tqdm writes to. It ends empty, so a stored notebook shows no dead bar."""
-
-    def __init__(self):
-        from IPython.display import display
-
-        self.handle = display({"text/plain": ""}, raw=True, display_id=True)
-
-    def write(self, text):
-        self.handle.update({"text/plain": text.strip("\r\n ")}, raw=True)
-
-    def flush(self):
-        """tqdm calls this; a display has nothing to flush."""
