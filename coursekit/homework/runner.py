@@ -15,6 +15,8 @@ import os
 import shutil
 import sys
 import warnings
+from abc import ABCMeta
+from importlib.util import spec_from_loader
 
 MAX_TEXT = 20_000  # characters of output that are kept of one cell
 MAX_ERROR = 2_000
@@ -85,16 +87,39 @@ class Capped(io.TextIOBase):
 
 
 class _Forbidden:
-    """Refuses to import the modules whose answer is no answer; their files are out of sight as well."""
+    """Puts stand-ins in the place of modules whose answer is no answer; their files are out of sight as well.
+
+    A stand-in can be imported, since one half of a library imports the other, and refuses to be used.
+    """
 
     def __init__(self, modules):
         self.modules = modules
 
     def find_spec(self, name, path=None, target=None):
-        """None for everything but the forbidden modules and what they contain."""
+        """A stand-in for the forbidden modules and what they contain, None for everything else."""
         for module in self.modules:
             if name == module or name.startswith(f"{module}."):
-                raise ImportError(f"{module} is not allowed in this homework: write the answer yourself")
+                return spec_from_loader(name, self, origin=module, is_package=True)
+
+    def create_module(self, spec):
+        """The usual kind of module."""
+
+    def exec_module(self, module):
+        """Give the module one class under every name, which may be named and inherited, but not called."""
+        sentence = f"{module.__spec__.origin} is not allowed in this homework: write the answer yourself"
+        module.__getattr__ = _Refusing("Refusing", (), {"sentence": sentence}).__getattr__
+
+
+class _Refusing(ABCMeta):
+    """Classes that are a stand-in, with everything that inherits from them."""
+
+    def __getattr__(cls, name):
+        if name.startswith("__"):
+            raise AttributeError(cls.sentence)
+        return cls
+
+    def __call__(cls, *arguments, **keywords):
+        raise ImportError(cls.sentence)
 
 
 def _shell():

@@ -26,6 +26,7 @@ ENVIRONMENT = {
     **{
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "2",  # or each thread reserves address space, of which there is a limit
         "MPLBACKEND": "Agg",
         "MPLCONFIGDIR": "/tmp/.matplotlib",
         "TQDM_DISABLE": "1",
