@@ -1,0 +1,83 @@
+"""A deck as one HTML file that asks nothing of the network: reveal.js, MathJax, fonts, figures are inside."""
+
+import base64
+import re
+from pathlib import Path
+
+from coursekit import assets
+from coursekit.slides.plan import plan
+
+HERE = Path(__file__).parent
+FONTS = [("regular", 400, "normal"), ("italic", 400, "italic"), ("semibold", 600, "normal")]
+
+
+def deck(notebook, *, code=True):
+    """The HTML of the deck of a notebook (nbformat's node); code=False leaves out all code.
+
+    Raises assets.AssetError when reveal.js or MathJax has to be fetched and cannot be.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from nbconvert.filters import Highlight2HTML
+    from pygments.formatters import HtmlFormatter
+
+    slides = plan(notebook, code=code)
+    columns = []
+    for slide in slides:
+        if slide.column or not columns:
+            columns.append([])
+        columns[-1].append(slide)
+    number, _, name = slides[0].title.partition(" · ")
+    heading, _, subtitle = name.partition(": ")
+    reveal, mathjax = assets.folder("reveal.js"), assets.folder("mathjax")
+    environment = Environment(loader=FileSystemLoader(HERE), undefined=StrictUndefined, autoescape=False)
+    environment.filters |= {
+        "markdown": markdown,
+        "inline": lambda text: re.sub(r"^\s*<p>|</p>\s*$", "", markdown(text)),
+        "base64": lambda data: base64.b64encode(data).decode(),
+        "code": Highlight2HTML(pygments_lexer="ipython3"),
+    }
+    styles = [_read(reveal / "dist" / "reset.css"), _read(reveal / "dist" / "reveal.css"), _fonts(reveal)]
+    styles += [HtmlFormatter(style="default").get_style_defs(".code"), _read(HERE / "deck.css")]
+    return environment.get_template("deck.html.j2").render(
+        title=slides[0].title,
+        number=f"Notebook {number}",
+        heading=heading,
+        subtitle=subtitle,
+        columns=columns,
+        css="\n".join(styles),
+        mathjax=_script(mathjax / "es5" / "tex-svg-full.js"),
+        reveal=_script(reveal / "dist" / "reveal.js"),
+        notes=_script(reveal / "plugin" / "notes" / "notes.js"),
+        script=_script(HERE / "deck.js"),
+    )
+
+
+def markdown(text):
+    """Markdown to HTML as nbconvert does it; links into the repository become words: a deck travels alone."""
+    from nbconvert.filters import markdown2html
+
+    html = markdown2html(re.sub(r"\[([^\]]+)\]\((?!https?:)[^)]*\)", r"\1", text))
+    html = re.sub(r'<a class="anchor-link"[^>]*>.*?</a>', "", html)
+    # A browser may break a line after a formula, and a comma must not begin the next one.
+    return re.sub(r"(?<!\$)(\$[^$]+\$[.,;:!?)’]+)", r'<span class="tied">\1</span>', html)
+
+
+def _read(path):
+    return path.read_text(encoding="utf-8")
+
+
+def _script(path):
+    """A script to stand inside a page: its own strings must not end the element."""
+    return _read(path).replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _fonts(reveal):
+    faces = []
+    for name, weight, style in FONTS:
+        data = (reveal / f"dist/theme/fonts/source-sans-pro/source-sans-pro-{name}.woff").read_bytes()
+        source = f"url(data:font/woff;base64,{base64.b64encode(data).decode()}) format('woff')"
+        faces.append(
+            f"@font-face {{ font-family: 'Source Sans Pro'; font-weight: {weight}; font-style: {style}; "
+            f"src: {source}; }}"
+        )
+    return "\n".join(faces)

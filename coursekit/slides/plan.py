@@ -1,0 +1,235 @@
+"""From a notebook's cells to slides: what stands on each, in which order, and what goes into the notes.
+
+A cell marked `slide` opens a column of slides, `subslide` a slide below, `skip` stays out, `notes` is for the
+speaker only. Within that, each figure gets a slide whose headline is the sentence that follows the figure.
+Code is left out but for cells tagged `slide-code`. Prose is cut to the few sentences of `words.chosen`, or to
+what the metadata `says` of its cell says; the whole of it is in the notes.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from coursekit.slides import cells, room, words
+
+CLAIMS = re.compile(r"^(\|[^|\n]*\|[^|\n]*\|)[^\n]*$", re.MULTILINE)  # the columns of a summary that we show
+THIN = 100  # text of up to two lines
+
+
+@dataclass
+class Part:
+    """A part; kind: lead, question, answer, formula, table, list, figure, checks, output, code or quiz."""
+
+    kind: str
+    content: object
+    height: int
+
+
+@dataclass
+class Slide:
+    """A slide: Markdown in title and section; column: whether it opens a new column."""
+
+    title: str
+    section: str = ""
+    kind: str = "topic"
+    column: bool = False
+    finding: str = ""
+    parts: list = field(default_factory=list)
+    notes: list = field(default_factory=list)
+
+    @property
+    def height(self):
+        """Of its parts, in pixels, about."""
+        return sum(part.height for part in self.parts)
+
+    @property
+    def headline_is_finding(self):
+        """A slide that is all figure says in its headline what the figure shows."""
+        return self.kind == "figure" and bool(self.finding) and len(self.finding.split()) <= words.HEADLINE
+
+    @property
+    def headline(self):
+        """What stands at the top, in Markdown; the number of a section is for the notebook."""
+        return self.finding if self.headline_is_finding else self.title
+
+    def has(self, *kinds):
+        """Is there a part of one of these kinds?"""
+        return any(part.kind in kinds for part in self.parts)
+
+
+def plan(notebook, *, code=True):
+    """The slides of a notebook (nbformat's node) as a list of Slide; code=False leaves out all code."""
+    planner = Planner(code)
+    for cell in notebook.cells:
+        planner.take(cell)
+    slides = []
+    for slide in reversed(planner.slides):  # what was only to be said is said on the slide that follows
+        if slide.parts:
+            slides.insert(0, slide)
+        elif slides:
+            slides[0].notes[:0] = slide.notes
+            slides[0].column |= slide.column
+    return slides
+
+
+class Planner:
+    """Takes the cells one by one; `slides` is what came of them."""
+
+    def __init__(self, code):
+        self.code, self.slides, self.section, self.topic = code, [], "", ""
+        self.after_figure = False
+
+    def take(self, cell):
+        """Put one cell onto the slides."""
+        mark = cell.metadata.get("slideshow", {}).get("slide_type", "-")
+        if mark == "skip":
+            return
+        if cell.cell_type == "markdown":
+            if mark == "notes":
+                self.slides[-1].notes.append(cell.source)
+            else:
+                self.prose(cell.source, mark, cell.metadata.get("says"))
+        elif cell.cell_type == "code":
+            self.results(cell)
+
+    # What a cell of prose says
+
+    def prose(self, source, mark, says=None):
+        """A Markdown cell: a title, then what stays on the slide; all of it goes into the notes."""
+        found = words.blocks(source)
+        if found[0].kind == "heading" and found[0].text.startswith("# "):
+            return self.title_slide(found, source)
+        if (
+            self.after_figure
+            and mark != "slide"
+            and found[0].kind == "text"
+            and not words.opening(found[0].text)[0]
+        ):
+            self.slides[-1].finding = words.finding(found[0].text)
+            found, mark = words.from_next_name(found[1:]), "-"
+        self.after_figure = False
+        first = len(self.slides)
+        if says or mark in ("slide", "subslide") or self.worth_a_slide(found):
+            self.open(found, column=mark == "slide")
+            self.fill(found, says)
+        for slide in self.slides[first:] or self.slides[-1:]:
+            slide.notes.append(source)
+
+    def title_slide(self, found, source):
+        self.section = found[0].text.lstrip("# ")
+        able = next((block.text for block in found[1:] if block.kind == "text"), "")
+        self.slides.append(Slide(self.section, kind="title", column=True, notes=[source]))
+        self.slides[-1].parts.append(Part("lead", able, 0))
+
+    def open(self, found, column=False):
+        """Begin a slide, named by its heading or by the words in bold that open it."""
+        if found[0].kind == "heading":
+            self.topic = self.section = found[0].text.lstrip("# ")
+        else:
+            self.topic = words.name(found[0]) or self.section
+        self.slides.append(Slide(self.topic, self.section, column=column))
+
+    @staticmethod
+    def worth_a_slide(found):
+        """Prose in the middle of a topic is for the notes unless it has a name, a formula or a question."""
+        kinds = {block.kind for block in found}
+        return bool(found) and (words.name(found[0]) or kinds & {"formula", "table", "fold"})
+
+    def fill(self, found, says):
+        """The blocks of a cell, cut down, onto the last slide and, where it is full, onto further ones.
+
+        says: Markdown that stands in place of the cut prose; questions, formulas and tables stay as they are.
+        """
+        kept = self.cut(found) if says is None else {}
+        for i, block in enumerate(found):
+            lead, rest = words.opening(block.text)
+            if says and block.kind != "heading" and lead != "Question":
+                self.add("lead", says)
+                says = None
+            if block.kind == "heading" and i > 0:
+                self.topic = block.text.lstrip("# ")
+                self.slides.append(Slide(self.topic, self.section))
+            elif block.kind == "fold":
+                self.fold(block)
+            elif block.kind == "table":
+                self.add(
+                    "table", re.sub(CLAIMS, r"\1", block.text) if "| Claim" in block.text else block.text
+                )
+            elif block.kind in ("formula", "list"):
+                self.add(block.kind, room.broken(block.text))
+            elif lead == "Question":
+                self.add("question", words.up_to_the_question(rest))
+            elif lead == words.PREDICT:
+                self.add("question", f"**{words.PREDICT}:** {rest}")
+            elif kept.get(i):
+                self.add("lead", kept[i])
+
+    def cut(self, found):
+        """What stays of each paragraph: index of the block -> Markdown."""
+        texts = [i for i, block in enumerate(found) if block.kind == "text"]
+        paragraphs = []
+        for i in texts:
+            lead, text = words.opening(found[i].text)
+            if lead in (words.PREDICT, "Question", "References", "The code behind it"):
+                text = ""
+            elif lead == "Homework":
+                text = f"**Homework:** {words.sentences(text)[0]}"
+            elif lead in words.LABELS or lead == self.topic:
+                text = text[:1].upper() + text[1:]
+            else:
+                text = found[i].text
+            paragraphs.append((text, i + 1 < len(found) and found[i + 1].kind == "formula"))
+        return dict(zip(texts, words.chosen(paragraphs), strict=True))
+
+    def fold(self, block):
+        """A folded answer comes as the next step; a list of test questions keeps its answers in the notes."""
+        if re.match(r"\d+\.", block.text):
+            self.add("quiz", re.sub(r"^\d+\.\s*", "", block.text))
+            return
+        summary = re.sub(r"</?b>", "**", block.text)
+        if summary != "Answer":
+            self.add("question", summary)
+        self.add("answer", block.answer)
+
+    def add(self, kind, content):
+        """One more part; a new slide of the same topic where the last one has no room left."""
+        part = Part(kind, content, room.height(kind, content))
+        slide = self.slides[-1]
+        full = slide.height + part.height > room.ROOM or slide.has("figure")
+        if slide.kind == "title" or (slide.parts and full):
+            slide = Slide(self.topic, self.section)
+            self.slides.append(slide)
+        slide.parts.append(part)
+
+    # What a cell of code shows
+
+    def results(self, cell):
+        """A code cell: its code if a tag says so, its figures, its checks, what it printed."""
+        if self.code and "slide-code" in cell.metadata.get("tags", []):
+            self.add("code", cells.idea(cell.source))
+        pictures, claims, printed = cells.results(cell)
+        for alt, png in pictures:
+            self.figure(alt, room.frames(png) if "static_frames(" in cell.source else [png])
+        if printed:
+            self.append_if_room("output", printed)
+        if claims:
+            self.append_if_room("checks", claims[:3])
+        self.after_figure = bool(pictures) or (self.after_figure and not (printed or claims))
+
+    def figure(self, alt, frames):
+        """A figure joins a slide that says little; else it gets its own."""
+        part = Part("figure", (alt, frames), room.figure_height(frames[0]))
+        slide = self.slides[-1]
+        thin = slide.kind == "topic" and all(part.kind == "lead" for part in slide.parts)
+        if thin and slide.height < THIN and slide.height + part.height > room.ROOM:
+            slide.parts.clear()  # a line of introduction is spoken: the figure needs the room
+            slide.kind = "figure"
+        elif slide.kind == "title" or not thin or slide.height + part.height > room.ROOM:
+            self.slides.append(Slide(self.topic, self.section, kind="figure"))
+        self.slides[-1].parts.append(part)
+        self.slides[-1].notes.append(f"*The figure:* {alt}")
+
+    def append_if_room(self, kind, content):
+        """Results that are nice to see, where they take nothing from what must be seen."""
+        slide, height = self.slides[-1], room.height(kind, content)
+        if slide.kind != "title" and slide.height + height <= room.ROOM and not slide.has(kind):
+            slide.parts.append(Part(kind, content, height))
