@@ -42,7 +42,7 @@ plots.show(
 #
 # Why would one want a machine that makes new points? To *simulate*: what else could have happened? To fill in what is missing or too noisy. To learn *features* from plentiful unlabelled data, for tasks with few labels. And as a test of understanding: what I can make, I have understood better than what I can only recognise.
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="Each builds on the ones before; 02, 08 and 12 can be read on their own."
 # ## 2 · The map
 #
 # | | Notebook | The question |
@@ -111,7 +111,7 @@ check(
 )
 check("KL is never negative", forward, 0.0, relation=">=")
 
-# %% [markdown]
+# %% [markdown] says="For $\\mathrm{KL}(p\\|q)$ there is a theorem: the best Gaussian has the mean and the variance of $p$."
 # Now look for the best Gaussian $q$ in both directions. For $\mathrm{KL}(p\|q)$ there is a theorem: the best Gaussian has the mean and the variance of $p$. (Set the derivatives of $\mathbb E_p \log q$ by mean and variance to zero.) For the other direction we let an optimiser search, from two starting points.
 #
 # **Predict before you run:** where will the best $q$ be when $\mathrm{KL}(q\|p)$ is made small?
@@ -170,7 +170,7 @@ try:
 except CheckFailed as failure:
     print("✗", failure)
 
-# %% [markdown]
+# %% [markdown] says="*Try it:* find the Gaussian with the smallest $\\mathrm{KL}(p\\|q)$ by hand, then the one with the smallest $\\mathrm{KL}(q\\|p)$."
 # **Explorers.** Move a slider with the mouse, or click on it and use the arrow keys. *Try it:* find the Gaussian with the smallest $\mathrm{KL}(p\|q)$ by hand, then the one with the smallest $\mathrm{KL}(q\|p)$. Are there two of the latter?
 
 # %% tags=["nbval-ignore-output"]
@@ -252,7 +252,7 @@ check("gradient of log-sum-exp = softmax", a.grad, torch.softmax(a, dim=0), atol
 # %% [markdown]
 # **A training loop** is five lines: compute the loss, clear old gradients, walk back, take a step, repeat. Here it fits a line, and ends where the formula says.
 
-# %%
+# %% tags=["slide-code"]
 inputs = torch.tensor(rng.normal(size=(200, 1)))
 targets = 3.0 * inputs - 1.0 + 0.1 * torch.tensor(rng.normal(size=(200, 1)))
 line = torch.nn.Linear(1, 1).double()

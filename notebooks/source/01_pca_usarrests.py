@@ -23,7 +23,7 @@ from coursekit.checks import check
 plots.use_course_style()
 rng = np.random.default_rng(1)
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="A table of 50 states by 4 numbers: arrests for murder, assault and rape per 100 000 residents in 1973, and the percentage of people in towns.\n\n**Unsupervised learning:** there is an $x$ and no $y$. *What is in it?*"
 # ## 1 · Four numbers a state
 #
 # Nobody tells us what to predict here. We are handed a table, 50 states by 4 numbers, and asked: *what is in it?* That is unsupervised learning in one sentence: there is an $x$ and no $y$.
@@ -51,7 +51,7 @@ plots.show(
 # %% [markdown]
 # The three crimes rise together: knowing one of them says a good deal about the other two. So four numbers a state is more than we need. The question of this notebook is how many we do need, and which ones, if we may mix the columns as we like.
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="A *spreader* takes the line on which the shadows lie furthest apart. A *repairer* takes the line from which the points can be restored best."
 # ## 2 · Which line keeps most of a cloud?
 #
 # **Question.** Take a cloud of points in the plane. You may keep *one* number a point: where its shadow falls on a line through the middle. Which line?
@@ -121,12 +121,12 @@ largest = np.linalg.eigvalsh(centred.T @ centred / len(x))[-1]
 check("no direction keeps more variance than the largest eigenvalue", kept, largest, relation="<=")
 print(f"the best of 1000 random directions keeps {kept.max() / largest:.1%} of what the eigenvector keeps")
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="Each column in its own standard deviations first: else Assault wins by its units. Then four steps, one line each."
 # ## 3 · PCA by hand
 #
 # Four steps, one line each. First a decision that the algorithm cannot make for us. Murder runs from 1 to 17 and Assault from 45 to 337, only because assaults are more frequent. If variance is what we maximise, Assault wins by its units. So we measure each column in its own standard deviations. (Section 9 shows what happens if we forget.)
 
-# %%
+# %% tags=["slide-code"]
 mean, scale = x.mean(axis=0), x.std(axis=0)  # std divides by n, as the lecture does
 standardized = (x - mean) / scale  # (50, 4)
 covariance = standardized.T @ standardized / len(x)  # (4, 4), here also the correlation matrix
@@ -353,7 +353,7 @@ plots.show(
 # %% [markdown]
 # From one component every digit is the same ghost, from four some can be guessed, from 16 nearly all can be read: a quarter of the numbers. Nothing was told about digits. The pixels of a pen stroke are so strongly tied to each other that most of the 64 directions are hardly used.
 
-# %% [markdown] slide="subslide"
+# %% [markdown] slide="subslide" says="*Other linear encoders.* Take any $k$-dimensional subspace and project on it: no better, in 1000 tries."
 # **Could anything else do better?** Two sharper questions follow, since "best" is a large word.
 #
 # *First: other linear encoders.* Take any $k$-dimensional subspace and project on it. We try 1000 random ones, with $k = 2$ on the states.
@@ -371,7 +371,7 @@ plots.show(
     "the error of PCA, 0.53, lies left of all of them.",
 )
 
-# %% [markdown] slide="subslide"
+# %% [markdown] slide="subslide" says="Fix a linear decoder $\\hat x = Wz$ and allow every encoder. The best code for each $x$ is least squares, $z = W^{+}x$: a *linear* function of $x$. No cleverness in the encoder pays."
 # *Second: encoders of any kind.* Fix a linear decoder $\hat x = W z$ with some $d \times k$ matrix $W$, and allow every encoder, a neural network if you like. For each $x$ separately, the best code minimises $\lVert x - W z\rVert^2$. That is least squares, and its solution is $z = W^{+} x$ with the pseudo-inverse $W^{+} = (W^\top W)^{-1} W^\top$: a *linear* function of $x$. Against a linear decoder, no cleverness in the encoder pays.
 
 # %%

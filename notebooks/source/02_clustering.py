@@ -107,7 +107,7 @@ print(
 #
 # until no label changes. By hand it is a short loop; the two lines that write to `path` only keep a record.
 
-# %%
+# %% tags=["slide-code"]
 labels, before, path = random_labels, None, []  # path: the objective after every half step
 first_centers = centroids(x, labels, K)
 while not np.array_equal(labels, before):
@@ -364,7 +364,7 @@ check("four groups: far above all squares", peaks["four groups"], max(empty_best
 # %% [markdown]
 # The four groups stand far above the squares, the cloud only a little. So the number of clusters is a decision: about how many letters the shop can write, or about which grouping helps the next step. Report it as one.
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="A family tree, told backwards. At first everybody is alone. The two nearest become a pair, then the next two nearest, where a pair counts as one, until all are one family."
 # ## 5 · From the bottom up: merging
 #
 # **Question.** Must we choose $K$ before we start? What if we want all of them at once?
@@ -374,7 +374,7 @@ check("four groups: far above all squares", peaks["four groups"], max(empty_best
 # **Algorithm 10.2.** Compute the $n(n-1)/2$ distances of the points, their *dissimilarities*. Then $n-1$ times: find the two clusters that are nearest to each other, merge them, note the height. How far apart are two *clusters*? For now: as far as their two *farthest* points, *complete linkage*. It is one argument below.
 
 
-# %%
+# %% tags=["slide-code"]
 def merge_by_hand(x, farness):
     distances = cdist(x, x)
     clusters, merges = {i: [i] for i in range(len(x))}, []
@@ -606,7 +606,7 @@ print(f"average: {above:.0%} of the pairs meet above their distance")
 # %% [markdown]
 # Each dot is a pair of points: how far apart they are, and at which height the tree lets them meet. A tree can only tell the truth about all pairs if the dots lie on the diagonal, and it has $n-1$ heights for $n(n-1)/2$ pairs, so it must bend. Single linkage bends down, complete bends up.
 
-# %% [markdown] slide="subslide"
+# %% [markdown] slide="subslide" says="By hand, all pairs of clusters are looked at again in every round: the time grows like $n^3$."
 # **What does it cost?** The function by hand looks at all pairs of clusters again in every round: $n$ rounds of up to $n^2/2$ pairs, so the time grows like $n^3$. The package computes the distances once and then follows chains of nearest neighbours, which takes $n^2$ in the long run; at a few hundred points, fixed costs still make the curve flatter. Double logarithmic plots turn powers into slopes; we fit the slopes.
 
 # %% tags=["nbval-ignore-output"]

@@ -221,7 +221,7 @@ check("p(v) adds up to 1", medium.log_prob(v).exp().sum(), 1.0, atol=1e-12)
 # Ask the two layers in turn. *Which detectors fire for this picture? Which picture would make these detectors fire?* Each half is one line, because each layer is independent given the other. That is one **Gibbs step** $v \to h \to v'$.
 
 
-# %%
+# %% tags=["slide-code"]
 def gibbs_step(machine, v):
     p_h = torch.sigmoid(v @ machine.weight.T + machine.hidden_bias)
     h = (torch.rand(p_h.shape) < p_h).double()
@@ -361,7 +361,7 @@ plots.show(
 # The expectation over all dreams has become a *point estimate*: one dream an example. Inside the chain $h$ must be drawn as bits; at the two ends its probability stands in for the bits, which has the same mean and less noise.
 
 
-# %%
+# %% tags=["slide-code"]
 def cd1(machine, v):
     """The direction of one CD-1 update, averaged over the examples v (n, n_visible)."""
     p_h = torch.sigmoid(v @ machine.weight.T + machine.hidden_bias)

@@ -90,7 +90,7 @@ check("from (1.5, -1.5) descent ends in the saddle", paths[5][-1], [0.0, 0.0], a
 # %% [markdown]
 # Each start has its own end, and all but one are perfect. The one that starts with exactly opposite weights is drawn into the saddle. A random start never is exactly opposite, but close is enough to lose time: near a saddle the slope is small. Keep the two lessons; both return with sixty-four inputs. **The best weights are not unique, and at zero there is no slope.**
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="The 50 states of notebook 01: four numbers each, squeezed into two."
 # ## 2 · The training loop, once by hand
 #
 # Now several numbers, still without any bend: $z = W_1 x + b_1$ and $\hat x = W_2 z + b_2$. We take the 50 states of notebook 01, four numbers each in standard deviations, and squeeze them into two.
@@ -112,7 +112,7 @@ check("loss by hand = coursekit", ((rebuilt - x) ** 2).sum(1).mean(), new_linear
 # %% [markdown]
 # Training is the same everywhere in this course. Shuffle the rows. Take a handful, a *batch*. Ask how the loss would change with each weight. Step a little downhill. When all rows were seen, an *epoch* is over: shuffle again. Two generators of random numbers take part: one for the order of the rows, one for whatever randomness the model itself wants (here a little noise on its input, of which section 5 has more to say).
 
-# %%
+# %% tags=["slide-code"]
 model = new_linear(0, noise=0.1)
 optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
 order_rng, noise_rng = torch.Generator().manual_seed(5), torch.Generator().manual_seed(6)
@@ -450,7 +450,7 @@ for seed in range(3):
     off.append(squared_error(model.reconstruct(places), best).mean().sqrt().item())
 check("three trained denoisers: distance to the closed form, root mean square", off, 0.08, relation="<=")
 
-# %% [markdown] slide="subslide"
+# %% [markdown] slide="subslide" says="For a finite list of points the best repair is a mean of all points, each weighted by the probability that it was the one."
 # And if the data are not Gaussian? For a finite list of points the best repair can be written down too: a mean of all points, each weighted by the probability that it was the one. Turn the size of the noise.
 
 # %% tags=["nbval-ignore-output"]

@@ -24,7 +24,7 @@ from coursekit.checks import check
 
 plots.use_course_style()
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="The causes of a picture are few (which digit, how slanted, how wide); its pixels are many.\n\nA **latent variable model** draws a few hidden numbers $z$ from a **prior** $p(z)=\\mathcal N(0,I)$, and then the picture from the **decoder** $p_\\theta(x\\mid z)$:"
 # ## 1 · What made this picture?
 #
 # Somebody writes a digit. Before the pen touches the paper a few things are settled: which digit, how slanted, how wide. Nobody recorded them. We only see the pixels, and the pixels are many while the causes were few.
@@ -184,7 +184,7 @@ check(
 )
 check("and the bound is tight when q is the posterior", exact_elbo(posterior), exact, rtol=1e-12)
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="The **encoder** returns for each latent a mean $\\mu_j$ and a **log-variance** $\\ell_j=\\log\\sigma_j^2$, which may be any real number. For this family the KL to the prior needs no integral:"
 # ## 3 · What the networks put out
 #
 # A network is a function; how can it be a distribution? It puts out the *parameters* of one. The **encoder**, with parameters $\phi$, reads $x$ and returns $2k$ numbers for $k$ latents: the means $\mu_j$ and, since a variance must be positive and a network's output need not be, the **log-variances** $\ell_j=\log\sigma_j^2$. Then $q_\phi(z\mid x)=\mathcal N(\mu, \operatorname{diag}\sigma^2)$, independent in each latent. (Squaring works as well, $\sigma_j = a_j^2$ or $\sigma_j^2=a_j^2$; then $a_j$ and $-a_j$ mean the same guess, and near zero the KL has a pole to climb. With $\exp$ every real number means another guess.)
@@ -239,7 +239,7 @@ check(
 )
 check("and that is coursekit's log_bernoulli", vae.log_bernoulli(pixels, logits), one_by_one, rtol=1e-10)
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="**Reparametrize.** Roll the die outside and hand the result in: $z=\\mu+\\sigma\\varepsilon$ with $\\varepsilon\\sim\\mathcal N(0,I)$. Then $\\nabla_\\mu \\mathbb E[f(z)] = \\mathbb E[f'(\\mu+\\sigma\\varepsilon)]$.\n\n**The older way**, the *score function*, needs no derivative of $f$: $\\nabla_\\mu\\mathbb E_q[f(z)]=\\mathbb E_q[f(z)\\,\\nabla_\\mu\\log q(z)]$."
 # ## 4 · A gradient through a die
 #
 # **Question.** The reconstruction term is a mean over $q_\phi$, estimated by drawing a $z$. How does its value change with $\mu$? The draw has happened; a drawn number has no derivative.
@@ -281,7 +281,7 @@ plots.show(
 # %% [markdown]
 # Both clouds have their mean on the line. Where $f$ is smooth the derivative is worth many draws. (For discrete latents there is no $\varepsilon$ to pull out, and the score function returns.)
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="The data: digits of 8 × 8 pixels, each pixel a bit. One step of the algorithm, each line a thing we have derived:"
 # ## 5 · Training, line by line
 #
 # All the parts are there. The data: digits of 8 × 8 pixels, each pixel drawn once to 0 or 1 with its ink as the probability, so that a likelihood in nats means something.
@@ -302,7 +302,7 @@ model = new_model(0, 8)
 # %% [markdown]
 # One step of the algorithm, each line a thing we have derived. A single draw of $z$ a picture is enough, since the mean over many pictures and many steps does the averaging.
 
-# %%
+# %% tags=["slide-code"]
 batch = x_train[:128]
 mean, log_var = model.encoder(batch).chunk(2, dim=-1)  # encode: two numbers a latent
 noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(5))  # its own for each entry
@@ -677,7 +677,7 @@ plots.show(
 # %% [markdown]
 # For most pictures a glance is enough. A few test pictures, unlike what the encoder has seen, pay a lot. It is the encoder that generalises badly there, and not the generative model.
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="**A mean for a sum.** A library takes the *mean* of the cross-entropy over 64 pixels, while the KL is summed. That is the ELBO with a $\\beta$ of 64 that nobody wrote down."
 # ## 9 · What goes wrong
 #
 # **A mean for a sum.** A library's default takes the *mean* of the cross-entropy over 64 pixels; the KL is summed over the latents. Multiply that loss by 64, which moves no minimum: it is the ELBO with the KL weighed 64-fold, a $\beta$ that nobody wrote down. (Means over both, 64 pixels and 16 latents, make $\beta=4$.)

@@ -229,7 +229,7 @@ check("its cost is minus half our value, for any answer", deck_cost(1 - guess), 
 # A real inspector has no densities. She has samples and a network. The network returns a raw score $s(x)$, any number, and $D = \sigma(s) = 1/(1+e^{-s})$. Then $-\log D = \operatorname{softplus}(-s)$ and $-\log(1-D) = \operatorname{softplus}(s)$, with $\operatorname{softplus}(s) = \log(1+e^s)$. Written so, nothing overflows.
 
 
-# %%
+# %% tags=["slide-code"]
 def inspector_loss(real_scores, fake_scores):
     """Minus the value of the game, from raw scores (n,) and (m,)."""
     return F.softplus(-real_scores).mean() + F.softplus(fake_scores).mean()
@@ -411,13 +411,13 @@ check("log D trick: slope of KL - 2 JSD", trick, positions - 2 * slope, atol=1e-
 check("both are zero where the model is the data", [saturating[2], trick[2]], 0, atol=1e-12)
 print(f"at distance 5.5: saturating {saturating[-1]:.3f}, log D trick {trick[-1]:.2f}")
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="**Algorithm 1** takes turns: $k$ steps of the discriminator, each on a fresh batch, then one step of the generator, and again. The line to look at twice is `detach()`."
 # ## 6 · Algorithm 1
 #
 # Nobody can train the inspector to perfection after each move of the forger. **Algorithm 1** of the GAN paper takes turns: $k$ steps of the discriminator, each on a fresh batch, then one step of the generator, and again. Here it is, whole. The one line to look at twice is `detach()`: in the inspector's turn the forgeries are exhibits and not somebody to be taught.
 
 
-# %%
+# %% tags=["slide-code"]
 def batches(x, size, order):
     while True:
         for rows in torch.randperm(len(x), generator=order).split(size):
@@ -475,7 +475,7 @@ check(
     "60 turns by hand = coursekit, every weight", [(a - b).abs().max().item() for a, b in pairs], 0, atol=1e-5
 )
 
-# %% [markdown] slide="subslide"
+# %% [markdown] slide="subslide" says="Three games from three random starts, and three numbers:\n\n1. $2\\,\\mathrm{JSD} - \\log 4$, by quadrature;\n2. the value that a **freshly trained** discriminator reaches;\n3. the value with the game's *own* discriminator: what a training log shows."
 # Now three whole games from three random starts. At some steps we look at three numbers: $2\,\mathrm{JSD} - \log 4$ by quadrature; the value that a **freshly trained** discriminator reaches against the generator of that moment, measured on new samples; and the value with the game's *own* discriminator, which is what a training log shows.
 
 

@@ -23,7 +23,7 @@ from coursekit.plots import wgan as pictures
 plots.use_course_style()
 rng = np.random.default_rng(14)
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="A driving instructor says \"wrong!\" to everything you do. He is right, and you learn nothing.\n\nReal images and generated ones are two **thin things in a large space**. They hardly ever overlap, and what does not overlap can be told apart perfectly."
 # ## 1 · A teacher who is always right
 #
 # Think of a driving instructor who says "wrong!" to everything you do, with full conviction and no further word. He is right, and you learn nothing. This is what a very good discriminator does to a generator.
@@ -178,7 +178,7 @@ plots.show(
     alt="Two staircases rising from 0 to 1, the data's to the left of the model's; the area between them is shaded.",
 )
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="A haulier buys earth at $x$ and sells it at $y$, for a difference in price that never exceeds what the way would cost you. The most he can earn is **what the cheapest plan costs**:"
 # ## 4 · The dual: a critic who may not exaggerate
 #
 # Images have no order, and a plan between a million of them has $10^{12}$ entries. We need another road. Imagine a haulier who offers to do the job for you. He buys earth at place $x$ for a price and sells it at $y$, such that the difference never exceeds what the way would cost you: $f(x) - f(y) \le \lVert x - y\rVert$. You lose nothing by accepting. What is the most he can earn? **As much as the cheapest plan costs.** That is the Kantorovich–Rubinstein duality:
@@ -209,7 +209,7 @@ print(f"the best of them reaches {max(said) / exact:.0%}")
 #
 # The critic climbs $\mathbb E f(\text{data}) - \mathbb E f(\text{model})$, which means that it descends minus that. How do we hold its slope at 1? The first paper's answer is blunt: after each step, put every **weight** back into $[-c, c]$. (One deck writes that the gradients are clipped. The paper clips weights.) With bounded weights the slope is bounded too. Its Algorithm 1 uses $c = 0.01$, batches of 64, RMSProp with rate $5\cdot10^{-5}$, and five critic steps for one step of the generator: $t = 1, \dots, 5$ (a loop from 0 *to* 5 would be one too many).
 
-# %%
+# %% tags=["slide-code"]
 real, fake = torch.tensor(a)[:, None].float(), torch.tensor(b)[:, None].float()
 torch.manual_seed(0)
 critic = mlp((1, 16, 1))
@@ -247,7 +247,7 @@ points = torch.linspace(-4, 6, 2001)[:, None]
 rise = (critic(points[1:]) - critic(points[:-1])).abs().max() / (points[1] - points[0])
 check("the clipped critic is nowhere steeper than its layers allow", rise, bound * 1.001, relation="<=")
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="A chain of layers is at most as steep as the product of its layers' largest singular values.\n\nWith tiny weights the critic's value is capped, whatever the distance is. With large weights there is no bound at all."
 # ## 6 · Why clipping hurts
 #
 # A chain of layers is at most as steep as the product of its layers' largest singular values. With tiny weights that product is tiny, and the critic's value is capped at *bound × distance*, whatever the distance is. With large weights it is no bound at all. Let us train critics to the end for several $c$, and look at where the weights go.
@@ -338,7 +338,7 @@ plots.show(
 # By hand:
 
 
-# %%
+# %% tags=["slide-code"]
 def penalty_by_hand(f, x, x_fake, epsilon):
     """(|grad f(x^)| - 1)^2 for each pair, (n,); x, x_fake (n, d), epsilon (n,)."""
     between = (epsilon[:, None] * x + (1 - epsilon[:, None]) * x_fake).requires_grad_()

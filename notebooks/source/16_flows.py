@@ -26,7 +26,7 @@ from coursekit.checks import check
 plots.use_course_style()
 dice = torch.Generator().manual_seed(16)
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="Sand lies on a ruler made of rubber, thick in the middle and thin at the ends. Stretch the ruler: no grain is lost. A little piece $dx$ holds the same sand as its origin $dz$:"
 # ## 1 · A ruler made of rubber
 #
 # **Question.** A generative model should answer two requests: *draw me a new example*, and *how likely is this one?* Most models are good at one of them. A VAE gives a bound in place of the likelihood, a GAN gives nothing. Is there a model that does both, exactly?
@@ -69,7 +69,7 @@ line = torch.linspace(-60, 60, 240_001, dtype=torch.float64)
 mass = log_density(line, *pulled).exp().sum() * (line[1] - line[0])
 check("the density integrates to 1, whatever the parameters", mass, 1.0, atol=1e-6)
 
-# %% [markdown] slide="subslide"
+# %% [markdown] slide="subslide" says="Now let data pull: maximise $\\log p(x)$ itself, averaged over the data. There is no bound and no opponent, this *is* **maximum likelihood**."
 # Now let data pull. The data have two humps; we maximise $\log p(x)$ itself, averaged over the data. There is no bound and no opponent, this *is* **maximum likelihood**. Since we made the data, we know their true density, and the difference *model minus true* of the mean negative log-likelihood, NLL for short, estimates the Kullback-Leibler divergence from truth to model: zero would be perfect.
 
 
@@ -235,7 +235,7 @@ for name, d in (("8 x 8 grey", 64), ("28 x 28 grey", 784), ("256 x 256 colour", 
 #
 # Chaining them costs nothing new: determinants multiply, so **log-determinants add**, $\log|\det| = \sum_k \log|\det J_k|$. And the inverse map has the inverse Jacobian, so its log-determinant is the same with a minus sign.
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="The *affine coupling* of Real NVP: one half passes unchanged and decides how the other half is scaled and shifted. The way back uses $s$ and $t$ again, forwards."
 # ## 4 · One half talks, the other half listens
 #
 # **Question.** Can a layer hold an arbitrary neural network, one that nobody can invert, and still be invertible?
@@ -254,7 +254,7 @@ for name, d in (("8 x 8 grey", 64), ("28 x 28 grey", 784), ("256 x 256 colour", 
 # The way back uses $s$ and $t$ again, forwards. Here it is by hand, with any network in the middle:
 
 
-# %%
+# %% tags=["slide-code"]
 def couple(x, network):
     """Affine coupling by hand; x (n, 5): the first 2 pass, the other 3 change. Returns z and log|det|."""
     x_a, x_b = x[:, :2], x[:, 2:]
@@ -271,7 +271,7 @@ def uncouple(z, network):
 torch.manual_seed(4)
 network = torch.nn.Sequential(torch.nn.Linear(2, 16), torch.nn.ReLU(), torch.nn.Linear(16, 6)).double()
 
-# %% [markdown]
+# %% [markdown] says="$z_a$ depends on $x_a$ only; $z_b$ depends on $x_b$ only through a factor, each on its own. So the Jacobian is triangular, and nobody looks at the network's derivative in the corner:"
 # What is its Jacobian? Row by row: $z_a$ depends on $x_a$ only, as the identity. $z_b$ depends on both, but on $x_b$ only through a factor, each on its own: a diagonal. So the matrix is triangular,
 #
 # $$J = \begin{pmatrix} I & 0 \\ \ast & \operatorname{diag}\, e^{s} \end{pmatrix}, \qquad \log|\det J| = \sum_j s_j(x_a) .$$
@@ -668,7 +668,7 @@ check("by hand = coursekit, and back to nats", torch.stack([-in_levels / (64 * m
 check("grey levels or [0, 1]: the same bits", honest, adjusted, atol=1e-9)
 check("forget the unit, and it looks log2(17) bits better", honest - careless, math.log2(17), atol=1e-9)
 
-# %% [markdown] slide="subslide"
+# %% [markdown] slide="subslide" says="Logit, then `Whiten`, then four times a learned 64 × 64 matrix in LU form and a wide coupling with dropout. Three seeds, a few seconds each."
 # Now the flow. Logit, then `Whiten`, so that training starts from a full Gaussian in place of from nothing, then four times a learned 64 × 64 matrix in LU form and a wide coupling with dropout. Three seeds, a few seconds each. Now and then we note the bits on training and test images and $\log|\det W|$ of the four matrices.
 
 

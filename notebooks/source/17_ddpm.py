@@ -373,7 +373,7 @@ check("the same betas, T = 20: it is above 10 nats for every digit", remembers, 
 # **Algorithm 1, training.** Repeat: draw a clean $x_0$; draw $t$ uniformly from $1, \dots, T$; draw $\varepsilon$; leap to $x_t$; take a gradient step on $\lVert\varepsilon - \varepsilon_\theta(x_t,t)\rVert^2$. No chain is ever simulated.
 
 
-# %%
+# %% tags=["slide-code"]
 def simple_loss(net, x0, schedule):
     t, eps = torch.randint(1, schedule.T + 1, (len(x0),), generator=dice), normal(*x0.shape)
     abar = schedule.alpha_bars[t][:, None]
@@ -437,7 +437,7 @@ plots.show(
 # That is the mean of section 4 plus noise. Under the root stands $1-\bar\alpha_t$; the deck prints $\sqrt{1-\alpha_t}$, which makes the correction far too large. At $t=1$ there is no noise, since the past of the first step is $x_0$ itself: $\tilde\beta_1 = 0$.
 
 
-# %%
+# %% tags=["slide-code"]
 def step_back(net, schedule, x, t, z):
     """One line of Algorithm 2 with sigma^2 = beta tilde; x (n, d), t a number, z (n, d)."""
     alpha, abar, before = schedule.alphas[t], schedule.alpha_bars[t], schedule.alpha_bars[t - 1]
@@ -703,7 +703,7 @@ check("the networks keep a distance, three quarters of new digits' or more", rat
 #
 # Without noise the walk is a smooth curve, an ordinary differential equation solved in strides. Then one can also walk it *up*, from an image to the noise that would make it. Down and up again in strides of finite length, one does not come back exactly. An error of first order halves when the strides do.
 
-# %%
+# %% tags=["slide-code"]
 from itertools import pairwise
 
 
