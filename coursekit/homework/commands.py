@@ -1,4 +1,4 @@
-"""`coursekit homework`: build, test, grade, status. What goes wrong is one sentence, with exit code 2."""
+"""`coursekit homework`: build, test, grade, return, status. A mishap is one sentence and exit code 2."""
 
 import argparse
 import contextlib
@@ -12,9 +12,11 @@ DEFAULTS = Limits()
 
 
 def add_commands(parser):
-    """Add the four commands to an argparse parser; each leaves in `run` what to call with the options."""
+    """Add the five commands to an argparse parser; each leaves in `run` what to call with the options."""
     parser.add_argument("--course", metavar="DIR", help="the course folder (else: this one, or coursekit's)")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="build | test | grade | status")
+    verbs = parser.add_subparsers(
+        dest="verb", required=True, metavar="build | test | grade | return | status"
+    )
     verb = verbs.add_parser("build", help="make the release versions from the twins")
     verb.add_argument("names", nargs="*", metavar="hwNN_name", help="which (else: all)")
     verb.add_argument(
@@ -27,10 +29,10 @@ def add_commands(parser):
     verb.set_defaults(run=test)
     verb = verbs.add_parser("grade", help="grade a class")
     verb.add_argument("name", metavar="hwNN_name")
-    verb.add_argument("--submitted", required=True, metavar="DIR", help="holds <student>/<any name>.ipynb")
-    verb.add_argument(
-        "--out", required=True, metavar="DIR", help="where table, pages, gradebook and report go"
-    )
+    what = "holds <student>/<any name>.ipynb, or is the inbound folder of nbgrader's exchange"
+    verb.add_argument("--submitted", required=True, metavar="DIR", help=what)
+    what = "where table, pages, gradebook and report go"
+    verb.add_argument("--out", required=True, metavar="DIR", help=what)
     verb.add_argument("--roster", metavar="CSV", help="who should have handed in; a column `student`")
     verb.add_argument("--jobs", type=int, default=1, metavar="N", help="students at a time (1)")
     verb.add_argument("--class-seed", type=int, metavar="S", help="instead of the one kept")
@@ -51,6 +53,10 @@ def add_commands(parser):
         "--no-sandbox", action="store_true", help="run them with your own rights: your decision"
     )
     verb.set_defaults(run=grade)
+    verb = verbs.add_parser("return", help="give the pages back through nbgrader's exchange")
+    verb.add_argument("--out", required=True, metavar="DIR", help="a folder that `grade` has filled")
+    verb.add_argument("--exchange", required=True, metavar="DIR", help="the course's folder in the exchange")
+    verb.set_defaults(run=return_feedback)
     verb = verbs.add_parser("status", help="which homeworks there are, and how far a grading is")
     verb.add_argument("--out", metavar="DIR", help="a folder that `grade` has filled")
     verb.set_defaults(run=status)
@@ -158,16 +164,30 @@ def grade(options):
     return 0
 
 
+def return_feedback(options):
+    """Put each page where the student's `fetch_feedback` finds it; the page of a later run replaces it."""
+    from coursekit.homework.exchange import return_pages
+    from coursekit.homework.grade import file_stem
+
+    results, folder = _results(options.out), Path(options.out) / "feedback"
+    pages = [(r.get("tickets", ()), folder / f"{file_stem(r['student'])}.html") for r in results]
+    returned = return_pages(pages, options.exchange)
+    waiting = sum(r["status"] == "needs manual grading" and bool(r.get("tickets")) for r in results)
+    print(
+        f"{returned} of {len(results)} pages went back, {waiting} of them with an answer that waits for you."
+    )
+    if returned < len(results):
+        print("The others did not come through the exchange, or handed in nothing that can be read.")
+    return 0
+
+
 def status(options):
     """Print a line for each homework, or for a folder of `grade`."""
     from coursekit.homework.folder import SEED_FILE, find_course, homework_names, load_homework
-    from coursekit.homework.grade import load_results
 
     course = find_course(options.course)
     if options.out:
-        results = load_results(Path(options.out))
-        if not results:
-            raise ValueError(f"{options.out} holds no results: `grade` has not filled it")
+        results = _results(options.out)
         _print_counts(results[0]["homework"], results)
         return 0
     for name in homework_names(course):
@@ -185,6 +205,15 @@ def status(options):
         else "No class seed is kept yet; the first `grade` draws a secret one."
     )
     return 0
+
+
+def _results(out):
+    from coursekit.homework.grade import load_results
+
+    results = load_results(Path(out))
+    if not results:
+        raise ValueError(f"{out} holds no results: `grade` has not filled it")
+    return results
 
 
 def _chosen(course, names):

@@ -30,7 +30,8 @@ def feedback_page(result, homework_name, max_score):
     """HTML of one result (see `grade`): verdict, one row an exercise, then the notebook as it was run."""
     title = f"{homework_name} · {result['student']}"
     parts = [HEAD, f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>"]
-    parts.append(f"<h1>{escape(homework_name)}</h1><p class='note'>{escape(result['student'])}</p>")
+    when = f", handed in {escape(result['handed_in'])}" if result.get("handed_in") else ""
+    parts.append(f"<h1>{escape(homework_name)}</h1><p class='note'>{escape(result['student'])}{when}</p>")
     if result["status"] == "not graded":
         parts.append(f"<p class='score'>Not graded: {escape(result['message'])}.</p>")
         parts.append("<p>This is no zero. Mend what the sentence says, or ask your teacher.</p>")

@@ -15,9 +15,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import coursekit
+from coursekit.homework.exchange import collect_inbound, is_inbound
 from coursekit.homework.feedback import feedback_page
 from coursekit.homework.gradebook import prepare, record
-from coursekit.homework.intake import collect_hand_ins, strays, understand
+from coursekit.homework.intake import collect_hand_ins, understand
 from coursekit.homework.judge import Judge
 from coursekit.homework.marking import NotGraded, mark
 from coursekit.homework.report import grades_table, report_page
@@ -30,7 +31,8 @@ def grade(
 ):
     """All results, in order of the students' names; writes everything into `out`.
 
-    course: the course folder. submitted: holds a folder for each student. roster: names, or None.
+    course: the course folder. submitted: holds a folder for each student, or is an exchange's
+    inbound folder. roster: names, or None.
     advance: called with (done, all) after each student. ValueError, in one sentence, if the batch cannot run;
     KeyboardInterrupt leaves what is done, and the same call goes on from there.
     """
@@ -39,7 +41,8 @@ def grade(
         out.mkdir(parents=True, mode=0o700)
     if not out.is_dir():
         raise ValueError(f"{out} is a file: --out names a folder")
-    handed = collect_hand_ins(submitted, homework, roster)
+    collect = collect_inbound if is_inbound(submitted) else collect_hand_ins
+    handed, remarks = collect(submitted, homework, roster)
     earlier = {r["student"]: r for r in _load(out, homework)}
     prepare(out, homework)
     base = _fingerprint(homework, seed, limits, isolated)
@@ -74,7 +77,7 @@ def grade(
         page = feedback_page(result, homework.name, homework.max_score)
         _write(out / "feedback" / f"{file_stem(result['student'])}.html", page)
     _write(out / "grades.csv", grades_table(ordered, homework))
-    page = report_page(ordered, homework, isolated=isolated, strays=strays(submitted), missing=missing)
+    page = report_page(ordered, homework, isolated=isolated, remarks=remarks, missing=missing)
     _write(out / "report.md", page)
     return ordered
 
@@ -124,6 +127,8 @@ class _Batch:
         result |= {
             "file": handed.file,
             "notes": list(handed.notes),
+            "handed_in": handed.when,
+            "tickets": handed.tickets,
             "exercises": [],
             "cells": [],
             "answers": {},

@@ -81,8 +81,10 @@ def _opened(out):
 
 def _record_one(gradebook, homework, result):
     place = (homework.name, homework.name, result["student"])
-    when = datetime.fromtimestamp(result["when"], UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    gradebook.update_or_create_submission(homework.name, result["student"], timestamp=when)
+    graded = datetime.fromtimestamp(result["when"], UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    gradebook.update_or_create_submission(
+        homework.name, result["student"], timestamp=result.get("handed_in") or graded
+    )
     for row in result["exercises"]:
         grade = gradebook.find_grade(row["grade_id"], *place)
         grade.auto_score = row["auto"]

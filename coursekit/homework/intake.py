@@ -5,6 +5,7 @@ right name. Whatever it is, it becomes either a list of cells to run or one sent
 """
 
 import csv
+import errno
 import hashlib
 import os
 import stat
@@ -29,11 +30,14 @@ class Handed:
     file: str = ""
     problem: str = ""
     notes: list[str] = field(default_factory=list)
+    when: str = ""  # as far as it is known
+    tickets: list[str] = field(default_factory=list)  # where its page goes back, see `exchange`
 
     @property
     def digest(self):
         """Changes when anything about the hand-in does."""
-        return hashlib.sha256(self.content + repr((self.file, self.problem, self.notes)).encode()).hexdigest()
+        facts = (self.file, self.problem, self.notes, self.when, self.tickets)
+        return hashlib.sha256(self.content + repr(facts).encode()).hexdigest()
 
 
 @dataclass
@@ -46,7 +50,7 @@ class Answered:
 
 
 def read_roster(path):
-    """One spelling of a name: composed accents; control characters and odd bytes are spelled out."""
+    """The names in the column `student` of a CSV file, each once; ValueError says what is wrong with it."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
@@ -75,81 +79,101 @@ def student_name(name):
 
 
 def collect_hand_ins(folder, homework, roster=None):
-    """Every student of the folder and of the roster exactly once, in order of their names."""
-    folder, handed = Path(folder), {}
+    """(hand-ins, remarks): every student of the folder and of the roster once; sentences for the report."""
+    folder, handed, remarks = Path(folder), {}, []
     if not folder.is_dir():
         raise ValueError(
             f"{folder} is no folder: --submitted names the one that holds a folder for each student"
         )
     for entry in sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name)):
-        if entry.name.startswith(".") or not (entry.is_dir() or entry.is_symlink()):
-            continue
         student = student_name(entry.name)
-        if student in handed:
+        if entry.name.startswith("."):
+            continue
+        if not (entry.is_dir() or entry.is_symlink()):
+            remarks.append(f"the file {student} lies in no student's folder and was left alone")
+        elif student in handed:
             handed[student] = Handed(student, problem="two folders have this name: leave one")
         elif entry.is_symlink():
             handed[student] = Handed(
                 student, problem="the folder is a link to elsewhere, which is not followed"
             )
         elif roster is not None and student not in roster:
-            handed[student] = Handed(
-                student, problem="is not on the roster: add the name, or mend the folder's"
-            )
+            handed[student] = Handed(student)
         else:
-            handed[student] = _look(student, Path(entry.path), homework)
+            collected = Path(entry.path, homework.name)  # as `nbgrader collect` lays it out
+            inner = collected.is_dir() and not collected.is_symlink()
+            handed[student] = look(student, collected if inner else Path(entry.path), homework)
+    return with_roster(handed, roster), remarks
+
+
+def with_roster(handed, roster):
+    """The hand-ins of a dict by name, those of the roster added; ValueError if there is none at all."""
     for student in roster or ():
         handed.setdefault(student, Handed(student, problem="nothing was handed in"))
+    for student in handed.keys() - set(handed if roster is None else roster):
+        handed[student] = Handed(student, problem="is not on the roster: add the name, or mend the folder's")
     if not handed:
-        raise ValueError(f"{folder} holds no folder: each student has one, with the notebook in it")
+        raise ValueError("no student has handed in anything: there is no folder for this homework")
     return [handed[student] for student in sorted(handed)]
 
 
-def strays(folder):
-    """Names of files that lie beside the students' folders and therefore belong to nobody."""
-    names = (e.name for e in os.scandir(folder) if not e.name.startswith(".") and e.is_file())
-    return sorted(student_name(name) for name in names)
+def look(student, folder, homework, *, owner=None):
+    """The one notebook in a student's folder that is this homework.
 
-
-def _look(student, folder, homework):
-    """The one notebook of a student's folder that is this homework."""
+    folder: a path, or the number of an open folder. owner: who has to own the files, or None for anybody.
+    """
     try:
         names = sorted(n for n in os.listdir(folder) if n.endswith(".ipynb") and not n.startswith("."))
     except OSError as error:
         return Handed(student, problem=f"the folder cannot be read: {error.strerror}")
     if not names:
         return Handed(student, problem="the folder holds no notebook (a file that ends in .ipynb)")
-    read = [_read(student, folder / name) for name in names]
+    read = [_read(student, folder, name, owner) for name in names]
     if len(read) == 1:
         return read[0]
     matching = [one for one in read if not one.problem and not understand(one, homework)[1]]
+    if len(matching) > 1:  # JupyterLab's copies lie beside what was handed out
+        matching = [one for one in matching if one.file == f"{homework.name}.ipynb"]
     listed = ", ".join(student_name(name) for name in names[:5])
     if len(matching) != 1:
         return Handed(
             student, problem=f"{len(names)} notebooks ({listed}), and it is not clear which one counts"
         )
-    matching[0].notes.append(
-        f"of {len(names)} notebooks only {matching[0].file} is this homework; it was graded"
-    )
+    matching[0].notes.append(f"of {len(names)} notebooks ({listed}) {matching[0].file} was graded")
     return matching[0]
 
 
-def _read(student, path):
-    name = student_name(path.name)
+def _read(student, folder, file, owner):
+    name = student_name(file)
     try:
-        # Neither a link nor a pipe: the one leads to other people's files, the other never ends.
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                return Handed(student, file=name, problem=f"{name} is not a file")
-            content = file.read(MAX_FILE + 1)
+        content = read_whole(folder, file, owner)
     except OSError as error:
-        why = "it is a link" if path.is_symlink() else error.strerror
+        why = "it is a link" if error.errno == errno.ELOOP else error.strerror
         return Handed(student, file=name, problem=f"{name} cannot be opened: {why}")
-    if len(content) > MAX_FILE:
-        return Handed(student, file=name, problem=f"{name} is larger than {MAX_FILE // 1_000_000} MB")
-    if not content.strip():
-        return Handed(student, file=name, problem=f"{name} is empty")
+    except ValueError as error:
+        return Handed(student, file=name, problem=f"{name} {error}")
     return Handed(student, content, name)
+
+
+def read_whole(folder, file, owner=None):
+    """The bytes of a file in a folder (a path or a number), neither a link nor a pipe: the one leads to other
+    people's files, the other never ends. OSError if it cannot be opened, ValueError if it is no honest file.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    within = isinstance(folder, int)
+    handle = os.open(file, flags, dir_fd=folder) if within else os.open(folder / file, flags)
+    with os.fdopen(handle, "rb") as opened:
+        facts = os.fstat(handle)
+        if not stat.S_ISREG(facts.st_mode):
+            raise ValueError("is not a file")
+        if owner is not None and facts.st_uid != owner:
+            raise ValueError("belongs to somebody else than its folder does")
+        content = opened.read(MAX_FILE + 1)
+    if len(content) > MAX_FILE:
+        raise ValueError(f"is larger than {MAX_FILE // 1_000_000} MB")
+    if not content.strip():
+        raise ValueError("is empty")
+    return content
 
 
 def understand(handed, homework):

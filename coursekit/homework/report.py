@@ -29,8 +29,8 @@ def grades_table(results, homework):
     return out.getvalue()
 
 
-def report_page(results, homework, *, isolated, strays, missing):
-    """The page as Markdown text. strays: files that belong to nobody. missing: students no longer there."""
+def report_page(results, homework, *, isolated, remarks, missing):
+    """The page as Markdown text. remarks: on what counts for nobody. missing: students no longer there."""
     counts = Counter(result["status"] for result in results)
     lines = [f"# {homework.name}: {len(results)} students", ""]
     lines += [f"- {counts[status]} {status}" for status in ("graded", "needs manual grading", "not graded")]
@@ -76,10 +76,8 @@ def report_page(results, homework, *, isolated, strays, missing):
     lines += [
         f"- **{_plain(name)}** is no longer in the folder; the earlier result is kept" for name in missing
     ]
-    lines += [
-        f"- the file **{_plain(name)}** lies in no student's folder and was left alone" for name in strays
-    ]
-    lines += [] if look or missing or strays else ["- nobody"]
+    lines += [f"- {_plain(remark)}" for remark in remarks]
+    lines += [] if look or missing or remarks else ["- nobody"]
     return "\n".join(lines) + "\n"
 
 
