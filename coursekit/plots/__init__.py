@@ -10,16 +10,19 @@ import html
 import io
 from functools import cache
 
+# Letters in these colours have a contrast of at least 4.5 on white (noise: 3, for lines and areas), and each
+# pair stays apart for every kind of colour vision and on a grey printer (tests/test_palette.py says how far).
 COLORS = {
-    "data": "#3b3b3b",  # dark grey
-    "model": "#0068b0",  # blue
-    "latent": "#e07b00",  # orange: latent variables and codes
-    "critic": "#00795a",  # green: critics and discriminators
-    "noise": "#b9b9b9",  # light grey
-    "wrong": "#c0223b",  # red: what goes wrong
+    "data": "#303030",  # dark grey
+    "model": "#0f4689",  # blue
+    "latent": "#b65d0b",  # orange: latent variables and codes
+    "critic": "#06745d",  # green: critics and discriminators
+    "noise": "#949494",  # light grey
+    "wrong": "#ac0f1f",  # red: what goes wrong
 }
-# For classes and clusters, where no meaning above applies (Okabe and Ito 2008, first the most distant).
-CYCLE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c7400", "#3b3b3b"]
+# For classes and clusters, where no meaning above applies: name them in the picture or vary the marker too.
+CYCLE = ["#35608f", "#9e5c09", "#25966a", "#c47bb8", "#786dbd", "#d06e1d", "#525001"]
+CYCLE += ["#5c2986", "#7e0331", "#253a19"]
 MAX_WIDTH = 9.2  # inches; at 100 dots an inch this is the width of a notebook's output column
 DPI = 100
 

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from coursekit.plots import COLORS, digits_strip, line_label
+from coursekit.plots import COLORS, CYCLE, digits_strip, line_label
 
 
 def saddle_landscape(paths, *, ax=None, title="zero loss on a hyperbola, a saddle in the middle"):
@@ -107,9 +107,8 @@ def two_code_maps(left, right, labels, titles):
 
 def code_map(ax, z, labels):
     """Draw codes z (n, 2) into ax, coloured by label."""
-    colors = plt.get_cmap("tab10").colors
     for label in np.unique(labels):
-        points, color = z[labels == label], colors[int(label) % 10]
+        points, color = z[labels == label], CYCLE[int(label) % 10]
         ax.plot(*points.T, ".", color=color, alpha=0.55, markersize=4)
         badge = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": color, "lw": 1.6}
         ax.text(*np.median(points, axis=0), str(label), fontsize=12, ha="center", va="center", bbox=badge)

@@ -162,9 +162,8 @@ def component_images(components, mean, image_shape):
 def labelled_scatter(z, labels, *, title, names=("first score", "second score")):
     """Points z (n, 2) coloured by label, each label written at the median of its points."""
     figure, ax = plt.subplots(figsize=(7.4, 5.6))
-    colors = plt.get_cmap("tab10").colors
     for label in np.unique(labels):
-        points, color = z[labels == label], colors[int(label) % 10]
+        points, color = z[labels == label], CYCLE[int(label) % 10]
         ax.plot(*points.T, ".", color=color, alpha=0.55, markersize=5)
         badge = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": color, "lw": 2}
         middle = np.median(points, axis=0)

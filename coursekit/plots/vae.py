@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from coursekit.plots import COLORS, digits_strip, line_label
+from coursekit.plots import COLORS, CYCLE, digits_strip, line_label
 
 PIXELS = (0, 1)  # pixels and pixel probabilities share one grey scale
 
@@ -100,10 +100,9 @@ def manifold(images, image_shape, side):
 def latent_map(z, labels, *, ax=None, title="", reach=3.1, size=5, write=True):
     """Codes z (n, 2) coloured by label, and the circles that hold 50 % and 95 % of the prior."""
     figure, ax = (ax.figure, ax) if ax is not None else plt.subplots(figsize=(6.6, 6))
-    colors = plt.get_cmap("tab10").colors
     written = []
     for label in np.unique(labels):
-        points, color = z[labels == label], colors[int(label) % 10]
+        points, color = z[labels == label], CYCLE[int(label) % 10]
         ax.plot(*points.T, ".", color=color, alpha=0.6, markersize=size)
         if write:
             badge = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": color, "lw": 1.6}

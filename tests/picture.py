@@ -1,0 +1,124 @@
+"""What an eye would mind in a figure, measured: small or faint letters, cut-off ones, one text over another.
+
+`faults(figure)` draws a figure twice, with and without its letters, and returns a sentence for each fault;
+`figures_of(twin)` runs a notebook's twin and yields what it shows.
+"""
+
+from contextlib import contextmanager
+from pathlib import Path
+from unittest.mock import patch
+
+import jupytext
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.text import Text
+
+from coursekit import plots
+
+SMALLEST = 9  # points, at 100 dots an inch: a dot of the figure is a pixel of the page
+CONTRAST = 4.5  # WCAG 2.2, 1.4.3: text against what lies behind it
+CROWDED = 0.15  # share of a text's box that something else may take
+
+
+def luminance(rgb):
+    """Relative luminance (WCAG 2.2) of sRGB colours (..., 3) in [0, 1]."""
+    rgb = np.asarray(rgb, dtype=float)
+    return linear(rgb) @ [0.2126, 0.7152, 0.0722]
+
+
+def linear(rgb):
+    """sRGB values without their gamma."""
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def contrast(first, second):
+    """Contrast ratio (WCAG 2.2) between sRGB colours (..., 3)."""
+    one, other = luminance(first), luminance(second)
+    return (np.maximum(one, other) + 0.05) / (np.minimum(one, other) + 0.05)
+
+
+def faults(figure):
+    """What is wrong with the texts of a figure, a sentence each."""
+    texts = drawn_texts(figure)
+    with patch.object(Text, "draw", lambda self, renderer: None):
+        behind = pixels(figure)
+    found = []
+    for text, box in texts:
+        name = repr(text.get_text())
+        if text.get_fontsize() < SMALLEST:
+            found.append(f"{name} has {text.get_fontsize():g} pt")
+        if not (box.min >= -1).all() or not (box.max <= np.add(figure.bbox.size, 1)).all():
+            found.append(f"{name} is cut off at the edge")
+            continue
+        found += unreadable(text, name, patch_behind(text, box, behind))
+    for i, (text, box) in enumerate(texts):
+        for other, its_box in texts[:i]:
+            if shared(box, its_box) > CROWDED * min(box.width * box.height, its_box.width * its_box.height):
+                found.append(f"{text.get_text()!r} lies over {other.get_text()!r}")
+    return found
+
+
+def drawn_texts(figure):
+    """[(text, its box in pixels), ...] of all that is written when the figure is drawn."""
+    found, draw = {}, Text.draw
+
+    def watch(self, renderer):
+        draw(self, renderer)
+        if self.get_visible() and self.get_text().strip():
+            found[self] = Text.get_window_extent(self, renderer)
+
+    with patch.object(Text, "draw", watch):
+        figure.set_dpi(plots.DPI)
+        figure.canvas.draw()
+    return list(found.items())
+
+
+def pixels(figure):
+    """The drawn figure as colours (height, width, 3) in [0, 1], first row at the bottom."""
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())[::-1, :, :3] / 255
+
+
+def patch_behind(text, box, behind):
+    """Colours (n, 3) of what lies behind a text: its own badge, or the pixels in its box."""
+    badge = text.get_bbox_patch()
+    if badge is not None and badge.get_alpha() in (None, 1):
+        return np.array([to_rgb(badge.get_facecolor())])
+    (left, low), (right, high) = np.clip(np.round([box.min, box.max]).astype(int), 0, None)
+    return behind[low : max(high, low + 1), left : max(right, left + 1)].reshape(-1, 3)
+
+
+def unreadable(text, name, colors):
+    """Faults of a text with these colours (n, 3) behind it."""
+    alpha, background = text.get_alpha() or 1, np.median(colors, axis=0)
+    ink = alpha * np.array(to_rgb(text.get_color())) + (1 - alpha) * background
+    if contrast(ink, background) < CONTRAST:
+        return [f"{name} has a contrast of {contrast(ink, background):.1f}"]
+    covered = (contrast(ink, colors) < CONTRAST / 2).mean()
+    return [f"{name} lies over lines or dots ({covered:.0%} of it)"] if covered > CROWDED else []
+
+
+def shared(box, other):
+    """Area that two boxes share, in square pixels."""
+    sides = np.minimum(box.max, other.max) - np.maximum(box.min, other.min)
+    return float(np.prod(np.clip(sides, 0, None)))
+
+
+@contextmanager
+def watched(look):
+    """Call `look(figure, alt)` for each figure that is shown, by `plots.show` or by an explorer."""
+    html = plots.image_html
+
+    def image_html(figure, alt, **options):
+        for one in figure if isinstance(figure, (list, tuple)) else [figure]:
+            look(one, alt)
+        return html(figure, alt, **options)
+
+    with patch.object(plots, "image_html", image_html):
+        yield
+
+
+def run_twin(path):
+    """Run the code of a notebook's twin from top to bottom in this process."""
+    cells = [c.source for c in jupytext.read(path, fmt="py:percent").cells if c.cell_type == "code"]
+    exec(compile("\n\n".join(cells), str(Path(path).name), "exec"), {"__name__": "__main__"})
