@@ -35,6 +35,7 @@ seed by seed). *Within the spread*: missed by less than the standard deviation. 
 
 def write_readme(everything, folder):
     """Write README.md into the folder (a Path) from the content of results.json."""
+    from benchmarks import scaling_plot
     from benchmarks.__main__ import CASES
 
     sections = [HEAD]
@@ -44,7 +45,11 @@ def write_readme(everything, folder):
             sections.append(f"## {case}\n\n{module.__doc__.strip()}\n")
             for part, work in module.PARTS.items():
                 if part in everything[case]:
-                    sections.append(section(case, part, work.__doc__, everything[case][part]))
+                    entry = everything[case][part]
+                    sections.append(section(case, part, work.__doc__, entry))
+                    if "curves" in entry:
+                        alt = scaling_plot.draw(entry["curves"], folder / f"{case}.png")
+                        sections.append(f"![{alt}]({case}.png)\n")
     sections.append(versions_used(everything))
     half = folder / "README.tmp"
     half.write_text("\n".join(sections), encoding="utf-8")
@@ -73,8 +78,6 @@ def section(case, part, about, entry):
         ]
     for sentence in entry["notes"]:
         lines += ["", sentence]
-    if "picture" in entry:
-        lines += ["", f"![{entry['picture']['alt']}]({entry['picture']['file']})"]
     return "\n".join([*lines, "", *textwrap.wrap(stamp(entry), 110), ""])
 
 
