@@ -24,6 +24,8 @@ What they share:
 - `homework`: build, prove and grade homework on top of nbgrader
 - `slides`: a deck for the classroom from a notebook
 - `assets`: the JavaScript of decks and site, of known versions, kept for work without a network
+- `recipes`: model, data and loop put together, one good way for each model
+- `train_command`: `coursekit train`, a recipe in a folder
 - `cli`: the `coursekit` command
 
 Models never import plots, data or training; the notebooks bring them together. Importing this package loads

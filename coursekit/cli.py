@@ -6,13 +6,17 @@ import sys
 
 def main(arguments=None):
     """Run from a shell; returns the exit code."""
+    from coursekit import train_command as train
     from coursekit.homework import commands as homework
 
     parser = argparse.ArgumentParser(prog="coursekit", description="The tools of the course.")
-    subjects = parser.add_subparsers(dest="subject", required=True, metavar="homework")
+    subjects = parser.add_subparsers(dest="subject", required=True, metavar="homework | train")
     subject = subjects.add_parser("homework", help="build, prove and grade homework")
     homework.add_commands(subject)
     subject.set_defaults(start=homework.run)
+    subject = subjects.add_parser("train", help="train a model on digits, resume it, look at its samples")
+    train.add_arguments(subject)
+    subject.set_defaults(start=train.run)
     options = parser.parse_args(arguments)
     return options.start(options)
 

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "coursekit"
 FILES = sorted(PACKAGE.rglob("*.py"))
 TOPICS = {p.relative_to(PACKAGE).parts[0].removesuffix(".py") for p in FILES} - {"__init__"}
 FREE = {"data", "checks", "training", "evaluation", "plots", "networks"}  # know nothing of each other
-OUTER = {"widgets", "homework", "cli", "assets", "slides", "site"}
+OUTER = {"widgets", "homework", "cli", "assets", "slides", "site", "recipes", "train_command"}
 MODELS = TOPICS - FREE - OUTER
 # A model may use networks, its own parts, and these earlier models; nothing else of the package.
 EARLIER = {
@@ -30,7 +30,9 @@ ALLOWED = {
     "assets": {"assets"},
     "slides": {"slides", "assets"},
     "site": {"site", "assets", "plots"},
-    "cli": {"cli", "homework", "slides", "site", "data", "training", "plots"} | MODELS,
+    "recipes": {"recipes", "networks", "data", "training"} | MODELS,
+    "train_command": {"train_command", "recipes", "plots"},
+    "cli": {"cli", "train_command", "homework", "slides", "site", "data", "training", "plots"} | MODELS,
     "__init__": set(),
 }
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))

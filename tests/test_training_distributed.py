@@ -174,7 +174,13 @@ def main(folder):
 
     torch.manual_seed(rank)
     flow, normalised = glow(5, n_steps=2).double(), Normalised()
-    found["flow"] = result(flow, training.fit(flow, data(), n_steps=20, batch_size=BATCH, average=0.9))
+    midway = []
+
+    def on_step(step, model, loss):
+        midway.append(nn.utils.parameters_to_vector(model.parameters()).detach().clone())
+
+    options = {"n_steps": 20, "batch_size": BATCH, "average": 0.9, "on_step": on_step}
+    found["flow"] = result(flow, training.fit(flow, data(), **options)) | {"midway": midway[9]}
     found["normalised"] = result(normalised, training.fit(normalised, data(), n_steps=20, batch_size=30))
 
     model, once = noisy_model(), press_ctrl_c_at(17) if rank == 1 else None
@@ -285,6 +291,12 @@ def test_each_process_draws_noise_of_its_own_and_the_loss_keeps_its_distribution
     for losses in (together, alone):
         assert abs(losses.mean() - mean) < 4 * np.sqrt(variance / 400)
         assert abs(losses.var() / variance - 1) < 4 * np.sqrt(2 / 400)
+
+
+def test_a_layer_that_sets_itself_from_its_first_batch_is_the_same_everywhere_from_then_on(ranks):
+    # ActNorm: each process has seen another share.
+    first = ranks[0]["flow"]["midway"]
+    assert all(torch.equal(found["flow"]["midway"], first) for found in ranks)
 
 
 def test_ctrl_c_in_one_process_stops_all_after_the_same_step(ranks):
