@@ -25,7 +25,7 @@ from coursekit.clustering import KMeans, cut, linkage
 plots.use_course_style()
 rng = np.random.default_rng(1)
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="A shop has 150 customers, two numbers about each, and can afford **three** different letters. Who gets which? Nobody has named the groups, so there is nothing to predict."
 # ## 1 · What would a good grouping be?
 #
 # A shop has 150 customers and two numbers about each. It can afford three different letters. Who gets which? Nobody has named the groups, so there is nothing to predict; we want customers who get the same letter to be alike.
@@ -93,7 +93,7 @@ print(
 # %% [markdown]
 # We cannot try them all. That is the whole difficulty: the goal is one line, and no one can search it. What follows is a way down, one step at a time.
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="Think of ice-cream vans on a beach. Knowing where the vans stand, everybody walks to the nearest. Knowing who comes, each van moves to the middle of its customers. Repeat:"
 # ## 2 · K-means, half step by half step
 #
 # **Question.** Two things are unknown: who belongs together, and where the middles are. If we knew one, could we find the other?
@@ -290,7 +290,7 @@ check("there, no gain of more than 3 standard errors", gain, 3 * error, relation
 # %% [markdown]
 # The last result is part of the truth. With many groups far apart the start decides; with a few overlapping ones it hardly matters. And even k-means++ ends well above the best on average, so use several starts of any kind: `KMeans(12, init="k-means++", n_init=10)` keeps the best of ten.
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="More centres are never worse: with $K=n$ the objective is zero.\n\n*The elbow:* look for the bend after which further centres gain little.\n\n*The silhouette* compares $a_i$, the mean distance to the own group, with $b_i$, that to the nearest other group:"
 # ## 4 · How many clusters?
 #
 # **Question.** The objective measures how good a grouping is. Why not choose the $K$ with the smallest one?
@@ -409,7 +409,7 @@ plots.show(
     "at the height at which their clusters were merged, and the last merger joins everything at the top.",
 )
 
-# %% [markdown] slide="subslide"
+# %% [markdown] slide="subslide" says="The height at which two leaves meet says how different they are. That two leaves stand side by side says nothing.\n\nA horizontal **cut** leaves as many clusters as it crosses branches."
 # **How to read a dendrogram.** Take two leaves and climb until their branches meet. That height, their *cophenetic distance*, says how different they are. That two leaves stand side by side says nothing: each joint could be turned like a mobile, so there are $2^{n-1}$ drawings of the same tree.
 #
 # A horizontal **cut** leaves as many clusters as it crosses branches. One tree holds all $K$ from 1 to $n$, and the clusterings are nested: going from $K$ to $K-1$ only ever joins two clusters. K-means makes no such promise.

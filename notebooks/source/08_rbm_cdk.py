@@ -105,12 +105,12 @@ for side in (2, 3, 4, 8, 28):
 # %% [markdown]
 # The conditional of one unit needs no $Z$, so we could *walk*: redraw one unit after another, given all others. But each unit waits for its neighbours, and between two valleys such a walk takes ages. The remedy is to forbid most couplings.
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says=""
 # ## 2 · Forbid the couplings within a layer
 #
 # Split the units in two. The **visible** units $v$ are the pixels (the deck writes $x$ for them). The **hidden** units $h$ belong to nobody's data; they are detectors which the machine invents. Couplings run only across.
 
-# %% [markdown]
+# %% [markdown] says="The **visible** units $v$ are the pixels. The **hidden** units $h$ belong to nobody's data; they are detectors which the machine invents. The energy of the **restricted Boltzmann machine** (RBM) is"
 # The energy of the **restricted Boltzmann machine** (RBM) is
 #
 # $$E(v, h) = -h^\top W v - c^\top v - b^\top h ,$$
@@ -266,7 +266,7 @@ plots.show(
 #
 # Now let 400 walkers take 600 steps. The first 100 are thrown away, since the walkers remember their start. Steps of one walker resemble each other, so the standard error comes from the 400 walkers, which are independent.
 
-# %%
+# %% slide="skip"
 walk, visits = torch.randint(0, 2, (400, 4)).double(), torch.zeros(400, 16)
 powers = torch.tensor([8.0, 4.0, 2.0, 1.0])
 for step in range(600):
@@ -514,7 +514,7 @@ check("early: one step forgets all but a thousandth", forgetting(fresh[0]), 1e-3
 check("late: after 20 steps more than a third is remembered", at_end**20, 0.33, relation=">=")
 
 
-# %%
+# %% slide="skip"
 def chain_of(machine, v):
     return torch.cat([v] + [v := machine.gibbs_step(v) for _ in range(21)])
 
