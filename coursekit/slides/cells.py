@@ -6,6 +6,7 @@ import re
 
 IMAGE = re.compile(r'<img alt="([^"]*)" src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
 QUIET = {"check", "show", "print", "static_frames", "explore"}  # calls that show and compute nothing
+LONGEST = 20  # lines of code on a slide
 LINES, COLUMNS = 8, 90  # of printed text that can be read on a slide
 
 
@@ -27,18 +28,22 @@ def results(cell):
 
 def idea(source):
     """What a slide shows of a code cell: its functions, or else all but imports, checks and prints."""
-    lines, body = source.splitlines(), ast.parse(source).body
-    keep = [node for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
-    keep = keep or [node for node in body if not _is_quiet(node)]
-    end, shown = 0, []
-    for node in keep:
-        start = node.lineno - 1
-        while start > end and lines[start - 1].startswith("#"):  # a comment belongs to what it stands above
-            start -= 1
-        gap = end and any(not line.strip() for line in lines[end:start])
-        shown += [""] * bool(gap) + lines[start : node.end_lineno]
-        end = node.end_lineno
-    return "\n".join(shown)
+    body = ast.parse(source).body
+    functions = [node for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    shown = [_lines(source, node) for node in functions or body if not _is_quiet(node)]
+    if functions and sum(map(len, shown)) > LONGEST:
+        shown = shown[-1:]  # the last function is the one that the others serve
+    return ("\n\n" if functions else "\n").join("\n".join(lines) for lines in shown)
+
+
+def _lines(source, node):
+    """The lines of a statement with the comments above it, without docstring: the speaker says that."""
+    lines, start = source.splitlines(), node.lineno - 1
+    while start and lines[start - 1].startswith("#"):  # a comment belongs to what it stands above
+        start -= 1
+    document = node.body[0] if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) else None
+    hidden = range(document.lineno - 1, document.end_lineno) if document else ()
+    return [lines[i] for i in range(start, node.end_lineno) if i not in hidden]
 
 
 def _is_quiet(node):

@@ -21,6 +21,6 @@
   await Reveal.initialize({
     width: 1280, height: 720, margin: 0, center: false, hash: true, slideNumber: "c/t",
     navigationMode: "linear", transition: "none", backgroundTransition: "none",
-    pdfSeparateFragments: false, plugins: [RevealNotes],
+    pdfSeparateFragments: false, plugins: [RevealNotes, RevealZoom],
   });
 })();

@@ -48,6 +48,7 @@ def deck(notebook, *, code=True):
         mathjax=_script(mathjax / "es5" / "tex-svg-full.js"),
         reveal=_script(reveal / "dist" / "reveal.js"),
         notes=_script(reveal / "plugin" / "notes" / "notes.js"),
+        zoom=_script(reveal / "plugin" / "zoom" / "zoom.js"),
         script=_script(HERE / "deck.js"),
     )
 
@@ -56,7 +57,8 @@ def markdown(text):
     """Markdown to HTML as nbconvert does it; links into the repository become words: a deck travels alone."""
     from nbconvert.filters import markdown2html
 
-    html = markdown2html(re.sub(r"\[([^\]]+)\]\((?!https?:)[^)]*\)", r"\1", text))
+    text = re.sub(r"\[([^\]]+)\]\((?!https?:)[^)]*\)", r"\1", text)
+    html = markdown2html(re.sub(r"(?<=\d) (?=\d{3}\b)", "\N{NO-BREAK SPACE}", text))
     html = re.sub(r'<a class="anchor-link"[^>]*>.*?</a>', "", html)
     # A browser may break a line after a formula, and a comma must not begin the next one.
     return re.sub(r"(?<!\$)(\$[^$]+\$[.,;:!?)’]+)", r'<span class="tied">\1</span>', html)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from coursekit.slides import cells, room, words
 
-CLAIMS = re.compile(r"^(\|[^|\n]*\|[^|\n]*\|)[^\n]*$", re.MULTILINE)  # the columns of a summary that we show
+COLUMN = 140  # text that fits beside a tall figure
 THIN = 100  # text of up to two lines
 
 
@@ -44,7 +44,8 @@ class Slide:
     @property
     def headline_is_finding(self):
         """A slide that is all figure says in its headline what the figure shows."""
-        return self.kind == "figure" and bool(self.finding) and len(self.finding.split()) <= words.HEADLINE
+        alone = self.kind in ("figure", "side") and not self.has("lead")
+        return alone and 0 < len(self.finding.split()) <= words.HEADLINE
 
     @property
     def headline(self):
@@ -76,7 +77,7 @@ class Planner:
 
     def __init__(self, code):
         self.code, self.slides, self.section, self.topic = code, [], "", ""
-        self.after_figure = False
+        self.after_figure, self.asked = False, ""
 
     def take(self, cell):
         """Put one cell onto the slides."""
@@ -104,7 +105,7 @@ class Planner:
             and found[0].kind == "text"
             and not words.opening(found[0].text)[0]
         ):
-            self.slides[-1].finding = words.finding(found[0].text)
+            self.slides[-1].finding, self.asked = words.finding(found[0].text)
             found, mark = words.from_next_name(found[1:]), "-"
         self.after_figure = False
         first = len(self.slides)
@@ -125,7 +126,8 @@ class Planner:
         if found[0].kind == "heading":
             self.topic = self.section = found[0].text.lstrip("# ")
         else:
-            self.topic = words.name(found[0]) or self.section
+            several = any(words.name(block) and block.text.startswith("**") for block in found[1:])
+            self.topic = self.section if several else words.name(found[0]) or self.section
         self.slides.append(Slide(self.topic, self.section, column=column))
 
     @staticmethod
@@ -151,9 +153,10 @@ class Planner:
             elif block.kind == "fold":
                 self.fold(block)
             elif block.kind == "table":
-                self.add(
-                    "table", re.sub(CLAIMS, r"\1", block.text) if "| Claim" in block.text else block.text
-                )
+                for rows in room.tables(block.text):
+                    if self.slides[-1].has("table"):
+                        self.slides.append(Slide(self.topic, self.section))
+                    self.add("table", rows)
             elif block.kind in ("formula", "list"):
                 self.add(block.kind, room.broken(block.text))
             elif lead == "Question":
@@ -161,6 +164,7 @@ class Planner:
             elif lead == words.PREDICT:
                 self.add("question", f"**{words.PREDICT}:** {rest}")
             elif kept.get(i):
+                self.topic = lead if lead == "Homework" else self.topic
                 self.add("lead", kept[i])
 
     def cut(self, found):
@@ -171,10 +175,10 @@ class Planner:
             lead, text = words.opening(found[i].text)
             if lead in (words.PREDICT, "Question", "References", "The code behind it"):
                 text = ""
-            elif lead == "Homework":
-                text = f"**Homework:** {words.sentences(text)[0]}"
             elif lead in words.LABELS or lead == self.topic:
                 text = text[:1].upper() + text[1:]
+            elif lead == "Homework":
+                text = f"**Homework:** {words.sentences(text)[0]}"
             else:
                 text = found[i].text
             paragraphs.append((text, i + 1 < len(found) and found[i + 1].kind == "formula"))
@@ -196,7 +200,10 @@ class Planner:
         slide = self.slides[-1]
         full = slide.height + part.height > room.ROOM or slide.has("figure")
         if slide.kind == "title" or (slide.parts and full):
-            slide = Slide(self.topic, self.section)
+            carried = []
+            if kind == "formula" and len(slide.parts) > 1 and slide.parts[-1].kind == "lead":
+                carried = [slide.parts.pop()]  # the sentence that leads to a formula stays with it
+            slide = Slide(self.topic, self.section, parts=carried)
             self.slides.append(slide)
         slide.parts.append(part)
 
@@ -216,20 +223,27 @@ class Planner:
         self.after_figure = bool(pictures) or (self.after_figure and not (printed or claims))
 
     def figure(self, alt, frames):
-        """A figure joins a slide that says little; else it gets its own."""
+        """A figure joins a slide that says little, beside its words if it is tall; else it gets its own."""
         part = Part("figure", (alt, frames), room.figure_height(frames[0]))
-        slide = self.slides[-1]
+        slide, tall = self.slides[-1], room.is_tall(frames[0])
         thin = slide.kind == "topic" and all(part.kind == "lead" for part in slide.parts)
-        if thin and slide.height < THIN and slide.height + part.height > room.ROOM:
+        fits = slide.height + part.height <= room.ROOM or (tall and slide.height < COLUMN)
+        if thin and slide.height < THIN and not fits:
             slide.parts.clear()  # a line of introduction is spoken: the figure needs the room
             slide.kind = "figure"
-        elif slide.kind == "title" or not thin or slide.height + part.height > room.ROOM:
-            self.slides.append(Slide(self.topic, self.section, kind="figure"))
-        self.slides[-1].parts.append(part)
-        self.slides[-1].notes.append(f"*The figure:* {alt}")
+        elif not (thin and fits):
+            slide = Slide(self.asked or self.topic, self.section, kind="figure")
+            self.slides.append(slide)
+        if tall:
+            slide.kind = "side"
+        slide.parts.append(part)
+        slide.notes.append(f"*The figure:* {alt}")
+        self.asked = ""
 
     def append_if_room(self, kind, content):
         """Results that are nice to see, where they take nothing from what must be seen."""
         slide, height = self.slides[-1], room.height(kind, content)
+        if slide.kind == "side":  # beside the figure there is room for little, and for nothing wide
+            return
         if slide.kind != "title" and slide.height + height <= room.ROOM and not slide.has(kind):
             slide.parts.append(Part(kind, content, height))

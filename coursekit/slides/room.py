@@ -13,6 +13,8 @@ LONG = 75  # characters of a formula that fit on one line
 ROOM = 560  # pixels of a slide of 1280 x 720 for what stands below the headline
 WIDTH = 1160  # and across
 LARGE = 1.2  # a figure is shown at least this much larger than in the notebook, or as large as a slide allows
+ROWS = 12  # of a table
+TALL = 1.4  # width over height
 WHITE = (255, 255, 255)
 
 
@@ -29,14 +31,23 @@ def height(kind, content):
     return 38 * (len(visible(content)) // 86 + 1 + content.count("\n- ")) + 16
 
 
-def _size(png):
-    return struct.unpack(">II", png[16:24])
+def tables(text):
+    """A table in pieces that fit; of a summary the two columns that matter to people who look up."""
+    if "| Claim" in text:
+        text = re.sub(r"^(\|[^|\n]*\|[^|\n]*\|)[^\n]*$", r"\1", text, flags=re.MULTILINE)
+    head, line, *rows = text.splitlines()
+    count = -(-len(rows) // ROWS)
+    size = -(-len(rows) // count)
+    return ["\n".join([head, line, *rows[i : i + size]]) for i in range(0, len(rows), size)]
 
 
 def broken(formula):
-    """A display formula that is too long for a slide, broken before its last relation."""
+    """A display formula that is too long for a slide, broken where it is wide or before its last relation."""
     if len(visible(formula)) <= LONG or "\\\\" in formula or "&" in formula:
         return formula
+    if "\\qquad" in formula:
+        lines = " \\\\ ".join(re.split(r"(?:\\qquad\s*)+", formula.strip("$ \n")))
+        return f"$$\\begin{{gathered}} {lines} \\end{{gathered}}$$"
     body, depth, relations = formula.strip("$ \n"), 0, []
     for match in re.finditer(r"\\left|\\right|[{}]|\\[gl]e\b|\\approx\b|\\propto\b|=", body):
         token = match[0]
@@ -63,8 +74,15 @@ def visible(text):
 
 
 def figure_height(png):
-    width, height = _size(png)
+    """How high a figure should be shown, in pixels: LARGE if there is room."""
+    width, height = struct.unpack(">II", png[16:24])
     return int(height * min(LARGE, WIDTH / width, ROOM / height))
+
+
+def is_tall(png):
+    """Is the figure better off beside the words than below them?"""
+    width, height = struct.unpack(">II", png[16:24])
+    return width / height < TALL
 
 
 def frames(png):

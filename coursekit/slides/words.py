@@ -11,7 +11,7 @@ WORDS = 55  # of prose that a slide may carry; formulas, tables and questions co
 FOLD = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", re.DOTALL)
 LEAD = re.compile(r"(\*\*?)([^*]+?)(?:(?<=[.:?!])\1|\1[.:])\s*(.*)", re.DOTALL)
 # A sentence ends before a blank that a capital, a quotation, emphasis or mathematics follows.
-END = re.compile(r"(?<=[.?!])(?:(?<=[^A-Z]\.)|(?<=[?!]))[\"*)_]*\s+(?=[\"“(*_$]*[A-Z$\\])")
+END = re.compile(r"(?<=[.?!])(?:(?<=[^A-Z]\.)|(?<=[?!]))[\"*)_$]*\s+(?=[\"“(\[*_$]*[A-Z$\\])")
 LABELS = ("Question", "Formula", "Intuition", "Picture", "Answer", "Try it")  # they name no topic
 PREDICT = "Predict before you run"
 # Sentences that point to the notebook's next cell, or stand in brackets.
@@ -92,13 +92,17 @@ def from_next_name(found):
 
 
 def finding(text):
-    """What a caption says in short: its first sentence, with the second if the first only points; or ''."""
+    """What a caption says in short, and what it asks of the next figure, one of them ''.
+
+    The first sentence, with the second if the first only points.
+    """
     parts = [part for part in sentences(text) if not part.startswith("(")] or [text]
-    if re.match(r"Now\b|Below\b|Here\b|The cell\b", parts[0]):
-        return ""
+    if parts[0].endswith("?"):
+        return "", parts[0]
+    if re.match(r"(?:Now|Below|Here|The cell|In the explorer)\b", parts[0]):
+        return "", ""
     both = " ".join(parts[:2])
-    points = len(parts[0].split()) < 8 or parts[0].endswith("?")
-    return both if points and len(both.split()) <= HEADLINE else parts[0]
+    return both if len(parts[0].split()) < 8 and len(both.split()) <= HEADLINE else parts[0], ""
 
 
 def chosen(paragraphs, *, limit=WORDS):

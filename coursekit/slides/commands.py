@@ -1,0 +1,51 @@
+"""`coursekit slides`: write decks. What goes wrong is one sentence, with exit code 2."""
+
+import sys
+from pathlib import Path
+
+
+def add_commands(parser):
+    """Add the arguments to an argparse parser."""
+    parser.add_argument("numbers", nargs="+", metavar="NN", help="which notebooks: 11, or `all`")
+    parser.add_argument("--out", metavar="DIR", default="build/slides", help="where decks go (build/slides)")
+    parser.add_argument("--no-code", action="store_true", help="leave out all code")
+
+
+def run(options):
+    """Write the decks that the options name; the exit code is 0, or 2 if one could not be written."""
+    from coursekit.assets import AssetError
+
+    try:
+        for path in notebooks(options.numbers):
+            write(path, Path(options.out), code=not options.no_code)
+    except (AssetError, ValueError, OSError) as error:
+        print(f"coursekit slides: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def notebooks(numbers):
+    """The notebooks of this course folder that are meant, in order. numbers: list of "11" or "all"."""
+    found = {path.stem[:2]: path for path in sorted(Path("notebooks").glob("[0-9][0-9]_*.ipynb"))}
+    if not found:
+        raise ValueError("there is no folder notebooks/ here: go to the course folder first.")
+    chosen = list(found) if "all" in numbers else [number[:2].zfill(2) for number in numbers]
+    for number in chosen:
+        if number not in found:
+            raise ValueError(f"there is no notebook {number}: choose from {', '.join(found)}, or `all`.")
+    return [found[number] for number in chosen]
+
+
+def write(path, out, *, code=True):
+    """Write the deck of one notebook into the folder `out` and say where; returns its path."""
+    import nbformat
+
+    from coursekit.slides.deck import deck
+
+    html = deck(nbformat.read(path, as_version=4), code=code)
+    out.mkdir(parents=True, exist_ok=True)
+    target = out / f"{path.stem}.html"
+    target.write_text(html, encoding="utf-8")
+    slides = html.count('<div class="page">')
+    print(f"{target}: {slides} slides")
+    return target
