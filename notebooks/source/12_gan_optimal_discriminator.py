@@ -693,7 +693,7 @@ for seed, game in enumerate(games["one for one"]):
                     average=0.99, seed=seed, device="cpu")  # fmt: skip
 
 # %% [markdown]
-# Counting: a sample is *good* if it lies within 0.15 of a mode, and a mode is *covered* if it holds at least one good sample in a thousand. (The humps themselves are narrower; these games last seconds. [`benchmarks/gan_toys.py`](../benchmarks/gan_toys.py) plays longer, adds noise to data and samples alike that fades over the run, and counts within three standard deviations of the data.)
+# Counting: a sample is *good* if it lies within 0.15 of a mode, and a mode is *covered* if it holds at least one good sample in a thousand. (The humps themselves are narrower; these games last seconds. [`benchmarks/gan.py`](../benchmarks/gan.py) plays longer, adds noise to data and samples alike that fades over the run, and counts within three standard deviations of the data.)
 
 # %%
 from coursekit.evaluation import mode_coverage

@@ -769,7 +769,7 @@ check(
 # %% [markdown]
 # Ten times fewer calls, and the judge hardly sees a difference. That is DDIM's gift: the network is trained for all $t$ once, and the number of steps is chosen afterwards.
 #
-# **On a laptop, for larger images.** Put the pieces together: an autoencoder compresses 28 × 28 pixels to 32 numbers, a diffusion model learns these, DDIM samples in 50 strides, the decoder paints. `benchmarks/ddpm_quality.py` does that for MNIST beside a U-Net that works on pixels in the same time. The same plan with larger parts is what image generators of our days use.
+# **On a laptop, for larger images.** Put the pieces together: an autoencoder compresses 28 × 28 pixels to 32 numbers, a diffusion model learns these, DDIM samples in 50 strides, the decoder paints. `benchmarks/ddpm.py` does that for MNIST beside a U-Net that works on pixels in the same time. The same plan with larger parts is what image generators of our days use.
 
 # %% [markdown] slide="slide"
 # ## 9 · What goes wrong
