@@ -203,7 +203,7 @@ plots.show(
 # %% [markdown]
 # On the right, with weights of ordinary size, the sigmoid bends and the error is visibly larger; on the left it is PCA to five digits. A trained sigmoid encoder may choose any size of weights, but below the line it never gets: against a linear decoder no encoder does.
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="Back to the digits: 64 pixels, 1437 images to learn from and 360 unseen ones to judge by. Squared error of an unseen image:"
 # ## 4 · Deep: a bent sheet in place of a flat one
 #
 # **Question.** With a linear decoder nothing beats PCA, whatever the encoder: that was the second theorem of section 7 in notebook 01. So to win, the *decoder* must bend. How much does it gain, and when?

@@ -25,7 +25,7 @@ from coursekit.checks import check
 
 plots.use_course_style()
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="How do you teach a machine to make things when you cannot write down what makes them good? Hire two people.\n\nA **forger** makes things: the *generator* $G$ turns noise $z$ into a sample.\n\nAn **inspector** says how sure she is that a piece is real: the *discriminator*, $D(x)$ between 0 and 1."
 # ## 1 · A forger and an inspector
 #
 # How do you teach a machine to make things when you cannot write down what makes them good? You can always collect examples. So hire two people. A **forger** makes things. An **inspector** is shown real and forged pieces in turn and says how sure she is that each is real. She learns from her errors, he learns from her opinion. Neither ever needs a definition of "good".
@@ -620,7 +620,7 @@ inner_D, inner_G = tables.min(axis=1).max(axis=1), tables.max(axis=2).min(axis=1
 check("on 1000 random tables, answering is never a disadvantage", inner_D, inner_G, relation="<=")
 print(f"the order makes a difference in {np.mean(inner_D < inner_G):.0%} of the tables")
 
-# %% [markdown] slide="subslide"
+# %% [markdown] slide="subslide" says="Now put **G in the inner loop**: $D$ is fixed and $G$ may adapt for as long as it likes. Its loss is an average of numbers $-\\log D(x)$, smallest when all its weight lies on the smallest of them.\n\nSo the best answer is one single point. That is **mode collapse**, and here it is the optimal move."
 # For GANs the order is everything. With $D$ in the inner loop, $G$ minimises a divergence. Now put **G in the inner loop**: $D$ is fixed and $G$ may adapt for as long as it likes. Its loss $\mathbb E_{p_\text{model}}[-\log D(x)]$ is an average of numbers $-\log D(x)$. An average is smallest when all its weight lies on the smallest number. So the best answer is one single point: every $z$ goes to the $x$ that $D$ likes most. That is **mode collapse**, and here it is no accident but the optimal move.
 
 # %%
@@ -630,7 +630,7 @@ rivals = rng.dirichlet(
 )  # random distributions on the grid, most of them spiky
 check("no distribution beats the single best point", rivals @ cost, cost.min(), relation=">=")
 
-# %% [markdown] slide="subslide"
+# %% [markdown] slide="subslide" says="Alternating gradient steps are neither order. The smallest case is $J = xy$: one player descends in $x$, the other climbs in $y$.\n\n*Both at once:* $x^2+y^2$ grows by the factor $1+r^2$ in each step. *Taking turns:* $x^2+y^2+r\\,xy$ never changes."
 # Alternating gradient steps, as in Algorithm 1, are neither order. What do they do near an equilibrium? The smallest case is $J = xy$: the first player owns $x$ and descends, the second owns $y$ and climbs; the rest point is $(0, 0)$. Step size $r$.
 #
 # *Both at once:* $(x, y) \to (x - r y,\; y + r x)$, and $x^2 + y^2$ grows by the factor $1 + r^2$ in each step. *Taking turns,* $y$ first: $y' = y + r x$, then $x' = x - r y'$, and $x^2 + y^2 + r\,xy$ never changes. So the first spirals out for any step size, the second circles forever. Neither arrives.

@@ -266,7 +266,7 @@ good, poor = (
 )
 weight = eight.betas[2:] / (2 * eight.alphas[2:] * (1 - eight.alpha_bars[1:-1]))  # t = 2..8
 
-# %% [markdown] slide="subslide"
+# %% [markdown] slide="subslide" says="The three terms of the bound by hand, with the noise integrated exactly; and again by the package, which draws it at random."
 # **The whole bound, twice.** Below, the three terms by hand, with the noise integrated exactly (Gauss-Hermite quadrature, a weighted sum over 80 values of $\varepsilon$). Then the package's `elbo`, which draws the noise at random.
 
 # %%
@@ -552,7 +552,7 @@ plots.show(
 # %% [markdown]
 # All walkers end in one spot. Every step is then the average of many possible pasts, and averages huddle together, a hundred times in a row. The noise is no ornament; it puts back the spread that each mean takes out. (Section 8 shows how one can do without it after all, with another step.)
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="**Where to diffuse?** An image has many pixels but few ways to vary. So first compress, then diffuse the codes, then decode: **latent diffusion**.\n\n**What to guess?** $v = \\sqrt{\\bar\\alpha_t}\\,\\varepsilon - \\sqrt{1-\\bar\\alpha_t}\\,x_0$: never a dull task, neither at small $t$ nor at large."
 # ## 7 · Digits, and why they come out sharp
 #
 # **Where to diffuse?** An image has many pixels but few ways to vary. So first compress, then diffuse the codes, then decode: **latent diffusion**. For images of 28 × 28 and more it is the only way on a laptop, with an autoencoder as the compressor; for our 8 × 8 digits PCA will do. We keep 24 scores and divide them all by one number, so that their mean variance is 1.
