@@ -106,7 +106,7 @@ class Autoencoder(nn.Module):
         up = [TiedLinear(a) if tied else nn.Linear(a.out_features, a.in_features) for a in reversed(down)]
         # Block k of the encoder and block -1 - k of the decoder undo each other.
         self.encoder = _blocks(down, sizes[1:], activation, code_activation, norm)
-        self.decoder = _blocks(up, sizes[-2::-1], activation, OUTPUTS[likelihood], norm)
+        self.decoder = _blocks(up, sizes[-2::-1], activation, "linear", norm)
         self.one_sigmoid_layer = len(down) == 1 and code_activation == "sigmoid"
 
     def _set_objective(self, likelihood, noise, noise_kind, contraction):
@@ -119,6 +119,7 @@ class Autoencoder(nn.Module):
         corrupt(torch.zeros(1, 1), noise, noise_kind)
         self.likelihood, self.noise, self.noise_kind = likelihood, noise, noise_kind
         self.contraction = contraction
+        self.output = activation_layer(OUTPUTS[likelihood])
 
     def encode(self, x):
         """Codes; (n, n_inputs) -> (n, n_code)."""
@@ -126,7 +127,7 @@ class Autoencoder(nn.Module):
 
     def decode(self, z):
         """Reconstructions; (n, n_code) -> (n, n_inputs)."""
-        return self.decoder(z)
+        return self.output(self.decoder(z))
 
     def reconstruct(self, x):
         """x through the code and back, without noise; (n, n_inputs) -> the same shape."""
@@ -156,8 +157,12 @@ class Autoencoder(nn.Module):
     def loss(self, x, *, rng=None):
         """Objective of the head of this file, a scalar; x (n, n_inputs)."""
         seen = corrupt(x, self.noise, self.noise_kind, rng=rng) if self.noise else x
-        error = squared_error if self.likelihood == "gaussian" else cross_entropy
-        loss = error(self.reconstruct(seen), x).mean()
+        drive = self.decoder(self.encode(seen))
+        if self.likelihood == "gaussian":
+            loss = squared_error(drive, x).mean()
+        else:
+            # `cross_entropy` of sigmoid(drive), with a slope even where the sigmoid rounds to 0 or 1.
+            loss = F.binary_cross_entropy_with_logits(drive, x, reduction="sum") / len(x)
         if self.contraction:
             loss = loss + self.contraction * self.jacobian_norm(x).mean()
         return loss
@@ -204,7 +209,7 @@ class ConvAutoencoder(Autoencoder):
             up = [nn.Upsample(scale_factor=2), nn.Conv2d(sizes[i + 1], sizes[i], 3, padding=1)]
             if i == 0:
                 down = [nn.Unflatten(1, (1, height, width)), *down]
-                up += [activation_layer(OUTPUTS[likelihood]), nn.Flatten()]
+                up += [nn.Flatten()]
             else:
                 up += [activation_layer(activation)]
             encoder.insert(0, nn.Sequential(*down))

@@ -39,12 +39,14 @@ class LayerPair(nn.Module):
     def __init__(self, autoencoder, k):
         super().__init__()
         self.encoder, self.decoder = autoencoder.encoder[k], autoencoder.decoder[-1 - k]
+        # Only the outermost pair answers in pixels.
+        self.output = nn.Identity() if k else autoencoder.output
         self.noise, self.noise_kind = autoencoder.noise, autoencoder.noise_kind
 
     def loss(self, x, *, rng=None):
         """Squared error of the pair on its own input, corrupted as the autoencoder's; a scalar."""
         seen = corrupt(x, self.noise, self.noise_kind, rng=rng) if self.noise else x
-        return squared_error(self.decoder(self.encoder(seen)), x).mean()
+        return squared_error(self.output(self.decoder(self.encoder(seen))), x).mean()
 
 
 def pretrain_layerwise(autoencoder, x, train):

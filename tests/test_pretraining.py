@@ -23,7 +23,7 @@ def test_the_start_at_the_mean_centres_the_data_and_answers_with_the_mean(likeli
     first = model.encoder[0][0]
     torch.testing.assert_close(first(x), (x - x.mean(0)) @ first.weight.T)
     # With no message from the hidden layer the answer is the mean itself.
-    silent = model.decoder[-1][1](model.decoder[-1][0](torch.zeros(1, 10, dtype=torch.float64)))
+    silent = model.output(model.decoder[-1](torch.zeros(1, 10, dtype=torch.float64)))
     torch.testing.assert_close(silent[0], x.mean(0))
 
 
