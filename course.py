@@ -20,12 +20,19 @@ from course_setup import (
     disk_trouble,
     environment,
     hand_over,
+    install_peers,
+    learners_config,
     python_trouble,
     set_up,
     torch_source,
 )
 
 PROGRAMS = {"chromium": "chromium", "bwrap": "bubblewrap"}  # program -> Debian's package, both for tests only
+
+# Extensions of JupyterLab that know no page without it: Voila would complain of them.
+STRANGERS = ["@jupyter/nbgrader", "@voila-dashboards/jupyterlab-preview", "jupyterlab-jupytext"]
+APP = ["--template=coursekit", "--Voila.ip=127.0.0.1"]
+APP += [f"--VoilaConfiguration.extension_denylist={name}" for name in STRANGERS]
 
 
 def lab(options):
@@ -39,7 +46,8 @@ def lab(options):
     command += [f"--ServerApp.port={options.port}", "--ServerApp.port_retries=0"] if options.port else []
     command += ["--no-browser"] if options.no_browser else []
     command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    return hand_over(command, environment())
+    places = [str(learners_config()), os.environ.get("JUPYTER_CONFIG_PATH")]
+    return hand_over(command, environment(JUPYTER_CONFIG_PATH=os.pathsep.join(filter(None, places))))
 
 
 def claim_port(port):
@@ -173,6 +181,25 @@ def build(options):
     )
 
 
+def app(options):
+    chosen = sorted(Path("notebooks").glob(f"{options.number.zfill(2)}_*.ipynb"))
+    if not chosen:
+        there = ", ".join(path.name[:2] for path in sorted(Path("notebooks").glob("[0-9][0-9]_*.ipynb")))
+        raise Trouble(f"There is no notebook {options.number} to show: choose one of {there}.")
+    command = [str(set_up(options.torch_index)), "-m", "voila", str(chosen[0]), *APP]
+    command += ["--no-browser"] if options.no_browser else []
+    places = [str(ROOT / "docs"), os.environ.get("JUPYTER_PATH")]  # the page's template lies in docs/voila
+    return hand_over(command, environment(JUPYTER_PATH=os.pathsep.join(filter(None, places))))
+
+
+def bench(options):
+    python = set_up(options.torch_index)
+    install_peers(python)
+    seeds = ["--seeds", *map(str, options.seeds)] if options.seeds else []
+    quick = ["--quick"] if options.quick else []
+    return hand_over([str(python), "-m", "benchmarks", *options.names, *seeds, *quick], one_thread())
+
+
 def parser():
     common = argparse.ArgumentParser(add_help=False)
     torch_help = "another index, or a folder of wheels, for torch; kept for later; also $COURSEKIT_TORCH"
@@ -180,7 +207,7 @@ def parser():
         "--torch-index", metavar="WHERE", default=os.environ.get("COURSEKIT_TORCH"), help=torch_help
     )
     top = argparse.ArgumentParser(prog="course.py", description="The course's set-up, lab and tests.")
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="lab | test | build")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="lab | app | test | build | bench")
     verb = verbs.add_parser("lab", parents=[common], help="open JupyterLab on your own copies in work/")
     verb.add_argument(
         "--port", type=int, help="the port on 127.0.0.1 (default: the first free one from 8888)"
@@ -190,6 +217,12 @@ def parser():
         "--fresh", metavar="NN", help="renew your copy of a notebook (01, hw01), keeping the old one"
     )
     verb.set_defaults(run=lab)
+    verb = verbs.add_parser(
+        "app", parents=[common], help="show a notebook as a page of words, pictures and explorers, no code"
+    )
+    verb.add_argument("number", metavar="NN", help="which one")
+    verb.add_argument("--no-browser", action="store_true", help="only print the address")
+    verb.set_defaults(run=app)
     usage = "course.py test [-h] [--torch-index WHERE] [--all] [-- ARGS]"
     verb = verbs.add_parser(
         "test", parents=[common], usage=usage, help="run every check; `-- ARGS` runs only pytest ARGS"
@@ -202,6 +235,15 @@ def parser():
     verb.add_argument("numbers", nargs="*", metavar="NN", help="which ones (default: all)")
     verb.add_argument("--prose", action="store_true", help="only words changed: keep the stored outputs")
     verb.set_defaults(run=build)
+    verb = verbs.add_parser(
+        "bench", parents=[common], help="measure the course beside its peers (see benchmarks/README.md)"
+    )
+    verb.add_argument(
+        "names", nargs="*", metavar="case[:part]", help="which ones, as rbm or vae:digits (all)"
+    )
+    verb.add_argument("--seeds", type=int, nargs="+", help="default: 0 1 2")
+    verb.add_argument("--quick", action="store_true", help="under 3 minutes, to see that it runs")
+    verb.set_defaults(run=bench)
     return top
 
 

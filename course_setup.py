@@ -17,6 +17,13 @@ from pathlib import Path
 OLDEST_PYTHON = (3, 11)
 NEEDED_GB = 2.5
 ROOT = Path(__file__).resolve().parent
+# What JupyterLab leaves out: news, and in `course.py lab` also Voila's preview and what nbgrader has for
+# teachers and for a class on a hub (its Validate button stays).
+NOT_FOR_ALL = ["@jupyterlab/apputils-extension:announcements"]
+NOT_FOR_LEARNERS = ["@voila-dashboards/jupyterlab-preview"] + [
+    f"@jupyter/nbgrader:{part}"
+    for part in ("assignment-list", "course-list", "create-assignment", "formgrader", "menu")
+]
 
 
 class Trouble(Exception):
@@ -36,6 +43,11 @@ def python_trouble(version):
 def venv_python(venv, windows=os.name == "nt"):
     """Where a virtual environment keeps its Python on this kind of system."""
     return venv / "Scripts" / "python.exe" if windows else venv / "bin" / "python"
+
+
+def learners_config():
+    """The folder that `course.py lab` adds to Jupyter's places of configuration."""
+    return ROOT / ".venv" / "etc" / "coursekit"
 
 
 def torch_source(text):
@@ -80,10 +92,10 @@ def set_up(torch_index):
             print("  (torch may bring gigabytes of CUDA: README tells how --torch-index avoids that)")
     stamp.write_text(json.dumps({**wanted, "finished": False}), encoding="utf-8")
     install(python, wanted["torch_index"])
-    announcements = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
-    page_config = venv / "etc" / "jupyter" / "labconfig" / "page_config.json"
-    page_config.parent.mkdir(parents=True, exist_ok=True)
-    page_config.write_text(json.dumps(announcements), encoding="utf-8")
+    for folder, names in ((venv / "etc" / "jupyter", NOT_FOR_ALL), (learners_config(), NOT_FOR_LEARNERS)):
+        page_config = folder / "labconfig" / "page_config.json"
+        page_config.parent.mkdir(parents=True, exist_ok=True)
+        page_config.write_text(json.dumps({"disabledExtensions": dict.fromkeys(names, True)}))
     stamp.write_text(json.dumps(wanted), encoding="utf-8")  # last: without it the next run repairs
     print("  done", flush=True)
     return python
@@ -133,6 +145,21 @@ def install(python, torch_index):
     step(f"installing {torch}", [*pip, *source, torch])
     step("installing everything else", [*pip, "-e", ".[lab,test]"])
     step("telling Jupyter about this Python", [str(python), "-m", "ipykernel", "install", "--sys-prefix"])
+
+
+def install_peers(python):
+    """What the benchmark compares the course with (the extra `bench`), where it is not there yet."""
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pins = project["optional-dependencies"]["bench"]
+    check = """import sys
+from importlib.metadata import distributions
+there = {f"{found.name.lower()}=={found.version}" for found in distributions()}
+sys.exit(not {pin.lower() for pin in sys.argv[1:]} <= there)"""
+    if subprocess.run([str(python), "-I", "-c", check, *pins], capture_output=True).returncode != 0:
+        pip = [str(python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+        step("installing the peers of the benchmark", [*pip, *project["dependencies"], *pins])
 
 
 def step(name, command):

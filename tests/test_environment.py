@@ -39,7 +39,9 @@ def test_conda_gets_the_same_set():
     listed = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
     conda = pins(entry for entry in listed if isinstance(entry, str) and entry != "pip")
     project = PYPROJECT["project"]
-    extras = [line for extra in project["optional-dependencies"].values() for line in extra]
+    # No learner needs the peers of the benchmark, which `course.py bench` installs, or a hub for a class.
+    needed = project["optional-dependencies"].keys() - {"bench", "hub"}
+    extras = [line for name in needed for line in project["optional-dependencies"][name]]
     assert conda.pop("python") == project["requires-python"]
     assert conda == pins(project["dependencies"] + extras)
     assert [entry["pip"] for entry in listed if isinstance(entry, dict)] == [["-e ."]]
@@ -235,11 +237,27 @@ def test_a_copy_that_breaks_off_leaves_no_half_notebook(house, monkeypatch):
 def test_lab_listens_at_home_and_opens_the_copy(house, monkeypatch):
     seen = {}
     monkeypatch.setattr(course, "set_up", lambda torch_index: Path("python"))
-    monkeypatch.setattr(course, "hand_over", lambda command, env: seen.update(command=command) or 0)
+    monkeypatch.setattr(course, "hand_over", lambda command, env: seen.update(command=command, env=env) or 0)
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "my_own")
     assert course.main(["lab", "--no-browser"]) == 0
+    assert seen["env"]["JUPYTER_CONFIG_PATH"].split(os.pathsep) == [
+        str(course_setup.learners_config()),
+        "my_own",
+    ]
     assert {"--ServerApp.ip=127.0.0.1", "--no-browser"} <= set(seen["command"])
     assert "--LabApp.default_url=/lab/tree/work/00_start_here.ipynb" in seen["command"]
     assert not any("token" in word or "password" in word for word in seen["command"])
+
+
+def test_app_shows_a_notebook_by_its_number(house, monkeypatch, capsys):
+    seen = {}
+    monkeypatch.setattr(course, "set_up", lambda torch_index: Path("python"))
+    monkeypatch.setattr(course, "hand_over", lambda command, env: seen.update(command=command, env=env) or 0)
+    assert course.main(["app", "1", "--no-browser"]) == 0
+    assert {"voila", str(Path("notebooks/01_pca.ipynb")), "--Voila.ip=127.0.0.1"} <= set(seen["command"])
+    assert seen["env"]["JUPYTER_PATH"].startswith(str(house / "docs"))
+    assert course.main(["app", "55"]) == 1
+    assert "choose one of 00, 01." in capsys.readouterr().err
 
 
 # When something is installed, and when not
@@ -270,8 +288,12 @@ def rerun(steps, torch_index=""):
 def test_the_second_run_does_nothing(steps, house):
     assert rerun(steps) == ["venv", "install"]
     assert rerun(steps) == []
-    config = json.loads((house / ".venv/etc/jupyter/labconfig/page_config.json").read_text())
-    assert config["disabledExtensions"] == {"@jupyterlab/apputils-extension:announcements": True}
+    for folder, names in (
+        (house / ".venv/etc/jupyter", course_setup.NOT_FOR_ALL),
+        (course_setup.learners_config(), course_setup.NOT_FOR_LEARNERS),
+    ):
+        config = json.loads((folder / "labconfig/page_config.json").read_text())
+        assert config["disabledExtensions"] == dict.fromkeys(names, True)
 
 
 def test_new_pins_are_installed_over_the_old_ones(steps, house):
