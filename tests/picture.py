@@ -15,7 +15,9 @@ from matplotlib.text import Text
 
 from coursekit import plots
 
-SMALLEST = 9  # points, at 100 dots an inch: a dot of the figure is a pixel of the page
+COLUMN = 848  # pixels of a JupyterLab column in a window of 1280 with its side bar open (test_browser.py looks)
+# A figure's point is 100/72 dots, the page's 96/72 pixels, and the widest figure is shrunk to the column.
+SMALLEST = 9 * (96 / 100) * (plots.MAX_WIDTH * plots.DPI / COLUMN)  # 9.4, so that the page shows at least 9
 CONTRAST = 4.5  # WCAG 2.2, 1.4.3: text against what lies behind it
 CROWDED = 0.15  # share of a text's box that something else may take
 
@@ -67,8 +69,9 @@ def drawn_texts(figure):
         if self.get_visible() and self.get_text().strip():
             found[self] = Text.get_window_extent(self, renderer)
 
+    figure.set_dpi(plots.DPI)
+    figure.draw_without_rendering()  # as `savefig` does: the layout settles
     with patch.object(Text, "draw", watch):
-        figure.set_dpi(plots.DPI)
         figure.canvas.draw()
     return list(found.items())
 

@@ -1,6 +1,6 @@
-"""Each figure that a notebook or an explorer shows: letters of 9 pt and more, legible, whole, none over another.
+"""Each figure that a notebook or an explorer shows: letters of 9 pt or more, legible, whole, apart.
 
-The page shows a dot of a figure as a pixel (test_browser.py looks): 9 pt at 100 dots an inch are 12.5 pixels.
+What counts is the size that a page shows: see SMALLEST in picture.py.
 The usual run takes the shortest notebook, `--all` each; a notebook is run from its twin, in this process.
 """
 

@@ -190,7 +190,7 @@ def outlier_turns_axis(x, outlier, before, after):
     return figure
 
 
-def _label_points(ax, points, names, obstacles, *, fontsize=9):
+def _label_points(ax, points, names, obstacles, *, fontsize=9.5):
     """Write each name beside its point, where it covers least of the dots, arrows and other names."""
     ax.figure.canvas.draw()  # fixes the layout, so that data and pixels can be compared
     style = {"textcoords": "offset points", "fontsize": fontsize, "color": COLORS["data"]}

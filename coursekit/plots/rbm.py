@@ -50,12 +50,10 @@ def energy_landscape(energy, probability, names):
     left = (axes[0], energy, "Greys_r", "energy E(v, h): valleys are dark", "{:.1f}")
     right = (axes[1], probability, "Blues", "probability exp(-E) / Z", "{:.2f}")
     for ax, table, cmap, title, form in (left, right):
-        ax.imshow(table, cmap=cmap, aspect="auto")
-        # White letters on the dark half of the scale, whichever end that is.
-        place = (table - table.min()) / (table.max() - table.min())
-        dark = place > 0.55 if cmap == "Blues" else place < 0.45
+        image = ax.imshow(table, cmap=cmap, aspect="auto")
         for (i, j), value in np.ndenumerate(table):
-            color = "white" if dark[i, j] else "black"
+            light = np.dot(image.to_rgba(value)[:3], [0.2126, 0.7152, 0.0722])
+            color = "white" if light < 0.46 else "black"  # there both have the same contrast
             ax.text(j, i, form.format(value), ha="center", va="center", color=color)
         ax.set(xticks=range(len(names)), xticklabels=names, yticks=range(len(names)), yticklabels=names)
         ax.set(title=title, xlabel="hidden units $h_1 h_2$")
@@ -68,11 +66,12 @@ def energy_landscape(energy, probability, names):
 def free_energy_parts(names, parts, labels):
     """What each unit adds to the free energy of each visible state; parts (states, 3), 3 labels."""
     figure, ax = plt.subplots(figsize=(8, 3.8))
-    colors = [COLORS["data"], COLORS["latent"], "#f2b366"]
+    colors, hatches = [COLORS["data"], COLORS["latent"], COLORS["latent"]], ["", "", "///"]
     width = 0.2
     places = np.arange(len(names))
-    for k, (label, color) in enumerate(zip(labels, colors, strict=False)):
-        ax.bar(places + (k - 1.5) * width, parts[:, k], width * 0.92, color=color, label=label)
+    for k, (label, color, hatch) in enumerate(zip(labels, colors, hatches, strict=True)):
+        style = {"color": color, "hatch": hatch, "edgecolor": "white", "linewidth": 0}
+        ax.bar(places + (k - 1.5) * width, parts[:, k], width * 0.92, label=label, **style)
     ax.bar(places + 1.5 * width, parts.sum(1), width * 0.92, color=COLORS["model"], label="sum: F(v)")
     ax.axhline(0, color=COLORS["data"], linewidth=0.8)
     ax.set(xticks=places, xticklabels=names, xlabel="visible units $v_1 v_2$", ylabel="nats")
@@ -105,7 +104,7 @@ def visits(exact, measured, errors, names):
     ax.bar(places, exact, color=COLORS["model"], alpha=0.35, width=0.8)
     ax.errorbar(places, measured, 3 * errors, fmt="o", color=COLORS["data"], markersize=4, capsize=2)
     ax.set(xticks=places, xlabel="visible state", ylabel="probability", ylim=(0, None))
-    ax.set_xticklabels(names, rotation=45, fontsize=9)
+    ax.set_xticklabels(names, rotation=45, fontsize=9.5)
     ax.set(title="bars: exact; dots: share of the chains' time, with 3 standard errors")
     return figure
 
@@ -193,7 +192,7 @@ def means_and_points(points, names, means, probability, *, title):
     ax.plot(*points.T, "o", color=COLORS["data"], markersize=4, alpha=0.7)
     for name, point in zip(names, points, strict=True):
         if name:
-            ax.annotate(name, point, (5, 4), textcoords="offset points", fontsize=9, color=COLORS["data"])
+            ax.annotate(name, point, (5, 4), textcoords="offset points", fontsize=9.5, color=COLORS["data"])
     turn = np.linspace(0, 2 * np.pi, 100)
     for mean, p in zip(means, probability, strict=True):
         ax.plot(mean[0] + np.cos(turn), mean[1] + np.sin(turn), color=COLORS["latent"], alpha=0.25 + 0.7 * p)

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from coursekit.plots import COLORS, CYCLE, line_label
+from coursekit.plots import COLORS, line_label
 
 
 def sure_discriminator(steps, accuracy, slope):
@@ -211,6 +211,6 @@ def lines_between(real, fake, right_way, wrong_way):
         ax.plot(*np.stack([real, fake], axis=2).transpose(1, 2, 0), color=COLORS["noise"], linewidth=0.8)
         ax.plot(*real.T, "o", color=COLORS["data"])
         ax.plot(*fake.T, "o", color=COLORS["model"])
-        ax.plot(*between.T, "x", color=CYCLE[5] if "off" in title else COLORS["critic"], markersize=6)
+        ax.plot(*between.T, "x", color=COLORS["wrong"] if "off" in title else COLORS["critic"], markersize=6)
         ax.set(title=title, aspect="equal", xticks=[], yticks=[])
     return figure
