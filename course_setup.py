@@ -143,7 +143,7 @@ def install(python, torch_index):
         source += ["--index-url", torch_index] if "://" in torch_index else ["--no-index", "-f", torch_index]
     pip = [str(python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
     step(f"installing {torch}", [*pip, *source, torch])
-    step("installing everything else", [*pip, "-e", ".[lab,test]"])
+    step("installing everything else", [*pip, "-e", ".[lab,test,site]"])
     step("telling Jupyter about this Python", [str(python), "-m", "ipykernel", "install", "--sys-prefix"])
 
 

@@ -23,6 +23,7 @@ What they share:
 - `widgets`: explorers, each a pure frame and its sliders
 - `homework`: build, prove and grade homework on top of nbgrader
 - `slides`: a deck for the classroom from a notebook
+- `site`: the course as a web site
 - `assets`: the JavaScript of decks and site, of known versions, kept for work without a network
 - `recipes`: model, data and loop put together, one good way for each model
 - `train_command`: `coursekit train`, a recipe in a folder

@@ -8,13 +8,19 @@ def main(arguments=None):
     """Run from a shell; returns the exit code."""
     from coursekit import train_command as train
     from coursekit.homework import commands as homework
+    from coursekit.site import commands as site
     from coursekit.slides import commands as slides
 
     parser = argparse.ArgumentParser(prog="coursekit", description="The tools of the course.")
-    subjects = parser.add_subparsers(dest="subject", required=True, metavar="homework | slides | train")
+    subjects = parser.add_subparsers(
+        dest="subject", required=True, metavar="homework | site | slides | train"
+    )
     subject = subjects.add_parser("homework", help="build, prove and grade homework")
     homework.add_commands(subject)
     subject.set_defaults(start=homework.run)
+    subject = subjects.add_parser("site", help="build the course as a web site that needs no network")
+    site.add_commands(subject)
+    subject.set_defaults(start=site.run)
     subject = subjects.add_parser("slides", help="make decks for the classroom from notebooks")
     slides.add_commands(subject)
     subject.set_defaults(start=slides.run)

@@ -52,7 +52,7 @@ def test_every_version_is_exact_and_installed():
 
     extras = PYPROJECT["project"]["optional-dependencies"]
     for name, specifier in pins(
-        PYPROJECT["project"]["dependencies"] + extras["lab"] + extras["test"]
+        PYPROJECT["project"]["dependencies"] + extras["lab"] + extras["test"] + extras["site"]
     ).items():
         assert re.fullmatch(r"==[\d.]+", specifier), name
         assert version(name).split("+")[0] == specifier[2:], name

@@ -1,0 +1,77 @@
+"""Build the site: stage the sources, run Sphinx over them, and let no warning pass."""
+
+import importlib.util
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from coursekit import assets
+from coursekit.site import picture, sources
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class SiteError(Exception):
+    """Something that a person can put right; the message is one sentence that says how."""
+
+
+def build(out=None):
+    """Build the site into the folder `out` (build/site of the repository) and return its index.html.
+
+    Raises SiteError if the repository or Sphinx is missing, the folder holds something else, or Sphinx warns;
+    assets.AssetError if MathJax has to be fetched and cannot be.
+    """
+    if not (ROOT / "docs" / "site" / "conf.py").is_file():
+        raise SiteError("The site is built from the course's repository: run this in a copy of it.")
+    if importlib.util.find_spec("myst_nb") is None:
+        raise SiteError(
+            "Sphinx is not installed: run python3 -m pip install -e '.[site]' in the course folder."
+        )
+    out = Path(out).resolve() if out else ROOT / "build" / "site"
+    if out.exists() and any(out.iterdir()) and not (out / "objects.inv").is_file():
+        raise SiteError(f"{out} holds something else than an earlier site: name another folder with --out.")
+    mathjax = assets.folder("mathjax")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".site-") as scratch:
+        staged, fresh = Path(scratch) / "sources", Path(scratch) / "site"
+        lectures = sources.stage(ROOT, staged)
+        static = staged / "_static"
+        shutil.copytree(ROOT / "docs" / "site" / "static", static)
+        (static / "mathjax").mkdir()
+        for name in ("es5/tex-svg-full.js", "LICENSE"):
+            shutil.copy(mathjax / name, static / "mathjax")
+        picture.save_maps(lectures, static)
+        run_sphinx(staged, fresh)
+        # Only a whole site replaces the one before it.
+        if out.exists():
+            shutil.rmtree(out)
+        fresh.rename(out)
+    return out / "index.html"
+
+
+def run_sphinx(staged, out):
+    """Sphinx over the staged sources; raises SiteError with its warnings, which count as errors."""
+    import io
+
+    from sphinx.application import Sphinx
+    from sphinx.errors import SphinxError
+
+    said = io.StringIO()
+    try:
+        app = Sphinx(
+            staged,
+            ROOT / "docs" / "site",
+            out,
+            staged.parent / "doctrees",
+            "html",
+            confoverrides={"html_static_path": [str(staged / "_static")]},
+            status=None,
+            warning=said,
+        )
+        app.build()
+    except SphinxError as error:
+        raise SiteError(f"Sphinx stopped: {error}\n{said.getvalue()}") from error
+    shutil.rmtree(out / ".doctrees", ignore_errors=True)
+    if warnings := re.sub(r"\x1b\[[\d;]*m", "", said.getvalue()).strip():
+        raise SiteError(f"The site was not written, because Sphinx warned:\n{warnings}")

@@ -1,0 +1,24 @@
+"""`coursekit site`: one command; what goes wrong is one sentence, with exit code 2."""
+
+import sys
+from pathlib import Path
+
+from coursekit.assets import AssetError
+
+
+def add_commands(parser):
+    """Add the options of `coursekit site` to an argparse parser."""
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where the site goes (build/site)")
+
+
+def run(options):
+    """Build the site; returns the exit code: 0, or 2 after one sentence."""
+    from coursekit.site.build import SiteError, build
+
+    try:
+        index = build(options.out)
+    except (AssetError, SiteError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"The site is in {index.parent}: open {index.name} in a browser, or copy the folder to a server.")
+    return 0

@@ -1,0 +1,62 @@
+"""What Sphinx loads for the site: the directive `fold`, and docstrings in the course's own style."""
+
+import inspect
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+from coursekit.site.docstrings import to_rst
+
+
+class Details(nodes.General, nodes.Element):
+    """The element that folds."""
+
+
+class Summary(nodes.General, nodes.TextElement):
+    """Its line that stays visible."""
+
+
+class Fold(SphinxDirective):
+    """A question whose answer folds out: the argument is the summary, the content what it hides."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+    has_content = True
+
+    def run(self):
+        """The nodes of one fold."""
+        words, messages = self.parse_inline(self.arguments[0])
+        return [Details("", Summary("", "", *words), *self.parse_content_to_nodes()), *messages]
+
+
+def element(name):
+    """Visitors that write a node as the HTML element `name`."""
+    return (
+        lambda translator, node: translator.body.append(translator.starttag(node, name)),
+        lambda translator, node: translator.body.append(f"</{name}>\n"),
+    )
+
+
+def course_docstring(app, what, name, thing, options, lines):
+    """autodoc's hook: `lines` become reStructuredText in place."""
+    try:
+        names = set(inspect.signature(thing).parameters) if callable(thing) else set()
+    except ValueError:
+        names = set()
+    notebooks = {page.removeprefix("notebooks/") for page in app.env.found_docs}
+    lines[:] = to_rst(lines, names, notebooks)
+
+
+def skip_machinery(app, what, name, thing, skip, options):
+    """scikit-learn gives every estimator methods such as `set_fit_request`; they are none of the lesson."""
+    return True if name.startswith("set_") and name.endswith("_request") else None
+
+
+def setup(app):
+    """Sphinx calls this."""
+    app.add_node(Details, html=element("details"))
+    app.add_node(Summary, html=element("summary"))
+    app.add_directive("fold", Fold)
+    app.connect("autodoc-process-docstring", course_docstring)
+    app.connect("autodoc-skip-member", skip_machinery)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

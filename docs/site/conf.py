@@ -1,0 +1,59 @@
+"""Sphinx's settings for the site; `coursekit site` calls Sphinx, this file says how it should look."""
+
+from coursekit import __version__
+
+project = "coursekit"
+author = "The coursekit authors"
+copyright = "2026, the coursekit authors. Code: MIT. Text of the notebooks: CC BY 4.0"
+version = release = __version__
+language = "en_GB"
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+    "coursekit.site.extension",
+]
+exclude_patterns = ["_static", "**/README.md"]
+
+nb_execution_mode = "off"
+nb_ipywidgets_js = {}
+nb_merge_streams = True
+myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
+myst_heading_anchors = 3
+myst_dmath_double_inline = True
+
+autodoc_inherit_docstrings = False
+autodoc_member_order = "bysource"
+maximum_signature_line_length = 90
+python_display_short_literal_types = True
+add_module_names = False
+
+# Vendored with the site: nothing is asked of the network.
+mathjax_path = "mathjax/tex-svg-full.js"
+
+html_theme = "pydata_sphinx_theme"
+html_title = "coursekit"
+html_css_files = ["course.css"]
+html_js_files = ["course.js"]
+html_show_sourcelink = False
+html_copy_source = False
+html_show_sphinx = False
+html_use_index = True
+pygments_style = "a11y-high-contrast-light"
+html_theme_options = {
+    "logo": {"text": "coursekit"},
+    "header_links_before_dropdown": 5,
+    "navbar_align": "left",
+    "navbar_end": ["theme-switcher"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "show_toc_level": 2,
+    "show_nav_level": 1,
+    "navigation_with_keys": False,
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+    "secondary_sidebar_items": ["page-toc"],
+}
+html_sidebars = {"index": [], "CHANGELOG": [], "CONTRIBUTING": []}
