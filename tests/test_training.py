@@ -59,11 +59,12 @@ def same_weights(a, b):
 def test_equals_the_loop_written_by_hand(x):
     model = noisy_model()
     by_hand = copy.deepcopy(model)
-    history = training.fit(model, x, n_steps=40, batch_size=16, learning_rate=1e-2, seed=7, average=0.9)
+    options = {"betas": (0.8, 0.95), "average": 0.9}
+    history = training.fit(model, x, n_steps=40, batch_size=16, learning_rate=1e-2, seed=7, **options)
 
     order_rng, rng = torch.Generator().manual_seed(7), torch.Generator().manual_seed(8)
     torch.manual_seed(7)
-    optimizer = torch.optim.Adam(by_hand.parameters(), lr=1e-2, fused=True)
+    optimizer = torch.optim.Adam(by_hand.parameters(), lr=1e-2, betas=(0.8, 0.95), fused=True)
     losses, step, averages = [], 0, [p.detach().clone() for p in by_hand.parameters()]
     while step < 40:
         order = torch.randperm(50, generator=order_rng)
@@ -100,22 +101,24 @@ def test_without_average_the_hand_written_loop_gives_the_same_bits(x):
     assert same_weights(model, by_hand)
 
 
+@pytest.mark.parametrize("warm_up", [0.0, 0.3])
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_gradient_descent_on_a_parabola_has_its_closed_form(schedule):
+def test_gradient_descent_on_a_parabola_has_its_closed_form(schedule, warm_up):
     x = np.random.default_rng(2).normal(size=(30, 3))
     start = [1.0, -2.0, 0.5]
     model = Point(start)
-    history = training.fit(
-        model, x, n_steps=25, batch_size=30, learning_rate=0.1, optimizer="sgd", schedule=schedule
-    )
+    options = {"optimizer": "sgd", "schedule": schedule, "warm_up": warm_up}
+    history = training.fit(model, x, n_steps=25, batch_size=30, learning_rate=0.1, **options)
     fraction = np.arange(25) / 25
     rates = {
         "constant": 1 + 0 * fraction,
         "linear": 1 - fraction,
         "cosine": np.cos(np.pi * fraction / 2) ** 2,
-    }
-    np.testing.assert_allclose(history.learning_rate, 0.1 * rates[schedule], rtol=1e-12)
-    shrink = np.prod(1 - 2 * 0.1 * rates[schedule])
+    }[schedule]
+    if warm_up:
+        rates = rates * np.minimum(fraction / warm_up, 1)
+    np.testing.assert_allclose(history.learning_rate, 0.1 * rates, rtol=1e-12)
+    shrink = np.prod(1 - 2 * 0.1 * rates)
     expected = x.mean(0) + shrink * (np.array(start) - x.mean(0))
     np.testing.assert_allclose(model.theta.detach().numpy(), expected, rtol=1e-12)
 
@@ -359,6 +362,7 @@ def test_too_large_a_learning_rate_is_noticed():
         ({"optimizer": "lion"}, "unknown optimizer 'lion'; choose one of adam, adamw, sgd, rmsprop"),
         ({"schedule": "step"}, "unknown schedule 'step'; choose one of constant, linear, cosine"),
         ({"average": 1.0}, "decay of the averaged weights"),
+        ({"warm_up": 1.0}, "fraction of the run"),
         ({"batch_size": 0}, "at least 1"),
         ({"n_steps": 0}, "at least 1"),
         ({"learning_rate": 0.0}, "must be positive"),

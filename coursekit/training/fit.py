@@ -28,7 +28,9 @@ def fit(
     batch_size=256,
     learning_rate=1e-3,
     optimizer="adam",
+    betas=(0.9, 0.999),
     schedule="constant",
+    warm_up=0.0,
     average=0.0,
     seed=0,
     device="auto",
@@ -43,8 +45,9 @@ def fit(
     model: module with `loss(x, *, rng) -> scalar`, the mean over a batch; rng is a torch.Generator.
     x: array or tensor (n, ...); floats are cast to the model's precision. batch_size: rows a step; every
     epoch visits each row once in the order of a permutation seeded with `seed` (its last batch may be short).
-    optimizer: "adam", "adamw" (weight decay .01), "sgd" (no momentum), "rmsprop".
-    schedule: "constant", or from learning_rate to 0 over the run: "linear", "cosine".
+    optimizer: "adam", "adamw" (weight decay .01), "sgd" (no momentum), "rmsprop". betas: of Adam and AdamW.
+    schedule: "constant", or from learning_rate to 0 over the run: "linear", "cosine". warm_up: part of the
+    run over which the rate first rises from 0, on top of the schedule.
     average: decay of averaged weights (.999 say), which replace the weights at the end; 0 for none.
     seed: the batch order uses seed, the generator handed to `loss` seed + 1, dropout a global one of its own.
     device: "auto" trains on a GPU if there is one; the model comes back to its own device afterwards.
@@ -65,6 +68,8 @@ def fit(
     FloatingPointError with the step when the loss is no longer finite.
     """
     check_numbers(n_steps=n_steps, batch_size=batch_size, learning_rate=learning_rate, average=average)
+    if not 0 <= warm_up < 1:
+        raise ValueError(f"warm_up is a fraction of the run, in [0, 1) (0: off), got {warm_up}")
     one_of("schedule", schedule, SCHEDULES)
     device = choose_device(device)
     group = process_group(device)
@@ -72,7 +77,7 @@ def fit(
         x = as_data(x, model, device)
         batches = Batches(len(x), batch_size, seed)
         weights = list(model.parameters())
-        gradient_step = make_optimizer(optimizer, weights, learning_rate)
+        gradient_step = make_optimizer(optimizer, weights, learning_rate, betas=betas)
         averaged = WeightAverage(model, average)
         history = History()
 
@@ -80,7 +85,7 @@ def fit(
         parts |= {"averaged": averaged, "history": history}
         settings = {"seed": seed, "batch_size": batch_size, "learning_rate": learning_rate}
         settings |= {"optimizer": optimizer, "schedule": schedule, "average": average}
-        settings |= {"autocast": autocast}
+        settings |= {"betas": list(betas), "warm_up": warm_up, "autocast": autocast}
         if checkpoint is not None or group.size > 1:
             settings["data"] = fingerprint(x)
         with Run(
@@ -95,6 +100,8 @@ def fit(
         ) as run:
             for step in run:
                 rate = learning_rate * SCHEDULES[schedule](run.fraction)
+                if run.fraction < warm_up:
+                    rate *= run.fraction / warm_up
                 set_learning_rate(gradient_step, rate)
 
                 rows = group.share(batches.next())

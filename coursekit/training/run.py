@@ -191,7 +191,8 @@ class Run:
             ) from error
         now = self.settings
         # Under a constant rate a run may be prolonged; a schedule that saw another end would not be the same.
-        if now.get("schedule") != "constant" or self.n_steps < state["step"]:
+        changing = now.get("schedule") != "constant" or now.get("warm_up")
+        if changing or self.n_steps < state["step"]:
             saved, now = saved | {"n_steps": state["n_steps"]}, now | {"n_steps": self.n_steps}
         other = [
             f"{name} was {saved.get(name)}, now {now[name]}" for name in now if saved.get(name) != now[name]
