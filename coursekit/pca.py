@@ -25,18 +25,21 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 SOLVERS = ("auto", "svd", "eigh")
 
 
-def centre_and_spread(X, standardize):
+def centre_and_spread(X, standardize, *, n_rows=2048):
     """Mean and scale of each column of X (n, p): its standard deviation with 1/n, or 1 without `standardize`.
 
     A constant column has scale 1, and exactly its own value as mean: the rounding of a mean is no variance.
     """
-    constant = np.all(X[:50] == X[0], axis=0)  # Few columns pass, and only these are read to the end.
-    constant[constant] = np.all(X[:, constant] == X[0, constant], axis=0)
-    mean = np.where(constant, X[0], X.mean(axis=0, dtype=np.float64)).astype(X.dtype)
+    constant = np.arange(X.shape[1])
+    for start in range(0, len(X), n_rows):  # Fewer and fewer columns are left to look at.
+        constant = constant[np.all(X[start : start + n_rows, constant] == X[0, constant], axis=0)]
+    mean = X.mean(axis=0, dtype=np.float64).astype(X.dtype)
+    mean[constant] = X[0, constant]
     if not standardize:
         return mean, np.ones_like(mean)
     spread = np.sqrt(np.mean((X - mean) ** 2, axis=0, dtype=np.float64)).astype(X.dtype)
-    return mean, np.where(constant, 1, spread).astype(X.dtype)
+    spread[constant] = 1
+    return mean, spread
 
 
 def gram(X, mean, scale, *, n_rows=4096):

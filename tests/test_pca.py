@@ -273,8 +273,8 @@ def test_constant_columns_become_exactly_zero():
     np.testing.assert_allclose(still.components_ @ still.components_.T, np.eye(2), atol=1e-15)
     # Without standardising nothing is scaled.
     np.testing.assert_array_equal(PCA().fit(X).scale_, 1)
-    # Constant for the first thousand rows is not constant.
-    X = np.full((1001, 2), 0.1)
+    # Constant for the first thousands of rows is not constant.
+    X = np.full((5001, 2), 0.1)
     X[-1] = 1
     np.testing.assert_allclose(PCA(standardize=True).fit(X).scale_, X.std(axis=0), rtol=1e-12)
 
