@@ -96,6 +96,10 @@ def set_up(torch_index):
         page_config = folder / "labconfig" / "page_config.json"
         page_config.parent.mkdir(parents=True, exist_ok=True)
         page_config.write_text(json.dumps({"disabledExtensions": dict.fromkeys(names, True)}))
+    # The slide show's own default theme would load its fonts from the network.
+    overrides = venv / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
+    overrides.parent.mkdir(parents=True, exist_ok=True)
+    overrides.write_text(json.dumps({"jupyterlab-rise:plugin": {"theme": "white"}}))
     stamp.write_text(json.dumps(wanted), encoding="utf-8")  # last: without it the next run repairs
     print("  done", flush=True)
     return python

@@ -294,6 +294,8 @@ def test_the_second_run_does_nothing(steps, house):
     ):
         config = json.loads((folder / "labconfig/page_config.json").read_text())
         assert config["disabledExtensions"] == dict.fromkeys(names, True)
+    overrides = json.loads((house / ".venv/share/jupyter/lab/settings/overrides.json").read_text())
+    assert overrides["jupyterlab-rise:plugin"]["theme"] == "white"  # the default one asks for fonts outside
 
 
 def test_new_pins_are_installed_over_the_old_ones(steps, house):
