@@ -181,7 +181,9 @@ class Planner:
                 text = f"**Homework:** {words.sentences(text)[0]}"
             else:
                 text = found[i].text
-            paragraphs.append((text, i + 1 < len(found) and found[i + 1].kind == "formula"))
+            paragraphs.append(
+                (text, i + 1 < len(found) and found[i + 1].kind in ("formula", "list", "table"))
+            )
         return dict(zip(texts, words.chosen(paragraphs), strict=True))
 
     def fold(self, block):

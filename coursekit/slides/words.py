@@ -108,8 +108,8 @@ def finding(text):
 def chosen(paragraphs, *, limit=WORDS):
     """The sentences that stay on the slide, joined in their order, one string a paragraph ('' if none).
 
-    paragraphs: list of (text, leads to a formula?). First what leads to a formula, then what names a term in
-    bold, then openings, as long as the words last.
+    paragraphs: list of (text, leads to a formula, list or table?). First what leads on, then what names a
+    term in bold, then openings, as long as the words last.
     """
     ranked = []
     for i, (text, leads) in enumerate(paragraphs):
@@ -120,7 +120,7 @@ def chosen(paragraphs, *, limit=WORDS):
             last = j == len(parts) - 1
             rank = 0 if leads and last else 1 if "**" in sentence else 2 if j == 0 else 3
             if rank < 2 or not (ASIDE.match(sentence) or len(sentence.split()) < 5 or sentence.endswith(":")):
-                ranked.append((rank, i, j, sentence))
+                ranked.append((rank, i, j, sentence if leads else re.sub(":$", ".", sentence)))
     kept, words = [], 0
     for rank, i, j, sentence in sorted(ranked):
         length = len(re.sub(r"\$[^$]+\$", "x x", sentence).split())
