@@ -124,12 +124,12 @@ class RBM(nn.Module):
         self.hidden_bias = nn.Parameter(torch.zeros(n_hidden))
 
     def energy(self, v, h):
-        """E(v, h) in nats; v (n, n_visible), h (n, n_hidden) -> (n,). Hinton 2012, eq. 1."""
+        """E(v, h) in nats; v (n, n_visible), h (n, n_hidden) -> (n,)."""
         energy = -((h @ self.weight) * v).sum(-1) - v @ self.visible_bias - h @ self.hidden_bias
         return energy + (v**2).sum(-1) / 2 if self.visible == "gaussian" else energy
 
     def free_energy(self, v):
-        """F(v) = -log sum_h exp(-E(v, h)) in nats, (n, n_visible) -> (n,). Hinton 2012, section 16.1."""
+        """F(v) = -log sum_h exp(-E(v, h)) in nats, (n, n_visible) -> (n,)."""
         free_energy = -v @ self.visible_bias - F.softplus(self._hidden_logits(v)).sum(-1)
         return free_energy + (v**2).sum(-1) / 2 if self.visible == "gaussian" else free_energy
 
@@ -148,11 +148,11 @@ class RBM(nn.Module):
         return h @ self.weight + self.visible_bias
 
     def hidden_probability(self, v):
-        """p(h_j = 1 | v) = sigmoid(b_j + W_j v), (n, n_visible) -> (n, n_hidden). Hinton 2012, eq. 7."""
+        """p(h_j = 1 | v) = sigmoid(b_j + W_j v), (n, n_visible) -> (n, n_hidden)."""
         return torch.sigmoid(self._hidden_logits(v))
 
     def visible_mean(self, h):
-        """E[v | h] = sigmoid(c + W'h), Gaussian c + W'h; (n, n_hidden) -> (n, n_visible). Hinton, eq. 8."""
+        """E[v | h] = sigmoid(c + W'h), Gaussian c + W'h; (n, n_hidden) -> (n, n_visible)."""
         drive = self._visible_drive(h)
         return drive if self.visible == "gaussian" else torch.sigmoid(drive)
 
