@@ -16,9 +16,10 @@ class SiteError(Exception):
     """Something that a person can put right; the message is one sentence that says how."""
 
 
-def build(out=None):
+def build(out=None, *, solutions=True):
     """Build the site into the folder `out` (build/site of the repository) and return its index.html.
 
+    solutions: put the solutions of the homework, with their hidden tests, into it.
     Raises SiteError if the repository or Sphinx is missing, the folder holds something else, or Sphinx warns;
     assets.AssetError if MathJax has to be fetched and cannot be.
     """
@@ -35,7 +36,7 @@ def build(out=None):
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".site-") as scratch:
         staged, fresh = Path(scratch) / "sources", Path(scratch) / "site"
-        lectures = sources.stage(ROOT, staged)
+        lectures = sources.stage(ROOT, staged, solutions=solutions)
         static = staged / "_static"
         shutil.copytree(ROOT / "docs" / "site" / "static", static)
         (static / "mathjax").mkdir()

@@ -9,6 +9,7 @@ from coursekit.assets import AssetError
 def add_commands(parser):
     """Add the options of `coursekit site` to an argparse parser."""
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the site goes (build/site)")
+    parser.add_argument("--no-solutions", action="store_true", help="leave the solutions of the homework out")
 
 
 def run(options):
@@ -16,7 +17,7 @@ def run(options):
     from coursekit.site.build import SiteError, build
 
     try:
-        index = build(options.out)
+        index = build(options.out, solutions=not options.no_solutions)
     except (AssetError, SiteError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -10,7 +10,7 @@ import re
 CODE = re.compile(r"(`[^`]+`)")
 ENTRY = re.compile(r"(\w+(?:, \w+)*(?: \([^)]*\))?(?:, \w+(?: \([^)]*\))?)*): +(?=\S)")
 NOTEBOOK = re.compile(r"(\b\d\d_\w+)")
-ALWAYS = {"Source", "Notebook", "Returns", "Raises"}
+ALWAYS = {"Source", "Sources", "Notebook", "Returns", "Raises"}
 
 
 def to_rst(lines, names=(), notebooks=()):
@@ -76,5 +76,6 @@ def link_to(notebook):
 
 
 def escape(text):
-    """Text in which reStructuredText sees no mark."""
-    return re.sub(r"([\\*_|`<>])", r"\\\1", text)
+    """Text in which reStructuredText sees no mark but *emphasis*."""
+    text = re.sub(r"([\\*_|`<>])", r"\\\1", text)
+    return re.sub(r"(?<!\w)\\\*(\w[\w ]*)\\\*(?!\w)", r"*\1*", text)

@@ -9,14 +9,13 @@ import posixpath
 import re
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
+
+from coursekit.site import pages as generated
 
 LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)([^)\s]+?)(#[^)\s]*)?(?=\))")
+SOLUTION = re.compile(r"\[([^\]]*)\]\(([^)\s]*homework/source/[^)\s]*\.ipynb)\)")
 FOLD = re.compile(r"<details><summary>(.*?)</summary>(.*?)</details>", re.DOTALL)
 EXPLORER = re.compile(r"\b\w+_explorer\(")
-PAGES = ["CONTRIBUTING.md", "CHANGELOG.md", "docs/glossary.md", "docs/syllabus.md", "docs/teacher.md"]
-PARTS = ["lectures", "homework", "reference/index", "docs/glossary", "docs/teacher", "docs/syllabus"]
-PARTS += ["CONTRIBUTING", "CHANGELOG"]
 MOVES = "*The picture with its sliders appears when the notebook runs: `python3 course.py lab` opens it.*"
 
 
@@ -57,14 +56,14 @@ def lectures(root):
     return found
 
 
-def stage(root, target):
-    """Write the sources of the site into the new folder `target`; returns the lectures that are in it."""
+def stage(root, target, *, solutions=True):
+    """Write the sources of the site into the new folder `target`; returns its lectures."""
     chosen = lectures(root)
     pages = {f"notebooks/{lecture.name}.ipynb" for lecture in chosen}
-    for kind in ("release", "source"):
+    for kind in ("release", "source") if solutions else ("release",):
         homework = sorted((root / "notebooks" / "homework" / kind).glob("*/*.ipynb"))
         pages |= {path.relative_to(root).as_posix() for path in homework}
-    pages |= {page for page in PAGES if (root / page).is_file()}
+    pages |= {f"{part}.md" for part in generated.PARTS if (root / f"{part}.md").is_file()}
     modules = modules_of(root)
     stager = Stager(root, target, pages, {path: page for path, page in modules})
     for page in sorted(pages):
@@ -72,12 +71,14 @@ def stage(root, target):
         stager.write(
             page, stager.notebook(text, page) if page.endswith(".ipynb") else stager.prose(text, page)
         )
-    stager.write("index.md", front_page(stager, root, chosen))
-    stager.write("lectures.md", lecture_page(chosen))
-    stager.write("homework.md", homework_page(sorted(pages)))
+    stager.write("index.md", generated.front_page(stager, root, chosen))
+    stager.write("lectures.md", generated.lecture_page(chosen))
+    stager.write("homework.md", generated.homework_page(chosen, sorted(pages), solutions))
+    if solutions:
+        stager.write("solutions.md", generated.solution_page(chosen, sorted(pages)))
     for path, page in modules:
-        stager.write(f"{page}.rst", module_page(path))
-    stager.write("reference/index.rst", reference_page([page for _, page in modules]))
+        stager.write(f"{page}.rst", generated.module_page(path, page, [other for _, other in modules]))
+    stager.write("reference/index.rst", generated.reference_page([page for _, page in modules]))
     return chosen
 
 
@@ -107,14 +108,14 @@ class Stager:
     def prose(self, text, page):
         """Markdown of `page`, with links that the site can follow and folds that it can open."""
         text = FOLD.sub(fold, text)
+        text = SOLUTION.sub(lambda match: match[0] if meant(match[2], page) in self.pages else match[1], text)
         return LINK.sub(lambda match: self.link(match[1], match[2] or "", page), text)
 
     def link(self, address, anchor, page):
         """Where a link to `address` on `page` leads on the site."""
-        here = posixpath.dirname(page)
-        wanted = posixpath.normpath(posixpath.join(here, address))
+        wanted = meant(address, page)
         if wanted in self.modules:
-            return posixpath.relpath(self.modules[wanted] + ".rst", here or ".")
+            return posixpath.relpath(self.modules[wanted] + ".rst", posixpath.dirname(page) or ".")
         path = self.root / wanted
         if wanted not in self.pages and path.is_file():
             (self.target / wanted).parent.mkdir(parents=True, exist_ok=True)
@@ -134,7 +135,7 @@ class Stager:
             outputs = [o for o in cell["outputs"] if "data" not in o or any(o["data"].values())]
             cell["outputs"] = outputs
             if cell["metadata"].get("nbgrader", {}).get("solution"):
-                cell["metadata"]["tags"] = ["answer"]
+                cell["metadata"]["tags"] = ["solution" if "/source/" in page else "answer"]
             if EXPLORER.search(source) and not outputs:
                 cells.append(
                     {"cell_type": "markdown", "id": f"{cell['id']}-x", "metadata": {}, "source": MOVES}
@@ -142,79 +143,12 @@ class Stager:
         return json.dumps({**notebook, "cells": cells})
 
 
+def meant(address, page):
+    """The file that the relative `address` on `page` means, from the root."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(page), address))
+
+
 def fold(match):
     """`<details>` as the site's own directive: Markdown and formulas inside are then read as such."""
     summary = re.sub(r"</?b>", "**", " ".join(match[1].split()))
     return f"\n::::{{fold}} {summary}\n{match[2].strip()}\n::::\n"
-
-
-def front_page(stager, root, chosen):
-    """README as the landing page, with the map as a picture in place of its own."""
-    text = (root / "README.md").read_text(encoding="utf-8")
-    alt = "The lectures of the course as boxes, with an arrow from each to those that build on it: "
-    alt += "; ".join(
-        f"{lecture.number} {lecture.title}"
-        + (f", after {' and '.join(lecture.needs)}" if lecture.needs else "")
-        + (f", helped by {' and '.join(lecture.helps)}" if lecture.helps else "")
-        for lecture in lectures(root)
-    )
-    shown = "".join(
-        f'<picture class="only-{mode}">'
-        f'<source media="(max-width: 720px)" srcset="_static/map-{mode}-tall.svg">'
-        f'<img class="only-{mode}" src="_static/map-{mode}.svg" alt="{alt}."></picture>'
-        for mode in ("light", "dark")
-    )
-    text = re.sub(r"<img [^>]*>", "", text, count=1)
-    text = text.replace("## The map\n", f'## The map\n\n<div class="map">{shown}</div>\n', 1)
-    return stager.prose(text, "index.md") + toctree(PARTS, hidden=True)
-
-
-def lecture_page(chosen):
-    """The list of lectures."""
-    entries = [f"{lecture.number} · {lecture.title} <notebooks/{lecture.name}>" for lecture in chosen]
-    return (
-        "# Lectures\n\nEach is a notebook with its outputs, as it ran last. To change a number and see what "
-        "happens, open it with `python3 course.py lab`.\n" + toctree(entries)
-    )
-
-
-def homework_page(pages):
-    """The list of homeworks, and of their solutions."""
-    text = (
-        "# Homework\n\nEach homework belongs to the lecture of the same number. Write your answers in your "
-    )
-    text += "own copy in `work/`; its checks tell you at once where you stand.\n"
-    for kind in ("release", "source"):
-        names = [Path(page).stem for page in pages if f"homework/{kind}/" in page]
-        if kind == "source":
-            text += "\n## Solutions\n\nWith the hidden tests and, for answers in words, the rubric. "
-            text += "Try first.\n"
-        text += toctree(
-            f"{name[:4]} · {name[5:].replace('_', ' ')}{' · solution' * (kind == 'source')} "
-            f"<notebooks/homework/{kind}/{name}/{name}>"
-            for name in names
-        )
-    return text
-
-
-def toctree(entries, *, hidden=False):
-    """MyST's toctree of these entries."""
-    options = ":hidden:\n" if hidden else ":maxdepth: 1\n"
-    return "\n```{toctree}\n" + options + "\n" + "\n".join(entries) + "\n```\n"
-
-
-def module_page(path):
-    """The page of a module: what its docstrings say, in the order of the source."""
-    name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    title = f"``{name.removeprefix('coursekit.')}``"
-    return f"{title}\n{'=' * len(title)}\n\n.. automodule:: {name}\n   :members:\n   :ignore-module-all:\n"
-
-
-def reference_page(pages):
-    """The front page of the reference: the prose map of the package, and all modules."""
-    title = "The package"
-    entries = "\n   ".join(sorted(Path(page).name for page in pages))
-    return (
-        f"{title}\n{'=' * len(title)}\n\n.. automodule:: coursekit\n\n"
-        f".. toctree::\n   :maxdepth: 1\n   :caption: Modules\n\n   {entries}\n"
-    )

@@ -15,7 +15,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "coursekit.site.extension",
 ]
-exclude_patterns = ["_static", "**/README.md"]
+exclude_patterns = ["_static"]
 
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}
@@ -27,24 +27,26 @@ myst_dmath_double_inline = True
 autodoc_inherit_docstrings = False
 autodoc_member_order = "bysource"
 maximum_signature_line_length = 90
-python_display_short_literal_types = True
 add_module_names = False
+toc_object_entries_show_parents = "hide"
+highlight_language = "none"
 
 # Vendored with the site: nothing is asked of the network.
 mathjax_path = "mathjax/tex-svg-full.js"
 
 html_theme = "pydata_sphinx_theme"
 html_title = "coursekit"
+html_favicon = "favicon.svg"
 html_css_files = ["course.css"]
-html_js_files = ["course.js"]
 html_show_sourcelink = False
 html_copy_source = False
 html_show_sphinx = False
-html_use_index = True
+html_domain_indices = False
+html_context = {"default_mode": "auto"}  # light or dark as the reader's system says
 pygments_style = "a11y-high-contrast-light"
 html_theme_options = {
     "logo": {"text": "coursekit"},
-    "header_links_before_dropdown": 5,
+    "header_links_before_dropdown": 6,
     "navbar_align": "left",
     "navbar_end": ["theme-switcher"],
     "footer_start": ["copyright"],
@@ -56,4 +58,5 @@ html_theme_options = {
     "pygments_dark_style": "a11y-high-contrast-dark",
     "secondary_sidebar_items": ["page-toc"],
 }
-html_sidebars = {"index": [], "CHANGELOG": [], "CONTRIBUTING": []}
+# Pages without pages of their own below them need no list of these.
+html_sidebars = {name: [] for name in ("index", "docs/**", "benchmarks/**", "CHANGELOG", "CONTRIBUTING")}

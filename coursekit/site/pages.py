@@ -1,0 +1,107 @@
+"""The pages that no file of the repository holds: the front page, the lists, and a page for each module."""
+
+import re
+from pathlib import Path
+
+# Where the bar at the top leads; what the repository lacks is left out.
+PARTS = {
+    "lectures": "Lectures",
+    "homework": "Homework",
+    "reference/index": "Package",
+    "docs/glossary": "Glossary",
+    "docs/teacher": "Teaching",
+    "docs/syllabus": "Syllabus",
+    "docs/hub/README": "A class on one machine",
+    "benchmarks/README": "Benchmarks",
+    "CONTRIBUTING": "Adding a lecture",
+    "CHANGELOG": "Changelog",
+}
+
+
+def front_page(stager, root, chosen):
+    """README as the landing page, with the map as a picture in place of its own."""
+    text = (root / "README.md").read_text(encoding="utf-8")
+    alt = "The lectures of the course as boxes, with an arrow from each to those that build on it: "
+    alt += "; ".join(
+        f"{lecture.number} {lecture.title}"
+        + (f", after {' and '.join(lecture.needs)}" if lecture.needs else "")
+        + (f", helped by {' and '.join(lecture.helps)}" if lecture.helps else "")
+        for lecture in chosen
+    )
+    shown = "".join(
+        f'<picture class="only-{mode}">'
+        f'<source media="(max-width: 720px)" srcset="_static/map-{mode}-tall.svg">'
+        f'<img class="only-{mode}" src="_static/map-{mode}.svg" alt="{alt}."></picture>'
+        for mode in ("light", "dark")
+    )
+    text = re.sub(r"<img [^>]*>", "", text, count=1)
+    own = {"lectures", "homework", "reference/index"}
+    parts = [
+        f"{title} <{part}>" for part, title in PARTS.items() if part in own or f"{part}.md" in stager.pages
+    ]
+    text = text.replace("## The map\n", f'## The map\n\n<div class="map">{shown}</div>\n', 1)
+    return stager.prose(text, "index.md") + toctree(parts, hidden=True)
+
+
+def lecture_page(chosen):
+    """The list of lectures."""
+    entries = [f"{lecture.number} · {lecture.title} <notebooks/{lecture.name}>" for lecture in chosen]
+    return (
+        "# Lectures\n\nEach is a notebook with its outputs, as it ran last. To change a number and see what "
+        "happens, open it with `python3 course.py lab`.\n" + toctree(entries)
+    )
+
+
+def homework_page(chosen, pages, solutions):
+    """The list of homeworks, and the way to their solutions."""
+    return (
+        "# Homework\n\nEach homework belongs to the lecture of the same number. Write your answers in your "
+        "own copy in `work/`; its checks tell you at once where you stand. Try before you look at one.\n"
+        + toctree([*homeworks(chosen, pages, "release"), *(["solutions"] if solutions else [])])
+    )
+
+
+def solution_page(chosen, pages):
+    """The list of solutions."""
+    return "# Solutions\n\nEach with its hidden tests, and with the rubric for answers in words.\n" + toctree(
+        homeworks(chosen, pages, "source")
+    )
+
+
+def homeworks(chosen, pages, kind):
+    """Entries of a toctree for the homeworks of one kind, each with its lecture's title."""
+    titles = {lecture.number: lecture.title for lecture in chosen}
+    found = [page.removesuffix(".ipynb") for page in pages if f"homework/{kind}/" in page]
+    numbers = [Path(page).name[2:4] for page in found]
+    return [f"{n} · {titles[n]} <{page}>" for n, page in zip(numbers, found, strict=True)]
+
+
+def toctree(entries, *, hidden=False):
+    """MyST's toctree of these entries."""
+    options = ":hidden:\n" if hidden else ":maxdepth: 1\n"
+    return "\n```{toctree}\n" + options + "\n" + "\n".join(entries) + "\n```\n"
+
+
+def module_page(path, page, pages):
+    """The page of a module: what its docstrings say, in the order of the source, then the pages below it."""
+    name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    short = name.removeprefix("coursekit.")
+    text = f".. automodule:: {name}\n   :members:\n   :ignore-module-all:\n"
+    below = sorted(Path(other).name for other in pages if other.startswith(f"{page}."))
+    return heading(f"``{short}``") + text + (contents(below) if below else "")
+
+
+def reference_page(pages):
+    """The front page of the reference: the prose map of the package, and all modules."""
+    names = sorted({Path(page).name for page in pages})
+    return heading("The package") + ".. automodule:: coursekit\n" + contents(n for n in names if "." not in n)
+
+
+def heading(title):
+    """A title in reStructuredText."""
+    return f"{title}\n{'=' * len(title)}\n\n"
+
+
+def contents(names):
+    """A toctree in reStructuredText, which the sidebar shows."""
+    return "\n.. toctree::\n   :hidden:\n\n" + "".join(f"   {name}\n" for name in names)
