@@ -205,7 +205,7 @@ class Planner:
             carried = []
             if kind == "formula" and len(slide.parts) > 1 and slide.parts[-1].kind == "lead":
                 carried = [slide.parts.pop()]  # the sentence that leads to a formula stays with it
-            slide = Slide(self.topic, self.section, parts=carried)
+            slide = Slide(self.topic, self.section, parts=carried, notes=list(slide.notes))
             self.slides.append(slide)
         slide.parts.append(part)
 
