@@ -29,8 +29,8 @@ from course_setup import (
 
 PROGRAMS = {"chromium": "chromium", "bwrap": "bubblewrap"}  # program -> Debian's package, both for tests only
 
-# Extensions of JupyterLab that know no page without it: Voila would complain of them.
-STRANGERS = ["@jupyter/nbgrader", "@voila-dashboards/jupyterlab-preview", "jupyterlab-jupytext"]
+# Extensions that need all of JupyterLab around them: on a page of Voila's they only complain.
+STRANGERS = ["@jupyter/nbgrader", "@jupyter-notebook/lab-extension", "jupyterlab-jupytext"]
 APP = ["--template=coursekit", "--Voila.ip=127.0.0.1"]
 APP += [f"--VoilaConfiguration.extension_denylist={name}" for name in STRANGERS]
 

@@ -15,9 +15,9 @@ from matplotlib.text import Text
 
 from coursekit import plots
 
-COLUMN = 848  # pixels of a JupyterLab column in a window of 1280 with its side bar open (test_browser.py looks)
+COLUMN = 828  # pixels of a JupyterLab output in a window of 1280 with its side bar open (see test_browser.py)
 # A figure's point is 100/72 dots, the page's 96/72 pixels, and the widest figure is shrunk to the column.
-SMALLEST = 9 * (96 / 100) * (plots.MAX_WIDTH * plots.DPI / COLUMN)  # 9.4, so that the page shows at least 9
+SMALLEST = round(9 * 96 / 100 * plots.MAX_WIDTH * plots.DPI / COLUMN, 2)  # 9.6, so that the page shows 9
 CONTRAST = 4.5  # WCAG 2.2, 1.4.3: text against what lies behind it
 CROWDED = 0.15  # share of a text's box that something else may take
 

@@ -57,7 +57,8 @@ def image_html(figure, alt, *, stored=True):
     """
     picture = _png([figure] if not isinstance(figure, (list, tuple)) else figure, small=stored)
     source = base64.b64encode(picture).decode()
-    return f'<img alt="{html.escape(str(alt), quote=True)}" src="data:image/png;base64,{source}">'
+    narrow = "" if stored else ' style="max-width: 100%"'  # outside a widget the page's own style does that
+    return f'<img alt="{html.escape(str(alt), quote=True)}" src="data:image/png;base64,{source}"{narrow}>'
 
 
 def line_label(ax, x, y, text, color, *, dx=4, dy=0, **text_options):
@@ -139,10 +140,10 @@ def _style():
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.prop_cycle": cycler(color=CYCLE),
-        "xtick.labelsize": 9.5,
-        "ytick.labelsize": 9.5,
+        "xtick.labelsize": 9.6,
+        "ytick.labelsize": 9.6,
         "legend.frameon": False,
-        "legend.fontsize": 9.5,
+        "legend.fontsize": 9.6,
         "lines.linewidth": 1.8,
         "lines.markersize": 5,
         "image.cmap": "gray_r",

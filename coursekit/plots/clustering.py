@@ -155,7 +155,7 @@ def numbered_points(x, trees):
     for title, Z in trees.items():
         dendrogram(axes[title], Z, names=[str(i) for i in range(len(x))])
         axes[title].set_title(title)
-        axes[title].tick_params(axis="x", labelsize=9.5, rotation=0 if beside else 90)
+        axes[title].tick_params(axis="x", labelsize=9.6, rotation=0 if beside else 90)
     return figure
 
 
@@ -229,7 +229,7 @@ def state_trees(named, names):
     figure, axes = plt.subplots(1, len(named), figsize=(9.2, 8.6))
     for ax, (title, (Z, labels)) in zip(axes, named.items(), strict=True):
         dendrogram(ax, Z, labels, names=names, sideways=True)
-        ax.tick_params(axis="y", labelsize=9.5)
+        ax.tick_params(axis="y", labelsize=9.6)
         ax.set_title(title)
     return figure
 

@@ -81,7 +81,7 @@ def scree(ratio):
         ax.set(ylim=(0, 1.08), xticks=numbers, xlabel="component")
         for number, value in zip(numbers, values, strict=True):
             place = (6, 5) if ax is left else (4, -14)
-            ax.annotate(f"{value:.0%}", (number, value), place, textcoords="offset points", fontsize=9.5)
+            ax.annotate(f"{value:.0%}", (number, value), place, textcoords="offset points", fontsize=9.6)
     left.set(ylabel="share of the variance", title="each component alone", xlim=(0.7, len(ratio) + 0.5))
     right.set(xlabel="number of components kept", title="the first k together", xlim=(0.7, len(ratio) + 0.5))
     return figure
@@ -190,7 +190,7 @@ def outlier_turns_axis(x, outlier, before, after):
     return figure
 
 
-def _label_points(ax, points, names, obstacles, *, fontsize=9.5):
+def _label_points(ax, points, names, obstacles, *, fontsize=9.6):
     """Write each name beside its point, where it covers least of the dots, arrows and other names."""
     ax.figure.canvas.draw()  # fixes the layout, so that data and pixels can be compared
     style = {"textcoords": "offset points", "fontsize": fontsize, "color": COLORS["data"]}

@@ -104,7 +104,7 @@ def visits(exact, measured, errors, names):
     ax.bar(places, exact, color=COLORS["model"], alpha=0.35, width=0.8)
     ax.errorbar(places, measured, 3 * errors, fmt="o", color=COLORS["data"], markersize=4, capsize=2)
     ax.set(xticks=places, xlabel="visible state", ylabel="probability", ylim=(0, None))
-    ax.set_xticklabels(names, rotation=45, fontsize=9.5)
+    ax.set_xticklabels(names, rotation=45, fontsize=9.6)
     ax.set(title="bars: exact; dots: share of the chains' time, with 3 standard errors")
     return figure
 
@@ -192,7 +192,7 @@ def means_and_points(points, names, means, probability, *, title):
     ax.plot(*points.T, "o", color=COLORS["data"], markersize=4, alpha=0.7)
     for name, point in zip(names, points, strict=True):
         if name:
-            ax.annotate(name, point, (5, 4), textcoords="offset points", fontsize=9.5, color=COLORS["data"])
+            ax.annotate(name, point, (5, 4), textcoords="offset points", fontsize=9.6, color=COLORS["data"])
     turn = np.linspace(0, 2 * np.pi, 100)
     for mean, p in zip(means, probability, strict=True):
         ax.plot(mean[0] + np.cos(turn), mean[1] + np.sin(turn), color=COLORS["latent"], alpha=0.25 + 0.7 * p)

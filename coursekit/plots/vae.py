@@ -116,7 +116,7 @@ def latent_map(z, labels, *, ax=None, title="", reach=3.1, size=5, write=True):
         radius = np.sqrt(-2 * np.log(1 - share))
         ax.plot(radius * np.cos(turn), radius * np.sin(turn), color=COLORS["data"], lw=1, ls=":")
         if write:
-            ax.text(0, radius, f"{share:.0%}", ha="center", va="bottom", fontsize=9.5, color=COLORS["data"])
+            ax.text(0, radius, f"{share:.0%}", ha="center", va="bottom", fontsize=9.6, color=COLORS["data"])
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=title)
     ax.set(xlabel="$z_1$", ylabel="$z_2$")
     return figure

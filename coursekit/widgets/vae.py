@@ -55,7 +55,7 @@ def beta_frame(runs, originals, image_shape, beta):
     left.plot(run["kl"], -run["reconstruction"], "o", color=COLORS["model"], markersize=10)
     for value, kl, loss in zip(runs, kls, losses, strict=True):
         left.annotate(
-            f"{value:g}", (kl, loss), (5, 6), textcoords="offset points", color=COLORS["data"], fontsize=9.5
+            f"{value:g}", (kl, loss), (5, 6), textcoords="offset points", color=COLORS["data"], fontsize=9.6
         )
     left.set(xlim=(-1, 1.12 * kls.max() + 1), ylim=(0, 1.15 * losses.max()))
     left.set(xlabel="KL, nats per picture", ylabel="reconstruction cost, nats", title="the number is beta")
