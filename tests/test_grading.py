@@ -270,39 +270,6 @@ def test_without_bubblewrap_it_refuses_and_no_sandbox_is_said_in_the_report(smal
     assert batch.read_json(out / "results/blank.json")["status"] == "graded"
 
 
-def test_another_nbgrader_course_gets_statuses_and_a_warning(tmp_path, bubblewrap):
-    cells = [
-        nbformat.v4.new_code_cell(
-            "### BEGIN SOLUTION\ndef twice(x):\n    return 2 * x\n### END SOLUTION",
-            metadata={"nbgrader": {"grade_id": "twice", "solution": True, "grade": False, "locked": False,
-                                   "schema_version": 3, "task": False}},
-        ),
-        nbformat.v4.new_code_cell(
-            "assert twice(1) == 2\n### BEGIN HIDDEN TESTS\nassert twice('secret') == 'secretsecret'\n"
-            "### END HIDDEN TESTS",
-            metadata={"nbgrader": {"grade_id": "test_it", "solution": False, "grade": True, "locked": True,
-                                   "points": 2, "schema_version": 3, "task": False}},
-        ),
-    ]  # fmt: skip
-    path = tmp_path / "course" / "source" / "ps1" / "ps1.ipynb"
-    path.parent.mkdir(parents=True)
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
-    for student, body in {"good": "2 * x", "half": "2 * x if x == 1 else 0", "bad": "3"}.items():
-        cells[0].source = f"def twice(x):\n    return {body}"
-        folder = tmp_path / "submitted" / student
-        folder.mkdir(parents=True)
-        nbformat.write(nbformat.v4.new_notebook(cells=cells[:1]), folder / "ps1.ipynb")
-    done = run(
-        "--course", tmp_path / "course", "grade", "ps1", "--submitted", tmp_path / "submitted",
-        "--out", tmp_path / "out", *LIMITS,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    scores = {p.stem: batch.read_json(p)["score"] for p in (tmp_path / "out/results").iterdir()}
-    assert scores == {"good": 2, "half": 0, "bad": 0}
-    assert "Hidden asserts" in (tmp_path / "out/report.md").read_text()
-    assert "secret" not in (tmp_path / "out/feedback/half.html").read_text()
-
-
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

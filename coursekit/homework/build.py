@@ -28,6 +28,9 @@ ROLES = {  # role -> what nbgrader calls it
     "manual": {"solution": True, "grade": True, "locked": False},
 }
 STUB = 'raise NotImplementedError("this answer is still empty: write it here in place of this line")'
+OWN_WORDS = Config()  # what stands where the solution was
+OWN_WORDS.ClearSolutions.code_stub = {"python": STUB}
+OWN_WORDS.ClearSolutions.text_stub = "*Write your answer here.*"
 HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS\n(.*?)### END HIDDEN TESTS", re.DOTALL)
 
 
@@ -58,12 +61,9 @@ def read_source(twin):
     return notebook
 
 
-def release(notebook):
+def release(notebook, config=OWN_WORDS):
     """What a student gets: no solution, no hidden test, locked checks; the argument is left alone."""
     notebook = nbformat.from_dict(notebook)
-    config = Config()
-    config.ClearSolutions.code_stub = {"python": STUB}
-    config.ClearSolutions.text_stub = "*Write your answer here.*"
     for step in (
         LockCells,
         ClearSolutions,

@@ -192,7 +192,7 @@ def status(options):
         return 0
     for name in homework_names(course):
         homework = load_homework(course, name)
-        manual = sum(exercise.kind == "manual" for exercise in homework.exercises)
+        manual = len(homework.read_by_a_person)
         print(
             f"{name}: {len(homework.exercises)} exercises, {manual} of them read by a person, "
             f"{homework.max_score:g} points"

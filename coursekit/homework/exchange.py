@@ -57,7 +57,7 @@ def collect_inbound(folder, homework, roster=None):
     """
     folder = Path(folder).resolve()
     entries = sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name))
-    claims = [_claim(entry, homework.name) for entry in entries if not entry.name.startswith(".")]
+    claims = [_claim(entry, homework.assignment) for entry in entries if not entry.name.startswith(".")]
     claims = [claim for claim in claims if claim is not None]
     good, bad = [c for c in claims if not c.trouble], [c for c in claims if c.trouble and c.owner]
     if bad and not good and {claim.user for claim in claims} == {os.getuid()}:
@@ -159,18 +159,20 @@ def _take(folder, claim, homework):
             handed.notes.append(
                 f"its name says {handed.when}, the folder was last changed {changed:%Y-%m-%d %H:%M:%S} UTC"
             )
-        handed.tickets = _tickets(handle, claim.user)
+        handed.tickets = _tickets(handle, claim.user, homework)
         return handed
     finally:
         os.close(handle)
 
 
-def _tickets(handle, owner):
-    """Under which names nbgrader looks for the page of this hand-in: one for each of its notebooks."""
-    names = sorted(name for name in os.listdir(handle) if name.endswith(".ipynb"))[:20]
+def _tickets(handle, owner, homework):
+    """Under which names nbgrader looks for the page: its list wants one for every notebook there is."""
+    names = [homework.notebook]
+    if homework.alone:
+        names = sorted(name[:-6] for name in os.listdir(handle) if name.endswith(".ipynb"))[:20]
     try:
         secret = read_whole(handle, SECRET, owner).decode()
-        return [notebook_hash(secret=secret, notebook_id=name.removesuffix(".ipynb")) for name in names]
+        return [notebook_hash(secret=secret, notebook_id=name) for name in names]
     except (OSError, ValueError):
         return []
 

@@ -10,17 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+from traitlets.config import Config
 
 from coursekit.homework.build import hidden_source, read_source, release
 
 SEED_FILE = ".coursekit/class_seed"  # git ignores it
 TWINS = "notebooks/homework/source"
+AUTOTEST = re.compile(r"^\s*### (HASHED )?AUTOTEST", re.MULTILINE)
 PROBES = re.compile(r"^probes\s*=", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """One column of the table. kind: "probes", "asserts" (run beside the submission) or "manual"."""
+    """One column of the table. kind: "probes", "asserts" (run beside the submission), "manual" (an answer
+    that a person reads) or "task" (its answer stands anywhere, so nobody knows whether it is empty).
+    """
 
     name: str
     grade_id: str
@@ -39,6 +43,27 @@ class Homework:
     student: nbformat.NotebookNode
     exercises: tuple[Exercise, ...]
     forbidden: tuple[str, ...]
+    files: Path | None = None  # holds what else students got; another course's cells may read it
+
+    @property
+    def assignment(self):
+        """nbgrader's name for the folder that is handed out and in."""
+        return self.name.partition("/")[0]
+
+    @property
+    def notebook(self):
+        """nbgrader's name for the notebook in it."""
+        return self.path.stem
+
+    @property
+    def alone(self):
+        """Whether the assignment has only this notebook."""
+        return "/" not in self.name
+
+    @property
+    def read_by_a_person(self):
+        """The exercises that no program grades."""
+        return [exercise for exercise in self.exercises if exercise.kind in ("manual", "task")]
 
     @property
     def max_score(self):
@@ -61,10 +86,15 @@ def find_course(given=None):
 
 
 def homework_names(course):
-    """Names of all homeworks of a course, sorted."""
+    """Names of all homeworks of a course, sorted; of several notebooks in one folder each is its own."""
     if (course / TWINS).is_dir():
         return sorted(path.stem for path in (course / TWINS).glob("*/*.py") if path.stem == path.parent.name)
-    return sorted(path.name for path in (course / "source").iterdir() if any(path.glob("*.ipynb")))
+    folders = [sorted(folder.glob("*.ipynb")) for folder in sorted((course / "source").iterdir())]
+    return [
+        paths[0].parent.name if len(paths) == 1 else f"{path.parent.name}/{path.stem}"
+        for paths in folders
+        for path in paths
+    ]
 
 
 def load_homework(course, name):
@@ -73,20 +103,34 @@ def load_homework(course, name):
     if name not in names:
         raise ValueError(f"there is no homework {name!r}; there is {', '.join(names) or 'none'}")
     if (course / TWINS).is_dir():
-        path = course / TWINS / name / f"{name}.py"
+        path, files = course / TWINS / name / f"{name}.py", None
         teacher = read_source(path)
+        student = release(teacher)
     else:
-        found = sorted((course / "source" / name).glob("*.ipynb"))
-        if len(found) != 1:
-            raise ValueError(
-                f"source/{name} holds {len(found)} notebooks; grade takes homeworks of one notebook"
-            )
-        path, teacher = found[0], nbformat.read(found[0], as_version=4)
-    exercises = tuple(_exercise(cell) for cell in teacher.cells if grading(cell).get("grade"))
+        folder, _, notebook = name.partition("/")
+        path = next((course / "source" / folder).glob(f"{notebook or '*'}.ipynb"))
+        files, (teacher, student) = path.parent, _both_versions(path)
+    exercises = tuple(
+        _exercise(cell) for cell in teacher.cells if grading(cell).get("grade") or grading(cell).get("task")
+    )
     if not exercises:
         raise ValueError(f"{path.name} has no cell with points, so there is nothing to grade")
     facts = teacher.metadata.get("coursekit", {})
-    return Homework(name, path, teacher, release(teacher), exercises, tuple(facts.get("forbidden", ())))
+    return Homework(name, path, teacher, student, exercises, tuple(facts.get("forbidden", ())), files)
+
+
+def _both_versions(path):
+    """(teacher's, student's) notebook of another course; ValueError for what would be graded wrongly."""
+    teacher = nbformat.read(path, as_version=4)
+    teacher.nbformat_minor = 5
+    for number, cell in enumerate(teacher.cells, start=1):  # which older notebooks do not have
+        cell.setdefault("id", f"cell-{number:03d}")
+    if any(AUTOTEST.search(cell.source) for cell in teacher.cells):
+        raise ValueError(f"{path.name} has nbgrader's AUTOTEST lines, which grade cannot expand")
+    try:
+        return teacher, release(teacher, Config())
+    except Exception as error:  # nbgrader has many kinds, and its sentences are good
+        raise ValueError(f"nbgrader cannot release {path.name}: {' '.join(str(error).split())}") from None
 
 
 def grading(cell):
@@ -121,8 +165,8 @@ def check_seed(seed):
 
 def _exercise(cell):
     facts = grading(cell)
-    kind = "manual"
-    if not facts.get("solution"):
+    kind = "task" if facts.get("task") else "manual"
+    if not facts.get("solution") and not facts.get("task"):
         kind = "probes" if PROBES.search(hidden_source(cell)) else "asserts"
     name = facts["grade_id"].removeprefix("test_") if kind == "probes" else facts["grade_id"]
     return Exercise(name, facts["grade_id"], kind, float(facts["points"]), cell.cell_type)

@@ -59,7 +59,9 @@ def grade(
         if any(one.content for one, _, _ in todo):
             secret = (course, submitted, out)
             with (
-                Sandbox(homework.forbidden, limits, isolated=isolated, secret=secret) as batch.sandbox,
+                Sandbox(
+                    homework.forbidden, limits, isolated=isolated, secret=secret, files=homework.files
+                ) as batch.sandbox,
                 Judge(course, homework.name, seed) as batch.judge,
             ):
                 batch.try_sandbox()
@@ -189,7 +191,10 @@ def file_stem(student):
 def _fingerprint(homework, seed, limits, isolated):
     """Changes when a result would have to be made anew, whatever the student did."""
     cells = [(cell.cell_type, cell.source, repr(cell.metadata)) for cell in homework.teacher.cells]
+    files = [path for path in sorted(homework.files.rglob("*")) if path.is_file()] if homework.files else []
+    beside = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     facts = (coursekit.__version__, homework.name, homework.forbidden, cells, seed, asdict(limits), isolated)
+    facts += (beside,)
     return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 

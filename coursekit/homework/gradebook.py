@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import nbformat
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import SaveCells
-from nbgrader.utils import is_grade
+from nbgrader.utils import is_grade, is_task
 
 from coursekit.homework.build import KERNEL
 from coursekit.homework.folder import grading
@@ -31,10 +31,10 @@ LINK = re.compile(r"\](?=[(\[:])")  # a link may run code, a picture tells its o
 def prepare(out, homework):
     """Make or check `out`/gradebook.db; ValueError if it belongs to another version of the homework."""
     (out / "nbgrader_config.py").write_text(CONFIG.format(root=str(out.resolve()), database=_database(out)))
-    _write_notebook(out / "source" / homework.name / f"{homework.name}.ipynb", homework.teacher)
-    place = {"notebook": homework.name, "assignment": homework.name, "db_url": _database(out)}
+    _write_notebook(out / "source" / homework.assignment / f"{homework.notebook}.ipynb", homework.teacher)
+    place = {"notebook": homework.notebook, "assignment": homework.assignment, "db_url": _database(out)}
     with _opened(out) as gradebook:
-        gradebook.update_or_create_assignment(homework.name)
+        gradebook.update_or_create_assignment(homework.assignment)
     try:
         SaveCells().preprocess(nbformat.from_dict(homework.student), {"nbgrader": place})
     except RuntimeError:
@@ -56,9 +56,9 @@ def record(out, homework, results):
                 _record_one(gradebook, homework, result)
     for result in results:
         if result["cells"]:
-            path = out / "autograded" / result["student"] / homework.name / f"{homework.name}.ipynb"
+            folder = out / "autograded" / result["student"] / homework.assignment
             with contextlib.suppress(OSError):  # a name too long for a folder: the formgrader lacks this one
-                _write_notebook(path, _for_the_formgrader(result, homework))
+                _write_notebook(folder / f"{homework.notebook}.ipynb", _for_the_formgrader(result, homework))
 
 
 def _database(out):
@@ -80,10 +80,10 @@ def _opened(out):
 
 
 def _record_one(gradebook, homework, result):
-    place = (homework.name, homework.name, result["student"])
+    place = (homework.notebook, homework.assignment, result["student"])
     graded = datetime.fromtimestamp(result["when"], UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     gradebook.update_or_create_submission(
-        homework.name, result["student"], timestamp=result.get("handed_in") or graded
+        homework.assignment, result["student"], timestamp=result.get("handed_in") or graded
     )
     for row in result["exercises"]:
         grade = gradebook.find_grade(row["grade_id"], *place)
@@ -123,7 +123,7 @@ def _for_the_formgrader(result, homework):
         cells.append(cell)
     # An answer cell that was deleted still needs its place, or the formgrader finds no grade for it.
     for cell in homework.student.cells:
-        if is_grade(cell) and grading(cell)["grade_id"] not in seen:
+        if (is_grade(cell) or is_task(cell)) and grading(cell)["grade_id"] not in seen:
             cells.append(nbformat.from_dict(cell))
     return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
 

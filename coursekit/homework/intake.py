@@ -100,7 +100,7 @@ def collect_hand_ins(folder, homework, roster=None):
         elif roster is not None and student not in roster:
             handed[student] = Handed(student)
         else:
-            collected = Path(entry.path, homework.name)  # as `nbgrader collect` lays it out
+            collected = Path(entry.path, homework.assignment)  # as `nbgrader collect` lays it out
             inner = collected.is_dir() and not collected.is_symlink()
             handed[student] = look(student, collected if inner else Path(entry.path), homework)
     return with_roster(handed, roster), remarks
@@ -133,13 +133,14 @@ def look(student, folder, homework, *, owner=None):
         return read[0]
     matching = [one for one in read if not one.problem and not understand(one, homework)[1]]
     if len(matching) > 1:  # JupyterLab's copies lie beside what was handed out
-        matching = [one for one in matching if one.file == f"{homework.name}.ipynb"]
+        matching = [one for one in matching if one.file == f"{homework.notebook}.ipynb"]
     listed = ", ".join(student_name(name) for name in names[:5])
     if len(matching) != 1:
         return Handed(
             student, problem=f"{len(names)} notebooks ({listed}), and it is not clear which one counts"
         )
-    matching[0].notes.append(f"of {len(names)} notebooks ({listed}) {matching[0].file} was graded")
+    if homework.alone:
+        matching[0].notes.append(f"of {len(names)} notebooks ({listed}) {matching[0].file} was graded")
     return matching[0]
 
 

@@ -54,7 +54,11 @@ class _Run:
         return self.sandbox.limits.total - (time.monotonic() - self.began)
 
     def finished(self):
-        return all(e.kind == "manual" or e.grade_id in self.verdicts for e in self.homework.exercises)
+        return not any(self._open(exercise) for exercise in self.homework.exercises)
+
+    def _open(self, exercise):
+        """Whether a program still has to say something about it."""
+        return exercise.kind in ("probes", "asserts") and exercise.grade_id not in self.verdicts
 
     def attempt(self):
         """One session from the first cell on; what stops it is noted, so that the next one leaves it out."""
@@ -77,21 +81,30 @@ class _Run:
                 )
                 if cell["role"] == "test":
                     self.visible[cell["grade_id"]] = cell["error"]
+                    # Asserts may be about a variable that a later cell changes; probes call functions.
+                    here = [e for e in self.homework.exercises if e.grade_id == cell["grade_id"]]
+                    if not all(self._decide(session, e) for e in here if e.kind == "asserts"):
+                        return
             for exercise in self.homework.exercises:
-                if exercise.kind == "manual" or exercise.grade_id in self.verdicts:
-                    continue
-                try:
-                    asked = self._probes if exercise.kind == "probes" else self._asserts
-                    self.verdicts[exercise.grade_id] = asked(session, exercise)
-                except Stopped as stopped:
-                    self.verdicts[exercise.grade_id] = f"on hidden data your answer {stopped}"
+                if not self._decide(session, exercise):
                     return
+
+    def _decide(self, session, exercise):
+        """Find the verdict on an exercise, if there is none yet; False when that cost the session."""
+        if self._open(exercise):
+            try:
+                asked = self._probes if exercise.kind == "probes" else self._asserts
+                self.verdicts[exercise.grade_id] = asked(session, exercise)
+            except Stopped as stopped:
+                self.verdicts[exercise.grade_id] = f"on hidden data your answer {stopped}"
+                return False
+        return True
 
     def result(self, exercise):
         """Points of one exercise; None for an answer in words that a person has to read."""
         row = {"exercise": exercise.name, "grade_id": exercise.grade_id, "max": exercise.points}
-        if exercise.kind == "manual":
-            blank = not self.answered.answers[exercise.grade_id]
+        if exercise in self.homework.read_by_a_person:
+            blank = exercise.kind == "manual" and not self.answered.answers[exercise.grade_id]
             said = "this answer is empty" if blank else None
             return row | {"kind": "manual", "points": 0.0 if blank else None, "visible": None, "hidden": said}
         hidden = self.verdicts.get(exercise.grade_id, "it was not reached within the time for the notebook")

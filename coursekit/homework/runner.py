@@ -30,8 +30,10 @@ def main():
         os.setresgid(*[settings["user"]] * 3)
         os.setresuid(*[settings["user"]] * 3)
     _limit(settings["limits"])
-    with contextlib.suppress(OSError):
-        shutil.copytree(os.environ["FONT_LIST"], os.environ["MPLCONFIGDIR"], dirs_exist_ok=True)
+    for source, target in (("FONT_LIST", "MPLCONFIGDIR"), ("FILES", "TMPDIR")):
+        with contextlib.suppress(OSError):
+            shutil.copytree(os.environ[source], os.environ[target], dirs_exist_ok=True)
+    sys.path.append(os.environ["TMPDIR"])  # another course may bring modules of its own
     sys.meta_path.insert(0, _Forbidden(settings["forbidden"]))
     shell = _shell()
     requests, replies = open_channel()

@@ -38,8 +38,10 @@ ENVIRONMENT = {
 class Sandbox:
     """Starts sessions for one homework; use as a context manager, since it keeps a folder meanwhile."""
 
-    def __init__(self, forbidden, limits, *, isolated=True, secret=()):
-        """forbidden: module names. secret: paths that must not be visible inside; ValueError if one is."""
+    def __init__(self, forbidden, limits, *, isolated=True, secret=(), files=None):
+        """forbidden: module names. secret: paths that must not be visible inside; ValueError if one is.
+        files: a folder of which each session gets a copy to work in, its notebooks left out.
+        """
         self.forbidden, self.limits, self.isolated = list(forbidden), limits, isolated
         self.sessions = []
         self.program = shutil.which("bwrap") if isolated else None
@@ -56,6 +58,10 @@ class Sandbox:
                     )
         self.folder = Path(tempfile.mkdtemp(prefix="coursekit-"))
         self._copy_package()
+        (self.folder / "files").mkdir()
+        if files:
+            left_out = shutil.ignore_patterns("*.ipynb", ".*", "__pycache__")
+            shutil.copytree(files, self.folder / "files", ignore=left_out, dirs_exist_ok=True)
 
     def __enter__(self):
         return self
@@ -72,7 +78,7 @@ class Sandbox:
         scratch = None
         inside = "/course" if self.isolated else str(self.folder)
         command = [sys.executable, "-I", "-B", "-c", START, inside, json.dumps(settings)]
-        environment = {**ENVIRONMENT, "FONT_LIST": f"{inside}/matplotlib"}
+        environment = {**ENVIRONMENT, "FONT_LIST": f"{inside}/matplotlib", "FILES": f"{inside}/files"}
         if self.isolated:
             command = [*self._bubblewrap(environment), *command]
         else:

@@ -1,6 +1,6 @@
 """JupyterHub for one class on one machine: everybody has an account of the system, and works as that user.
 
-Start as root with `jupyterhub --config docs/hub/jupyterhub_config.py`; README.md beside this file tells the rest.
+README.md beside this file tells how to start it.
 """
 
 import os
@@ -11,7 +11,7 @@ TEACHERS = {"teacher"}  # their user names; everybody else is a student
 
 c = get_config()  # noqa: F821
 
-# Everything listens on this machine only; what the world sees is the web server in front, with its certificate.
+# Everything listens on this machine only; the world sees the web server in front, with its certificate.
 c.JupyterHub.bind_url = "http://127.0.0.1:8000"
 c.JupyterHub.hub_bind_url = "http://127.0.0.1:8081"
 c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:8001"
@@ -34,9 +34,10 @@ c.JupyterHub.cleanup_servers = False
 
 
 def configure(spawner):
-    """Students get the assignment list; the formgrader is for teachers."""
-    folders = [] if spawner.user.name in TEACHERS else [os.path.join(HERE, "student")]
-    spawner.environment["JUPYTER_CONFIG_PATH"] = os.pathsep.join([*folders, os.path.join(HERE, "everyone")])
+    """Students get the assignment list, teachers the formgrader, which JupyterLab shows in a frame."""
+    role = "teacher" if spawner.user.name in TEACHERS else "student"
+    folders = [os.path.join(HERE, role), os.path.join(HERE, "everyone")]
+    spawner.environment["JUPYTER_CONFIG_PATH"] = os.pathsep.join(folders)
 
 
 c.Spawner.pre_spawn_hook = configure
