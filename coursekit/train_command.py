@@ -56,11 +56,12 @@ def train(model, data, out, *, steps=None, seconds=None, seed=0, device="auto"):
     Raises ValueError for a folder that cannot be written to or holds another run, FileNotFoundError without
     MNIST, FloatingPointError when the loss is no longer finite.
     """
-    asked = {"model": model, "data": data, "seed": seed, "steps": steps, "seconds": seconds}
     if seconds is not None and not seconds > 0:
         raise ValueError(f"--seconds must be positive, got {seconds:g}")
     if steps is not None and steps < 1:
         raise ValueError(f"--steps must be at least 1, got {steps}")
+    length = f"{seconds:g} CPU seconds" if seconds else f"{steps} steps" if steps else "the recipe's steps"
+    asked = {"model": model, "data": data, "seed": seed, "length": length}
     out = Path(out)
     resumed = prepare(out, asked)
 
@@ -71,17 +72,18 @@ def train(model, data, out, *, steps=None, seconds=None, seed=0, device="auto"):
     images = recipes.load(data)
     torch.manual_seed(seed)
     recipe = recipes.RECIPES[model](*images)
-    length = {"n_steps": steps or recipe.settings["n_steps"]}
-    if seconds is not None:
-        length = {"n_steps": EVER, "max_cpu_seconds": seconds}
+    settings = dict(recipe.settings)
+    if steps:
+        settings["n_steps"] = steps
+    if seconds:
+        settings |= {"n_steps": EVER, "max_cpu_seconds": seconds}
     if speaks():
         (out / "run.json").write_text(json.dumps(asked), encoding="utf-8")
-        how_long = f"{length['n_steps']} steps" if seconds is None else f"{seconds:g} CPU seconds"
-        print(f"{model} on {data}, {how_long}{', resumed' if resumed else ''}. Ctrl-C keeps what is learned.")
+        print(f"{model} on {data}, {length}{', resumed' if resumed else ''}. Ctrl-C keeps what is learned.")
     history = recipe.loop(
         recipe.model,
         recipe.x,
-        **recipe.settings | length,
+        **settings,
         seed=seed,
         device=device,
         checkpoint=out / "checkpoint.pt",
@@ -126,7 +128,9 @@ def prepare(out, asked):
     except (OSError, ValueError):
         kept = {}
     other = [
-        f"{name} was {kept.get(name)}, now {asked[name]}" for name in asked if kept.get(name) != asked[name]
+        f"{name} was {kept.get(name)}, now {value}"
+        for name, value in asked.items()
+        if kept.get(name) != value
     ]
     if other:
         raise ValueError(
