@@ -421,13 +421,19 @@ def test_every_slide_fits_can_be_read_and_asks_nothing_outside(browser, library,
         seen = slide.evaluate(MEASURE)
         where = f"{path.stem}, slide {number}: {seen}"
         assert seen["width"] <= 1280 and seen["height"] <= 720 and not seen["outside"] + seen["wide"], where
-        assert seen["text"] >= 20 and seen["formula"] >= 20 and seen["code"] >= 17, where
+        assert seen["text"] >= 22 and seen["formula"] >= 24 and seen["code"] >= 18, where
         for scale, tall in zip(seen["scales"], seen["tall"], strict=True):
-            assert scale >= (0.7 if tall else 1.0), where
+            assert scale >= (0.75 if tall else 1.0), where
         assert seen["described"] and not seen["errors"] and not seen["raw"] and seen["notes"] > 0, where
-    page.keyboard.press("Home")
-    page.keyboard.press("Space")
-    assert page.evaluate("Reveal.getSlidePastCount()") == 1
+    for key, place in (("Home", 0), ("Space", 1)):
+        page.keyboard.press(key)
+        page.wait_for_function(f"Reveal.getSlidePastCount() === {place}")
+    page.evaluate("Reveal.slide(2, 0)")
+    with page.expect_popup() as speaker:
+        page.keyboard.press("s")
+    heard = speaker.value.locator(".speaker-controls-notes .value")
+    heard.filter(has_text=re.compile(r"\w{3}")).wait_for(timeout=60_000)
+    assert heard.locator("svg").count() > 0 and not heard.locator("mjx-assistive-mml").count()
     page.close()
     assert not [url for url in requests if not url.startswith(("file:", "data:", "blob:"))]
     assert not complaints

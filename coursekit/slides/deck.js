@@ -3,6 +3,10 @@
   await MathJax.startup.promise;
   await document.fonts.ready;
   await MathJax.typesetPromise();
+  // The speaker's window gets the notes without this page's styles: no second, hidden copy of a formula
+  // may be in them, and no folded answer.
+  document.querySelectorAll(".notes mjx-assistive-mml").forEach((copy) => copy.remove());
+  document.querySelectorAll(".notes details").forEach((fold) => { fold.open = true; });
   const deck = document.querySelector(".reveal");
   deck.classList.add("measuring");
   for (const page of document.querySelectorAll(".page")) {
