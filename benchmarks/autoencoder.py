@@ -17,9 +17,10 @@ from coursekit.pretraining import start_at_mean
 # By budget in CPU seconds. The cross-entropy lowers the squared error faster than the squared error itself
 # does; starting at the mean image keeps its code from collapsing.
 NETWORK = {"hidden": (512, 256), "activation": "silu", "norm": True, "likelihood": "bernoulli"}
-TRAINING = {"batch_size": 128, "learning_rate": 2e-3, "optimizer": "adamw", "schedule": "cosine"}
+TRAINING = {"batch_size": 128, "learning_rate": 5e-3, "optimizer": "adamw", "betas": (0.9, 0.99)}
+TRAINING |= {"schedule": "cosine", "warm_up": 0.05}
 RECIPES = {30: (NETWORK, TRAINING), 100: (NETWORK, TRAINING)}
-QUICK = {1: (NETWORK | {"hidden": (64,)}, TRAINING)}
+QUICK = {0.3: (NETWORK | {"hidden": (64,)}, TRAINING)}
 TARGETS = {30: (4.2, 2.3), 100: (3.05, 2.3)}
 
 UNNORMALISED = {"hidden": (1000, 500, 250), "activation": "relu"}

@@ -136,6 +136,17 @@ def test_bernoulli_likelihood_is_the_log_probability_of_bits_and_is_best_at_the_
         ConvAutoencoder((8, 8), 2, likelihood="poisson")
 
 
+def test_a_pixel_that_is_surely_wrong_still_has_a_slope():
+    # sigmoid(200) is 1 exactly; its own slope is 0, that of the cross-entropy in the logit is 1.
+    model, x = new(6, 2, hidden=(4,), likelihood="bernoulli"), torch.zeros(3, 6, dtype=torch.float64)
+    bias = model.decoder[-1][0].bias
+    with torch.no_grad():
+        bias.fill_(200.0)
+    assert (model.reconstruct(x) == 1).all()
+    model.loss(x).backward()
+    torch.testing.assert_close(bias.grad, torch.ones_like(bias))
+
+
 def test_tied_weights_are_one_matrix_used_both_ways():
     model, x = new(6, 2, hidden=(4,), activation="tanh", tied=True, scale=0.6), normal(9, 6)
     w1, w2 = (block[0].weight for block in model.encoder)
