@@ -9,6 +9,7 @@ PARTS = {
     "homework": "Homework",
     "reference/index": "Package",
     "docs/glossary": "Glossary",
+    "docs/training": "Training on your own",
     "docs/teacher": "Teaching",
     "docs/syllabus": "Syllabus",
     "docs/hub/README": "A class on one machine",
