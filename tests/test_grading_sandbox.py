@@ -1,6 +1,12 @@
 """The island itself: what is forbidden is out of reach, and what only lives next to it works."""
 
+import os
+import shutil
+import subprocess
+
+import batch
 import pytest
+from accounts import make_accounts
 
 from coursekit.homework.sandbox import Sandbox
 from coursekit.homework.session import Limits
@@ -59,3 +65,52 @@ def test_a_whole_library_can_be_forbidden(bubblewrap, isolated):
         # The sentence comes up where the course's own code uses it, too.
         said = session.ask({"cell": "from coursekit.vae import VAE\nVAE(2, 1, hidden=3)"}, 60)["error"]
         assert "torch is not allowed" in said
+
+
+@pytest.fixture(scope="module")
+def account():
+    accounts, folder = make_accounts(["ckordinary"])
+    yield accounts[0]
+    accounts[0].remove()
+    shutil.rmtree(folder)
+
+
+HONEST = ["correct", "partly", "blank", "package"]
+HOSTILE = ["loop", "forks", "memory", "file", "spy", "script", "transformer"]
+MORE = ["kills", "child", "nested user space", "system settings", "socket", "threads"]
+
+
+@pytest.mark.exhaustive
+def test_an_ordinary_user_grades_as_safely_as_root(account, bubblewrap):
+    """Then submissions run as the teacher's own user, in a name space of users of its own."""
+    cases = {name: (batch.COMMON | batch.MORE)[name] for name in HONEST + HOSTILE + MORE}
+    submitted, out, secret = (account.home / name for name in ("submitted", "out", "canary.txt"))
+    secret.write_text(batch.CANARY)
+    places = [str(place) for place in (account.home, submitted, out, batch.ROOT / "notebooks", 9)]
+    batch.write(submitted, cases, places)
+    subprocess.run(["chown", "-R", account.name, account.home], check=True)
+    done = account.run(
+        account.python, "-m", "coursekit.homework", "grade", batch.NAME,
+        "--submitted", submitted, "--out", out, "--class-seed", "5",
+        "--cell-seconds", "4", "--memory", "1000", folder=batch.ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    results = {name: batch.read_json(out / f"results/{name}.json") for name in cases}
+    for name, case in cases.items():
+        found = results[name]
+        assert found["status"] == case.status and case.says in found["message"], (name, found["message"])
+        assert found["score"] == case.score if case.most is None else found["score"] <= case.most, name
+    printed = [cell["text"] for cell in results["spy"]["cells"]]
+    assert "0 []\n" in printed and "wrote /" not in "".join(printed), "the spy found something"
+    assert secret.read_text() == batch.CANARY and not list(account.home.rglob("new.txt"))
+    for path in out.rglob("*"):
+        assert not path.is_file() or batch.CANARY.encode() not in path.read_bytes(), path
+    left = [pid for pid in filter(str.isdecimal, os.listdir("/proc")) if owner(pid) == account.number]
+    assert not left, "a process was left behind"
+
+
+def owner(pid):
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return None
