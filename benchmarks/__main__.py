@@ -54,13 +54,15 @@ def main(words=None):
     path = options.out or (None if options.quick else HERE / "results.json")
     seeds = options.seeds or ([0] if options.quick else [0, 1, 2])
     results, failed = Results(path), []
-    try:
-        for case, part, work in parts:
+    for case, part, work in parts:
+        try:
             if not Bench(results, case, part, seeds=seeds, quick=options.quick).run(work):
                 failed.append(f"{case}:{part}")
-    finally:  # Ctrl-C too: the page says what results.json holds
-        if path == HERE / "results.json":
-            write_readme(results.read(), HERE)
+        finally:  # after Ctrl-C too the page says what results.json holds
+            if path == HERE / "results.json":
+                write_readme(results.read(), HERE)
+    if options.table:
+        write_readme(results.read(), HERE)
     if failed:
         print("failed: " + ", ".join(failed))
     return 1 if failed else 0

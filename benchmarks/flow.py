@@ -67,7 +67,7 @@ def true_nll(name, test):
 def toy(name):
     def part(bench):
         test = toy2d(name, 20_000, rng=123)
-        truth, seconds = true_nll(name, test), 0.5 if bench.quick else SECONDS[name]
+        truth, seconds = true_nll(name, test), bench.budget(SECONDS[name])
         bench.note(f"True negative log-likelihood on the test points: {truth:.4f} nats.")
         target, moonshot = TARGETS.get(name, (None, None))
         row = bench.row(
@@ -130,7 +130,7 @@ def digit_bits(flow, x, *, n_noises):
 def digit_density(bench):
     "8 x 8 digits; the peers get our logit and whitening, and couplings 32-256-64."
     train, test = (torch.tensor(part.x, dtype=torch.float32) for part in digits().split())
-    seconds, n_noises = (1, 5) if bench.quick else (SECONDS["digits"], 100)
+    seconds, n_noises = bench.budget(SECONDS["digits"]), 5 if bench.quick else 100
     several = train.repeat(10, 1)
     target, moonshot = TARGETS["digits"]
     one = bench.row(f"digits after {seconds} CPU-s", "bits/dim", "lower", target=target, moonshot=moonshot)

@@ -59,7 +59,7 @@ def vanilla_samples(nets, x, n, *, n_latent, seconds, seed):
 def toy(name):
     def part(bench):
         seconds, width, settings = TOY_RECIPES[name]
-        seconds = 1 if bench.quick else seconds
+        seconds = bench.budget(seconds)
         rows = {}
         for measure, (better, goals) in TOY_MEASURES.items():
             target, moonshot = goals.get(name, (None, None))
@@ -104,7 +104,7 @@ def read(judge, samples, train, test):
 def images(bench, name, parts, middle):
     """Rows of one set of images; parts: training and test set, middle: the grey that becomes 0."""
     seconds, n_latent, width, settings = IMAGE_RECIPES[name]
-    seconds = 1 if bench.quick else seconds
+    seconds = bench.budget(seconds)
     train, test = (torch.tensor(part.x / middle - 1, dtype=torch.float32) for part in parts)
     d, few = train.shape[1], train[:10_000]
     judge = DigitClassifier(d).fit(train, parts[0].labels, n_epochs=30 if name == "digits" else 3, seed=100)

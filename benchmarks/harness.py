@@ -155,6 +155,10 @@ class Bench:
         self.entry = {"machine": machine(), "versions": versions(), "date": time.strftime("%Y-%m-%d")}
         self.entry |= {"seeds": seeds, "finished": False, "notes": [], "rows": []}
 
+    def budget(self, seconds):
+        """CPU seconds to train for: with --quick as few as show that it runs."""
+        return 0.3 if self.quick else seconds
+
     def row(self, metric, unit, better, *, target=None, moonshot=None, against=None):
         """A new row of the table; see `Row`."""
         row = Row(self, metric, unit, better, target, moonshot, against)
