@@ -4,8 +4,10 @@ It is built once, without npm and with a proxy that nobody answers. Three pages 
 in the usual run, each page with --all.
 """
 
+import base64
 import functools
 import http.server
+import io
 import os
 import re
 import subprocess
@@ -17,6 +19,7 @@ from urllib.parse import unquote, urldefrag
 
 import pytest
 from conftest import missing
+from PIL import Image
 
 from coursekit import assets
 from coursekit.site import picture, sources
@@ -247,10 +250,9 @@ def test_figures_keep_their_white_in_the_dark(browser, address):
 def test_search_finds_and_needs_no_server(browser, address, site):
     for start in (address, site.as_uri()):
         with Visit(browser, start, "search.html?q=whitening", width=1280, mode="light") as visit:
-            results = visit.page.locator("ul.search li a")
-            results.first.wait_for()
-            links = [link.get_attribute("href") for link in results.all()]
-            assert any("hw01_pca" in link for link in links)
+            visit.page.locator("text=/found [0-9]+ pages/").wait_for()
+            links = [link.get_attribute("href") for link in visit.page.locator("ul.search li a").all()]
+            assert any("release/hw01_pca" in link for link in links)
 
 
 # The parts
@@ -278,6 +280,39 @@ def test_a_docstring_hides_no_mark():
     text = "a*b, a_b_, |x|, `code` and `f(x_)`, <tag>, 2\\3, x`y, **kwargs"
     document = publish_doctree("\n".join(line.replace(":py:obj:", ":code:") for line in to_rst([text])))
     assert document.astext() == text.replace("`code`", "code").replace("`f(x_)`", "f(x_)")
+
+
+def test_prose_keeps_its_links_and_folds(tmp_path):
+    pages = {"notebooks/01_pca_usarrests.ipynb", "docs/glossary.md"}
+    modules = {"coursekit/pca.py": "reference/pca"}
+    stager = sources.Stager(ROOT, tmp_path, pages, {"docs/glossary"}, modules)
+    text = "[a](../coursekit/pca.py) [b](../data/USArrests.csv) [c](../docs/glossary.md#x) [d](https://e.org)"
+    said = stager.prose(text, "notebooks/01_pca_usarrests.ipynb")
+    assert said == text.replace("../coursekit/pca.py", "../reference/pca.rst")
+    assert (tmp_path / "data/USArrests.csv").read_bytes() == (ROOT / "data/USArrests.csv").read_bytes()
+    assert stager.prose("`pca.PCA.mean_`, `x.y`", "docs/glossary.md") == (
+        "{py:obj}`pca.PCA.mean_ <coursekit.pca.PCA.mean_>`, `x.y`"
+    )
+    folded = stager.prose(
+        "<details><summary><b>Why</b> $a$?</summary>\n\nSo.\n</details>", "docs/glossary.md"
+    )
+    assert folded == "\n::::{fold} **Why** $a$?\nSo.\n::::\n"
+
+
+def test_the_glossary_leads_to_the_code(pages):
+    links = {link.partition("#")[2] for link in pages["docs/glossary.html"].links if "reference/" in link}
+    # A learned attribute has no entry of its own and leads to its class.
+    assert {"coursekit.checks.check", "coursekit.pca.PCA", "coursekit.evaluation.bits_per_dim"} <= links
+
+
+def test_figures_state_their_size(pages):
+    for name in ("notebooks/01_pca_usarrests.html", "notebooks/17_ddpm.html"):
+        figures = [p for p in pages[name].pictures if p["src"].startswith("data:")]
+        assert len(figures) > 8
+        for figure in figures:
+            data = base64.b64decode(figure["src"].partition(",")[2])
+            with Image.open(io.BytesIO(data)) as image:
+                assert image.size == (int(figure["width"]), int(figure["height"]))
 
 
 def lecture(number, *needs, helps=()):

@@ -52,11 +52,20 @@ def skip_machinery(app, what, name, thing, skip, options):
     return True if name.startswith("set_") and name.endswith("_request") else None
 
 
+def nearest_name(app, env, node, content):
+    """What has no entry of its own, such as a learned attribute, leads to what it belongs to."""
+    owner = node.get("reftarget", "").rpartition(".")[0]
+    if node.get("refdomain") == "py" and owner.startswith("coursekit."):
+        domain = env.get_domain("py")
+        return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", owner, node, content)
+
+
 def setup(app):
     """Sphinx calls this."""
     app.add_node(Details, html=element("details"))
     app.add_node(Summary, html=element("summary"))
     app.add_directive("fold", Fold)
     app.connect("autodoc-process-docstring", course_docstring)
+    app.connect("missing-reference", nearest_name)
     app.connect("autodoc-skip-member", skip_machinery)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

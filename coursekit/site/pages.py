@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-# Where the bar at the top leads; what the repository lacks is left out.
+# Where the bar at the top leads; what the repository lacks is left out, what docs/ has more follows.
 PARTS = {
     "lectures": "Lectures",
     "homework": "Homework",
@@ -14,9 +14,13 @@ PARTS = {
     "docs/syllabus": "Syllabus",
     "docs/hub/README": "A class on one machine",
     "benchmarks/README": "Benchmarks",
+    "data/README": "Data",
     "CONTRIBUTING": "Adding a lecture",
     "CHANGELOG": "Changelog",
 }
+CAPTION = (
+    "*An arrow leads to a lecture that builds on the other one, a dashed arrow to one that it helps with.*"
+)
 
 
 def front_page(stager, root, chosen):
@@ -37,10 +41,9 @@ def front_page(stager, root, chosen):
     )
     text = re.sub(r"<img [^>]*>", "", text, count=1)
     own = {"lectures", "homework", "reference/index"}
-    parts = [
-        f"{title} <{part}>" for part, title in PARTS.items() if part in own or f"{part}.md" in stager.pages
-    ]
-    text = text.replace("## The map\n", f'## The map\n\n<div class="map">{shown}</div>\n', 1)
+    parts = [f"{title} <{part}>" for part, title in PARTS.items() if part in own | stager.documents]
+    parts += sorted(stager.documents - PARTS.keys())
+    text = text.replace("## The map\n", f'## The map\n\n<div class="map">{shown}</div>\n\n{CAPTION}\n', 1)
     return stager.prose(text, "index.md") + toctree(parts, hidden=True)
 
 

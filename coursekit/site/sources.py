@@ -4,10 +4,12 @@ A link from one file of the repository to another goes on working, since every p
 a module goes to its page in the reference, a link to a file that is no page becomes a download.
 """
 
+import base64
 import json
 import posixpath
 import re
 import shutil
+import struct
 from dataclasses import dataclass
 
 from coursekit.site import pages as generated
@@ -15,6 +17,9 @@ from coursekit.site import pages as generated
 LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)([^)\s]+?)(#[^)\s]*)?(?=\))")
 SOLUTION = re.compile(r"\[([^\]]*)\]\(([^)\s]*homework/source/[^)\s]*\.ipynb)\)")
 FOLD = re.compile(r"<details><summary>(.*?)</summary>(.*?)</details>", re.DOTALL)
+MARKS = re.compile(r"^### (BEGIN|END) SOLUTION$\n?", re.MULTILINE)  # in prose they would be headings
+PICTURE = re.compile(r'(?<=<img )(?=[^>]*src="data:image/png;base64,([^"]{32}))')
+CODE = re.compile(r"`([a-z_]+)((?:\.\w+)+)`")
 EXPLORER = re.compile(r"\b\w+_explorer\(")
 MOVES = "*The picture with its sliders appears when the notebook runs: `python3 course.py lab` opens it.*"
 
@@ -63,9 +68,11 @@ def stage(root, target, *, solutions=True):
     for kind in ("release", "source") if solutions else ("release",):
         homework = sorted((root / "notebooks" / "homework" / kind).glob("*/*.ipynb"))
         pages |= {path.relative_to(root).as_posix() for path in homework}
-    pages |= {f"{part}.md" for part in generated.PARTS if (root / f"{part}.md").is_file()}
+    documents = {part for part in generated.PARTS if (root / f"{part}.md").is_file()}
+    documents |= {f"docs/{path.stem}" for path in (root / "docs").glob("*.md")}
+    pages |= {f"{document}.md" for document in documents}
     modules = modules_of(root)
-    stager = Stager(root, target, pages, {path: page for path, page in modules})
+    stager = Stager(root, target, pages, documents, dict(modules))
     for page in sorted(pages):
         text = (root / page).read_text(encoding="utf-8")
         stager.write(
@@ -96,8 +103,9 @@ def modules_of(root):
 class Stager:
     """Rewrites files of the repository `root` for the site in `target`; paths are relative, with slashes."""
 
-    def __init__(self, root, target, pages, modules):
-        self.root, self.target, self.pages, self.modules = root, target, pages, modules
+    def __init__(self, root, target, pages, documents, modules):
+        self.root, self.target = root, target
+        self.pages, self.documents, self.modules = pages, documents, modules
 
     def write(self, page, text):
         """Write one source file of the site."""
@@ -108,8 +116,16 @@ class Stager:
     def prose(self, text, page):
         """Markdown of `page`, with links that the site can follow and folds that it can open."""
         text = FOLD.sub(fold, text)
+        if page == "docs/glossary.md":
+            text = CODE.sub(self.name, text)
         text = SOLUTION.sub(lambda match: match[0] if meant(match[2], page) in self.pages else match[1], text)
         return LINK.sub(lambda match: self.link(match[1], match[2] or "", page), text)
+
+    def name(self, match):
+        """A name of the package, such as `pca.PCA`, as a link to the reference."""
+        if f"reference/{match[1]}" not in self.modules.values():
+            return match[0]
+        return f"{{py:obj}}`{match[1]}{match[2]} <coursekit.{match[1]}{match[2]}>`"
 
     def link(self, address, anchor, page):
         """Where a link to `address` on `page` leads on the site."""
@@ -125,22 +141,32 @@ class Stager:
     def notebook(self, text, page):
         """A notebook as JSON: prose rewritten, what progress bars left dropped, explorers announced."""
         notebook = json.loads(text)
-        cells = []
+        solved, cells = "/source/" in page, []
         for cell in notebook["cells"]:
             source = "".join(cell["source"])
             cells.append(cell)
             if cell["cell_type"] == "markdown":
-                cell["source"] = self.prose(source, page)
+                cell["source"] = self.prose(MARKS.sub("", source), page)
                 continue
             outputs = [o for o in cell["outputs"] if "data" not in o or any(o["data"].values())]
             cell["outputs"] = outputs
+            for data in (output["data"] for output in outputs if "text/html" in output.get("data", {})):
+                data["text/html"] = PICTURE.sub(sized, "".join(data["text/html"]))
             if cell["metadata"].get("nbgrader", {}).get("solution"):
-                cell["metadata"]["tags"] = ["solution" if "/source/" in page else "answer"]
+                cell["metadata"]["tags"] = ["solution" if solved else "answer"]
             if EXPLORER.search(source) and not outputs:
                 cells.append(
                     {"cell_type": "markdown", "id": f"{cell['id']}-x", "metadata": {}, "source": MOVES}
                 )
+        if solved:  # the title tells it from the homework itself, in the search too
+            cells[0]["source"] = re.sub(r"^# .*", r"\g<0> · solution", cells[0]["source"])
         return json.dumps({**notebook, "cells": cells})
+
+
+def sized(match):
+    """Width and height of the PNG inside an `<img>`, so that a browser knows them before it draws."""
+    width, height = struct.unpack(">II", base64.b64decode(match[1])[16:24])
+    return f'width="{width}" height="{height}" '
 
 
 def meant(address, page):

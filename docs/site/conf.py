@@ -6,7 +6,7 @@ project = "coursekit"
 author = "The coursekit authors"
 copyright = "2026, the coursekit authors. Code: MIT. Text of the notebooks: CC BY 4.0"
 version = release = __version__
-language = "en_GB"
+language = "en"
 
 extensions = [
     "myst_nb",
@@ -15,6 +15,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "coursekit.site.extension",
 ]
+templates_path = ["templates"]
 exclude_patterns = ["_static"]
 
 nb_execution_mode = "off"
@@ -29,7 +30,7 @@ autodoc_member_order = "bysource"
 maximum_signature_line_length = 90
 add_module_names = False
 toc_object_entries_show_parents = "hide"
-highlight_language = "none"
+highlight_language = "text"
 
 # Vendored with the site: nothing is asked of the network.
 mathjax_path = "mathjax/tex-svg-full.js"
@@ -38,6 +39,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "coursekit"
 html_favicon = "favicon.svg"
 html_css_files = ["course.css"]
+html_js_files = ["course.js"]
 html_show_sourcelink = False
 html_copy_source = False
 html_show_sphinx = False
