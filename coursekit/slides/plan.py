@@ -126,7 +126,8 @@ class Planner:
         if found[0].kind == "heading":
             self.topic = self.section = found[0].text.lstrip("# ")
         else:
-            several = any(words.name(block) and block.text.startswith("**") for block in found[1:])
+            mark = "**" if found[0].text.startswith("**") else "*"
+            several = any(words.name(block) and block.text.startswith(mark) for block in found[1:])
             self.topic = self.section if several else words.name(found[0]) or self.section
         self.slides.append(Slide(self.topic, self.section, column=column))
 

@@ -34,7 +34,8 @@ def height(kind, content):
 def tables(text):
     """A table in pieces that fit; of a summary the two columns that matter to people who look up."""
     if "| Claim" in text:
-        text = re.sub(r"^(\|[^|\n]*\|[^|\n]*\|)[^\n]*$", r"\1", text, flags=re.MULTILINE)
+        cell = r"(?:\\.|[^|\\\n])*"  # a bar with a backslash before it belongs to the text
+        text = re.sub(rf"^(\|{cell}\|{cell}\|)[^\n]*$", r"\1", text, flags=re.MULTILINE)
     head, line, *rows = text.splitlines()
     count = -(-len(rows) // ROWS)
     size = -(-len(rows) // count)

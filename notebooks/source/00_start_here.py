@@ -249,7 +249,7 @@ a = torch.tensor(rng.normal(size=5), requires_grad=True)
 torch.logsumexp(a, dim=0).backward()
 check("gradient of log-sum-exp = softmax", a.grad, torch.softmax(a, dim=0), atol=1e-14)
 
-# %% [markdown]
+# %% [markdown] slide="subslide" says="**A training loop** is five lines: compute the loss, clear old gradients, walk back, take a step, repeat."
 # **A training loop** is five lines: compute the loss, clear old gradients, walk back, take a step, repeat. Here it fits a line, and ends where the formula says.
 
 # %% tags=["slide-code"]

@@ -504,7 +504,7 @@ check("rise of the objective = half the squared Ward height", np.diff(cost), hal
 gap = cost[-3] / KMeans(3, n_init=20, random_state=0).fit(sample).inertia_
 print(f"cut into three, Ward's objective is {gap:.2f} times the best that K-means finds")
 
-# %% [markdown] slide="subslide"
+# %% [markdown] slide="subslide" says="Where many pairs are equally near, more than one tree is right. We demand that every merger takes a smallest dissimilarity of its moment, and that the rule for ties is written down."
 # **Ties.** On a grid, many pairs are equally near. Then more than one tree is right, and we demand only that every merger took a smallest dissimilarity of its moment, and that the rule for ties is written down. Here: of four corners of a square, the pair with the lowest numbers goes first.
 
 
@@ -779,7 +779,7 @@ found = KMeans(3, n_init=20, random_state=0).fit(points).inertia_
 print(f"objective of the grouping we drew: {wanted:.0f}; of the one K-means prefers: {found:.0f}")
 check("the right grouping is worse for the objective", wanted, found, relation=">=")
 
-# %% [markdown]
+# %% [markdown] says="- *Rings:* no straight border separates them.\n- *Unequal sizes:* it pays to spend two centres on the wide group. The grouping that we want has a **higher** objective.\n- *Units:* a column that says nothing is counted in large numbers.\n- *A bad start:* no centre walks across empty land."
 # *Rings.* No straight border separates a ring from what lies inside it, and both have the same middle. Single linkage, blamed for its chains in section 6, follows them here: the same property, once a fault and once a virtue.
 #
 # *Unequal sizes.* Four hundred points of a wide group weigh more than two small ones, so it pays to spend two centres on the wide one. More starts do not help: the grouping that we want has a **higher** objective than the one K-means finds. Then the objective is at fault and not the search, as the last line above shows. Average linkage leaves the large group whole, but it joins the two small ones and spends its third cluster on stragglers. And that is luck as much as merit: move the small groups nearer (5 in place of 6.5), make the large one wider (1.7), and it fails on one of the three draws.

@@ -25,7 +25,7 @@ torch.set_default_dtype(torch.float64)
 torch.manual_seed(8)
 plots.use_course_style()
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="A small world: pictures of 3 × 4 pixels, black or white. Nature only ever shows whole columns or whole rows, *bars and stripes*."
 # ## 1 · How do you write down a probability for every picture?
 #
 # Here is a small world: pictures of 3 × 4 pixels, black or white. Nature only ever shows whole columns or whole rows. They are called *bars and stripes*.
@@ -234,7 +234,7 @@ by_hand = gibbs_step(medium, v)
 torch.manual_seed(1)
 check("one Gibbs step by hand = coursekit, bit for bit", by_hand, medium.gibbs_step(v))
 
-# %% [markdown] slide="subslide"
+# %% [markdown] slide="subslide" says="One step is a table $K(v, v') = \\sum_h p(h \\mid v)\\, p(v' \\mid h)$. As many walkers go from $v$ to $v'$ as come back (**detailed balance**), so the crowd as a whole stays as it is:"
 # **Why does this end at $p(v)$?** Write the step as a table $K(v, v') = \sum_h p(h \mid v)\, p(v' \mid h)$, the *transition matrix*. Suppose many walkers are spread according to $p$. The flow from $v$ to $v'$ is
 #
 # $$p(v)\,K(v, v') = \sum_h \frac{p(v, h)\, p(v', h)}{p(h)} ,$$

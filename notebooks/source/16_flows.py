@@ -547,7 +547,7 @@ widgets.static_frames(partial(explorers.grid_frame, grids, clouds), [{"n_layers"
 # %% [markdown]
 # Watch the grid, not the points. Each layer moves points along one axis only, up and down or left and right. Lines of one family never cross each other: an invertible map can stretch the sheet as it likes, but not fold it over and not tear it. That will be its undoing in the next section.
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="The noise is *one* piece, and a continuous map takes one piece to one piece. The moons are *two*. So a walk from moon to moon has to cross the gap somewhere, and the model puts density there."
 # ## 7 · What a flow cannot do, and what depth costs
 #
 # **Question.** Where does the grey veil between the moons come from? Too little training?
@@ -794,7 +794,7 @@ plots.show(pictures.growth([("raw: the next is infinite", finite, "wrong", 0), (
     "after a few couplings; with the bound it grows by a limited factor a layer.")  # fmt: skip
 check("raw: overflow before the twelfth coupling", len(finite) - 1, 11, relation="<=")
 
-# %% [markdown] slide="subslide"
+# %% [markdown] slide="subslide" says="The quietest slip: the flow that one gets is the same, and only the number one reports is that of another variable, the logits."
 # **Forgetting the logit's Jacobian.** The quietest slip. The logit has no parameters, so its log-determinant is a constant of training: the flow that one gets is the same, and only the number one reports is that of another variable, the logits. Here the forgotten terms of dark and light pixels even cancel in part.
 
 # %%
