@@ -10,10 +10,13 @@ A case is a module with `PARTS`, a dict of functions; each takes a `Bench` and a
             row.add("scikit-learn", seed, ...)
 """
 
+import contextlib
 import importlib
 import json
 import os
 import platform
+import signal
+import socket
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -107,6 +110,27 @@ def versions():
     return found
 
 
+class Interrupts:
+    """Was Ctrl-C pressed? A training loop takes it for "enough" and returns early: that gives no value."""
+
+    def __enter__(self):
+        self.reader, self.writer = socket.socketpair()
+        self.reader.setblocking(False)
+        self.writer.setblocking(False)
+        self.before = signal.set_wakeup_fd(self.writer.fileno())  # told of every signal, whoever handles it
+        return self
+
+    def __exit__(self, *exception):
+        signal.set_wakeup_fd(self.before)
+        self.reader.close()
+        self.writer.close()
+
+    def pressed(self):
+        with contextlib.suppress(BlockingIOError):
+            return signal.SIGINT in self.reader.recv(100)
+        return False
+
+
 class Results:
     """results.json: {case: {part: {machine, versions, seeds, finished, notes, rows}}}; None: nowhere."""
 
@@ -142,6 +166,8 @@ class Row:
 
     def add(self, who, seed, value):
         """Note a value, print it and save; who is OURS or a peer's name."""
+        if self.bench.interrupts and self.bench.interrupts.pressed():
+            raise KeyboardInterrupt
         self.entry["values"].setdefault(who, {})[str(seed)] = float(value)
         self.bench.say(f"seed {seed}  {self.entry['metric']}  {who}: {value:.4g} {self.entry['unit']}")
         self.bench.save()
@@ -152,6 +178,7 @@ class Bench:
 
     def __init__(self, results, case, part, *, seeds, quick=False):
         self.results, self.case, self.part, self.seeds, self.quick = results, case, part, seeds, quick
+        self.interrupts = None
         self.entry = {"machine": machine(), "versions": versions(), "date": time.strftime("%Y-%m-%d")}
         self.entry |= {"seeds": seeds, "finished": False, "notes": [], "rows": []}
 
@@ -194,7 +221,8 @@ class Bench:
         """Run the part; True unless it failed. One part that fails or is skipped does not stop the others."""
         start = time.process_time()
         try:
-            work(self)
+            with Interrupts() as self.interrupts:
+                work(self)
         except Skipped as reason:
             self.say(f"skipped: {reason}")
             if self.part not in self.results.read().get(self.case, {}):
@@ -207,6 +235,8 @@ class Bench:
             if self.quick:
                 raise
             return False
+        finally:
+            self.interrupts = None
         self.entry["finished"] = True
         self.entry["cpu_seconds"] = round(time.process_time() - start, 1)
         self.save()
