@@ -3,13 +3,18 @@
 Students are user numbers that this system knows, so these tests need root; no account is made for them.
 """
 
+import json
 import os
 import pwd
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
 
 import batch
 import pytest
 from nbgrader.utils import notebook_hash
+from traitlets.config import PyFileConfigLoader
 
 from coursekit.homework.exchange import collect_inbound, is_inbound
 from coursekit.homework.folder import load_homework
@@ -40,6 +45,22 @@ def inbound(tmp_path):
     folder.mkdir(parents=True)
     (folder.parent / "outbound").mkdir()
     return folder
+
+
+def test_the_hubs_configuration_gives_each_role_its_folders():
+    loader = PyFileConfigLoader("jupyterhub_config.py", path=str(batch.ROOT / "docs" / "hub"))
+    spawn = loader.load_config().Spawner
+    assert spawn.environment["PATH"].split(os.pathsep)[0] == os.path.dirname(sys.executable)
+    seen = {}
+    for name in ("teacher", "ada"):
+        spawner = SimpleNamespace(user=SimpleNamespace(name=name), environment=dict(spawn.environment))
+        spawn.pre_spawn_hook(spawner)
+        folders = [Path(folder) for folder in spawner.environment["JUPYTER_CONFIG_PATH"].split(os.pathsep)]
+        assert (folders[-1] / "nbgrader_config.py").is_file()
+        for path in (path for folder in folders for path in folder.rglob("*.json")):
+            json.loads(path.read_text())
+        seen[name] = [folder.name for folder in folders]
+    assert seen == {"teacher": ["teacher", "everyone"], "ada": ["student", "everyone"]}
 
 
 def hand_in(inbound, owner, name, notebook="right", files=None, number=None):

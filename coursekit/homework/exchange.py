@@ -21,9 +21,8 @@ from coursekit.homework.intake import Handed, look, read_whole, student_name, wi
 NAME = re.compile(
     r"(?P<student>.+)\+(?P<homework>[^+]+)\+(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^+]*)(\+[^+]*)?"
 )
-SECRET = (
-    "submission_secret.txt"  # with it a student's `fetch_feedback` finds her page, and nobody else's does
-)
+# With it a student's `fetch_feedback` finds her page, and nobody else's does.
+SECRET = "submission_secret.txt"
 SLACK = timedelta(minutes=10)  # between the time in a name and the last change of the folder
 REMARKS_EACH = 5  # on one owner, so that nobody can bury what is said of others
 

@@ -20,12 +20,16 @@ c.Spawner.ip = "127.0.0.1"
 # Passwords are those of the system. nbgrader goes by the user, so one account for all cannot tell them apart.
 c.JupyterHub.authenticator_class = "pam"
 c.Authenticator.allow_all = True  # or allowed_users = {"ada", ...}
-c.Authenticator.admin_users = set()
+c.Authenticator.blocked_users = {"root"}
 
 c.JupyterHub.spawner_class = "jupyterhub.spawner.LocalProcessSpawner"
 c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
 c.Spawner.default_url = "/lab"
-c.Spawner.environment = {"OMP_NUM_THREADS": "1"}  # 20 people, few cores
+c.Spawner.environment = {
+    "OMP_NUM_THREADS": "1",  # many people, few cores
+    # So that a terminal in JupyterLab finds `coursekit` and `nbgrader`.
+    "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "/usr/bin:/bin")]),
+}
 # When a class begins, all servers start in the same minute.
 c.Spawner.start_timeout = c.Spawner.http_timeout = 120
 c.JupyterHub.concurrent_spawn_limit = 20
