@@ -4,3 +4,6 @@
 `.venv/bin/python -m benchmarks [name ...]` does the same at once. One file a case; `harness.py` holds what
 all share, `report.py` writes README.md, `references.py` the plain models that people usually copy.
 """
+
+CASES = ["pca", "kmeans", "linkage", "rbm", "autoencoder", "vae", "gan", "flow", "ddpm"]
+CASES += ["start", "course", "scaling"]

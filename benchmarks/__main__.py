@@ -12,11 +12,10 @@ import argparse
 import importlib
 from pathlib import Path
 
+from benchmarks import CASES
 from benchmarks.harness import Bench, Results
-from benchmarks.report import write_readme
+from benchmarks.report import verdicts, write_readme
 
-CASES = ["pca", "kmeans", "linkage", "rbm", "autoencoder", "vae", "gan", "flow", "ddpm"]
-CASES += ["start", "course", "scaling"]
 HERE = Path(__file__).parent
 
 
@@ -56,8 +55,11 @@ def main(words=None):
     results, failed = Results(path), []
     for case, part, work in parts:
         try:
-            if not Bench(results, case, part, seeds=seeds, quick=options.quick).run(work):
+            bench = Bench(results, case, part, seeds=seeds, quick=options.quick)
+            if not bench.run(work):
                 failed.append(f"{case}:{part}")
+            for line in verdicts(bench.entry):
+                bench.say(f"= {line}")
         finally:  # after Ctrl-C too the page says what results.json holds
             if path == HERE / "results.json":
                 write_readme(results.read(), HERE)

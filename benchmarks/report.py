@@ -5,6 +5,7 @@ import math
 import statistics
 import textwrap
 
+from benchmarks import CASES
 from benchmarks.harness import OURS
 
 HEAD = """\
@@ -36,7 +37,6 @@ seed by seed). *Within the spread*: missed by less than the standard deviation. 
 def write_readme(everything, folder):
     """Write README.md into the folder (a Path) from the content of results.json."""
     from benchmarks import scaling_plot
-    from benchmarks.__main__ import CASES
 
     sections = [HEAD]
     for case in CASES:
@@ -79,6 +79,15 @@ def section(case, part, about, entry):
     for sentence in entry["notes"]:
         lines += ["", sentence]
     return "\n".join([*lines, "", *textwrap.wrap(stamp(entry), 110), ""])
+
+
+def verdicts(entry):
+    """One line a row, for those who watch: our mean, how it stands beside the peers, target and moonshot."""
+    for row in entry["rows"]:
+        said = {"": beside(row), "target ": goal(row, row["target"], "missed by")}
+        said["moonshot "] = goal(row, row["moonshot"], "away by")
+        tail = "".join(f"; {name}{words}" for name, words in said.items() if words)
+        yield f"{label(row)}: {summary(row['values'].get(OURS, {}), '-')}{tail}"
 
 
 def stamp(entry):

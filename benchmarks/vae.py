@@ -20,7 +20,8 @@ DIGITS = (
 )
 MNIST = (
     {"n_latent": 40, "hidden": (512,)},
-    {"batch_size": 128, "learning_rate": 3e-3, "optimizer": "adamw", "schedule": "cosine"},
+    {"batch_size": 128, "learning_rate": 6e-3, "betas": (0.9, 0.99), "warm_up": 0.05}
+    | {"optimizer": "adamw", "schedule": "cosine"},
 )
 # Budget in CPU seconds -> (sizes of the network, settings of `fit`).
 RECIPES = {"digits": {15: DIGITS}, "mnist": {30: MNIST, 110: MNIST}}
@@ -31,7 +32,7 @@ N_SAMPLES = 200
 
 
 class Standardise(nn.Module):
-    """Pixels minus their mean, over their standard deviation, which counts as at least .1: for the encoder."""
+    """Pixels minus their mean, over their standard deviation, taken as at least .1: for the encoder."""
 
     def __init__(self, probability):
         super().__init__()

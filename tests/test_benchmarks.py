@@ -13,8 +13,8 @@ import torch
 
 import course
 import course_setup
-from benchmarks import references, report, scaling
-from benchmarks.__main__ import CASES, chosen, main
+from benchmarks import CASES, references, report, scaling
+from benchmarks.__main__ import chosen, main
 from benchmarks.harness import OURS, Bench, Results, Skipped, take_turns
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -179,6 +179,12 @@ def test_a_target_beside_the_first_peer_goes_seed_by_seed():
     assert report.goal(ratio, 1.1, "missed by") == "1.1x a (is 1): met, by 0.1"
     gap = row([-80.0], {"a": [-150.0]}, against="difference")
     assert report.goal(gap, 65, "missed by") == "65 from a (is 70): met, by 5"
+
+
+def test_whoever_watches_reads_the_verdict():
+    won = row([-88.0], {"a": [-90.0]}, target=-88.5, moonshot=-84)
+    said = "m, nats: -88 (1 seed); ahead of a by 2; target -88.5: met, by 0.5; moonshot -84: away by 4"
+    assert list(report.verdicts({"rows": [won]})) == [said]
 
 
 def test_few_seeds_are_said():
