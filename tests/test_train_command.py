@@ -236,6 +236,7 @@ def test_the_recipes_for_mnist_run(tmp_path, monkeypatch, model):
         digits = data.digits().split()[split == "test"]
         x = np.kron(digits.x.reshape(-1, 8, 8), np.ones((3, 3)))  # 24 x 24
         x = np.pad(x, ((0, 0), (2, 2), (2, 2))).reshape(-1, 784) * (255 / 16)
+        x = (x + np.random.default_rng(0).integers(0, 30, x.shape)).clip(0, 255)  # no pixel is constant
         return data.Dataset(x=x.astype("float32").round(), image_shape=(28, 28), value_range=(0.0, 255.0))
 
     monkeypatch.setattr(data, "mnist", blown_up)
