@@ -9,16 +9,20 @@
   document.querySelectorAll(".notes details").forEach((fold) => { fold.open = true; });
   const deck = document.querySelector(".reveal");
   deck.classList.add("measuring");
+  const narrower = (element) => element.clientWidth / element.scrollWidth;
   for (const page of document.querySelectorAll(".page")) {
+    const full = () => [...page.children].some((part) => part.offsetTop + part.offsetHeight > 696);
     let size = page.querySelector(".figure") ? 28 : 36;
-    page.style.setProperty("--size", `${size}px`);
-    while (size > 24 && page.scrollHeight > page.clientHeight) {
-      page.style.setProperty("--size", `${--size}px`);
-    }
+    const show = () => page.style.setProperty("--size", `${size}px`);
+    for (show(); size > 24 && full(); show()) size--;
     for (const formula of page.querySelectorAll(".formula")) {
-      if (formula.scrollWidth > formula.clientWidth) {
-        formula.style.fontSize = `${1.06 * formula.clientWidth / formula.scrollWidth}em`;
-      }
+      formula.style.fontSize = `${1.06 * Math.min(1, narrower(formula))}em`;
+    }
+    for (const code of page.querySelectorAll("pre")) {
+      code.style.whiteSpace = "pre";
+      const wanted = parseFloat(getComputedStyle(code).fontSize) * narrower(code);
+      if (narrower(code) < 1) code.style.fontSize = `${Math.max(18, wanted)}px`;
+      code.style.whiteSpace = "pre-wrap";
     }
   }
   deck.classList.remove("measuring");
