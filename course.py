@@ -27,7 +27,7 @@ from course_setup import (
     torch_source,
 )
 
-PROGRAMS = {"chromium": "chromium", "bwrap": "bubblewrap"}  # program -> Debian's package, both for tests only
+PROGRAMS = {"chromium": "chromium", "bwrap": "bubblewrap", "npm": "npm"}  # program -> Debian's package
 
 # Extensions that need all of JupyterLab around them: on a page of Voila's they only complain.
 STRANGERS = ["@jupyter/nbgrader", "@jupyter-notebook/lab-extension", "jupyterlab-jupytext"]

@@ -503,7 +503,7 @@ def test_all_stages_run_and_the_last_lines_say_what_failed(house, monkeypatch, c
 def test_programs_are_installed_where_root_and_apt_allow_it(monkeypatch, capsys, user, actions):
     ran = []
     monkeypatch.setattr(os, "geteuid", lambda: user, raising=False)
-    monkeypatch.setattr(shutil, "which", lambda name: name if name in ("apt-get", "bwrap") else None)
+    monkeypatch.setattr(shutil, "which", lambda name: name if name in ("apt-get", "bwrap", "npm") else None)
     monkeypatch.setattr(subprocess, "run", lambda command, **options: ran.append(command))
     course.install_programs()
     assert [command[2] for command in ran] == actions
