@@ -1,7 +1,7 @@
 """training under torchrun: several processes take the steps of one, fail and stop together, and resume.
 
-Run by torchrun, this file is the program of each process (see `main`); run by pytest, it starts torchrun
-twice and looks at what the processes have written down.
+Run by torchrun, this file is the program of each process (see `main`); run by pytest, it starts torchrun and
+looks at what the processes have written down.
 """
 
 import os
@@ -162,8 +162,15 @@ def estimate():
 
 
 def main(folder):
-    """Every scenario in one process of the group; its findings go to rank<r>.pt."""
-    rank = int(os.environ["RANK"])
+    """What each process does: all scenarios, then a run in which one is killed, started again by torchrun."""
+    rank, first = int(os.environ["RANK"]), os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
+    if first:
+        torch.save(scenarios(folder, rank), folder / f"rank{rank}.pt")
+    torch.save(killed(folder, rank, first), folder / f"killed{rank}.pt")
+
+
+def scenarios(folder, rank):
+    """Everything but the kill: name -> findings of this process."""
     found = {"calm": calm(seed=rank)}  # each starts elsewhere: only the start of process 0 counts
     found["game"], found["rbm"] = calm_game(seed=rank), calm_rbm(seed=rank)
     found["noisy"], found["noisy resumed"] = noisy(folder), noisy(folder, where=23)
@@ -192,12 +199,11 @@ def main(folder):
     (folder / "file").touch()
     unwritable = {"n_steps": 3, "checkpoint": folder / "file" / "run.pt", "on_step": stop_at(1)}
     found["unwritable"] = raised(lambda: training.fit(Calm(0), data(), **unwritable))
-    torch.save(found, folder / f"rank{rank}.pt")
+    return found
 
 
-def main_killed(folder):
+def killed(folder, rank, first):
     """A run that loses process 1 at step 27; torchrun starts it again, and it goes on from its checkpoint."""
-    first, rank = os.environ["TORCHELASTIC_RESTART_COUNT"] == "0", int(os.environ["RANK"])
     checkpoint = folder / "run.pt"
     if not first and rank == 0:
         shutil.copy(checkpoint, folder / "left.pt")
@@ -212,31 +218,28 @@ def main_killed(folder):
     history = training.fit(
         model, data(), **OPTIONS, checkpoint=checkpoint, checkpoint_every=10, on_step=on_step
     )
-    torch.save(result(model, history) | {"seen": seen}, folder / f"rank{rank}.pt")
+    return result(model, history) | {"seen": seen}
 
 
-def torchrun(folder, name, *, max_restarts=0):
-    """(found by rank, exit code, standard error) of this file in two processes under torchrun."""
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """What two processes under torchrun have left behind."""
+    folder = tmp_path_factory.mktemp("torchrun")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node", "2", "--max-restarts", str(max_restarts)]
+    command += ["--nproc-per-node", "2", "--max-restarts", "1", __file__, str(folder)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        [*command, __file__, name, str(folder)], env=environment, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         try:
             _, err = process.communicate(timeout=300)
         finally:
             process.terminate()  # torchrun then ends its own; a kill would leave them behind
-    files = [folder / f"rank{rank}.pt" for rank in range(2)]
-    assert all(file.exists() for file in files), err
-    return [torch.load(file, weights_only=False) for file in files], process.returncode, err
+    assert process.returncode == 0 and "exitcode: -9" in err, err
+    return folder
 
 
 @pytest.fixture(scope="module")
-def ranks(tmp_path_factory):
-    found, code, err = torchrun(tmp_path_factory.mktemp("ranks"), "main")
-    assert code == 0, err
-    return found
+def ranks(folder):
+    return [torch.load(folder / f"rank{rank}.pt", weights_only=False) for rank in range(2)]
 
 
 def assert_same_run(together, alone, atol):
@@ -317,16 +320,15 @@ def test_errors_reach_every_process(ranks):
         assert found["unwritable"].startswith("FileExistsError")
 
 
-def test_a_killed_process_leaves_a_checkpoint_from_which_torchrun_goes_on(tmp_path):
-    found, code, err = torchrun(tmp_path, "main_killed", max_restarts=1)
-    assert code == 0 and "exitcode: -9" in err
+def test_a_killed_process_leaves_a_checkpoint_from_which_torchrun_goes_on(folder):
+    found = [torch.load(folder / f"killed{rank}.pt", weights_only=False) for rank in range(2)]
     alone = calm()
     for one in found:
         assert one["seen"] == list(range(21, 61))  # step 20 was the last to be kept
         assert_same_run(one, alone, atol=1e-12)
     # What the kill left behind, one process can use as well.
-    assert torch.load(tmp_path / "left.pt", weights_only=True)["step"] == 20
-    assert_same_run(calm(seed=5, checkpoint=tmp_path / "left.pt"), alone, atol=1e-12)
+    assert torch.load(folder / "left.pt", weights_only=True)["step"] == 20
+    assert_same_run(calm(seed=5, checkpoint=folder / "left.pt"), alone, atol=1e-12)
 
 
 def test_fewer_processes_go_on_with_noise_that_is_new(tmp_path):
@@ -380,4 +382,4 @@ def test_a_run_in_half_precision_is_another_run(tmp_path):
 
 
 if __name__ == "__main__":
-    {"main": main, "main_killed": main_killed}[sys.argv[1]](Path(sys.argv[2]))
+    main(Path(sys.argv[1]))
