@@ -1,9 +1,10 @@
 """What an eye would mind in a figure, measured: small or faint letters, cut-off ones, one text over another.
 
 `faults(figure)` draws a figure twice, with and without its letters, and returns a sentence for each fault;
-`figures_of(twin)` runs a notebook's twin and yields what it shows.
+`run_twin(path)` runs a notebook's twin, `watched(look)` sees what it shows.
 """
 
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
@@ -13,7 +14,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
-from coursekit import plots
+from coursekit import plots, widgets
 
 COLUMN = 828  # pixels of a JupyterLab output in a window of 1280 with its side bar open (see test_browser.py)
 # A figure's point is 100/72 dots, the page's 96/72 pixels, and the widest figure is shrunk to the column.
@@ -122,6 +123,27 @@ def watched(look):
 
 
 def run_twin(path):
-    """Run the code of a notebook's twin from top to bottom in this process."""
+    """Run the code of a notebook's twin from top to bottom in this process; returns the explorers it made."""
     cells = [c.source for c in jupytext.read(path, fmt="py:percent").cells if c.cell_type == "code"]
-    exec(compile("\n\n".join(cells), str(Path(path).name), "exec"), {"__name__": "__main__"})
+    boxes, explore = [], widgets.explore
+
+    def kept(*arguments, **options):
+        boxes.append(explore(*arguments, **options))
+        return boxes[-1]
+
+    with patch.object(widgets, "explore", kept):
+        exec(compile("\n\n".join(cells), Path(path).name, "exec"), {"__name__": "__main__"})
+    return boxes
+
+
+def move_to_the_ends(box):
+    """Move each control of an explorer to both ends and back; CPU seconds of the slowest move."""
+    seconds = []
+    for control in box.controls.values():
+        options = [v[1] if isinstance(v, tuple) else v for v in getattr(control, "options", [])]
+        first, last = (options[0], options[-1]) if options else (control.min, control.max)
+        for value in (first, last, control.value):
+            began = time.process_time()
+            control.value = value
+            seconds.append(time.process_time() - began)
+    return max(seconds)

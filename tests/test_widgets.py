@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
+from picture import move_to_the_ends
 
 from coursekit import plots, widgets
 from coursekit.widgets import pca as pca_explorers
@@ -27,7 +28,7 @@ def positions_of(control):
 
 
 def move_through(box, *, limit=0.3):
-    """Move every control of an explorer and see the picture change, describe itself and answer in time."""
+    """Move each control of an explorer: the picture changes and describes itself, in `limit` CPU seconds."""
     picture, reset = box.children[-1], box.children[-2]
     start = picture.value
     for control in box.controls.values():
@@ -37,17 +38,19 @@ def move_through(box, *, limit=0.3):
         for value in positions_of(control):
             control.value = value
             seen.add(picture.value.split('src="')[1])
-            began = time.process_time()
             picture_of_move = picture.value
             control.value = first
             control.value = value
             assert picture.value == picture_of_move, "a frame must depend on its position alone"
-            assert time.process_time() - began < 4 * limit  # two moves, and a busy machine
         assert len(seen) == 3, f"the picture does not change with {control.description}"
         assert 'alt="' in picture.value
         control.value = positions_of(control)[-1]
         reset.click()
         assert control.value == first and picture.value == start
+    # A busy machine only adds to the time: one round of three that keeps it is enough.
+    assert any(move_to_the_ends(box) <= limit for _ in range(3)), (
+        f"a move costs more than {limit} CPU seconds"
+    )
 
 
 def test_line_explorer_draws_what_it_says():
@@ -115,3 +118,17 @@ def test_explorer_without_a_change_is_found():
     )
     with pytest.raises(AssertionError, match="does not change"):
         move_through(box)
+
+
+def test_slow_explorer_is_found():
+    import ipywidgets
+
+    def frame(n):
+        end = time.process_time() + 0.35
+        while time.process_time() < end:
+            pass
+        return plt.figure(figsize=(1, 1))
+
+    slider = ipywidgets.IntSlider(min=0, max=2, description="slow")
+    box = widgets.explore(frame, alt=lambda n: f"an empty figure at {n}", n=slider)
+    assert move_to_the_ends(box) > 0.3

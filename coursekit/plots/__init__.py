@@ -94,14 +94,19 @@ def digits_strip(ax, images, image_shape, *, n_columns=10, value_range=(0, 16), 
 def _png(figures, *, small):
     """One PNG from figures drawn at their own size: stitched pixel for pixel, so that no text shrinks."""
     import matplotlib.pyplot as plt
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
     images = []
     for figure in figures:
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=DPI)
+        figure.set_dpi(DPI)
+        if small:
+            figure.draw_without_rendering()  # the layout settles at the second drawing
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        images.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"))
         plt.close(figure)
-        images.append(Image.open(buffer).convert("RGB"))
     rows, width = [[]], 0
     for image in images:
         if rows[-1] and width + image.width > MAX_WIDTH * DPI:

@@ -48,7 +48,7 @@ def line_through_cloud(x, angle):
     )
     line_label(right, 180, kept[-1], "variance\nkept", COLORS["latent"])
     line_label(right, 180, total - kept[-1], "squared\nerror", COLORS["wrong"])
-    line_label(right, 180, total, "total", COLORS["data"])
+    line_label(right, 180, total, "total", COLORS["data"], dy=8)
     return figure
 
 

@@ -11,20 +11,28 @@ from coursekit import plots
 def explore(frame, *, alt, **controls):
     """Show an explorer: labelled controls that work by keyboard, a reset button, and the picture of `frame`.
 
-    frame: function of the controls' names that returns a Figure. alt: function of the same names that returns
-    the alternative text of that position. controls: for each argument an ipywidgets widget with a `value` and
-    a `description`. Returns the ipywidgets box (its `.controls` is the dict of widgets), displayed by being
-    the last line of a cell.
+    frame: function of the controls' names that returns a Figure, always with the same axes. alt: function of
+    the same names that returns the alternative text of that position. controls: for each argument an
+    ipywidgets widget with a `value` and a `description`. Returns the ipywidgets box (its `.controls` is the
+    dict of widgets), displayed by being the last line of a cell.
     """
     import ipywidgets
 
     picture = ipywidgets.HTML()
     start = {name: control.value for name, control in controls.items()}
     reset = ipywidgets.Button(description="Reset", tooltip="Back to the starting position")
+    places = []  # of the axes in the first picture; finding them anew would double the time of a move
 
     def draw(_=None):
         values = {name: control.value for name, control in controls.items()}
-        picture.value = plots.image_html(frame(**values), alt(**values), stored=False)
+        figure = frame(**values)
+        if not places:
+            figure.draw_without_rendering()
+            places.extend(ax.get_position(original=True) for ax in figure.axes)
+        figure.set_layout_engine("none")
+        for ax, place in zip(figure.axes, places, strict=True):
+            ax.set_position(place)
+        picture.value = plots.image_html(figure, alt(**values), stored=False)
 
     def back(_):
         for name, control in controls.items():
