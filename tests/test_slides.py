@@ -302,6 +302,15 @@ def test_marks_of_the_teacher_are_obeyed():
     assert not any(slide.has("code") for slide in without)
 
 
+def test_a_notebook_needs_a_title_and_may_have_blank_cells():
+    with pytest.raises(ValueError, match="begins with its title"):
+        plan(nbformat.v4.new_notebook(cells=[code()]))
+    marks = ["It rises. See.", "## 1 · A\n\nThat is the end of it."]
+    slides = plan(notebook(code("a", figure()), prose(""), prose(marks[0], says="Up."), prose(marks[1])))
+    assert [slide.title for slide in slides] == ["03 · Trees: a forest"] * 3 + ["1 · A"]
+    assert [slide.parts[0].content for slide in slides[2:]] == ["Up.", "That is the end of it."]
+
+
 def test_full_slides_go_on_and_a_formula_keeps_the_sentence_before_it():
     text = "\n\n".join(
         f"The **term {i}** is one of many that we have to name here:\n\n$$x_{i} = 1$$" for i in range(6)

@@ -58,7 +58,12 @@ class Slide:
 
 
 def plan(notebook, *, code=True):
-    """The slides of a notebook (nbformat's node) as a list of Slide; code=False leaves out all code."""
+    """The slides of a notebook (nbformat's node) as a list of Slide; code=False leaves out all code.
+
+    Raises ValueError if the notebook does not begin with its title.
+    """
+    if not notebook.cells or not notebook.cells[0].source.startswith("# "):
+        raise ValueError("a deck needs a notebook whose first cell begins with its title, `# NN · ...`.")
     planner = Planner(code)
     for cell in notebook.cells:
         planner.take(cell)
@@ -82,7 +87,7 @@ class Planner:
     def take(self, cell):
         """Put one cell onto the slides."""
         mark = cell.metadata.get("slideshow", {}).get("slide_type", "-")
-        if mark == "skip":
+        if mark == "skip" or not cell.source.strip():
             return
         if cell.cell_type == "markdown":
             if mark == "notes":
@@ -99,24 +104,20 @@ class Planner:
         found = words.blocks(source)
         if found[0].kind == "heading" and found[0].text.startswith("# "):
             return self.title_slide(found, source)
-        if (
-            self.after_figure
-            and mark != "slide"
-            and found[0].kind == "text"
-            and not words.opening(found[0].text)[0]
-        ):
+        caption = self.after_figure and mark != "slide" and says is None
+        if caption and found[0].kind == "text" and words.opening(found[0].text)[0] is None:
             self.slides[-1].finding, self.asked = words.finding(found[0].text)
             found, mark = words.from_next_name(found[1:]), "-"
         self.after_figure = False
         first = len(self.slides)
-        if says or mark in ("slide", "subslide") or self.worth_a_slide(found):
+        if says or mark in ("slide", "subslide") or words.worth_a_slide(found):
             self.open(found, column=mark == "slide")
             self.fill(found, says)
         for slide in self.slides[first:] or self.slides[-1:]:
             slide.notes.append(source)
 
     def title_slide(self, found, source):
-        self.section = found[0].text.lstrip("# ")
+        self.section = self.topic = found[0].text.lstrip("# ")
         able = next((block.text for block in found[1:] if block.kind == "text"), "")
         self.slides.append(Slide(self.section, kind="title", column=True, notes=[source]))
         self.slides[-1].parts.append(Part("lead", able, 0))
@@ -130,12 +131,6 @@ class Planner:
             several = any(words.name(block) and block.text.startswith(mark) for block in found[1:])
             self.topic = self.section if several else words.name(found[0]) or self.section
         self.slides.append(Slide(self.topic, self.section, column=column))
-
-    @staticmethod
-    def worth_a_slide(found):
-        """Prose in the middle of a topic is for the notes unless it has a name, a formula or a question."""
-        kinds = {block.kind for block in found}
-        return bool(found) and (words.name(found[0]) or kinds & {"formula", "table", "fold"})
 
     def fill(self, found, says):
         """The blocks of a cell, cut down, onto the last slide and, where it is full, onto further ones.
@@ -182,9 +177,8 @@ class Planner:
                 text = f"**Homework:** {words.sentences(text)[0]}"
             else:
                 text = found[i].text
-            paragraphs.append(
-                (text, i + 1 < len(found) and found[i + 1].kind in ("formula", "list", "table"))
-            )
+            leads_on = i + 1 < len(found) and found[i + 1].kind in ("formula", "list", "table")
+            paragraphs.append((text, leads_on))
         return dict(zip(texts, words.chosen(paragraphs), strict=True))
 
     def fold(self, block):

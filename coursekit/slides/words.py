@@ -91,6 +91,12 @@ def from_next_name(found):
     return next((found[i:] for i, block in enumerate(found) if name(block)), found)
 
 
+def worth_a_slide(found):
+    """Prose in the middle of a topic is for the notes, but for a name, a formula, a table or a question."""
+    kinds = {block.kind for block in found}
+    return bool(found) and bool(name(found[0]) or kinds & {"heading", "formula", "table", "fold"})
+
+
 def finding(text):
     """What a caption says in short, and what it asks of the next figure, one of them ''.
 
