@@ -221,10 +221,8 @@ def killed(folder, rank, first):
     return result(model, history) | {"seen": seen}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """What two processes under torchrun have left behind."""
-    folder = tmp_path_factory.mktemp("torchrun")
+def torchrun(folder):
+    """Run this file in two processes, one of which is killed; torchrun's exit code and what it said."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command += ["--nproc-per-node", "2", "--max-restarts", "1", __file__, str(folder)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -233,7 +231,18 @@ def folder(tmp_path_factory):
             _, err = process.communicate(timeout=300)
         finally:
             process.terminate()  # torchrun then ends its own; a kill would leave them behind
-    assert process.returncode == 0 and "exitcode: -9" in err, err
+    return process.returncode, err
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """What two processes under torchrun have left behind."""
+    folder = tmp_path_factory.mktemp("torchrun")
+    code, err = torchrun(folder)
+    if code != 0:  # once in a dozen times on a very busy machine torchrun's own restart did not come up
+        folder = tmp_path_factory.mktemp("torchrun_again")
+        code, err = torchrun(folder)
+    assert code == 0 and "exitcode: -9" in err, err
     return folder
 
 
