@@ -94,7 +94,7 @@ def test_contrast_on_white():
     for name, color in COLORS.items():
         assert contrast(to_rgb(color), (1, 1, 1)) >= (3 if name == "noise" else 4.5), name
     for i, color in enumerate(CYCLE):
-        assert contrast(to_rgb(color), (1, 1, 1)) >= (4.5 if i < 4 else 3), color
+        assert contrast(to_rgb(color), (1, 1, 1)) >= (4.5 if i < 2 else 3), color
 
 
 def test_a_series_takes_the_colours_in_turn():

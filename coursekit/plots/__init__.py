@@ -21,7 +21,7 @@ COLORS = {
     "wrong": "#ac0f1f",  # red: what goes wrong
 }
 # For classes and clusters, where no meaning above applies: name them in the picture or vary the marker too.
-CYCLE = ["#35608f", "#9e5c09", "#525001", "#746abb", "#25966a", "#c47bb8", "#d06e1d"]
+CYCLE = ["#35608f", "#9e5c09", "#25966a", "#525001", "#746abb", "#c47bb8", "#d06e1d"]
 CYCLE += ["#5c2986", "#7e0331", "#253a19"]
 MAX_WIDTH = 9.2  # inches; at 100 dots an inch this is the width of a notebook's output column
 DPI = 100

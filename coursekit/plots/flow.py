@@ -173,7 +173,10 @@ def lines_over_steps(steps, lines, *, ylabel, title):
     figure, ax = plt.subplots(figsize=(7.6, 3.5))
     for name, values, color, dy in lines:
         ax.plot(steps, values, color=color)
-        line_label(ax, steps[-1], values[-1], name, color, dy=dy)
+        legible = (
+            color if color in COLORS.values() else COLORS["data"]
+        )  # some colours of CYCLE are for lines only
+        line_label(ax, steps[-1], values[-1], name, legible, dy=dy)
     ax.set(xlabel="training step", ylabel=ylabel, title=title, xlim=(0, steps[-1]))
     return figure
 
