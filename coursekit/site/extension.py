@@ -1,6 +1,7 @@
 """What Sphinx loads for the site: the directive `fold`, and docstrings in the course's own style."""
 
 import inspect
+import re
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
@@ -60,12 +61,20 @@ def nearest_name(app, env, node, content):
         return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", owner, node, content)
 
 
+def flat_list(app, page, template, context, document):
+    """viewcode's list of modules puts lists straight into lists, which is no HTML: one list will do."""
+    if page == "_modules/index":
+        title, items = context["body"].partition("<ul>")[0], re.findall(r"<li>.*?</li>", context["body"])
+        context["body"] = f"{title}<ul>{''.join(items)}</ul>"
+
+
 def setup(app):
     """Sphinx calls this."""
     app.add_node(Details, html=element("details"))
     app.add_node(Summary, html=element("summary"))
     app.add_directive("fold", Fold)
     app.connect("autodoc-process-docstring", course_docstring)
+    app.connect("html-page-context", flat_list)
     app.connect("missing-reference", nearest_name)
     app.connect("autodoc-skip-member", skip_machinery)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
