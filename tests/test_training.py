@@ -335,6 +335,13 @@ def test_a_finished_run_is_not_run_again_and_can_be_prolonged(x, tmp_path):
     assert same_weights(longer, whole)
 
 
+def test_a_run_with_a_warm_up_is_not_prolonged(x, tmp_path):
+    options = {"warm_up": 0.2, "checkpoint": tmp_path / "run.pt"}
+    training.fit(noisy_model(), x, n_steps=5, **options)
+    with pytest.raises(ValueError, match="n_steps was 5, now 10"):
+        training.fit(noisy_model(), x, n_steps=10, **options)
+
+
 # What goes wrong
 
 
