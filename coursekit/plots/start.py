@@ -100,7 +100,7 @@ def gaussian_against(x, p, q, values):
     for bar, value in zip(bars, values, strict=True):
         right.text(min(value, 6) + 0.12, bar.get_y() + 0.275, f"{value:.2f}", va="center")
     right.set(
-        xlim=(0, 7), yticks=[1, 0], yticklabels=["KL(p || q)", "KL(q || p)"], xlabel="nats (bars end at 6)"
+        xlim=(0, 7.6), yticks=[1, 0], yticklabels=["KL(p || q)", "KL(q || p)"], xlabel="nats (bars end at 6)"
     )
     return figure
 
