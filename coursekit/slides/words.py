@@ -16,7 +16,8 @@ LABELS = ("Question", "Formula", "Intuition", "Picture", "Answer", "Try it")  # 
 PREDICT = "Predict before you run"
 # Sentences that point to the notebook's next cell, or stand in brackets.
 ASIDE = re.compile(
-    r"\(|(?:Below|Here|Now|We (?:begin|move|try|ask)|To see|Let us|Look at|Does the package|The (?:first )?c)"
+    r"\(|(?:Below|Here|Now|We (?:begin|move|try|ask)|To see|Let us|Look at|Does the package)\b"
+    r"|The (?:first )?cell\b"
 )
 ABBREVIATION = re.compile(r"\b(?:al|vs|cf|e\.g|i\.e|Fig|Sect|eq)\.[*_]*$")
 
