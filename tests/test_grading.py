@@ -239,7 +239,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(small, number, bubblewrap):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     done = out / "results" / "broken.json"
-    for _ in range(600):
+    for _ in range(3000):
         if done.exists() and islanders():
             break
         time.sleep(0.1)
