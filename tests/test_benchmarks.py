@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,12 @@ def test_every_case_runs_quickly(tmp_path):
     for parts in everything.values():
         for part, entry in parts.items():
             if "skipped" in entry:
-                assert entry["skipped"] == "--quick takes digits and toys only", part
+                # The peers come with `course.py bench`, not with the tests.
+                reasons = (
+                    "--quick takes digits and toys only",
+                    "without diffusers there is nothing to agree with",
+                )
+                assert entry["skipped"] in reasons[: 1 if find_spec("diffusers") else 2], part
                 continue
             assert entry["finished"] and entry["machine"]["threads"] == 1, part
             assert entry["versions"]["torch"] and entry["machine"]["processor"]
