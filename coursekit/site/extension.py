@@ -68,6 +68,14 @@ def flat_list(app, page, template, context, document):
         context["body"] = f"{title}<ul>{''.join(items)}</ul>"
 
 
+def parameter_lines(app, page, template, context, document):
+    """Sphinx sets the arguments of a long signature as a list of answers without questions: lines will do."""
+    for signature in set(re.findall(r"<dl>\n(?:<dd><em.*?</dd>\n)+</dl>", context.get("body", ""))):
+        lines = re.findall(r"<dd>(.*?)</dd>", signature)
+        spans = "".join(f'<span class="course-argument">{line}</span>' for line in lines)
+        context["body"] = context["body"].replace(signature, spans)
+
+
 def setup(app):
     """Sphinx calls this."""
     app.add_node(Details, html=element("details"))
@@ -75,6 +83,7 @@ def setup(app):
     app.add_directive("fold", Fold)
     app.connect("autodoc-process-docstring", course_docstring)
     app.connect("html-page-context", flat_list)
+    app.connect("html-page-context", parameter_lines)
     app.connect("missing-reference", nearest_name)
     app.connect("autodoc-skip-member", skip_machinery)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
