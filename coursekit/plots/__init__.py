@@ -122,7 +122,7 @@ def _png(figures, *, small):
             canvas.paste(image, (left, top))
             left += image.width
         top += max(image.height for image in row)
-    # 64 colours keep anti-aliased text crisp and a stored figure a third of its size.
+    # 128 colours keep anti-aliased text crisp and a stored figure a third of its size.
     if small and canvas.getcolors(4096):
         canvas = canvas.quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     buffer = io.BytesIO()

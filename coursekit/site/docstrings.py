@@ -42,7 +42,7 @@ def paragraph(block, names, notebooks):
             if not inside and result:
                 result.append("")
             inside = True
-            result += [f":{escape(entry[1])}: " + inline(line[entry.end() :], notebooks)]
+            result += [escape(entry[1]), "   " + inline(line[entry.end() :], notebooks)]
         else:
             result.append("   " * inside + inline(line.strip(), notebooks))
     return result
