@@ -44,7 +44,7 @@ def all_states(n_units, *, dtype=None, device=None):
 def bernoulli(probability, rng=None):
     """Bits of the same shape and dtype as `probability`, each 1 with its own probability."""
     uniform = torch.rand(probability.shape, generator=rng, dtype=probability.dtype, device=probability.device)
-    return (uniform < probability).to(probability.dtype)
+    return uniform.lt_(probability)  # in place: 1 where the uniform number is the smaller one, else 0
 
 
 def log_bernoulli(logits, states):
@@ -208,8 +208,11 @@ class RBM(nn.Module):
         chains = self.sample_visible(bernoulli(start, rng), rng=rng)
         for _ in range(k - 1):
             chains = self.gibbs_step(chains, rng=rng)
-        # At both ends the probability of h stands for its sample: the same expectation with less noise.
-        return difference(moments(v, hidden), moments(chains, self.hidden_probability(chains))), chains
+        # The probability of h stands for its sample: the same expectation with less noise. Rows of the data
+        # weigh 1/n and rows of the chains -1/m, so that one sum is the positive less the negative phase.
+        h = torch.cat([hidden, self.hidden_probability(chains)])
+        sign = torch.cat([h.new_full((len(v),), 1 / len(v)), h.new_full((len(chains),), -1 / len(chains))])
+        return moments(torch.cat([v, chains]), h, sign), chains
 
     @torch.no_grad()
     def expected_cd_gradient(self, v, *, k=1):

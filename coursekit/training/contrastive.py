@@ -26,8 +26,9 @@ def centred(gradient, visible_offset, hidden_offset):
     parameters of the usual energy. Melchior, Fischer & Wiskott 2016.
     """
     c, b = gradient["visible_bias"], gradient["hidden_bias"]
-    # E[(h - l)(v - m)'] of the data less that of the model: the constant l m' cancels.
-    weight = gradient["weight"].addr(b, visible_offset, alpha=-1).addr_(hidden_offset, c, alpha=-1)
+    # E[(h - l)(v - m)'] of the data less that of the model, W - b m' - l c': the constant l m' cancels.
+    left, right = torch.stack([b, hidden_offset], 1), torch.stack([visible_offset, c])
+    weight = torch.addmm(gradient["weight"], left, right, alpha=-1)
     return {
         "weight": weight,
         "visible_bias": c - hidden_offset @ weight,
