@@ -155,7 +155,9 @@ def install(python, torch_index):
 def fetch_assets(python):
     """What decks and site take from npm, fetched ahead where npm is there; the course itself does without."""
     if shutil.which("npm") is None:
-        print("  Node.js is not here: `coursekit slides` and `coursekit site` will ask for it, no other part.")
+        print(
+            "  Node.js is not here: `coursekit slides` and `coursekit site` will ask for it, no other part."
+        )
         return
     print("  fetching what decks and site need ...", flush=True)
     done = subprocess.run([str(python), "-m", "coursekit.assets"], cwd=ROOT, capture_output=True, text=True)

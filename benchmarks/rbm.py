@@ -136,9 +136,7 @@ def five_epochs(bench):
     )
     clock = bench.row(f"time of these {n_epochs} epochs", "s", "lower")
     for seed in bench.seeds:
-        works = {
-            OURS: lambda seed=seed: train_ours(pixels, n_hidden, SHORT, seed=seed, n_steps=n_steps)
-        }
+        works = {OURS: lambda seed=seed: train_ours(pixels, n_hidden, SHORT, seed=seed, n_steps=n_steps)}
         for who, (batch_size, rate) in SKLEARN.items():
             works[who] = lambda batch_size=batch_size, rate=rate, seed=seed: train_sklearn(
                 bits, n_hidden, batch_size, rate, seed=seed, n_epochs=n_epochs

@@ -4,12 +4,14 @@ Both train on pixels drawn anew for every batch, 1 with probability pixel / maxi
 fixed draw. The importance-weighted bound takes 200 samples of the latent, on the first 2000 test images.
 """
 
+import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.harness import OURS, Skipped, mnist
+from benchmarks.harness import OURS, Skipped, cpu_seconds, mnist
 from benchmarks.references import PlainVAE
 from coursekit import data
+from coursekit.pca import PCA
 from coursekit.training import fit
 from coursekit.vae import VAE, log_bernoulli
 
@@ -18,29 +20,38 @@ DIGITS = (
     {"n_latent": 16, "hidden": (128,)},
     {"batch_size": 128, "learning_rate": 3e-3, "optimizer": "adamw", "schedule": "cosine"},
 )
-MNIST = (
-    {"n_latent": 40, "hidden": (512,)},
-    {"batch_size": 128, "learning_rate": 6e-3, "betas": (0.9, 0.99), "warm_up": 0.05}
-    | {"optimizer": "adamw", "schedule": "cosine"},
+MNIST = {"n_latent": 40, "hidden": (512,)}
+MNIST_TRAINING = {"batch_size": 256, "betas": (0.9, 0.99), "warm_up": 0.05}
+MNIST_TRAINING |= {"optimizer": "adamw", "schedule": "cosine"}
+SHORT, LONG = (
+    (MNIST, MNIST_TRAINING | {"learning_rate": 8e-3}),
+    (MNIST, MNIST_TRAINING | {"learning_rate": 6e-3}),
 )
 # Budget in CPU seconds -> (sizes of the network, settings of `fit`).
-RECIPES = {"digits": {15: DIGITS}, "mnist": {30: MNIST, 110: MNIST}}
+RECIPES = {"digits": {15: DIGITS}, "mnist": {30: SHORT, 110: LONG}}
 # Budget -> (target, moonshot) of the bound, and the target of the importance-weighted one.
 TARGETS = {"digits": {15: (-23.2, None, None)}, "mnist": {30: (-98.8, None, None), 110: (-91.8, -87, -87.5)}}
 PLAIN_TRAINING = {"batch_size": 128, "learning_rate": 1e-3}
 N_SAMPLES = 200
 
 
-class Standardise(nn.Module):
-    """Pixels minus their mean, over their standard deviation, taken as at least .1: for the encoder."""
+class Whitened(nn.Module):
+    """The first principal components of the bits, brought to variance 1: what our encoder sees.
 
-    def __init__(self, probability):
+    They say all that 784 pixels have to say in a fraction of the products, and no direction is louder than
+    another.
+    """
+
+    def __init__(self, pixels, n_components=128, n_rows=10_000):
         super().__init__()
-        self.register_buffer("mean", probability)
-        self.register_buffer("std", (probability * (1 - probability) + 0.01).sqrt())
+        part = pixels[:n_rows]
+        pca = PCA(min(n_components, part.shape[1])).fit((torch.rand(part.shape) < part).float().numpy())
+        scale = np.sqrt(pca.explained_variance_ + 0.01)  # a pixel that is always 0 has no variance
+        self.register_buffer("mean", torch.tensor(pca.mean_))
+        self.register_buffer("axes", torch.tensor(pca.components_.T / scale))
 
     def forward(self, x):
-        return (x - self.mean) / self.std
+        return (x - self.mean) @ self.axes
 
 
 class FreshPixels(nn.Module):
@@ -66,10 +77,12 @@ def problem(name):
 
 
 def build(train, sizes, seed):
-    """Our model; its encoder sees standardised pixels, its decoder starts from the mean picture."""
+    """Our model; its encoder sees whitened components, its decoder starts from the mean picture."""
     torch.manual_seed(seed)
     model = VAE(train.shape[1], **sizes, activation="silu", residual=True)
-    model.encoder.insert(0, Standardise(train.mean(0)))
+    whitened = Whitened(train)
+    first = nn.Linear(whitened.axes.shape[1], model.encoder[0].out_features)
+    model.encoder[0] = nn.Sequential(whitened, first)
     with torch.no_grad():
         model.decoder[-1].bias.copy_(torch.logit(train.mean(0).clamp(1e-3, 1 - 1e-3)))
     return model
@@ -110,12 +123,13 @@ def bound(bench, name):
             f"importance-weighted bound after {seconds} CPU-s", "nats", "higher", target=target_iw
         )
         for seed in bench.seeds:
+            ours, building = cpu_seconds(build, train, sizes, seed)
             players = {
-                OURS: (build(train, sizes, seed), settings),
-                "plain 784-400-20": (build_plain(train, seed), PLAIN_TRAINING),
+                OURS: (ours, seconds - building, settings),
+                "plain 784-400-20": (build_plain(train, seed), seconds, PLAIN_TRAINING),
             }
-            for who, (model, how) in players.items():
-                limits = {"n_steps": 10**7, "max_cpu_seconds": seconds}
+            for who, (model, left, how) in players.items():
+                limits = {"n_steps": 10**7, "max_cpu_seconds": left}
                 fit(FreshPixels(model), train, seed=seed, device="cpu", **limits, **how)
                 elbo = mean_elbo(model, test)
                 row.add(who, seed, elbo)

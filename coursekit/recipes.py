@@ -62,8 +62,8 @@ def rbm(train, test):
     model = RBM(x.shape[1], _choose(train, 64, 500))
     with torch.no_grad():
         model.visible_bias.copy_(mean.logit())
-    settings = {"persistent": True, "batch_size": 128, "learning_rate": 0.2, "average": 0.999}
-    settings["n_steps"] = 10_000
+    settings = {"persistent": True, "batch_size": 128, "learning_rate": 0.4, "momentum": 0.0}
+    settings |= {"average": 0.999, "n_steps": 10_000}
     return Recipe(
         model,
         x,
