@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -45,6 +46,28 @@ def chromium():
     """Path of Chromium or Chrome, for tests in a real browser."""
     sentence = "Chromium is not installed (Debian: apt-get install chromium): no test in a real browser"
     return needs_program(sentence, "chromium", "chromium-browser", "google-chrome")
+
+
+# It must not ask anything of the network on its own account.
+CHROMIUM_FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+CHROMIUM_FLAGS += "--disable-component-update --disable-sync"
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS.split())
+        yield browser
+        browser.close()
+
+
+def free_port():
+    """A port of 127.0.0.1 on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="session")

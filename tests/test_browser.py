@@ -20,6 +20,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import free_port
 from picture import COLUMN
 
 import course
@@ -30,14 +31,6 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 NOTEBOOKS = [path for path in NOTEBOOKS if "explorer(" in path.read_text(encoding="utf-8")]
 HOMEWORK = sorted(path.name for path in (ROOT / "notebooks/homework/release").glob("hw*"))
 USUAL = {"00_start_here", "01_pca_usarrests", "02_clustering"}
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-]
-FLAGS += ["--disable-component-update", "--disable-sync"]
 PICTURE = ".jupyter-widgets img[alt]"
 # JupyterLab's own complaints about a missing favicon or a closed socket are none of ours.
 NOT_OURS = re.compile(
@@ -59,12 +52,6 @@ def served(command, folder, ready, **environment):
         finally:
             server.terminate()
             server.wait(30)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
@@ -100,16 +87,6 @@ def write_homework(folder, name):
         if cell.metadata.get("nbgrader", {}).get("solution"):
             cell.source = answers[cell.metadata.nbgrader.grade_id]
     nbformat.write(release, folder / f"right_{name}.ipynb")
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 def get(address, token, what):

@@ -7,7 +7,6 @@ configurable-http-proxy are needed.
 import importlib.util
 import json
 import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 import batch
 import pytest
 from accounts import make_accounts
-from conftest import missing, needs_program
+from conftest import free_port, missing, needs_program
 
 pytestmark = pytest.mark.exhaustive
 HUB = batch.ROOT / "docs" / "hub"
@@ -192,12 +191,6 @@ def hub(school):
     finally:
         process.terminate()
         process.wait(60)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_a_class_on_the_hub(school, hub, bubblewrap):

@@ -28,7 +28,6 @@ from coursekit.site.docstrings import to_rst
 ROOT = Path(__file__).resolve().parents[1]
 USUAL = {"index.html", "notebooks/01_pca_usarrests.html", "reference/pca.html"}
 NOBODY = "http://127.0.0.1:9"  # the port of `discard`: a connection is refused at once
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
 @pytest.fixture(scope="module")
@@ -163,16 +162,6 @@ def address(site):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 class Visit:

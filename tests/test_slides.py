@@ -3,13 +3,13 @@
 import base64
 import hashlib
 import io
-import os
 import re
 import tarfile
 from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import missing
 from PIL import Image, ImageDraw
 
 from coursekit import assets, cli
@@ -19,8 +19,6 @@ from coursekit.slides.plan import plan
 ROOT = Path(__file__).parent.parent
 PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 each = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-FLAGS += "--disable-component-update --disable-sync"
 
 
 # Assets: fetched once, compared, kept
@@ -390,23 +388,11 @@ MEASURE = """slide => {
 
 
 @pytest.fixture(scope="module")
-def browser(chromium):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS.split())
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def library():
     try:
         return [assets.folder(name) for name in ("reveal.js", "mathjax")]
     except assets.AssetError as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI=true, and {error}", pytrace=False)
-        pytest.skip(str(error))
+        missing(str(error))
 
 
 @pytest.mark.parametrize(
