@@ -21,6 +21,7 @@ MISTAKES = [
     Mistake("components_needed", "counted from 0", "share - 1e-12)) + 1", "share - 1e-12))"),
     Mistake("components_needed", "one too many", "share - 1e-12)) + 1", "share - 1e-12)) + 2"),
     Mistake("components_needed", "more than, not at least", ">= share - 1e-12", "> share + 1e-12"),
+    Mistake("components_needed", "no tolerance for rounding", "share - 1e-12", "share"),
     Mistake("components_needed", "singular values not squared", "singular**2) / np.sum(singular**2)", "singular) / np.sum(singular)"),
     Mistake("components_needed", "not centred", "X - X.mean(axis=0)", "X"),
     Mistake("components_needed", "smallest first", "np.cumsum(singular**2)", "np.cumsum(singular[::-1]**2)"),

@@ -146,7 +146,7 @@ probes = [
 # %% [markdown]
 # ## 2 · How many components? (3 points)
 #
-# Write `components_needed(X, share)`: the smallest number $k$ of components which together keep **at least** the given share of the variance. Work on the columns as they are, without standardising.
+# Write `components_needed(X, share)`: the smallest number $k$ of components which together keep **at least** the given share of the variance. A share that is met up to rounding, within $10^{-12}$, counts as met. Work on the columns as they are, without standardising.
 #
 # <details><summary>Hint 1</summary>Shares are eigenvalues divided by their sum.</details>
 # <details><summary>Hint 2</summary>`np.cumsum` adds them up. Mind the order.</details>
@@ -172,16 +172,31 @@ answer(
     "60 % of the cross takes one component (it keeps 9/14)",
     components_needed(cross, 0.6),
     1,
-    wrong={"you count from 0: the first component alone is k = 1": 0, "start with the largest eigenvalue": 3},
+    wrong={
+        "you count from 0: the first component alone is k = 1": 0,
+        "are these shares of the standard deviation? variances are squares": 2,
+        "start with the largest eigenvalue": 3,
+    },
+)
+answer("90 % takes two (13/14)", components_needed(cross, 0.9), 2)
+answer(
+    "exactly 13/14 takes two: at least means at least",
+    components_needed(cross, 13 / 14),
+    2,
+    wrong={"at least, not more than; and allow 1e-12 for rounding": 3},
 )
 answer(
-    "90 % takes two (13/14)",
-    components_needed(cross, 0.9),
-    2,
-    wrong={"are these shares of the standard deviation? variances are squares": 3},
+    "everything takes three",
+    components_needed(cross, 1.0),
+    3,
+    wrong={"no sum reached 1: rounding left the last a hair too small, allow 1e-12": 1},
 )
-answer("exactly 13/14 takes two: at least means at least", components_needed(cross, 13 / 14), 2)
-answer("everything takes three", components_needed(cross, 1.0), 3)
+answer(
+    "exactly 9/14 takes one, in whatever unit the cross is measured",
+    max(components_needed(cross * unit, 9 / 14) for unit in (0.1, 0.3, 7.0)),
+    1,
+    wrong={"rounding left a share a hair too small: allow 1e-12": 2},
+)
 answer("moving the data changes nothing", components_needed(cross + 7, 0.9), 2, wrong={"did you centre?": 1})
 ### BEGIN HIDDEN TESTS
 from coursekit.homework import Probe
@@ -198,13 +213,14 @@ probes = [
         message="on another table some of your numbers differ: check the order, the squares, the centring",
     ),
     Probe(
-        "[components_needed(X * scale, share) for share in shares]",
+        "[components_needed(X * unit, share) for unit in units for share in shares]",
         {
             "X": np.vstack([np.diag([4.0, 2.0, 2.0, 1.0]), -np.diag([4.0, 2.0, 2.0, 1.0])]),
-            "scale": lambda rng: rng.uniform(0.5, 2),
+            # Rounding spares some answers without a tolerance in one unit, hardly any in 40.
+            "units": lambda rng: rng.uniform(0.5, 2, size=40),
             "shares": lambda rng: rng.permutation([16 / 25, 20 / 25, 24 / 25, 1.0, 0.63, 0.65, 0.01]),
         },
-        message="a share that is met exactly is enough: at least, not more than",
+        message="a share that is met exactly is enough, also where rounding leaves a sum a hair below it",
     ),
 ]
 ### END HIDDEN TESTS
@@ -329,7 +345,7 @@ probes = [
 # %% [markdown]
 # ## 4 · What is wrong with this biplot? (4 points)
 #
-# A colleague hands you this picture of the 50 states and writes: *"The first component explains 97 % of the variance, so the states differ in one thing only. It is a general level of crime: all four arrows have a part in it."*
+# A colleague hands you this picture of the 50 states and writes: *"The first component explains 98 % of the variance, so the states differ in one thing only. It is a general level of crime: all four arrows have a part in it."*
 
 # %%
 from coursekit.plots import pca as pictures
@@ -352,17 +368,17 @@ plots.show(
 )
 
 # %% [markdown]
-# Find **two separate faults** in how the picture was made. For each, say what in the picture betrays it, what it does to the 97 %, and how to mend it. Then say in one sentence what is left of the colleague's conclusion.
+# Find **two separate faults** in how the picture was made. For each, say what in the picture betrays it, what it does to the 98 %, and how to mend it. Then say in one sentence what is left of the colleague's conclusion.
 
 # %% [markdown] role="manual" exercise="biplot" points=4
 # ### BEGIN SOLUTION
-# **Not centred.** All points lie on one side of the origin: their scores are all positive, and scores of centred data have mean 0. The first direction points from zero to the mean of the cloud, so most of the "97 %" is the square of the mean and no variance. Mend: subtract the column means.
+# **Not centred.** All points lie on one side of the origin: their scores are all positive, and scores of centred data have mean 0. The first direction points from zero to the mean of the cloud, so most of the "98 %" is the square of the mean and no variance. Mend: subtract the column means.
 #
-# **Not standardised.** The first axis is Assault alone, and murder and rape have hardly an arrow: Assault has the largest numbers. Centring does not mend it; the first component then still keeps 97 % of the variance, with Assault as its content. Mend: divide each column by its standard deviation.
+# **Not standardised.** The first axis is Assault alone, and murder and rape have hardly an arrow: Assault has the largest numbers. Centring does not mend it: after centring alone the first component keeps 97 % of the variance, with Assault as its content. Mend: divide each column by its standard deviation.
 #
 # **What is left:** after both repairs the first component keeps 62 % and the second, the share of people in towns, 25 %. There is a common level of the three crimes, but the states differ in more than one thing.
 #
-# *Rubric, 4 points:* 1 for "not centred" with the betraying sign (all scores on one side); 1 for "not standardised" with its sign (one arrow owns the axis); 1 for what each does to the 97 % (squares of the mean; units of Assault); 1 for the mended conclusion with both shares or an equivalent statement. A fault named without its sign in the picture earns half a point.
+# *Rubric, 4 points:* 1 for "not centred" with the betraying sign (all scores on one side); 1 for "not standardised" with its sign (one arrow owns the axis); 1 for what each does to the 98 % (squares of the mean; units of Assault); 1 for the mended conclusion with both shares or an equivalent statement. A fault named without its sign in the picture earns half a point.
 # ### END SOLUTION
 
 # %% [markdown]
