@@ -16,8 +16,8 @@ Up to constants the first term is -log p(x | z) of a Gaussian around g(z) with f
     z       (n, n_code)            code
     J       (n, n_code, n_inputs)  Jacobian df/dx of the encoder at each x
 
-Sources: Hinton & Salakhutdinov 2006 (deep); Vincent et al. 2010, section 2 (denoising); Rifai et al. 2011a,
-eqs. 4 and 6 (contractive) and 2011b, section 3 (tangent vectors).
+Sources: Hinton & Salakhutdinov 2006 (deep); Vincent et al. 2010, section 2 (denoising); Rifai et al. 2011a
+(contractive) and 2011b, section 3 (tangent vectors).
 Notebook: 10_autoencoders.
 """
 
@@ -54,7 +54,7 @@ def cross_entropy(y, x):
 def sigmoid_jacobian_norm(z, weight):
     """|J|_F^2 of a layer z = sigmoid(W x + b), (n,); z (n, n_code), weight W (n_code, n_inputs).
 
-    Row j of J is z_j (1 - z_j) W_j, so that no differentiation is needed (Rifai et al. 2011a, eq. 6).
+    Row j of J is z_j (1 - z_j) W_j, so that no differentiation is needed (Rifai et al. 2011a).
     """
     return (z * (1 - z)) ** 2 @ (weight**2).sum(1)
 

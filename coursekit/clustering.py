@@ -146,11 +146,12 @@ class KMeans(ClusterMixin, BaseEstimator):
 
     init: "random_partition" (each point gets a random label, at least one point a cluster), "k-means++", or
     the centres themselves, (K, p). n_init: starts, of which the best is kept (an array is one start).
-    max_iter: assignments at most; if labels still change then, they are those of the last centres.
+    max_iter: iterations at most, an assignment and new centres each; if labels still change then, one more
+    assignment fits them to the last centres.
     random_state: None, int or RandomState.
 
     Learned: labels_ (n,), cluster_centers_ (K, p), inertia_ (the objective, squared units of X), n_iter_
-    (assignments made, with the one that finds nothing to change), and history_, the half steps of the best
+    (iterations made, with the one that finds nothing to change), and history_, the half steps of the best
     start. Each is a dict: step ("assign" or "centroids", what was just done), labels, centers, objective. The
     start is the first: a random partition has no centers yet, given centres no labels: these are None and
     the objective is NaN. Two half steps share their labels and two their centres, so an iteration costs

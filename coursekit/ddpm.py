@@ -74,6 +74,7 @@ class MixtureNoisePredictor(nn.Module):
 class DDPM(nn.Module):
     """Denoising diffusion model; images or vectors of `shape`, best scaled to [-1, 1] or to unit variance.
 
+    shape: of one example, a tuple or the number of features.
     noise_predictor: module (x_t (n, *shape), t (n,) int64 in 1..T) -> (n, *shape).
     schedule: a NoiseSchedule. target: what the network puts out, "noise" (Ho) or "v" (Salimans & Ho).
     """
@@ -84,7 +85,7 @@ class DDPM(nn.Module):
             raise ValueError(f"unknown target {target!r}; choose one of {', '.join(TARGETS)}")
         self.noise_predictor = noise_predictor
         self.schedule = schedule
-        self.shape = tuple(shape)
+        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
         self.target = target
         # Follows .to() and .double(), and so tells where and in which precision to draw samples.
         self.register_buffer("_origin", torch.zeros(()), persistent=False)

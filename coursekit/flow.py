@@ -146,7 +146,7 @@ class Flow(nn.Module):
         return self
 
     def forward(self, x):
-        """x (n, *shape) -> z (n, *latent_shape) and log|det dz/dx| (n,), summed over layers. Glow, eq. 6."""
+        """x (n, *shape) -> z (n, *latent_shape) and log|det dz/dx| (n,), summed over layers. Glow, eq. 7."""
         if tuple(x.shape[1:]) != self.shape:
             raise ValueError(
                 f"this flow takes x of shape (n, {', '.join(map(str, self.shape))}), got {tuple(x.shape)}"
@@ -183,6 +183,8 @@ class Flow(nn.Module):
         log of the mean density at n_samples noises: for one sample its expectation is E_u log p(x + u), and
         it rises to log P(x) as n_samples grows. Theis et al. 2016, eq. 1-3; Burda et al. 2016 for the mean.
         """
+        if n_samples < 1:
+            raise ValueError(f"n_samples must be at least 1, got {n_samples}")
         log_probs = torch.stack([self.log_prob(dequantize(x, rng=rng)) for _ in range(n_samples)])
         return log_probs.logsumexp(0) - math.log(n_samples)
 
@@ -198,7 +200,10 @@ class Flow(nn.Module):
 
 
 def real_nvp(n_features, *, n_layers=8, hidden=(64, 64)):
-    """Affine couplings in which the two halves take turns; for vectors. Real NVP, section 3.4."""
+    """Affine couplings in which the two halves take turns; for vectors. Real NVP, section 3.5.
+
+    n_layers: number of couplings. hidden: widths of the network in each.
+    """
     layers = [AffineCoupling(n_features, hidden=hidden, flip=bool(i % 2)) for i in range(n_layers)]
     return Flow(layers, shape=n_features)
 
@@ -208,7 +213,7 @@ def glow(shape, *, n_steps=8, hidden=(64, 64), n_levels=None, dropout=0.0):
 
     shape: the number of features, or (channels, height, width) with even sides: images are squeezed once,
     and the networks are convolutions. n_levels: of grey in discrete data; puts a Logit in front.
-    dropout: in the couplings, while training.
+    n_steps: how many. hidden: widths of the network in each coupling. dropout: in it, while training.
     """
     image = not isinstance(shape, int) and len(shape) == 3
     layers = [Logit(n_levels)] if n_levels else []

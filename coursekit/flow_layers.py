@@ -43,7 +43,8 @@ class AffineCoupling(nn.Module):
 
     n_features: size of axis 1, at least 2. hidden: widths of the network. flip: False lets the first
     n_features // 2 pass, True the rest. bound: s stays within (-bound, bound), so that no scale explodes.
-    dropout: in the network, while training. image: convolutions in place of linear layers.
+    activation: of its hidden layers, of networks.ACTIVATIONS. dropout: in it, while training. image:
+    convolutions in place of linear layers.
     A fresh layer is the identity.
     """
 

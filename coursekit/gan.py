@@ -79,7 +79,9 @@ def discriminator_loss(real_scores, fake_scores, *, objective, alpha=0.0, beta=0
 
     Cross-entropy with targets 1 - alpha and beta (minus the value of the game where both are 0), or squared
     distances of the raw scores from these targets, halved. Goodfellow et al. 2014, eq. 1; Mao et al., eq. 2.
+    objective: of OBJECTIVES; ValueError for any other.
     """
+    _known(objective)
     if objective == "least_squares":
         return ((real_scores - (1 - alpha)) ** 2).mean() / 2 + ((fake_scores - beta) ** 2).mean() / 2
     # softplus(-s) = -log D and softplus(s) = -log(1 - D), without the overflow of a logarithm of a sigmoid.
@@ -95,6 +97,7 @@ def generator_loss(fake_scores, *, objective):
     "non_saturating"  -E log D: steep there, with the same resting point (Goodfellow et al. 2014, section 3)
     "least_squares"   E (s - 1)^2 / 2
     """
+    _known(objective)
     if objective == "minimax":
         return -F.softplus(fake_scores).mean()
     if objective == "non_saturating":
@@ -122,8 +125,7 @@ class GAN(nn.Module):
         fake_label=0.0,
     ):
         super().__init__()
-        if objective not in OBJECTIVES:
-            raise ValueError(f"unknown objective {objective!r}; choose one of {', '.join(OBJECTIVES)}")
+        _known(objective)
         _check_targets(label_smoothing, fake_label)
         self.generator, self.opponent = generator, discriminator
         self.n_latent, self.objective = n_latent, objective
@@ -173,6 +175,11 @@ def _check_targets(alpha, beta):
         raise ValueError(
             f"targets 1 - alpha and beta must satisfy 0 <= beta < 1 - alpha <= 1, got {alpha=}, {beta=}"
         )
+
+
+def _known(objective):
+    if objective not in OBJECTIVES:
+        raise ValueError(f"unknown objective {objective!r}; choose one of {', '.join(OBJECTIVES)}")
 
 
 def _densities(p, q):

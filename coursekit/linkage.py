@@ -50,7 +50,8 @@ def lance_williams(method, d_ak, d_bk, d_ab, a, b, k):
     """Dissimilarity between A + B and every other cluster K, from the three old ones.
 
     d_ak, d_bk (n,): of A and of B to each K; d_ab: of A to B; a, b: the sizes of A and B; k (n,): of each K.
-    For "centroid" and "ward" all dissimilarities are squared. Lance & Williams 1967.
+    For "centroid" and "ward" all dissimilarities are squared. Lance & Williams 1967. ValueError for a method
+    that is not one of METHODS.
     """
     if method == "single":
         return np.minimum(d_ak, d_bk)
@@ -60,7 +61,9 @@ def lance_williams(method, d_ak, d_bk, d_ab, a, b, k):
         return (a * d_ak + b * d_bk) / (a + b)
     if method == "centroid":
         return (a * d_ak + b * d_bk) / (a + b) - a * b * d_ab / (a + b) ** 2
-    return ((a + k) * d_ak + (b + k) * d_bk - k * d_ab) / (a + b + k)  # ward
+    if method == "ward":
+        return ((a + k) * d_ak + (b + k) * d_bk - k * d_ab) / (a + b + k)
+    raise ValueError(f"unknown linkage {method!r}; choose one of {', '.join(METHODS)}")
 
 
 def nearest_neighbour_chain(D, method):
@@ -166,8 +169,9 @@ def linkage(X, method):
     n + i, which has Z[i, 3] points. Rows are sorted by height, equal heights in the order they were found;
     centroid linkage keeps the order of merging, so an inversion shows as a height below the one before.
     Every merge joins two clusters at the smallest dissimilarity of that moment, with ties as well (each
-    of the three functions above documents its order). Memory: 8 n^2 bytes (single: none beyond X).
-    Raises ValueError for an unknown method, NaN or one point, MemoryError beyond 20 000 points.
+    of the three functions above documents its order). Memory: 8 n^2 bytes (single: a few copies
+    of X). Raises ValueError for an unknown method, NaN or one point, MemoryError beyond 20 000 points (single
+    takes more).
     """
     if method not in METHODS:
         raise ValueError(f"unknown linkage {method!r}; choose one of {', '.join(METHODS)}")

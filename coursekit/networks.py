@@ -50,9 +50,10 @@ def conv_net(sizes, *, activation="relu", dropout=0.0):
 
 
 def time_embedding(t, n_features, *, max_period=10_000.0):
-    """Cosines and sines of t at frequencies from 1 down to 1 / max_period; t (n,) -> (n, n_features), even.
+    """Cosines and sines of t at n_features / 2 frequencies; t (n,) -> (n, n_features), an even number.
 
-    A float t keeps its dtype, an integer t gives float32. Vaswani et al. 2017, section 3.5.
+    Frequency i = 0, 1, ... is max_period^(-2i / n_features): from 1 down to almost 1 / max_period. A float t
+    keeps its dtype, an integer t gives float32. Vaswani et al. 2017, section 3.5.
     """
     if n_features % 2:
         raise ValueError(f"n_features must be even (half cosines, half sines), got {n_features}")
@@ -68,6 +69,7 @@ class TimeMLP(nn.Module):
 
     Every block normalises its input, scales and shifts it by amounts read off t, and is let in through a gate
     that also depends on t and starts closed (AdaLN-Zero, Peebles & Xie 2023, section 3.2).
+    n_time: size of the embedding of t, an even number.
     """
 
     def __init__(self, n_features, *, width=256, n_blocks=3, n_time=64):
@@ -114,8 +116,8 @@ class UNet(nn.Module):
     """Small U-Net that knows the time: (x (n, c, h, w), t (n,)) -> (n, c, h, w); h and w even; zero when new.
 
     Two resolutions, `width` channels at the full one and twice as many at half of it; the fine features are
-    handed across, so that the way up need not invent the details. Ronneberger et al. 2015; Ho et al. 2020,
-    appendix B.
+    handed across, so that the way up need not invent the details. n_time: size of the embedding of t, an even
+    number. Ronneberger et al. 2015; Ho et al. 2020, appendix B.
     """
 
     def __init__(self, n_channels=1, *, width=32, n_time=64):
@@ -168,7 +170,9 @@ def residual_mlp(sizes, *, activation="silu"):
     """
     n_in, *hidden, n_out = sizes
     if len(set(hidden)) != 1:
-        raise ValueError(f"residual blocks need hidden layers of one width, got {tuple(hidden)}")
+        raise ValueError(
+            f"residual blocks need at least one hidden layer, all of one width; got {tuple(hidden)}"
+        )
     width = hidden[0]
     blocks = [ResidualBlock(width, activation=activation) for _ in hidden]
     end = [nn.LayerNorm(width), activation_layer(activation), nn.Linear(width, n_out)]

@@ -173,7 +173,10 @@ class RBM(nn.Module):
         return self.sample_visible(self.sample_hidden(v, rng=rng), rng=rng)
 
     def log_partition(self):
-        """log Z in nats, a scalar, by enumerating the smaller layer; ValueError beyond 20 units there."""
+        """log Z in nats, a scalar, by enumerating the smaller layer (the hidden one if v is Gaussian).
+
+        ValueError beyond 20 units there.
+        """
         states, of_visible = self._enumerated()
         return torch.logsumexp(-(self.free_energy if of_visible else self.hidden_free_energy)(states), 0)
 

@@ -89,6 +89,8 @@ def train(model, data, out, *, steps=None, seconds=None, seed=0, device="auto"):
         checkpoint=out / "checkpoint.pt",
         checkpoint_every=200,
     )
+    if history.stopped == "budget" and not history.learning_rate:
+        raise ValueError(f"not one step was made in {length}: give it longer")
     if speaks():
         write_history(history, out / "history.csv")
     if history.stopped == "interrupted":

@@ -85,7 +85,8 @@ class VAE(nn.Module):
     n_inputs, n_latent: sizes of x and z. hidden: width of the hidden layer, or a tuple with a width a layer;
     the decoder has them in reverse; () is linear, and with a Gaussian likelihood probabilistic PCA.
     likelihood: "bernoulli" (x in [0, 1]) or "gaussian". beta: weight of the KL term, in `loss` alone.
-    residual: hidden layers as residual blocks with LayerNorm (one width for all): trains deeper and faster.
+    activation: of the hidden layers, of networks.ACTIVATIONS. residual: these as residual blocks with
+    LayerNorm (at least one, all of one width): trains deeper and faster.
     observation_variance: of the Gaussian likelihood, the same for every input: a fixed number, or "learned".
     """
 

@@ -509,6 +509,8 @@ def test_unknown_linkage_and_impossible_cuts():
     for call in (lambda: linkage(X, "median"), AgglomerativeClustering(linkage="median").fit):
         with pytest.raises(ValueError, match="unknown linkage 'median'; choose one of single, complete"):
             call(*([] if call.__name__ == "<lambda>" else [X]))
+    with pytest.raises(ValueError, match="unknown linkage 'median'; choose one of single, complete"):
+        trees.lance_williams("median", 1.0, 2.0, 3.0, 1, 1, 1)
     for K in (0, 4):
         with pytest.raises(ValueError, match=f"n_clusters={K} is impossible: 3 points make 1 to 3"):
             cut(linkage(X, "ward"), K)

@@ -689,6 +689,7 @@ def test_errors_say_what_to_do():
     model = random_model(schedule)
     with pytest.raises(ValueError, match="noise, v"):
         DDPM(nn.Identity(), schedule, shape=(3,), target="x0")
+    assert DDPM(nn.Identity(), schedule, shape=3).shape == (3,)
     with pytest.raises(ValueError, match="between 0 and 1"):
         NoiseSchedule([0.1, 1.0])
     with pytest.raises(ValueError, match="1..T = 3"):

@@ -406,6 +406,7 @@ def test_initialize_prepares_each_layer_with_the_output_of_the_one_before():
         (lambda: glow((1, 5, 4)), "even sides"),
         (lambda: Squeeze().forward(torch.zeros(2, 3)), "even sides"),
         (lambda: real_nvp(3).log_prob(torch.zeros(2, 4)), r"shape \(n, 3\)"),
+        (lambda: real_nvp(3).discrete_log_prob(torch.zeros(2, 3), 0), "n_samples must be at least 1"),
     ],
 )
 def test_errors_say_what_to_do(build, message):

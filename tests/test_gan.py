@@ -133,6 +133,14 @@ def test_value_knows_where_nobody_looks_and_what_certainty_costs():
 # --- the losses ---
 
 
+def test_a_misspelt_objective_is_not_another_one():
+    s, message = torch.zeros(3), "unknown objective 'nonsaturating'; choose one of minimax, non_saturating"
+    with pytest.raises(ValueError, match=message):
+        discriminator_loss(s, s, objective="nonsaturating")
+    with pytest.raises(ValueError, match=message):
+        generator_loss(s, objective="nonsaturating")
+
+
 @pytest.mark.parametrize(("alpha", "beta"), [(0.0, 0.0), (0.1, 0.0), (0.15, 0.25)])
 @pytest.mark.parametrize("objective", ["minimax", "non_saturating"])
 def test_discriminator_loss_is_cross_entropy_with_the_targets(objective, alpha, beta):

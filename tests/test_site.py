@@ -353,7 +353,8 @@ def test_an_answer_is_one_sentence(tmp_path, capsys):
     from coursekit import cli
 
     (tmp_path / "mine.txt").write_text("not a site")
-    assert cli.main(["site", "--out", str(tmp_path)]) == 2
-    said = capsys.readouterr()
-    assert said.out == "" and said.err.count("\n") == 1 and "--out" in said.err
+    for place in (tmp_path, tmp_path / "mine.txt", tmp_path / "mine.txt" / "site"):
+        assert cli.main(["site", "--out", str(place)]) == 2
+        said = capsys.readouterr()
+        assert said.out == "" and said.err.count("\n") == 1 and str(place) in said.err
     assert (tmp_path / "mine.txt").read_text() == "not a site"

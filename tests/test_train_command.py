@@ -177,6 +177,12 @@ def test_unusable_lengths(tmp_path, capsys, arguments, message):
     assert message in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 
+def test_a_time_in_which_not_one_step_fits(tmp_path, capsys):
+    assert main(["train", "vae", "--seconds", "1e-9", "--out", str(tmp_path)]) == 2
+    assert "not one step was made in 1e-09 CPU seconds" in capsys.readouterr().err
+    assert not (tmp_path / "model.pt").exists()
+
+
 def test_a_folder_that_cannot_be_written_to(tmp_path, capsys):
     (tmp_path / "file").touch()
     assert main(["train", "vae", "--out", str(tmp_path / "file" / "run"), "--steps", "3"]) == 2

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -275,6 +276,12 @@ def press_ctrl_c_at(where, times=1):
     return on_step
 
 
+def test_where_the_seconds_decide_ctrl_c_names_them(x, capsys):
+    model, budget = noisy_model(), {"n_steps": 10**7, "max_cpu_seconds": 500}
+    training.fit(model, x, **budget, on_step=press_ctrl_c_at(3))
+    assert re.search(r"Interrupted after step 3 and \d of 500 CPU seconds; ", capsys.readouterr().err)
+
+
 def test_ctrl_c_keeps_what_was_learned_and_says_so(x, tmp_path, capsys):
     before = signal.getsignal(signal.SIGINT)
     model, whole = noisy_model(), noisy_model()
@@ -370,7 +377,11 @@ def test_too_large_a_learning_rate_is_noticed():
         ({"schedule": "step"}, "unknown schedule 'step'; choose one of constant, linear, cosine"),
         ({"average": 1.0}, "decay of the averaged weights"),
         ({"warm_up": 1.0}, "fraction of the run"),
-        ({"batch_size": 0}, "at least 1"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"checkpoint_every": 0}, "checkpoint_every must be at least 1, got 0"),
+        ({"max_cpu_seconds": 0}, "max_cpu_seconds must be positive"),
+        ({"max_cpu_seconds": -1.0}, "max_cpu_seconds must be positive"),
+        ({"device": "gpu"}, 'unknown device \'gpu\'; choose "auto", "cpu" or "cuda"'),
         ({"n_steps": 0}, "at least 1"),
         ({"learning_rate": 0.0}, "must be positive"),
     ],
@@ -588,3 +599,6 @@ def test_a_game_says_whose_loss_failed(x):
         training.fit_adversarial(game, x, n_steps=3, instance_noise=0.1)
     with pytest.raises(ValueError, match="n_opponent_steps must be at least 1"):
         training.fit_adversarial(new_game(), x, n_steps=3, n_opponent_steps=0)
+    for noise in ({"instance_noise_until": 0}, {"instance_noise": -1.0}):
+        with pytest.raises(ValueError, match="instance_noise must be at least 0 and instance_noise_until"):
+            training.fit_adversarial(new_game(), x, n_steps=3, **noise)

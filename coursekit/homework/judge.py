@@ -59,7 +59,7 @@ class Judge:
         except Stopped as stopped:
             self.session.end()
             raise ValueError(
-                f"the solution of {self.command[-2]} {stopped}; run `homework test` first"
+                f"the solution of {self.command[-2]} {stopped}; run `coursekit homework test` first"
             ) from None
         if "failed" in answer:
             self.session.end()

@@ -30,6 +30,8 @@ def build(out=None, *, solutions=True):
             "Sphinx is not installed: run python3 -m pip install -e '.[site]' in the course folder."
         )
     out = Path(out).resolve() if out else ROOT / "build" / "site"
+    if out.exists() and not out.is_dir():
+        raise SiteError(f"{out} is a file: name a folder with --out.")
     if out.exists() and any(out.iterdir()) and not (out / "objects.inv").is_file():
         raise SiteError(f"{out} holds something else than an earlier site: name another folder with --out.")
     mathjax = assets.folder("mathjax")

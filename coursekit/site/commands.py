@@ -19,7 +19,11 @@ def run(options):
     try:
         index = build(options.out, solutions=not options.no_solutions)
     except (AssetError, SiteError) as error:
-        print(error, file=sys.stderr)
+        print(f"coursekit site: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        print(f"coursekit site: cannot write to {options.out} ({reason}); see --out", file=sys.stderr)
         return 2
     print(f"The site is in {index.parent}: open {index.name} in a browser, or copy the folder to a server.")
     return 0

@@ -54,10 +54,21 @@ def fit_adversarial(
     average: decay of the averaged weights of the generator, which replace its weights at the end.
     on_step: function (step, game, loss) with the generator's loss. All else, errors included: see `fit`.
     """
-    check_numbers(n_steps=n_steps, batch_size=batch_size, learning_rate=learning_rate, average=average)
+    check_numbers(
+        n_steps=n_steps,
+        batch_size=batch_size,
+        n_opponent_steps=n_opponent_steps,
+        checkpoint_every=checkpoint_every,
+        learning_rate=learning_rate,
+        average=average,
+        max_cpu_seconds=max_cpu_seconds,
+    )
     one_of("schedule", schedule, SCHEDULES)
-    if n_opponent_steps < 1:
-        raise ValueError(f"n_opponent_steps must be at least 1, got {n_opponent_steps}")
+    if instance_noise < 0 or not 0 < instance_noise_until <= 1:
+        raise ValueError(
+            "instance_noise must be at least 0 and instance_noise_until, a fraction of the run, in (0, 1];"
+            f" got {instance_noise} and {instance_noise_until}"
+        )
     if opponent_learning_rate is None:
         opponent_learning_rate = learning_rate
     device = choose_device(device)

@@ -84,7 +84,14 @@ def fit_contrastive(
     persistent chains reconstruct nothing, so that it is None and `loss` stays empty.
     All else, errors included: see `fit`.
     """
-    check_numbers(n_steps=n_steps, batch_size=batch_size, learning_rate=learning_rate, average=average)
+    check_numbers(
+        n_steps=n_steps,
+        batch_size=batch_size,
+        checkpoint_every=checkpoint_every,
+        learning_rate=learning_rate,
+        average=average,
+        max_cpu_seconds=max_cpu_seconds,
+    )
     one_of("schedule", schedule, SCHEDULES)
     if not 0 <= momentum < 1:
         raise ValueError(f"momentum must lie in [0, 1), got {momentum}")

@@ -67,7 +67,14 @@ def fit(
     evaluation mode. Raises ValueError for an unknown choice, unusable data or another run's checkpoint, and
     FloatingPointError with the step when the loss is no longer finite.
     """
-    check_numbers(n_steps=n_steps, batch_size=batch_size, learning_rate=learning_rate, average=average)
+    check_numbers(
+        n_steps=n_steps,
+        batch_size=batch_size,
+        checkpoint_every=checkpoint_every,
+        learning_rate=learning_rate,
+        average=average,
+        max_cpu_seconds=max_cpu_seconds,
+    )
     if not 0 <= warm_up < 1:
         raise ValueError(f"warm_up is a fraction of the run, in [0, 1) (0: off), got {warm_up}")
     one_of("schedule", schedule, SCHEDULES)

@@ -107,7 +107,10 @@ def choose_device(name):
 
     Under torchrun every process of a machine takes a GPU of its own; ValueError if there are too few.
     """
-    device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+    try:
+        device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+    except RuntimeError:
+        raise ValueError(f'unknown device {name!r}; choose "auto", "cpu" or "cuda"') from None
     local_rank = os.environ.get("LOCAL_RANK")
     if device.type != "cuda" or device.index is not None or local_rank is None:
         return device
@@ -144,7 +147,7 @@ def require_finite(name, loss, step, learning_rate):
         raise FloatingPointError(
             f"the {name} became {loss} at step {step}. Most often the learning rate"
             f" ({learning_rate:g}) is too large: try a tenth of it. Else look for a log of 0, a division"
-            " by 0 or data that was never scaled. The weights are those before this step."
+            " by 0 or data that was never scaled."
         )
 
 
@@ -154,10 +157,13 @@ def one_of(what, value, choices):
         raise ValueError(f"unknown {what} {value!r}; choose one of {', '.join(choices)}")
 
 
-def check_numbers(*, n_steps, batch_size, learning_rate, average):
-    """Raise ValueError for numbers with which no loop can run."""
-    if n_steps < 1 or batch_size < 1:
-        raise ValueError(f"n_steps and batch_size must be at least 1, got {n_steps} and {batch_size}")
+def check_numbers(*, average, learning_rate, max_cpu_seconds, **counts):
+    """Raise ValueError for numbers with which no loop can run; counts: those that must be at least 1."""
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"{name} must be at least 1, got {count}")
+    if max_cpu_seconds is not None and not max_cpu_seconds > 0:
+        raise ValueError(f"max_cpu_seconds must be positive, or None for no limit, got {max_cpu_seconds}")
     if not learning_rate > 0:
         raise ValueError(f"learning_rate must be positive, got {learning_rate}")
     if not 0 <= average < 1:

@@ -87,7 +87,9 @@ class Run:
                 saved = self.group.on_rank_0(self._read)
                 # A first save before any work: a folder that cannot be written to is found out now.
                 self._save() if saved is None else self._load(saved)
-            self.bar = stack.enter_context(progress_bar(self.n_steps, self.step, hidden=self.group.rank > 0))
+            # Where the seconds decide, nobody knows how many steps that will be.
+            total = self.n_steps if self.max_cpu_seconds is None else None
+            self.bar = stack.enter_context(progress_bar(total, self.step, hidden=self.group.rank > 0))
             self._stack = stack.pop_all()
         return self
 
@@ -111,9 +113,11 @@ class Run:
         self.model.eval()
         if self.stopping and self.history.stopped == "interrupted" and self.group.rank == 0:
             again = " The same call takes up from here." if self.checkpoint else ""
+            of = f" of {self.n_steps}"
+            if self.max_cpu_seconds is not None:
+                of = f" and {self.seconds:.0f} of {self.max_cpu_seconds:g} CPU seconds"
             print(
-                f"Interrupted after step {self.step} of {self.n_steps}; the model keeps what it learned."
-                + again,
+                f"Interrupted after step {self.step}{of}; the model keeps what it learned.{again}",
                 file=sys.stderr,
             )
 
