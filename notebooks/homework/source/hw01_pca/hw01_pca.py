@@ -174,7 +174,8 @@ answer(
     1,
     wrong={
         "you count from 0: the first component alone is k = 1": 0,
-        "are these shares of the standard deviation? variances are squares": 2,
+        "one too many: is the count off, are these shares of the standard deviation (variances are squares), "
+        "or did you standardise?": 2,
         "start with the largest eigenvalue": 3,
     },
 )
