@@ -24,7 +24,7 @@ plots.use_course_style()
 # %% [markdown]
 # ## 1 · One half step (3 points)
 #
-# Write `assign(X, centers)`: it takes points $X$ of shape $(n, p)$ and centres of shape $(K, p)$ and returns two things: the labels, an integer array of shape $(n,)$, each point having the number of its nearest centre, and the objective, the sum of the **squared** distances of all points to their nearest centres. When two centres are equally near, the lower number wins.
+# Write `assign(X, centers)`: it takes points $X$ of shape $(n, p)$ and centres of shape $(K, p)$ and returns two things: the labels, an integer array of shape $(n,)$, each point having the number of its nearest centre, and the objective, the sum of the **squared** distances of all points to their nearest centres. When two centres are equally near, the lower number wins. The arguments stay as they were.
 #
 # <details><summary>Hint 1</summary>First make a table of all squared distances, of shape (n, K).</details>
 # <details><summary>Hint 2</summary>`X[:, None] - centers` has shape (n, K, p): every point minus every centre.</details>
@@ -44,7 +44,10 @@ def assign(X, centers):
 # %% role="test" exercise="assign" points=3
 points = np.array([[0.0, 0.0], [3.0, 4.0], [6.0, 0.0], [0.0, 4.0], [3.0, 0.0]])
 centers = np.array([[0.0, 0.0], [6.0, 0.0], [3.0, 5.0]])
-labels, total = assign(points, centers)
+given, places = points.copy(), centers.copy()
+labels, total = assign(given, places)
+check("X itself is left as it was", given, points)
+check("the centres are left as they were", places, centers)
 answer(
     "each point gets its nearest centre, the lower number at a tie",
     labels,
@@ -85,7 +88,7 @@ probes = [
             "X": lambda rng: rng.integers(-3, 4, size=(40, 2)).astype(float),
             "centers": lambda rng: rng.permutation(np.array([[-2.0, 0], [2, 0], [0, 2], [0, -2]])),
         },
-        message="on a grid many centres are equally near: the lower number wins (and X must not be changed)",
+        message="on a grid many centres are equally near: the lower number wins (and the arguments must not be changed)",
     ),
 ]
 ### END HIDDEN TESTS
@@ -299,7 +302,7 @@ plots.show(
 #
 # **C is centroid linkage.** Point 3 joins {2, 9, 12} at 0.92, below the height 1.0 at which 9 had joined {2, 12}: an inversion. Single and complete linkage cannot have one, their heights never fall.
 #
-# **Cutting into two:** A (or C at the top, where it has no inversion) gives a left and a right group of 6 and 8. B is of no use: its cut into two separates point 0 from all the others, because the stones between the groups are as near to each other as the stragglers are to their groups.
+# **Cutting into two:** A gives a left group of 6 and a right one of 8. C would do as well, at the top, where it has no inversion: it puts points 4 and 11 on the left, so its groups are of 8 and 6. B is of no use: its cut into two separates point 0 from all the others, because the stones between the groups are as near to each other as the stragglers are to their groups.
 #
 # *Rubric, 4 points:* 1 for each tree with the right name and a sign with its reason (name without a sign: half a point); 1 for the cut: A (or C with a reason) rather than B, with trailing as the reason.
 # ### END SOLUTION
