@@ -58,8 +58,8 @@ answer(
         "sum over the hidden units, do not average": -bias - soft.mean(axis=1),
     },
 )
-far = free_energy(np.array([[0.0, 300.0, 0.0]]), W, c, b)
-answer("no overflow where a logit is 901", far, [300.0 - 901.0])
+far = free_energy(np.array([[0.0, 1.0, 0.0]]), 300 * W, c, b)
+answer("no overflow where a logit is 901", far, [1.0 - 901.0])
 ### BEGIN HIDDEN TESTS
 from coursekit.homework import Probe
 
@@ -258,7 +258,7 @@ probes = [
 #
 # Write `transition_matrix(W, c, b)`: the table $K(v, v') = \sum_h p(h \mid v)\, p(v' \mid h)$ of one Gibbs step, of shape $(2^{n_v}, 2^{n_v})$. State number $s$ is the one in which visible unit $i$ is bit $i$ of $s$, so `states = (np.arange(2**n)[:, None] >> np.arange(n)) & 1`, for the hidden units in the same way.
 #
-# The check below multiplies your table by itself 200 times and compares its rows with $e^{-F(v)} / Z$ from your first two exercises: a long chain forgets its start.
+# The check below multiplies your table by itself 200 times and compares all its rows with $e^{-F(v)} / Z$ from your first two exercises: a long chain forgets its start.
 #
 # <details><summary>Hint 1</summary>Two tables and one matrix product.</details>
 # <details><summary>Hint 2</summary>p(h | v) is a product over the units: p_j where h_j is 1, and 1 - p_j where it is 0.</details>
@@ -288,14 +288,14 @@ K = transition_matrix(W, c, b)
 answer("eight states to eight states", np.shape(K), (8, 8))
 check("each row adds up to 1 (where the columns do, it is transposed)", np.sum(K, axis=1), 1.0, atol=1e-10)
 numbered = ((np.arange(8)[:, None] >> np.arange(3)) & 1).astype(float)
-weights = np.exp(numbered @ c + np.log1p(np.exp(numbered @ W.T + b)).sum(axis=1))
+p_v = np.exp(-free_energy(numbered, W, c, b) - log_partition(W, c, b))
 answer(
-    "after many steps every row is p(v)",
-    np.linalg.matrix_power(K, 200)[3],
-    weights / weights.sum(),
+    "after many steps every row is p(v), as your free_energy and log_partition give it",
+    np.linalg.matrix_power(K, 200),
+    np.tile(p_v, (8, 1)),
     atol=1e-6,
 )
-flow = weights[:, None] * K
+flow = p_v[:, None] * K
 check("detailed balance: as much flow there as back", flow, flow.T, atol=1e-9)
 ### BEGIN HIDDEN TESTS
 from coursekit.homework import Probe
@@ -332,7 +332,7 @@ probes = [
 # ### BEGIN SOLUTION
 # **(a)** It measures how far a chain that starts at a data picture moves in one Gibbs step. A machine with large weights hardly moves, whatever the picture, so the error is small. The likelihood also asks how the probability is shared among *all* pictures; CD-1 never compares the depth of one valley with that of another, and these depths drift apart.
 #
-# **(b)** With 8 hidden units log Z is a sum of 256 terms: the exact mean log p(v) on data, best on held-out data. With 500 hidden units: log Z by annealed importance sampling with many steps, its standard error, and a second run with more steps; then the mean of -F(v) - log Z on held-out data.
+# **(b)** With 8 hidden units Z is a sum of 256 terms: the exact mean log p(v) on data, best on held-out data. With 500 hidden units: log Z by annealed importance sampling with many steps, its standard error, and a second run with more steps; then the mean of -F(v) - log Z on held-out data.
 #
 # **(c)** Half right. Once the biases are zero, halving W halves every logit and keeps its sign, so no decision at one half changes by the halving. But setting biases to zero does change decisions. And p(v) changes in both steps: probabilities are not decisions, with half the weights the valleys are shallower.
 #
