@@ -13,7 +13,7 @@ MISTAKES = [
     Mistake("assign", "absolute differences", "((X[:, None] - centers) ** 2)", "np.abs(X[:, None] - centers)"),
     Mistake("assign", "differences without a square", "((X[:, None] - centers) ** 2)", "(X[:, None] - centers)"),
     Mistake("assign", "standardises in place", "table = ((X", "X -= X.mean(axis=0); table = ((X"),
-    Mistake("assign", "moves the centres in place", "table = ((X", "centers += 0.01; table = ((X"),
+    Mistake("assign", "does the other half step too, in place", "    return labels", "    for k in set(labels):\n        centers[k] = X[labels == k].mean(axis=0)\n    return labels"),
     Mistake("moved_centroids", "leavers not taken out", "sums[source] -= point", "pass"),
     Mistake("moved_centroids", "newcomers not added", "sums[target] += point", "pass"),
     Mistake("moved_centroids", "in and out exchanged", "sums[source] -= point\n        sums[target] += point", "sums[source] += point\n        sums[target] -= point"),
