@@ -10,6 +10,7 @@ MISTAKES = [
     Mistake("saddle", "diagonal exchanged", "[[2 * m * w2**2, mixed], [mixed, 2 * m * w1**2]]", "[[2 * m * w1**2, mixed], [mixed, 2 * m * w2**2]]"),
     Mistake("denoising_loss", "noise in the target", "(rebuilt - x) ** 2", "(rebuilt - seen) ** 2"),
     Mistake("denoising_loss", "noise forgotten", "seen = x + noise", "seen = x"),
+    Mistake("denoising_loss", "one noise for all examples", "seen = x + noise", "seen = x + noise[0]"),
     Mistake("denoising_loss", "mean for sum", "np.sum((rebuilt - x) ** 2, axis=1).mean()", "np.mean((rebuilt - x) ** 2)"),
     Mistake("denoising_loss", "sum over the examples", "axis=1).mean()", "axis=1).sum()"),
     Mistake("denoising_loss", "encoder's bias missing", "seen @ W.T + b", "seen @ W.T"),

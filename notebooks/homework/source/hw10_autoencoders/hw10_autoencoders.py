@@ -133,7 +133,7 @@ answer(
     "with zero weights noise on the input changes nothing",
     denoising_loss(W, np.zeros(2), np.zeros(3), x, zero + 1.0),
     17.0,
-    wrong={"the target is the clean x, not what the encoder saw": 33.0},
+    wrong={"the target is the clean x, not what the encoder saw": 32.0},
 )
 steep = np.array([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 z1, z2 = 1 / (1 + np.exp(-2.0)), 1 / (1 + np.exp(1.0))
@@ -155,8 +155,8 @@ probes = [
             "W": lambda rng: rng.normal(size=(3, 5)),
             "b": lambda rng: rng.normal(size=3),
             "c": lambda rng: rng.normal(size=5),
-            "x": lambda rng: rng.normal(size=(rng.integers(5, 9), 5)),
-            "noise": lambda rng: 0.7 * rng.normal(size=5),
+            "x": lambda rng: rng.normal(size=(7, 5)),
+            "noise": lambda rng: 0.7 * rng.normal(size=(7, 5)),
         },
         message="for other weights and noise your loss differs: who sees the noise, what is the target, both biases",
     ),
@@ -338,6 +338,12 @@ answer(
     [[-1.0, 2.0]],
     wrong={"it points away from the data: repaired minus seen, not the other way": [[1.0, -2.0]]},
 )
+answer(
+    "sigma counts squared here too",
+    score_from_repair(np.array([[2.0, -4.0]]), np.array([[1.0, -2.0]]), 2.0),
+    [[-0.25, 0.5]],
+    wrong={"divide by sigma squared": [[-0.5, 1.0]]},
+)
 ### BEGIN HIDDEN TESTS
 from coursekit.homework import Probe
 
@@ -373,7 +379,7 @@ probes = [
 #
 # **(b)** A logistic regression without a bias has learned its weights. All weights are halved. No decision at the threshold 0.5 changes.
 #
-# **(c)** A network ends with a ReLU and, right behind it, a sigmoid, whose output is read as a probability. At the threshold 0.5 it never answers "no".
+# **(c)** A network ends with a ReLU and, right behind it, a sigmoid, whose output is read as a probability. It answers "yes" when the probability is at least 0.5. Then it never answers "no".
 #
 # **(d)** *Break and explain.* Somebody trains a deep sigmoid autoencoder on raw images. From step 50 on the loss stands still at the variance of the data, and all reconstructions look the same. The person concludes: "The code is too short." What has happened, how could one tell it from a code that is too short, and name two remedies.
 
