@@ -26,7 +26,7 @@ from coursekit.checks import answer, check
 # Derive it on paper: write $\log q(z)-\log p(z)$ for one latent, and average over $z\sim q$. You need $\mathbb E_q[(z-\mu_p)^2]$, and the lecture used its special case $\mu_p=0$. Then write `gaussian_kl(mean_q, log_var_q, mean_p, log_var_p)`: all of shape $(n, k)$, the result of shape $(n,)$.
 #
 # <details><summary>Hint 1</summary>The mean of (z − m)² under q is σ² of q plus (mean of q − m)².</details>
-# <details><summary>Hint 2</summary>For one latent: half of (log ratio of the variances) + (σ_q² + squared distance of the means) / (2 σ_p²) − 1/2.</details>
+# <details><summary>Hint 2</summary>For one latent: half of log(σ_p² / σ_q²) + (σ_q² + squared distance of the means) / (2 σ_p²) − 1/2.</details>
 # <details><summary>Hint 3</summary>KL(q‖q) must be 0; KL(q‖p) and KL(p‖q) differ. Sum over the last axis.</details>
 
 
@@ -402,19 +402,19 @@ probes = [
 # %% [markdown]
 # ## 5 · Explain the faults (4 points)
 #
-# For **each of the four faults** of `faulty_loss` write two sentences: what is wrong, and what somebody would *see* who trains with this fault alone. One of them makes a reported bound better than the true log-likelihood could be: say which, and why.
+# For **each of the four faults** of `faulty_loss` write two sentences: what is wrong, and what somebody would *see* who trains with this fault alone. Some of them make a reported bound better than the true log-likelihood could be: name one, and say why.
 
 # %% [markdown] role="manual" exercise="explain" points=4
 # ### BEGIN SOLUTION
 # **Noise of shape (k,):** all pictures of the batch share one draw. Each term is still unbiased, but the errors do not average out over the batch: a loss that jumps from step to step, and slow learning.
 #
-# **exp(log_var) for the standard deviation:** the draws do not come from the guess that the KL charges for. Where the log-variance is negative they are narrower, so the reconstruction looks better than any draw from q would give. *This one* can report a bound above log p(x): reconstruction and KL belong to two different distributions, and the identity ELBO = log p(x) − KL(q‖posterior) does not hold for such a mixture.
+# **exp(log_var) for the standard deviation:** the draws do not come from the guess that the KL charges for. Where the log-variance is negative they are narrower, so the reconstruction looks better than any draw from q would give. *The reported bound* can lie above log p(x): reconstruction and KL belong to two different distributions, and the identity ELBO = log p(x) − KL(q‖posterior) does not hold for such a mixture.
 #
-# **Mean over the pixels:** the KL, a sum, then weighs d times as much, a beta of d that nobody wrote down. The latents collapse to the prior and all reconstructions are alike.
+# **Mean over the pixels:** the KL, a sum, then weighs d times as much, a beta of d that nobody wrote down. The latents collapse to the prior and all reconstructions are alike. The reported number is also far above log p(x), since the reconstruction is divided by d.
 #
-# **The KL added to the reconstruction inside the bracket:** the loss rewards a guess far from the prior. The means run away and the loss falls without limit; samples from the prior land where the decoder has never been trained. (A KL with the wrong sign also inflates the number that is reported; whoever says so, with the reason, is right too.)
+# **The KL added to the reconstruction inside the bracket:** the loss rewards a guess far from the prior. The means run away and the loss falls without limit; samples from the prior land where the decoder has never been trained. The reported number can lie above log p(x) here too: it is the true bound plus twice the KL.
 #
-# *Rubric, 4 points:* 1 for each fault with what it does and a symptom that fits it; half a point for a fault without a symptom. Take off 1 if no fault that inflates the bound is named with its reason.
+# *Rubric, 4 points:* 1 for each fault with what it does and a symptom that fits it; half a point for a fault without a symptom. Take off 1 if no fault that inflates the reported bound is named with its reason; any of the three does: the spread, the mean over the pixels, the sign of the KL.
 # ### END SOLUTION
 
 # %% [markdown]
