@@ -11,6 +11,8 @@ MISTAKES = [
     Mistake("best_answer", "divided by the model alone", "total = p + q", "total = q"),
     Mistake("best_answer", "beta taken off the target", "+ beta * q", "- beta * q"),
     Mistake("best_answer", "empty places are 0", "np.full(np.shape(total), 0.5)", "np.zeros(np.shape(total))"),
+    Mistake("best_answer", "zero divided by zero, mended afterwards", "np.divide(for_real, total, out=np.full(np.shape(total), 0.5), where=total > 0)", "np.where(total > 0, for_real / total, 0.5)"),
+    Mistake("best_answer", "empty places left as NaN", "np.divide(for_real, total, out=np.full(np.shape(total), 0.5), where=total > 0)", "np.divide(for_real, total, out=np.full(np.shape(total), np.nan), where=total > 0)"),
     Mistake("divergence", "base 2", "np.log(", "np.log2("),
     Mistake("divergence", "not halved", "middle[seen])) / 2", "middle[seen]))"),
     Mistake("divergence", "middle is the sum", "(p + q) / 2", "(p + q)"),

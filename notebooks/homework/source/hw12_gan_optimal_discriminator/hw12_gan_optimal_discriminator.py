@@ -25,7 +25,7 @@ from coursekit.checks import answer, check
 #
 # $$-p\,\big[(1-\alpha)\log D + \alpha \log(1-D)\big] \;-\; q\,\big[\beta \log D + (1-\beta)\log(1-D)\big].$$
 #
-# **Derive** the $D$ that makes this smallest, and write `best_answer(p, q, alpha, beta)` for arrays of densities. Where both densities are zero every answer is as good as another; return 0.5 there, without a warning.
+# **Derive** the $D$ that makes this smallest, and write `best_answer(p, q, alpha, beta)` for arrays of densities. Where both densities are zero every answer is as good as another; return 0.5 there, and nowhere divide by zero on the way (NumPy would warn of it).
 #
 # <details><summary>Hint 1</summary>Collect what stands before log D, and what stands before log(1 − D). Call them A and B.</details>
 # <details><summary>Hint 2</summary>A log D + B log(1 − D) is largest at D = A / (A + B).</details>
@@ -50,7 +50,7 @@ answer(
     p / (p + q),
     wrong={
         "this is the probability of being generated; real is 1 here": q / (p + q),
-        "this is the ratio of the densities; it must lie between 0 and 1": p / np.where(q > 0, q, 1),
+        "this is the ratio of the densities; it must lie between 0 and 1": np.array([3.0, 1.0, 0.0, np.inf]),
     },
 )
 answer(
@@ -68,24 +68,27 @@ answer(
     (0.9 * p + 0.2 * q) / (p + q),
     wrong={"beta goes with the density of the model": (0.9 * p + 0.2 * p) / (p + q)},
 )
-answer(
-    "where nobody comes by: 0.5",
-    best_answer(np.array([0.0, 1.0]), np.array([0.0, 0.0]), 0.0, 0.0),
-    [0.5, 1.0],
-)
+with np.errstate(divide="raise", invalid="raise"):  # a division by zero is an error here, no mere warning
+    alone = best_answer(np.array([0.0, 1.0]), np.array([0.0, 0.0]), 0.0, 0.0)
+answer("where nobody comes by: 0.5, and no division by zero", alone, [0.5, 1.0])
 ### BEGIN HIDDEN TESTS
 from coursekit.homework import Probe
 
 probes = [
     Probe(
-        "best_answer(p, q, alpha, beta)",
+        "np.errstate(divide='raise', invalid='raise')(best_answer)(p, q, alpha, beta)",
         {
-            "p": lambda rng: rng.gamma(1.0, size=(4, 5)) * (rng.random((4, 5)) < 0.7),
-            "q": lambda rng: rng.gamma(1.0, size=(4, 5)) * (rng.random((4, 5)) < 0.7),
+            # Both are zero at the place of number 7, whatever the class seed.
+            "p": lambda rng: (
+                rng.gamma(1.0, size=(4, 5)) * (rng.random((4, 5)) < 0.7) * (np.arange(20).reshape(4, 5) != 7)
+            ),
+            "q": lambda rng: (
+                rng.gamma(1.0, size=(4, 5)) * (rng.random((4, 5)) < 0.7) * (np.arange(20).reshape(4, 5) != 7)
+            ),
             "alpha": lambda rng: rng.uniform(0.05, 0.3),
             "beta": lambda rng: rng.uniform(0.05, 0.3),
         },
-        message="with other densities, alpha and beta your answer differs: collect the terms with log D",
+        message="with other densities, alpha and beta your answer differs: collect the terms with log D, and mind the empty places",
     ),
 ]
 ### END HIDDEN TESTS
@@ -371,7 +374,7 @@ probes = [
 # %% [markdown]
 # ## 4 · Who answers? (3 points)
 #
-# $J$ is a table; she picks the row and wants the entry small, he picks the column and wants it large. Write `two_orders(J)`: the pair *(value with D in the inner loop, value with G in the inner loop)*. The player in the inner loop sees the other's choice and answers it. For most tables the two differ; keep an eye on which is the larger.
+# $J$ is a table; she picks the row and wants the entry small, he picks the column and wants it large. Write `two_orders(J)`: the pair *(value with D in the inner loop, value with G in the inner loop)*. The player in the inner loop sees the other's choice and answers it. For many tables the two differ; keep an eye on which is the larger.
 #
 # <details><summary>Hint 1</summary>D in the inner loop: for each column she takes the smallest entry; he knows it, and picks the column where this is largest.</details>
 # <details><summary>Hint 2</summary>J.min(axis=0) is the smallest entry of each column.</details>
@@ -393,10 +396,15 @@ answer(
     [2, 3],
     wrong={
         "the pair is turned round: who answers in the inner loop?": [3, 2],
-        "rows and columns are exchanged": [1, 4],
+        "nobody answers here: one takes the smallest of all, the other the largest": [1, 4],
     },
 )
-answer("a table of one row: she has no choice", two_orders(np.array([[5.0, 7.0, 6.0]])), [7.0, 7.0])
+answer(
+    "a table of one row: she has no choice",
+    two_orders(np.array([[5.0, 7.0, 6.0]])),
+    [7.0, 7.0],
+    wrong={"rows and columns are exchanged: she picks the row": [5.0, 5.0]},
+)
 answer("a table of one column: he has none", two_orders(np.array([[5.0], [7.0], [6.0]])), [5.0, 5.0])
 ### BEGIN HIDDEN TESTS
 from coursekit.homework import Probe
