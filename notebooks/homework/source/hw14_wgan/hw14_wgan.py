@@ -122,7 +122,7 @@ probes = [
 #
 # $$\big(\lVert\nabla f(\hat x)\rVert - 1\big)^2 \quad\text{(two-sided)}, \qquad \max\!\big(0, \lVert\nabla f(\hat x)\rVert - 1\big)^2 \quad\text{(one-sided)}.$$
 #
-# `real` and `fake` have one shape $(n, \dots)$: points, or images with channels, rows and columns. `epsilon` has shape $(n,)$: **one** number for a whole sample. `critic` takes $(n, \dots)$ and gives $(n, 1)$. The critic will be trained on this penalty, so it must be possible to call `.backward()` on it. No gradient may flow into the generator that made `fake`.
+# `real` and `fake` have one shape $(n, \dots)$: points, or images with channels, rows and columns. `epsilon` has shape $(n,)$: **one** number for a whole sample. `critic` takes $(n, \dots)$ and gives $(n, 1)$. The critic will be trained on this penalty, so it must be possible to call `.backward()` on its mean, and this must give the critic's parameters their slopes. No gradient may flow into the generator that made `fake`.
 #
 # <details><summary>Hint 1</summary>epsilon.reshape(n, 1, ..., 1), with as many ones as real has further axes, multiplies whole samples. Then `.detach().requires_grad_()`.</details>
 # <details><summary>Hint 2</summary>torch.autograd.grad(critic(between).sum(), between, create_graph=True) returns a tuple with one entry: each sample's own gradient. Why does the sum do no harm?</details>
@@ -468,7 +468,7 @@ probes = [
 # %% [markdown]
 # ## 4 · What does the log of a clipped critic tell? (7 points)
 #
-# **(a)** A clipped critic cannot be steep. Take a chain of linear layers of `sizes` $(d_0, d_1, \dots, d_L)$ with ReLU between them, every weight in $[-c, c]$. A ReLU has slope at most 1, and a layer stretches a vector by at most its largest singular value, which is at most the root of the sum of its squared weights. So there is a number $K$, made of `sizes` and $c$ alone, which no such critic exceeds in slope; and for any critic of slope at most $K$ the value on two batches is at most $K$ times their earth mover's distance.
+# **(a)** A clipped critic cannot be steep. Take a chain of linear layers of `sizes` $(d_0, d_1, \dots, d_L)$, with $d_L = 1$ for the score and ReLU between them, every weight in $[-c, c]$. A ReLU has slope at most 1, and a layer stretches a vector by at most its largest singular value, which is at most the root of the sum of its squared weights. So there is a number $K$, made of `sizes` and $c$ alone, which no such critic exceeds in slope; and for any critic of slope at most $K$ the value on two batches is at most $K$ times their earth mover's distance.
 #
 # Write `distance_at_least(value, sizes, clip)`: what the batches' distance must be **at least**, when a critic clipped like this has reached `value`.
 #
@@ -524,10 +524,10 @@ from coursekit.homework import Probe
 
 probes = [
     Probe(
-        "[distance_at_least(value, sizes[:n], clip) for n in (2, 3, 5)]",
+        "[distance_at_least(value, (*sizes[:n], 1), clip) for n in (1, 2, 4)]",
         {
             "value": lambda rng: rng.uniform(0.001, 0.1),
-            "sizes": lambda rng: rng.integers(2, 40, size=5),
+            "sizes": lambda rng: tuple(int(d) for d in rng.integers(2, 40, size=4)),
             "clip": lambda rng: rng.uniform(0.01, 0.2),
         },
         message="for other layers your bound differs: one factor c √(n m) a layer, and value divided by the slope",
