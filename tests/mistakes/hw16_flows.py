@@ -28,6 +28,7 @@ MISTAKES = [
     Mistake("mix", "positions not counted", "height * width * log_scale", "log_scale"),
     Mistake("mix", "only one side counted", "height * width * log_scale", "height * log_scale"),
     Mistake("mix", "permutation forgotten", "(L @ U)[order]", "(L @ U)"),
+    Mistake("mix", "permutation turned round", "(L @ U)[order]", "(L @ U)[np.argsort(order)]"),
     Mistake("mix", "permutation of the columns", "(L @ U)[order]", "(L @ U)[:, order]"),
     Mistake("mix", "U L for L U", "L @ U", "U @ L"),
     Mistake("mix", "diagonal of lower kept", "np.tril(lower, -1)", "np.tril(lower)"),

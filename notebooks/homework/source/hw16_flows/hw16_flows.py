@@ -9,7 +9,7 @@
 #
 # Five exercises to [notebook 16](../../../16_flows.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** `coursekit.flow`, `coursekit.evaluation` and PyTorch; calling somebody's answer is not an answer.
+# **Allowed:** NumPy. **Not allowed:** `coursekit.flow`, `coursekit.flow_layers`, `coursekit.evaluation` and PyTorch; calling somebody's answer is not an answer.
 #
 # Direction as in the notebook: $z = f(x)$ runs from the data to the noise. Logarithms are natural unless a name says bits.
 
@@ -81,7 +81,7 @@ probes = [
 #
 # $A$ and $B$ have shape $(d-k, k)$. Note which half changes: here it is the first.
 #
-# **(a)** Write `couple(x, A, B)`: it returns $z$ of shape $(n, d)$, in the order of the columns of $x$, and the log-determinant of shape $(n,)$.
+# **(a)** Write `couple(x, A, B)`: it returns $z$ of shape $(n, d)$, in the order of the columns of $x$, and the log-determinant of shape $(n,)$. The arguments stay as they were.
 #
 # <details><summary>Hint 1</summary>k is the number of columns of A.</details>
 # <details><summary>Hint 2</summary>np.concatenate([changed, passed], axis=1) keeps the order.</details>
@@ -103,7 +103,9 @@ def couple(x, A, B):
 # %% role="test" exercise="couple" points=3
 x = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0]])
 A, B = np.array([[0.4, -0.3]]), np.array([[2.0, 1.0]])
-z, log_det = couple(x, A, B)
+given = x.copy()
+z, log_det = couple(given, A, B)
+check("x itself is left as it was", given, x)
 answer("z has the shape of x", np.shape(z), x.shape)
 answer("the last column passes", np.asarray(z)[:, 2], x[:, 2])
 s = np.tanh(x[:, 2:] @ A)
@@ -221,8 +223,18 @@ answer("every position is multiplied by P L U", mixed, np.einsum("ij,njhw->nihw"
        wrong={"the permutation is missing": np.einsum("ij,njhw->nihw", product, picture),
               "this multiplies by the transposed matrix": np.einsum("ji,njhw->nihw", product[[1, 0]], picture)})  # fmt: skip
 answer("the log-determinant counts all 6 positions", log_det, [6 * 0.7],
-       wrong={"the same matrix acts at each of the H W positions": [0.7],
-              "one number an image, so shape (n,)": 4.2})  # fmt: skip
+       wrong={"the same matrix acts at each of the H W positions": [0.7]})  # fmt: skip
+three = np.arange(12.0).reshape(1, 3, 2, 2)
+scaled = three * np.array([1.0, 2.0, 4.0])[:, None, None]  # by L U, which is diagonal here
+turned, _ = mix(
+    three, np.array([1, 2, 0]), np.zeros((3, 3)), np.zeros((3, 3)), np.ones(3), np.log([1.0, 2.0, 4.0])
+)
+answer(
+    "three channels in the order 1, 2, 0",
+    turned,
+    scaled[:, [1, 2, 0]],
+    wrong={"row `order[i]` goes to row i, not row i to row `order[i]`": scaled[:, [2, 0, 1]]},
+)
 ### BEGIN HIDDEN TESTS
 from coursekit.homework import Probe
 
@@ -231,10 +243,11 @@ probes = [
         "mix(images, order, lower, upper, sign, log_scale)",
         {
             "images": lambda rng: rng.normal(size=(3, 4, 2, 5)),
-            "order": lambda rng: rng.permutation(4)[[0, 1, 2, 3]],
+            # A cycle of all four, which is never its own inverse.
+            "order": lambda rng: np.roll(p := rng.permutation(4), 1)[np.argsort(p)],
             "lower": lambda rng: rng.normal(size=(4, 4)),
             "upper": lambda rng: rng.normal(size=(4, 4)),
-            "sign": lambda rng: rng.choice([-1.0, 1.0], size=4),
+            "sign": lambda rng: rng.permutation([1.0, -1.0, 1.0, -1.0]),
             "log_scale": lambda rng: rng.normal(size=4),
         },
         message="on other images the result or its log-determinant differs: triangles, diagonals, order, positions",
@@ -306,7 +319,7 @@ probes = [
 #
 # *Ada:* "My samples contain about 1 % of points between the clusters. I will train ten times as long, then they will be gone altogether."
 #
-# *Ben:* "My training loss has been falling steadily for an hour and is below minus one million. The samples all lie in one spot." (His loss, in code: `loss = (0.5 * (z**2).sum(1) + log_det).mean()`.)
+# *Ben:* "My training loss has been falling steadily for an hour and is below minus one million. The data all lie in one spot of $z$, and the samples fly off in all directions." (His loss, in code: `loss = (0.5 * (z**2).sum(1) + log_det).mean()`.)
 #
 # *Cem:* "On images with 256 grey levels, scaled to [0, 1], I reach 1.1 bits per dimension by −log p(x) / (d log 2). The best paper has 3.0."
 
@@ -317,9 +330,9 @@ probes = [
 # ### BEGIN SOLUTION
 # **Ada.** The samples between the clusters can become fewer, but never vanish: the noise is one connected piece, and a continuous map takes it to one connected piece, so some density must lie on a bridge between the clusters. Mend: a base with two humps (a mixture), or another kind of model; report the share of points on the bridge.
 #
-# **Ben.** The sign of the log-determinant is wrong. The log-density is log N(z) **plus** log_det, so the loss must subtract it. With the plus sign both terms reward the collapse: z goes to 0 and log_det to minus infinity. Mend: `0.5 * (z**2).sum(1) - log_det` (and the constant d/2 log 2π for the value). The data collapse to one spot in z; whatever the generator makes of noise then says nothing.
+# **Ben.** The sign of the log-determinant is wrong. The log-density is log N(z) **plus** log_det, so the loss must subtract it. With the plus sign both terms reward the collapse: z goes to 0 and log_det to minus infinity. Mend: `0.5 * (z**2).sum(1) - log_det` (and the constant d/2 log 2π for the value). The data collapse to one spot in z; the way back stretches noise without limit, so the samples fly apart.
 #
-# **Cem.** His density is per unit of [0, 1], the paper's per grey level. Going from one to the other multiplies the density by 1/256 a pixel, log2(256) = 8 bits: in honest units he has 9.1 bits per dimension, more than the 8 bits of no model at all, so something else is wrong too (no dequantisation noise of one level's width, or a missing Jacobian of the logit). Mend: dequantise, divide by 256 and count its Jacobian.
+# **Cem.** His density is per unit of [0, 1], the paper's per grey level. Going from one to the other multiplies the density by 1/256 a pixel, log2(256) = 8 bits: in honest units he has 9.1 bits per dimension, more than the 8 bits of no model at all, so something else is wrong too (a missing Jacobian of the logit, worth at least 2 bits a pixel, or a model that has learned nothing; missing dequantisation would make the number too small, not too large). Mend: dequantise, divide by 256 and count its Jacobian, and the logit's.
 #
 # *Rubric, 5 points:* 1 for Ada's "never" with the reason (connected noise, continuous map); 1 for a remedy; 1 for Ben's sign and why both terms then reward collapse; 1 for Cem's unit with the 8 bits; 1 for seeing that 9.1 bits is worse than 8, the cost without a model.
 # ### END SOLUTION
