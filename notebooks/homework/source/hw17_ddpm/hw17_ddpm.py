@@ -9,7 +9,7 @@
 #
 # Five exercises to [notebook 17](../../../17_ddpm.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** `coursekit.ddpm` and other diffusion libraries; calling somebody's answer is not an answer.
+# **Allowed:** NumPy. **Not allowed:** `coursekit.ddpm`, `coursekit.noise_schedule` and other diffusion libraries; calling somebody's answer is not an answer.
 #
 # **One convention for all exercises.** `betas` is an array of $T$ numbers, and `betas[0]` is $\beta_1$: the paper's $t$ counts from 1, Python from 0. As in the lecture $\alpha_t = 1-\beta_t$, $\bar\alpha_t = \alpha_1\cdots\alpha_t$, and $\bar\alpha_0 = 1$. Times $t$ and $s$ are single integers.
 
@@ -341,7 +341,7 @@ axes[0].set_ylabel("number of samples")
 plots.show(
     figure,
     alt="Two histograms. Grey data have two humps at 2 and 4. His samples with T = 20 form one hump around 1.4, left "
-    "of all data; with T = 1000 they form two peaks near 2.4 and 3.6, narrower and higher than the data's.",
+    "of the data's left hump; with T = 1000 they form two peaks near 2.4 and 3.6, narrower and higher than the data's.",
 )
 
 # %% [markdown]
@@ -349,7 +349,7 @@ plots.show(
 
 # %% [markdown] role="manual" exercise="sampler" points=4
 # ### BEGIN SOLUTION
-# **Left: the chain is too short.** After 20 such steps 82 % of the signal's variance is left: the noisy data lie near 1.8 and 3.6, not around 0. The walk starts from a standard normal, to the left of nearly all of them, and from there the left hump is always the nearer one. So the right hump gets nothing, and the samples do not even get as far as the left one. Mend: as many steps as the betas were made for ($T = 1000$; that is what cured it, not the training), or a schedule that reaches $\bar\alpha_T \approx 0$ at any $T$ (cosine). The number: $\bar\alpha_T$ (0.82 where about 0 is needed), or the prior term of the bound, KL(q(x_T | x_0) || N(0, I)).
+# **Left: the chain is too short.** After 20 such steps 82 % of the signal's variance is left: the noisy data lie near 1.8 and 3.6, not around 0. The walk starts from a standard normal, to the left of nearly all of them, and from there the left hump is always the nearer one. So the right hump gets almost nothing, and the samples do not even get as far as the left one. Mend: as many steps as the betas were made for ($T = 1000$; that is what cured it, not the training), or a schedule that reaches $\bar\alpha_T \approx 0$ at any $T$ (cosine). The number: $\bar\alpha_T$ (0.82 where about 0 is needed), or the prior term of the bound, KL(q(x_T | x_0) || N(0, I)).
 #
 # **Right: the noise is left out.** The mean of the step back is an average over all possible pasts; a chain of averages pulls the samples together. So the peaks are narrower than the humps, and both have moved inwards, to 2.4 and 3.6. Mend: add $\sigma_t z$ for $t > 1$, or use a deterministic step that is made for it, DDIM with $\eta = 0$.
 #
