@@ -42,7 +42,7 @@ plots.show(
 #
 # Why would one want a machine that makes new points? To *simulate*: what else could have happened? To fill in what is missing or too noisy. To learn *features* from plentiful unlabelled data, for tasks with few labels. And as a test of understanding: what I can make, I have understood better than what I can only recognise.
 
-# %% [markdown] slide="slide" says="Each builds on the ones before; 02, 08 and 12 can be read on their own."
+# %% [markdown] slide="slide" says="Each says at its top which of the others it needs; 08, 12 and 16 need none."
 # ## 2 · The map
 #
 # | | Notebook | The question |
@@ -57,37 +57,37 @@ plots.show(
 # | 16 | Flows | Can the likelihood be exact? |
 # | 17 | DDPM | Can noise be undone, step by step? |
 #
-# Each builds on the ones before, but 02, 08 and 12 can be read on their own. The numbers leave room for lectures to come.
+# Each says at its top which of the others it needs. 08, 12 and 16 need none, 02 one idea of 01. The numbers leave room for lectures to come.
 #
 # How are the generative models related? One question sorts them: *what does the model let you compute?*
 
 # %%
 tree = ("generative model", [
     ("explicit density", [
-        ("tractable", ["Gaussian on principal components (01)", "flows (16)", "autoregressive models (later)"]),
+        ("tractable", ["Gaussian with all components (01)", "flows (16)", "autoregressive models (later)"]),
         ("approximate", ["Boltzmann machines: Markov chains (08)", "VAE: a lower bound (11)",
                          "diffusion: a lower bound (17)"])]),
     ("implicit density", [("samples only", ["GAN (12)", "Wasserstein GAN (14)"])])])  # fmt: skip
 plots.show(
     pictures.family_tree(tree),
-    alt="A tree from left to right. Generative models have an explicit density, tractable (Gaussian on principal "
+    alt="A tree from left to right. Generative models have an explicit density, tractable (Gaussian with all "
     "components, flows, autoregressive models) or approximate (Boltzmann machines, VAE, diffusion), or an implicit "
     "one, known by its samples only (GAN, Wasserstein GAN).",
 )
 
 # %% [markdown]
-# An *explicit* model tells how probable a given $x$ is: exactly (tractable), or up to a bound or an estimate (approximate). An *implicit* model only hands out samples. Keep the tree in mind: it says what can be checked about a model. A likelihood can be compared with the truth; for a GAN one must find other ways.
+# An *explicit* model tells how probable a given $x$ is: exactly (tractable), or up to a bound or an estimate (approximate). An *implicit* model only hands out samples. Keep the tree in mind: it says what can be checked about a model. A likelihood, or its bound, can be computed on data that the model has not seen; for a GAN one must find other ways.
 
 # %% [markdown] slide="slide"
 # ## 3 · What does "close to the data" mean?
 #
-# Every generative model makes a distribution $p_\text{model}$ that should be close to $p_\text{data}$. Close in which sense? The most used answer is the **Kullback–Leibler divergence**
+# Every generative model makes a distribution $p_\text{model}$ that should be close to that of the data, $p_\text{data}$. Close in which sense? The most used answer is the **Kullback–Leibler divergence** of two densities $p$ and $q$,
 #
 # $$\mathrm{KL}(p \,\|\, q) = \int p(x) \log \frac{p(x)}{q(x)}\,dx .$$
 #
-# It is never negative, and zero only when both are the same. It is not a distance: the two directions differ, and this will matter all through the course.
+# in *nats*, since $\log$ is the natural logarithm. It is never negative, and zero only when both are the same. It is not a distance: the two directions differ, and this will matter all through the course.
 #
-# **Why it is maximum likelihood.** Split the logarithm: $\mathrm{KL}(p_\text{data}\|p_\text{model}) = \mathbb E_{p_\text{data}}\log p_\text{data} - \mathbb E_{p_\text{data}}\log p_\text{model}$. The first term does not depend on the model. So the model with the smallest divergence is the one with the largest expected log-likelihood, and the average over a sample, $\frac1n\sum_i \log p_\text{model}(x_i)$, estimates just that. Whoever maximises a likelihood minimises a divergence, in this direction.
+# **Why it is maximum likelihood.** Split the logarithm: $\mathrm{KL}(p_\text{data}\|p_\text{model}) = \mathbb E_{p_\text{data}}\log p_\text{data} - \mathbb E_{p_\text{data}}\log p_\text{model}$. The first term does not depend on the model. So the model with the smallest divergence is the one with the largest expected log-likelihood, and the average over a sample $x_1, \dots, x_n$ of the data, $\frac1n\sum_i \log p_\text{model}(x_i)$, estimates just that. Whoever maximises a likelihood minimises a divergence, in this direction.
 #
 # Let us compute, on a density with two bumps.
 
@@ -117,7 +117,7 @@ check("KL is never negative", forward, 0.0, relation=">=")
 # **Predict before you run:** where will the best $q$ be when $\mathrm{KL}(q\|p)$ is made small?
 #
 # <details><summary>Answer</summary>
-# On one of the bumps. In KL(q || p) the average is taken over q, so q pays dearly for any place where it has mass and p has none, such as the valley. It pays nothing for a bump that it leaves out.
+# On one of the bumps. In KL(q || p) the average is taken over q, so q pays dearly for any place where it has mass and p has hardly any, such as the valley. It pays nothing for a bump that it leaves out.
 # </details>
 
 # %%
@@ -138,11 +138,17 @@ seek_left = nearest(lambda q: divergence(q, p, dx), (-1.0, 0.0))
 seek_right = nearest(lambda q: divergence(q, p, dx), (1.0, 0.0))
 check("the best q in KL(p || q) has the mean and standard deviation of p", cover, (mean, std), atol=1e-5)
 check(
-    "the best q in KL(q || p) sits on the bump it started near",
+    "in KL(q || p) each search ends on the bump it started near",
     (seek_left[0], seek_right[0]),
     (-2.0, 2.2),
     atol=0.05,
 )
+found = [divergence(gaussian(x, *q), p, dx) for q in (seek_left, seek_right)]
+check("the left one, on the larger bump, is the better of the two", found[0], found[1], relation="<=")
+tried = [
+    divergence(gaussian(x, m, s), p, dx) for m in np.linspace(-4, 4, 41) for s in np.linspace(0.4, 4, 37)
+]
+check("and none of 1517 Gaussians on a grid is better", tried, found[0], relation=">=")
 
 # %%
 plots.show(
@@ -152,7 +158,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Left is **mass-covering**: rather blur than miss something. Right is **mode-seeking**: rather miss something than make an impossible $x$. When a VAE's images look blurred, or a GAN draws only threes, think of these two panels.
+# Left is **mass-covering**: rather blur than miss something. Right is **mode-seeking**: rather miss something than make an impossible $x$. When a VAE's images look blurred, think of the left panel. A GAN that draws only threes looks like the right one, but notebook 12 looks for the reason elsewhere, in the order of the game.
 
 # %% [markdown] slide="slide"
 # ## 4 · Three tools
@@ -162,16 +168,14 @@ plots.show(
 # %%
 from coursekit.checks import CheckFailed
 
-check(
-    "sin² + cos² = 1, at 1000 random angles", np.sin(x[:1000]) ** 2 + np.cos(x[:1000]) ** 2, 1.0, atol=1e-14
-)
+check("sin² + cos² = 1, at 1000 angles", np.sin(x[:1000]) ** 2 + np.cos(x[:1000]) ** 2, 1.0, atol=1e-14)
 try:
     check("log(a + b) = log a + log b", np.log(2.0 + 3.0), np.log(2.0) + np.log(3.0), atol=1e-9)
 except CheckFailed as failure:
     print("✗", failure)
 
 # %% [markdown] says="*Try it:* find the Gaussian with the smallest $\\mathrm{KL}(p\\|q)$ by hand, then the one with the smallest $\\mathrm{KL}(q\\|p)$."
-# **Explorers.** Move a slider with the mouse, or click on it and use the arrow keys. *Try it:* find the Gaussian with the smallest $\mathrm{KL}(p\|q)$ by hand, then the one with the smallest $\mathrm{KL}(q\|p)$. Are there two of the latter?
+# **Explorers.** Move a slider with the mouse, or click on it and use the arrow keys. *Try it:* find the Gaussian with the smallest $\mathrm{KL}(p\|q)$ by hand, then the one with the smallest $\mathrm{KL}(q\|p)$. The latter has two low points; which one is lower?
 
 # %% tags=["nbval-ignore-output"]
 from coursekit.widgets import start as explorers
@@ -186,12 +190,13 @@ from coursekit import widgets
 widgets.static_frames(
     partial(explorers.kl_frame, x, p),
     [{"mean": 0.0, "std": 1.0}, {"mean": -0.2, "std": 2.2}, {"mean": -2.0, "std": 0.8}],
-    alt="Three positions of the explorer. A narrow Gaussian in the valley is bad in both directions; a wide one "
-    "has the smallest KL(p || q); one on the left bump has the smallest KL(q || p) and a very large KL(p || q).",
+    alt="Three positions of the explorer. A narrow Gaussian in the valley is bad in both directions; of the "
+    "three, a wide one has the smallest KL(p || q), and one on the left bump the smallest KL(q || p) and the largest "
+    "KL(p || q).",
 )
 
 # %% [markdown]
-# **Homework.** Each notebook but this one has one. You fill a function, run the cell below it, and it answers at once. Here is how that feels. The exercise: *write the variance of a list of numbers, dividing by n*. Somebody wrote this:
+# **Homework.** Each lecture has one. You fill a function, run the cell below it, and it answers at once. Here is how that feels. The exercise: *write the variance of a list of numbers, dividing by n*. Somebody wrote this:
 
 
 # %%
@@ -208,14 +213,14 @@ except CheckFailed as failure:
 # %% [markdown]
 # *Try it:* mend the function above and run the cell again. Teachers grade with other numbers than those you see, so an answer that only fits the example earns nothing. Solutions are in the repository, in a folder of their own.
 #
-# **Colours.** They mean the same thing in every picture: data dark grey, model blue, latent variables and codes orange, critics and discriminators green, noise light grey, and red is what goes wrong.
+# **Colours.** Where a picture shows one of these, its colour is always the same: data dark grey, model blue, latent variables and codes orange, critics and discriminators green, red what goes wrong, and noise light grey, like all that stands in the background. Classes and groups have colours of their own, and are named or have a marker of their own as well.
 
 # %% [markdown] slide="slide"
 # ## 5 · Ten minutes of warm-up
 #
 # If these six lines feel familiar, you are ready. If one does not, its cell is the place to stop and look something up.
 #
-# **An expectation is an average, and a sample average wobbles.** From $n$ draws, $\mathbb E f(x)$ is estimated with standard error $\mathrm{std}(f)/\sqrt n$. All random checks of this course allow four of those.
+# **An expectation is an average, and a sample average wobbles.** From $n$ draws, $\mathbb E f(x)$ is estimated with standard error $\mathrm{std}(f)/\sqrt n$. A check that ends in *within 4 standard errors* allows four of those; others say in words what they allow.
 
 # %%
 draws = rng.normal(size=100_000)
@@ -271,7 +276,7 @@ check(
 )
 
 # %% [markdown]
-# **Change of variables.** If $y = 2x$, the density of $y$ is *half* that of $x$ at the matching point: the same mass on twice the length. In general one divides by $|\det|$ of the Jacobian. Flows are built on nothing else.
+# **Change of variables.** If $y = 2x$, the density of $y$ is *half* that of $x$ at the matching point: the same mass on twice the length. In general one divides by $|\det|$ of the map's Jacobian, the table of its derivatives. Flows are built on nothing else.
 
 # %%
 density_y = gaussian(x / 2, 0.0, 1.0) / 2
@@ -279,12 +284,13 @@ check("the density of y = 2x still integrates to 1", density_y.sum() * dx, 1.0, 
 check("and is the normal density of standard deviation 2", density_y, gaussian(x, 0.0, 2.0), atol=1e-14)
 
 # %% [markdown]
-# **Eigenvectors.** A symmetric matrix has orthonormal eigenvectors, and it is the sum of its parts $\lambda_i v_i v_i^\top$.
+# **Eigenvectors.** A symmetric matrix has orthonormal eigenvectors $v_i$, with eigenvalues $\lambda_i$, and it is the sum of its parts $\lambda_i v_i v_i^\top$.
 
 # %%
 B = rng.normal(size=(4, 4))
 B = B + B.T
 eigenvalues, V = np.linalg.eigh(B)
+check("the eigenvectors are orthonormal", V.T @ V, np.eye(4), atol=1e-13)
 check(
     "a symmetric matrix = sum of eigenvalue times v v'",
     sum(w * np.outer(v, v) for w, v in zip(eigenvalues, V.T, strict=True)),
@@ -316,7 +322,7 @@ check(
 # </details>
 #
 # <details><summary>6. Which models of the tree can tell you the exact log-likelihood of an image?</summary>
-# Those with a tractable density: the Gaussian of notebook 01, flows (16), autoregressive models.
+# Those with a tractable density: a Gaussian with all its components, flows (16), autoregressive models. (The Gaussian of notebook 01 keeps 16 of 64 components: it lives in a flat slice and gives an image outside it no density. And a flow speaks of images to whose grey levels noise was added.)
 # </details>
 #
 # **Next:** [01 · PCA on USArrests](01_pca_usarrests.ipynb).
