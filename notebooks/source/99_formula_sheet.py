@@ -8,7 +8,7 @@
 # %% [markdown] slide="slide"
 # # 99 · Formula sheet
 #
-# **After this notebook you have** the formulas of the course on one page, and have seen each of them hold. Every line of mathematics below is computed on both sides, on random numbers, by the cell that follows it.
+# **After this notebook you have** the central formulas of the course on one page, and have seen each of them hold. Every line of mathematics below is computed on both sides by the cell that follows it, nearly always on random numbers.
 #
 # **Time:** twenty minutes to read; it runs in about ten seconds. **You need:** the notebook that each section links; what a symbol means is in the [glossary](../docs/glossary.md). **It follows** all lectures, in their order.
 #
@@ -28,9 +28,11 @@ plots.use_course_style()
 # %% [markdown] slide="slide"
 # ## 01 · Principal components
 #
-# From [notebook 01](01_pca_usarrests.ipynb). Centre the data, $S = \frac1n X^\top X = V \Lambda V^\top$, scores $Z = XV$. Then
+# From [notebook 01](01_pca_usarrests.ipynb). Let the $n$ rows of $X$ be the data, centred. With the eigenvectors of the covariance matrix as columns of $V$ and its eigenvalues $\lambda_1 \ge \lambda_2 \ge \dots$ on the diagonal of $\Lambda$, $S = \frac1n X^\top X = V \Lambda V^\top$, and the scores are $Z = XV$. Then
 #
 # $$\operatorname{var} Z_j = \lambda_j, \qquad X = U\Sigma V^\top \;\Rightarrow\; \lambda_j = \sigma_j^2/n, \qquad \tfrac1n\|X - X V_kV_k^\top\|^2 = \textstyle\sum_{j>k}\lambda_j .$$
+#
+# ($\|\cdot\|^2$ of a table: the sum of all its squares. $V_k$: the first $k$ columns of $V$.)
 
 # %%
 from coursekit.pca import PCA
@@ -39,6 +41,8 @@ X = (torch.randn(60, 5) @ torch.randn(5, 5) + torch.randn(5)).numpy()
 centred = X - X.mean(axis=0)
 full, two = PCA().fit(X), PCA(2).fit(X)
 eigenvalues = full.explained_variance_
+V = full.components_.T  # components_ has them as rows
+check("S = V Lambda V'", centred.T @ centred / 60, V * eigenvalues @ V.T, atol=1e-12)
 rest = centred - centred @ two.components_.T @ two.components_
 check("variance of a score = its eigenvalue", full.transform(X).var(axis=0), eigenvalues, rtol=1e-12)
 check("eigenvalue = singular value squared / n", np.linalg.svd(centred)[1] ** 2 / 60, eigenvalues, rtol=1e-12)
@@ -51,10 +55,10 @@ check("error of k = 2 = sum of the discarded", (rest**2).sum() / 60, eigenvalues
 #
 # $$\underbrace{\sum_i \|x_i-\mu\|^2}_{\text{total}} = \underbrace{\sum_k\sum_{i\in C_k}\|x_i-m_k\|^2}_{\text{within}} + \underbrace{\sum_k n_k\|m_k-\mu\|^2}_{\text{between}}, \qquad \frac{1}{n_k}\sum_{i,j\in C_k}\|x_i-x_j\|^2 = 2\sum_{i\in C_k}\|x_i-m_k\|^2 .$$
 #
-# Joining groups $A$ and $B$ raises the within sum by $\frac{n_An_B}{n_A+n_B}\|m_A-m_B\|^2$; Ward's height is the root of twice that.
+# (On the left the identity of section 2 about $m=\mu$, added up over the groups; on the right all ordered pairs.) Joining groups $A$ and $B$ raises the within sum by $\frac{n_An_B}{n_A+n_B}\|m_A-m_B\|^2$; Ward's height is the root of twice that.
 
 # %%
-from coursekit.clustering import KMeans, linkage
+from coursekit.clustering import KMeans, cut, linkage
 
 groups = KMeans(3, random_state=0).fit(X)
 sizes, centers = np.bincount(groups.labels_), groups.cluster_centers_
@@ -63,17 +67,21 @@ check("total = within + between", (centred**2).sum(), groups.inertia_ + between,
 first = X[groups.labels_ == 0]
 pairs = ((first[:, None] - first) ** 2).sum() / len(first)
 check("all pairs / n_k = 2 within", pairs, 2 * ((first - centers[0]) ** 2).sum(), rtol=1e-12)
-last = linkage(np.vstack([np.zeros((3, 2)), np.tile([3.0, 4.0], (5, 1))]), "ward")[-1, 2]
-check("Ward: 3 points at 0 join 5 at distance 5", last, np.sqrt(2 * 3 * 5 / 8 * 25), rtol=1e-12)
+tree = linkage(X, "ward")
+A, B = (X[cut(tree, 2) == k] for k in (0, 1))  # the two groups that the last merger joins
+within = [((group - group.mean(axis=0)) ** 2).sum() for group in (X, A, B)]
+rise = len(A) * len(B) / len(X) * ((A.mean(axis=0) - B.mean(axis=0)) ** 2).sum()
+check("joining A and B raises the within sum", within[0] - within[1] - within[2], rise, rtol=1e-12)
+check("Ward's height = root of twice the rise", tree[-1, 2], np.sqrt(2 * rise), rtol=1e-12)
 
 # %% [markdown] slide="slide"
 # ## 08 · Restricted Boltzmann machines
 #
-# From [notebook 08](08_rbm_cdk.ipynb). Energy $E(v,h) = -h^\top W v - c^\top v - b^\top h$, and $p(v,h) = e^{-E(v,h)}/Z$. Then
+# From [notebook 08](08_rbm_cdk.ipynb). Visible bits $v$, hidden bits $h$, energy $E(v,h) = -h^\top W v - c^\top v - b^\top h$, and $p(v,h) = e^{-E(v,h)}/Z$, where $Z$ is the sum over all states. With row $W_j$ of $W$ and $\operatorname{softplus}(a) = \log(1+e^a)$,
 #
 # $$F(v) = -\log\sum_h e^{-E(v,h)} = -c^\top v - \sum_j \operatorname{softplus}(b_j + W_j v), \qquad p(h_j = 1\mid v) = \operatorname{sigmoid}(b_j + W_j v),$$
 #
-# $$\frac{\partial}{\partial W}\,\mathbb E_\text{data}\log p(v) = \mathbb E_\text{data}[hv^\top] - \mathbb E_\text{model}[hv^\top].$$
+# $$\log p(v) = -F(v) - \log Z, \qquad \frac{\partial}{\partial W}\,\mathbb E_\text{data}\log p(v) = \mathbb E_\text{data}[hv^\top] - \mathbb E_\text{model}[hv^\top].$$
 
 # %%
 from coursekit.rbm import RBM, all_states
@@ -82,20 +90,22 @@ rbm = RBM(4, 3)
 for parameter in rbm.parameters():
     torch.nn.init.normal_(parameter)
 v = torch.randint(2, (20, 4)).double()
-all_h = all_states(3, dtype=v.dtype)
+all_h, all_v = all_states(3, dtype=v.dtype), all_states(4, dtype=v.dtype)
 energies = torch.stack([rbm.energy(v, h.expand(20, -1)) for h in all_h], dim=1)  # (20, 8)
+log_Z = torch.logsumexp(-torch.stack([rbm.energy(all_v, h.expand(16, -1)) for h in all_h]), (0, 1))
 check("free energy = -log of the sum over h", rbm.free_energy(v), -torch.logsumexp(-energies, 1), atol=1e-12)
 posterior = torch.softmax(-energies, 1)
 check("p(h_j = 1 | v) by enumeration", posterior @ all_h, rbm.hidden_probability(v), atol=1e-12)
+check("log p(v) = -F(v) - log Z", rbm.log_prob(v), -rbm.free_energy(v) - log_Z, atol=1e-12)
 rbm.log_prob(v).mean().backward()
 check("positive - negative phase = autograd", rbm.exact_gradient(v)["weight"], rbm.weight.grad, atol=1e-12)
 
 # %% [markdown] slide="slide"
 # ## 10 · Autoencoders
 #
-# From [notebook 10](10_autoencoders.ipynb). For one sigmoid layer $z = \operatorname{sigmoid}(Wx + b)$ the contractive penalty has a closed form. And the best denoiser $r(\tilde x) = \mathbb E[x\mid\tilde x]$ under Gaussian noise of variance $\sigma^2$ knows the score of the noisy density (Tweedie):
+# From [notebook 10](10_autoencoders.ipynb). For one sigmoid layer $z = \operatorname{sigmoid}(Wx + b)$ with Jacobian $J = \partial z/\partial x$ the contractive penalty has a closed form. And the best denoiser, $\mathbb E[x\mid\tilde x]$ for $\tilde x = x + \sigma\epsilon$ with standard normal $\epsilon$, knows the score of the noisy density $p_\sigma$ (Tweedie):
 #
-# $$\Big\|\frac{\partial z}{\partial x}\Big\|_F^2 = \sum_j \big(z_j(1-z_j)\big)^2 \sum_i W_{ji}^2, \qquad r(\tilde x) - \tilde x = \sigma^2\,\nabla\log p_\sigma(\tilde x).$$
+# $$\|J\|_F^2 = \sum_j \big(z_j(1-z_j)\big)^2 \sum_k W_{jk}^2, \qquad \mathbb E[x\mid\tilde x] - \tilde x = \sigma^2\,\nabla\log p_\sigma(\tilde x).$$
 
 # %%
 from coursekit.autoencoder import Autoencoder, sigmoid_jacobian_norm
@@ -116,7 +126,7 @@ check("residual of the best denoiser = variance * score", denoised - noisy, 0.6*
 # %% [markdown] slide="slide"
 # ## 11 · The VAE
 #
-# From [notebook 11](11_vae_elbo.ipynb). The bound, its gap, and the closed form of its second term:
+# From [notebook 11](11_vae_elbo.ipynb). With prior $p(z)$, decoder $p(x\mid z)$ and guess $q(z\mid x)$: the bound, its gap, and the closed form of its second term.
 #
 # $$\log p(x) = \underbrace{\mathbb E_q[\log p(x\mid z)] - \mathrm{KL}(q(z\mid x)\,\|\,p(z))}_{\text{ELBO}} + \mathrm{KL}(q(z\mid x)\,\|\,p(z\mid x)),$$
 #
@@ -144,9 +154,11 @@ check("log p(x) = ELBO + KL(q || posterior)", bound + kl_divergence(q, true_post
 # %% [markdown] slide="slide"
 # ## 12 · The game
 #
-# From [notebook 12](12_gan_optimal_discriminator.ipynb). The value of the game, the best discriminator, and what the game then measures:
+# From [notebook 12](12_gan_optimal_discriminator.ipynb). The value of the game, the best discriminator, and what the game then measures, with $m = \frac12(p_\text{data}+p_\text{model})$:
 #
-# $$V(D) = \mathbb E_\text{data}\log D(x) + \mathbb E_\text{model}\log(1-D(x)), \qquad D^*(x) = \frac{p_\text{data}(x)}{p_\text{data}(x)+p_\text{model}(x)}, \qquad V(D^*) = 2\,\mathrm{JSD}(p_\text{data}\,\|\,p_\text{model}) - \log 4 .$$
+# $$V(D) = \mathbb E_\text{data}\log D(x) + \mathbb E_\text{model}\log(1-D(x)), \qquad D^*(x) = \frac{p_\text{data}(x)}{p_\text{data}(x)+p_\text{model}(x)},$$
+#
+# $$V(D^*) = \underbrace{\mathrm{KL}(p_\text{data}\,\|\,m) + \mathrm{KL}(p_\text{model}\,\|\,m)}_{2\,\mathrm{JSD}} - \log 4 .$$
 
 # %%
 from coursekit.gan import game_value, jensen_shannon, optimal_discriminator
@@ -154,18 +166,23 @@ from coursekit.gan import game_value, jensen_shannon, optimal_discriminator
 p_data, p_model = torch.randn(2, 9).softmax(-1).numpy()  # a world of nine points, so dx = 1
 best = optimal_discriminator(p_data, p_model)
 value = game_value(best, p_data, p_model, 1.0)
-check("value at D* = 2 JSD - log 4", value, 2 * jensen_shannon(p_data, p_model, 1.0) - np.log(4), atol=1e-12)
+m = (p_data + p_model) / 2
+both = (p_data * np.log(p_data / m) + p_model * np.log(p_model / m)).sum()
+check(
+    "KL(p_data || m) + KL(p_model || m) = 2 JSD", both, 2 * jensen_shannon(p_data, p_model, 1.0), atol=1e-12
+)
+check("value at D* = 2 JSD - log 4", value, both - np.log(4), atol=1e-12)
 others = [game_value(D, p_data, p_model, 1.0) for D in torch.rand(1000, 9).numpy()]
 check("no other D does better, 1000 random ones", others, value, relation="<=")
 
 # %% [markdown] slide="slide"
 # ## 14 · Earth mover's distance
 #
-# From [notebook 14](14_wgan.ipynb). The smallest cost of moving one distribution onto the other, three ways:
+# From [notebook 14](14_wgan.ipynb). The smallest cost of moving one distribution onto the other, three ways. A plan says how much goes from $x$ to $y$; $f$ is 1-Lipschitz if it is nowhere steeper than 1; $F$ is a distribution function.
 #
-# $$W(p, q) = \min_{\text{plans}}\mathbb E\|x-y\| = \max_{\|f\|_L\le1}\mathbb E_p f - \mathbb E_q f, \qquad \text{on the line}\quad W = \int |F_p - F_q|\,dx,$$
+# $$W(p, q) = \min_{\text{plans}}\mathbb E\|x-y\| = \max_{f\text{ 1-Lipschitz}}\mathbb E_p f(x) - \mathbb E_q f(y), \qquad \text{on the line}\quad W = \int |F_p - F_q|\,dx,$$
 #
-# and the critic's penalty $\mathbb E(\|\nabla_{\hat x} f(\hat x)\|-1)^2$ at points $\hat x = \varepsilon x + (1-\varepsilon)y$.
+# The critic's penalty is $\lambda\,\mathbb E(\|\nabla f(\hat x)\|-1)^2$ with a weight $\lambda$, at points $\hat x = \epsilon x + (1-\epsilon)\tilde x$ between a real $x$ and a generated $\tilde x$, with $\epsilon$ uniform on $(0, 1)$.
 
 # %%
 from coursekit.wgan import earth_mover_1d, earth_mover_lp, gradient_penalty
@@ -184,23 +201,28 @@ check("the best critic of slope at most 1 reaches it", f, by_plan, atol=1e-9)
 w, real, fake = torch.randn(3), *torch.randn(2, 5, 3)
 penalty = gradient_penalty(lambda x: x @ w, real, fake)
 check("penalty of a linear critic = (|w| - 1)^2", penalty, (w.norm() - 1) ** 2, atol=1e-12)
+# The critic |x|^2 / 2 has the slope |x^|: the penalty tells where x^ was.
+epsilon = torch.rand(5)
+x_hat = epsilon[:, None] * real + (1 - epsilon[:, None]) * fake
+penalty = gradient_penalty(lambda x: (x**2).sum(1) / 2, real, fake, epsilon=epsilon)
+check("x^ = epsilon x + (1 - epsilon) x~", penalty, (x_hat.norm(dim=1) - 1) ** 2, atol=1e-12)
 
 # %% [markdown] slide="slide"
 # ## 16 · Flows
 #
-# From [notebook 16](16_flows.ipynb). One change of variables, and the layer that makes its determinant cheap:
+# From [notebook 16](16_flows.ipynb). One change of variables, and the layer that makes its determinant cheap, in which $z_a = x_a$ passes unchanged:
 #
-# $$z = f(x):\qquad \log p(x) = \log\mathcal N(f(x); 0, I) + \log\Big|\det\frac{\partial f}{\partial x}\Big|, \qquad \text{coupling:}\quad z_b = x_b\odot e^{s(x_a)} + t(x_a), \quad \log|\det| = \textstyle\sum s(x_a),$$
+# $$z = f(x):\qquad \log p(x) = \log\mathcal N(f(x); 0, I) + \log\Big|\det\frac{\partial f}{\partial x}\Big|, \qquad \text{coupling:}\quad z_b = x_b\odot e^{s(x_a)} + t(x_a), \quad \log|\det J| = \textstyle\sum_j s_j(x_a),$$
 #
-# for a 1 × 1 convolution of an image of $H\times W$ positions $\log|\det| = HW\log|\det W|$, and bits per dimension are $-\log p(x)/(d\log 2)$.
+# For a 1 × 1 convolution of an image with $H\times W$ positions $\log|\det J| = HW\log|\det W|$ (the $W$ in the determinant is the weight matrix). Bits per dimension are $-\log P(x)/(d\log 2)$, with the probability $P$ of the $d$ grey levels.
 
 # %%
 from coursekit.evaluation import bits_per_dim
-from coursekit.flow import InvertibleLinear, real_nvp
+from coursekit.flow import AffineCoupling, InvertibleLinear, real_nvp
 
 flow = real_nvp(4, n_layers=3, hidden=(8,))
-mix = InvertibleLinear(3)
-for parameter in [*flow.parameters(), *mix.parameters()]:
+mix, coupling = InvertibleLinear(3), AffineCoupling(4, hidden=(8,))
+for parameter in [*flow.parameters(), *mix.parameters(), *coupling.parameters()]:
     torch.nn.init.normal_(parameter, std=0.5)
 x = torch.randn(6, 4)
 z, log_det = flow.forward(x)
@@ -211,6 +233,10 @@ check(
 log_p = Normal(0.0, 1.0).log_prob(z).sum(1) + torch.linalg.slogdet(jacobians)[1]
 check("log p(x) = log N(z) + log|det|", flow.log_prob(x), log_p, atol=1e-10)
 check("the way back", flow.inverse(z)[0], x, atol=1e-10)
+s, t = coupling.scale_and_shift(x[:, :2])
+by_hand = torch.cat([x[:, :2], x[:, 2:] * s.exp() + t], dim=1)
+check("coupling: z_b = x_b exp(s) + t", coupling(x)[0], by_hand, atol=1e-12)
+check("and its log|det J| = sum of s", coupling(x)[1], s.sum(1), atol=1e-12)
 image = torch.randn(2, 3, 4, 5)
 check("1 x 1: H W log|det W|", mix(image)[1], 20 * torch.linalg.slogdet(mix.weight())[1], atol=1e-10)
 check("a fair coin a pixel = 1 bit a dimension", bits_per_dim(64 * np.log(0.5), 64), 1.0, atol=1e-12)
@@ -218,26 +244,33 @@ check("a fair coin a pixel = 1 bit a dimension", bits_per_dim(64 * np.log(0.5), 
 # %% [markdown] slide="slide"
 # ## 17 · Diffusion
 #
-# From [notebook 17](17_ddpm.ipynb). The way into the noise in one leap, its score, and one step back:
+# From [notebook 17](17_ddpm.ipynb). With $\alpha_t = 1-\beta_t$: the way into the noise in one leap, with standard normal $\varepsilon$; what the best guess of $\varepsilon$ knows of the score; and one step back.
 #
-# $$x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\,\varepsilon, \qquad \bar\alpha_t = \prod_{s\le t}(1-\beta_s), \qquad \nabla\log q(x_t\mid x_0) = -\frac{\varepsilon}{\sqrt{1-\bar\alpha_t}},$$
+# $$x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\,\varepsilon, \qquad \bar\alpha_t = \prod_{s\le t}\alpha_s, \qquad \mathbb E[\varepsilon\mid x_t] = -\sqrt{1-\bar\alpha_t}\;\nabla\log q(x_t),$$
 #
-# $$q(x_{t-1}\mid x_t, x_0) = \mathcal N\Big(\tfrac{1}{\sqrt{\alpha_t}}\big(x_t - \tfrac{\beta_t}{\sqrt{1-\bar\alpha_t}}\varepsilon\big),\; \tilde\beta_t\Big), \qquad \tilde\beta_t = \tfrac{1-\bar\alpha_{t-1}}{1-\bar\alpha_t}\beta_t .$$
+# $$q(x_{t-1}\mid x_t, x_0) = \mathcal N\Big(\tfrac{1}{\sqrt{\alpha_t}}\big(x_t - \tfrac{\beta_t}{\sqrt{1-\bar\alpha_t}}\varepsilon\big),\; \tilde\beta_t I\Big), \qquad \tilde\beta_t = \tfrac{1-\bar\alpha_{t-1}}{1-\bar\alpha_t}\beta_t .$$
 
 # %%
 from coursekit.ddpm import cosine_schedule
 
 schedule = cosine_schedule(20)
-abar = 1.0
-for beta in schedule.betas[1:13]:
-    abar = abar * (1 - beta)
+abar, factor, noise_variance = 1.0, 1.0, 0.0
+for beta in schedule.betas[1:13]:  # twelve single steps: shrink what is there, add a noise of variance beta
+    abar, factor = abar * (1 - beta), factor * (1 - beta).sqrt()
+    noise_variance = (1 - beta) * noise_variance + beta
 check("abar_12 = product of the first twelve alphas", schedule.alpha_bars[12], abar, rtol=1e-12)
 t = torch.full((6,), 12)
 x0, noise = torch.randn(2, 6, 4)
 signal, spread = schedule.mixing(t, x0)
-xt = (signal * x0 + spread * noise).requires_grad_()
-score = torch.autograd.grad(Normal(signal * x0, spread).log_prob(xt).sum(), xt)[0]
-check("score = -noise / sqrt(1 - abar)", score, -noise / spread, atol=1e-12)
+check("the leap: factor = that of twelve steps", signal, factor, rtol=1e-12)
+check("the leap: variance = that of twelve steps", spread**2, noise_variance, rtol=1e-12)
+# A world of three points x_0, and the noise that each would have needed to come to `here`.
+places, here = torch.randn(3), torch.randn(50, requires_grad=True)
+needed = (here[:, None] - abar.sqrt() * places) / (1 - abar).sqrt()
+score = torch.autograd.grad(torch.logsumexp(-(needed**2) / 2, 1).sum(), here)[0]
+guess = (torch.softmax(-(needed**2) / 2, 1) * needed).sum(1)
+check("E[noise | x_t] = -sqrt(1 - abar) score", guess, -(1 - abar).sqrt() * score, atol=1e-12)
+xt = signal * x0 + spread * noise
 beta, alpha = schedule.betas[12], schedule.alphas[12]
 mean, variance = schedule.posterior(x0, xt, t)
 check("mean of the step back, in noise form", mean, (xt - beta / spread * noise) / alpha.sqrt(), atol=1e-12)
@@ -246,4 +279,4 @@ precision = alpha / beta + 1 / (1 - schedule.alpha_bars[11])
 check("its variance = 1 / (sum of precisions)", variance, 1 / precision, atol=1e-12)
 
 # %% [markdown]
-# Each tick above is one line of algebra that two programs agree on. **Back to** [00 · Start here](00_start_here.ipynb) for the map, or to the [glossary](../docs/glossary.md) for the words.
+# Each tick above is a line of algebra on which two computations agree. **Back to** [00 · Start here](00_start_here.ipynb) for the map, or to the [glossary](../docs/glossary.md) for the words.
