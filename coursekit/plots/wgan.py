@@ -56,18 +56,18 @@ def parallel_lines(theta, thetas, jsd, emd):
 
 
 def transport(x, y, p, q, plan):
-    """Masses p at x and q at y on a line, above each other, and the plan (n, m) between them."""
+    """Masses p of the data at x above masses q of the model at y, and the plan (n, m) between them."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5), width_ratios=[1.6, 1])
     for i, j in zip(*np.nonzero(plan > 1e-9), strict=True):
         left.plot([x[i], y[j]], [1, 0], color=COLORS["latent"], linewidth=22 * plan[i, j], alpha=0.7)
-    left.scatter(x, np.ones_like(x), s=1800 * p, color=COLORS["model"], zorder=3)
-    left.scatter(y, np.zeros_like(y), s=1800 * q, color=COLORS["data"], zorder=3)
-    left.set(yticks=[0, 1], yticklabels=["data q", "model p"], ylim=(-0.35, 1.35), xlabel="place")
+    left.scatter(x, np.ones_like(x), s=1800 * p, color=COLORS["data"], zorder=3)
+    left.scatter(y, np.zeros_like(y), s=1800 * q, color=COLORS["model"], zorder=3)
+    left.set(yticks=[0, 1], yticklabels=["model q", "data p"], ylim=(-0.35, 1.35), xlabel="place")
     left.set(title="the cheapest plan never crosses itself")
     left.spines["left"].set_visible(False)
     right.imshow(plan, cmap="Oranges", aspect="auto", vmin=0)
     right.set(
-        xlabel="to place j of the data", ylabel="from place i of the model", title="the plan as a table"
+        xlabel="to place j of the model", ylabel="from place i of the data", title="the plan as a table"
     )
     right.set(xticks=range(len(y)), yticks=range(len(x)))
     return figure
