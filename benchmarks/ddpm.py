@@ -23,8 +23,8 @@ from coursekit.training import fit
 DIGITS_SECONDS, MNIST_SECONDS = 40, 60
 # 8 x 8 digits, network and training; the target v and the cosine schedule for both. On 64 pixels a perceptron
 # does in a fraction of the time what a U-Net does, and learns more in the same seconds.
-DIGITS_NETWORK = {"width": 256}
-DIGITS_RECIPE = {"batch_size": 64, "learning_rate": 1e-3, "schedule": "cosine", "average": 0.998}
+DIGITS_NETWORK = {"width": 128}
+DIGITS_RECIPE = {"batch_size": 64, "learning_rate": 1.5e-3, "schedule": "cosine", "average": 0.998}
 # DDIM's own noise, the variance of Ho's Algorithm 2; 0 would be its walk without any.
 ETA = 1.0
 # MNIST: an autoencoder takes this share of the seconds, diffusion of its codes the rest.

@@ -168,7 +168,7 @@ class Anything(float):
 """
 EQUAL_ANSWERS = {name: f"{name} = lambda *a: Anything()" for name in WRONG}
 VISIBLE = {
-    "components_needed": "seen = iter([1, 2, 2, 3, 2])\ndef components_needed(X, share):\n    return next(seen)",
+    "components_needed": "seen = iter([1, 2, 2, 3, 1, 1, 1, 2])\ndef components_needed(X, share):\n    return next(seen)",
     "whiteness_error": "seen_errors = iter([0.0, 0.0, 1.0, 0.75])\ndef whiteness_error(Z):\n    return next(seen_errors)",
 }
 PACKAGE = "from coursekit.pca import PCA\ndef whiten(X):\n    p = PCA().fit(X)\n    return p.transform(X) / p.explained_variance_**.5"
