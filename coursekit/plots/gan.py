@@ -156,7 +156,7 @@ def value_over_time(steps, quadrature, fresh, running):
     ax.text(place, -0.36, "a freshly trained discriminator", color=COLORS["critic"])
     ax.text(place, -0.52, "the game's own running value", color=COLORS["wrong"])
     ax.text(steps[-1], floor - 0.03, "− log 4", color=COLORS["data"], ha="right", va="top")
-    ax.set(title="the running value starts as low as it ends")
+    ax.set(title="the running value starts low, rises, and falls again")
     return figure
 
 
