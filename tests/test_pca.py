@@ -22,7 +22,8 @@ R_ROTATION = [
 ]
 # R 4.2.2: prcomp(USArrests)$sdev, not scaled.
 R_SDEV_RAW = [83.732400246, 14.212401849, 6.489426073, 2.482790000]
-# Table 10.1 of the textbook; the print lost the signs inside PC2, its orthogonality to PC1 proves these.
+# Table 10.1 of the textbook. Copied as text from its PDF it has no minus signs; these two make PC2 orthogonal
+# to PC1.
 TABLE_10_1 = [
     [0.5358995, 0.5831836, 0.2781909, 0.5434321],
     [0.4181809, 0.1879856, -0.8728062, -0.1673186],

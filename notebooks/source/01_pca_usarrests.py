@@ -138,10 +138,10 @@ scores = standardized @ components.T  # (50, 4)
 # %% [markdown]
 # The line before the last fixes a sign. If $v$ is an eigenvector then so is $-v$: the line is the same, only its arrow is turned round. We make the largest entry of each component positive, so that two runs, or two computers, agree.
 #
-# Does the package do the same? It takes another route inside, so agreement means something. And scikit-learn? It divides by $n-1$ where the lecture divides by $n$, so its variances are larger by $n/(n-1)$, here by 2 %. The directions are the same.
+# Does the package do the same? It can take another route (`solver="svd"`; section 6 explains it), so agreement means something. And scikit-learn? It divides by $n-1$ where the lecture divides by $n$, so its variances are larger by $n/(n-1)$, here by 2 %. The directions are the same.
 
 # %%
-model = pca.PCA(standardize=True).fit(x)
+model = pca.PCA(standardize=True, solver="svd").fit(x)
 check("components: by hand = coursekit", components, model.components_, atol=1e-12)
 check("variances: by hand = coursekit", eigenvalues, model.explained_variance_, atol=1e-12)
 check("scores: by hand = coursekit", scores, model.transform(x), atol=1e-12)
@@ -165,21 +165,21 @@ check(
 )
 
 # %% [markdown] slide="subslide"
-# **The textbook's Table 10.1** prints the first two components to seven decimals. It prints them without any minus sign, and that cannot be right for the second: with four positive numbers each, two vectors are never orthogonal. Orthogonality also tells which signs got lost: UrbanPop and Rape must stand against Murder and Assault, or the other way round. One sign a *column* is free, the signs inside a column are not.
+# **The textbook's Table 10.1** prints the first two components to seven decimals. Copied from the PDF as text, the table loses its minus signs, and without them it cannot be right: with four positive numbers each, two vectors are never orthogonal. Orthogonality also tells which signs got lost: UrbanPop and Rape must stand against Murder and Assault, or the other way round. One sign a *column* is free, the signs inside a column are not.
 
 # %%
-printed_1 = np.array([0.5358995, 0.5831836, 0.2781909, 0.5434321])
+printed_1 = np.array([0.5358995, 0.5831836, 0.2781909, 0.5434321])  # as the text of the PDF gives it
 printed_2 = np.array([0.4181809, 0.1879856, 0.8728062, 0.1673186])
 restored_2 = printed_2 * [-1, -1, 1, 1]
 check("first component = Table 10.1", components[0], printed_1, atol=5e-8)
 check("second component = Table 10.1 with its signs restored", components[1], restored_2, atol=5e-8)
-check("as printed the two are far from orthogonal", printed_1 @ printed_2, 0.5, relation=">=")
+check("without its signs the two are far from orthogonal", printed_1 @ printed_2, 0.5, relation=">=")
 check("with the signs restored they are orthogonal", printed_1 @ restored_2, 0.0, atol=1e-7)
 
 # %% [markdown] slide="slide"
 # ## 4 · Reading a biplot
 #
-# One picture holds both halves of the answer. Each **point** is a state, placed by its two scores. Each **arrow** is a feature: its coordinates are that feature's entries in the two components, on a scale of their own.
+# One picture holds both halves of the answer. Each **point** is a state, placed by its two scores. Each **arrow** is a feature: its coordinates are that feature's entries in the two components, its *loadings*, on a scale of their own.
 
 # %%
 plots.show(
@@ -194,7 +194,7 @@ plots.show(
 # To read a state, stand on its point and look along an arrow. Florida lies far along the three crime arrows: many arrests of every kind. Mississippi lies low: many arrests for murder, few people in towns. The first component is close to an average of the three crimes, the second is mostly UrbanPop. It would have surprised us to see Murder and Assault at a right angle, since in section 1 they rose together.
 
 # %% [markdown] slide="fragment"
-# Two properties make the picture trustworthy. The axes are orthonormal, so distances are not bent. And the scores are uncorrelated: the second axis tells nothing that the first has told already. Their variances are the eigenvalues, because $\frac1n Z^\top Z = V^\top S V = \Lambda$.
+# Two properties make the picture trustworthy. The axes are orthonormal, so distances are not bent. And the scores are uncorrelated: no straight line predicts the second score from the first. With the components as columns of $V$, the scores $Z = XV$ and the eigenvalues on the diagonal of $\Lambda$, $\frac1n Z^\top Z = V^\top S V = \Lambda$: the variances of the scores are the eigenvalues.
 
 # %%
 check("components are orthonormal", components @ components.T, np.eye(4), atol=1e-14)
@@ -251,7 +251,7 @@ plots.show(
 # %% [markdown] slide="slide"
 # ## 6 · The same thing without a covariance matrix
 #
-# **Question.** Every matrix, square or not, is a rotation, then a stretching along the axes, then another rotation: $X = U \Sigma V^\top$, the **singular value decomposition**. What has it got to do with the eigenvectors of $S$?
+# **Question.** Every matrix, square or not, is a rotation (perhaps with a reflection), then a stretching along the axes, then another rotation of that kind: $X = U \Sigma V^\top$, the **singular value decomposition**. What has it got to do with the eigenvectors of $S$?
 #
 # A picture first. Take a 2 × 2 matrix and follow the unit circle through the three moves.
 
@@ -301,7 +301,7 @@ check("eigh misses it by more than half of it", abs(by_eigh - smallest), 0.5 * s
 # %% [markdown] slide="slide"
 # ## 7 · What is lost, exactly
 #
-# **Question.** Keep $k$ scores, throw the rest away, and rebuild: $\hat x = \mu + V_k z$ with $z = V_k^\top (x-\mu)$. How large is the error, before we even compute it?
+# **Question.** Keep $k$ scores, throw the rest away, and rebuild: $\hat x = \mu + V_k z$ with $z = V_k^\top (x-\mu)$ ($\mu$: the mean; $V_k$: the first $k$ columns of $V$). How large is the error, before we even compute it?
 #
 # In the basis of all components, $x - \mu$ has the coordinates $z_1, \dots, z_d$. Rebuilding from $k$ of them leaves exactly the others out. The basis is orthonormal, so the squared error is $z_{k+1}^2 + \dots + z_d^2$, and its mean is $\lambda_{k+1} + \dots + \lambda_d$. **The error is the sum of the discarded eigenvalues**, for every $k$.
 #
@@ -351,7 +351,7 @@ plots.show(
 )
 
 # %% [markdown]
-# From one component every digit is the same ghost, from four some can be guessed, from 16 nearly all can be read: a quarter of the numbers. Nothing was told about digits. The pixels of a pen stroke are so strongly tied to each other that most of the 64 directions are hardly used.
+# From one component every digit is a ghost, from four some can be guessed, from 16 nearly all can be read: a quarter of the numbers. Nothing was told about digits. The pixels of a pen stroke are so strongly tied to each other that most of the 64 directions are hardly used.
 
 # %% [markdown] slide="subslide" says="*Other linear encoders.* Take any $k$-dimensional subspace and project on it: no better, in 1000 tries."
 # **Could anything else do better?** Two sharper questions follow, since "best" is a large word.
@@ -467,7 +467,7 @@ plots.show(
         title="two numbers keep the zeros and fours apart, and mix others",
     ),
     alt="Scatter plot of the first two scores of all digits, coloured by label. Zeros, fours and sixes form groups "
-    "at the edge; ones, fives, eights and nines overlap in the middle.",
+    "at the edge; fives and eights are spread over the middle, among ones, twos and sevens.",
 )
 kept_by_two = full.explained_variance_ratio_[:2].sum()
 print(f"two components keep {kept_by_two:.0%} of the variance of the digits")
@@ -494,7 +494,7 @@ for ax, fitted, title in ((axes[0], model, "in standard deviations"), (axes[1], 
 plots.show(
     figure,
     alt="Two biplots. With scaled columns four arrows spread out; with raw columns the assault arrow covers the whole first "
-    "axis, urban population the second, and murder and rape vanish.",
+    "axis, urban population the second, rape is short and murder vanishes.",
 )
 check("raw: Assault alone makes up nearly all of PC1", abs(raw.components_[0, assault]), 0.99, relation=">=")
 print(
@@ -530,7 +530,7 @@ check("one point among 61 turns the axis by more than 45 degrees", turned, 45.0,
 # | variance kept + squared error = total variance | section 2 | `gram`: the covariance matrix times $n$ |
 # | the best direction is the eigenvector of the largest eigenvalue | section 2 | `eigenpairs` |
 # | by hand = coursekit = scikit-learn after $n/(n-1)$ | section 3 | `centre_and_spread`, `PCA.fit` |
-# | loadings = Table 10.1, one free sign a column | section 3 | `with_fixed_signs` |
+# | components = Table 10.1, one free sign a column | section 3 | `with_fixed_signs` |
 # | components orthonormal, scores uncorrelated with variances $\lambda_j$ | section 4 | `PCA.transform` |
 # | shares of the variance | section 5 | `PCA.fit`, last lines |
 # | right singular vectors are the components, $\lambda_j = \sigma_j^2/n$ | section 6 | `principal_axes_svd`, `principal_axes_eigh` |
@@ -542,11 +542,11 @@ check("one point among 61 turns the axis by more than 45 degrees", turned, 45.0,
 # ### Five questions
 #
 # <details><summary>1. All columns of a table are multiplied by 10. What happens to components, eigenvalues and shares?</summary>
-# The components and the shares stay, the eigenvalues grow by 100.
+# The components and the shares stay, the eigenvalues grow by a factor of 100. (If each column is standardised, nothing changes.)
 # </details>
 #
 # <details><summary>2. Two standardised features with correlation 0.6: what are the components and eigenvalues?</summary>
-# The matrix with 1 on the diagonal and 0.6 beside it has eigenvectors (1, 1)/√2 and (1, −1)/√2 with eigenvalues 1.6 and 0.4. For two standardised features the directions are always the diagonals, whatever the correlation.
+# The matrix with 1 on the diagonal and 0.6 beside it has eigenvectors (1, 1)/√2 and (1, −1)/√2 with eigenvalues 1.6 and 0.4. For two standardised features the directions are always the diagonals, whatever the correlation, unless it is 0.
 # </details>
 #
 # <details><summary>3. There are 20 rows and 500 columns. How many components with positive variance can there be?</summary>
@@ -557,7 +557,7 @@ check("one point among 61 turns the axis by more than 45 degrees", turned, 45.0,
 # Whether the columns were standardised, and whether they have the same units.
 # </details>
 #
-# <details><summary>5. The data lie on a circle. What does PCA with one component do, and what would be needed?</summary>
+# <details><summary>5. The data lie evenly on a circle. What does PCA with one component do, and what would be needed?</summary>
 # No direction is better than any other, and half of the variance is lost. One number, the angle, would be enough, but it takes a curved decoder to turn it back into a point.
 # </details>
 #
