@@ -207,7 +207,7 @@ def error_and_likelihood(steps, errors, likelihoods):
     """Reconstruction error above, exact log-likelihood below, over steps; one line a seed."""
     figure, (top, bottom) = plt.subplots(2, 1, figsize=(8, 4.8), sharex=True)
     top.plot(steps, np.transpose(errors), color=COLORS["data"], linewidth=1.3)
-    top.set(yscale="log", ylabel="pixels", title="reconstruction error: down all the way")
+    top.set(yscale="log", ylabel="pixels", title="reconstruction error: it keeps falling")
     bottom.plot(steps, np.transpose(likelihoods), color=COLORS["wrong"], linewidth=1.3)
     bottom.set(xlabel="update", ylabel="nats", title="exact mean log p: up, then down", xlim=(0, steps[-1]))
     return figure
@@ -223,7 +223,8 @@ def valleys(probability, states, image_shape, even):
     ax.text(len(order) - 0.6, even * 1.15, "if all were equal", color=COLORS["data"], ha="right", va="bottom")
     ax.set(yscale="log", xlim=(-0.7, len(order) - 0.3), xticks=[], ylabel="probability")
     ax.set(
-        ylim=(probability.min() / 3, 1.2), title="trained too long with CD-1: valleys of very different depth"
+        ylim=(probability.min() / 3, 1.2),
+        title="long CD-1 at a large, constant rate: valleys of very different depth",
     )
     for place, i in enumerate(order):
         _picture_below(ax, place, states[i], image_shape)
