@@ -278,17 +278,16 @@ for name in ("random labels", "random points"):
     check("   better on average by more than 3 standard errors", gain.mean(), 3 * error, relation=">=")
 
 # %%
-on_cloud = {
-    init: np.array([KMeans(K, init=init, random_state=seed).fit(x).inertia_ for seed in range(200)])
-    for init in ("random_partition", "k-means++")
-}
-gain = on_cloud["random_partition"].mean() - on_cloud["k-means++"].mean()
-error = np.sqrt(sum(values.var(ddof=1) / 200 for values in on_cloud.values()))
+kinds = ("random_partition", "k-means++")
+runs = [[KMeans(K, init=kind, random_state=i).fit(x).inertia_ for i in range(200)] for kind in kinds]
+gain = np.mean(runs[0]) - np.mean(runs[1])
+error = np.sqrt(np.var(runs, axis=1, ddof=1).sum() / 200)
 print(f"on the overlapping cloud the gain is {gain:.1f} with a standard error of {error:.1f}")
 check("there, no gain of more than 3 standard errors", gain, 3 * error, relation="<=")
+print(f"a single start there ends between {np.min(runs):.0f} and {np.max(runs):.0f}")
 
 # %% [markdown]
-# The last result is part of the truth. With many groups far apart the start decides; with a few overlapping ones it hardly matters. And even k-means++ ends well above the best on average, so use several starts of any kind: `KMeans(12, init="k-means++", n_init=10)` keeps the best of ten.
+# The last result is part of the truth. With many groups far apart the kind of start decides; with a few overlapping ones the kind makes no difference that 200 runs could show, though a single start may still end far above the best, as the last line shows. And even k-means++ ends well above the best on average, so use several starts of any kind: `KMeans(12, init="k-means++", n_init=10)` keeps the best of ten.
 
 # %% [markdown] slide="slide" says="More centres are never worse: with $K=n$ the objective is zero.\n\n*The elbow:* look for the bend after which further centres gain little.\n\n*The silhouette* compares $a_i$, the mean distance to the own group, with $b_i$, that to the nearest other group:"
 # ## 4 · How many clusters?
@@ -494,7 +493,7 @@ for method in methods:
     check(f"{method}: update = definition", updated, between(np.vstack([A, B]), C, method), rtol=1e-12)
 
 # %% [markdown]
-# **Ward and K-means want the same thing.** Half the squared height of a Ward merger is the amount by which it raises the K-means objective. So Ward's tree goes down the same hill, one merger at a time, and never takes a merger back.
+# **Ward and K-means want the same thing.** Half the squared height of a Ward merger is the amount by which it raises the K-means objective. So Ward's tree climbs the same hill from its foot, where every point is alone and the objective is 0, each time by the smallest rise there is, and never takes a merger back.
 
 # %%
 ladder = [cut(trees["ward"], k) for k in range(60, 0, -1)]
@@ -633,13 +632,14 @@ print(f"time grows as n^{by_hand:.1f} by hand and as n^{package:.1f} in the pack
 # %%
 check("by hand: grows faster than n^2.2", by_hand, 2.2, relation=">=")
 check("package: grows slower than n^2.6", package, 2.6, relation="<=")
+check("the package's power is smaller", package, by_hand, relation="<=")
 try:
     linkage(np.zeros((20_001, 1)), "complete")
 except MemoryError as error:
     print(error)
 
 # %% [markdown]
-# The memory grows like $n^2$ too, and sooner than the time it says stop: beyond 20 000 points `linkage` refuses with the sentence above. K-means needs no such table.
+# The memory grows like $n^2$ too, and sooner than the time it says stop: beyond 20 000 points `linkage` refuses (all but single linkage) with the sentence above. K-means needs no such table.
 
 # %% [markdown] slide="slide"
 # ## 7 · The fifty states, as families
@@ -667,7 +667,7 @@ plots.show(
         states.row_names,
     ),
     alt="Two dendrograms of the fifty states with their names. Left from the raw numbers, three clusters of 16, 14 and "
-    "20 states; right from scaled columns, clusters of 8 southern states, 11 populous ones and 31 others.",
+    "20 states; right from scaled columns, clusters of 8 (seven southern states and Alaska), 11 with many arrests and many people in towns, and 31 others.",
 )
 
 # %% [markdown]
@@ -682,7 +682,7 @@ check("raw clusters are slices of Assault", slices[0][1], slices[1][0], relation
 check("   and no two of them overlap", slices[1][1], slices[2][0], relation="<=")
 
 # %% [markdown]
-# After scaling, all four columns have a say, and eight southern states with many murders and few towns form a family of their own. Neither tree is the truth about 1973. If you believe that an arrest for assault and one for murder should count the same, do not scale; if each *column* should count the same, do. The choice is yours, and it belongs in the report, together with the linkage.
+# After scaling, all four columns have a say, and seven southern states and Alaska, with many arrests for murder and few people in towns, form a family of their own. Neither tree is the truth about 1973. If you believe that an arrest for assault and one for murder should count the same, do not scale; if each *column* should count the same, do. The choice is yours, and it belongs in the report, together with the linkage.
 
 # %% [markdown] slide="slide"
 # ## 8 · What goes wrong
@@ -760,7 +760,7 @@ for make, fails, problem, repairs, cure in trials.values():
 plots.show(
     pictures.failures(columns),
     alt="Four failures of K-means above their repairs. Two rings are cut in halves, single linkage separates them; a "
-    "large cloud is cut up while two small groups share a colour, average linkage leaves it whole but joins the small ones; two groups are "
+    "large cloud is cut up while two small groups share a colour, average linkage keeps nearly all of it together but joins the small ones; two groups are "
     "cut across because of units, scaling mends it; of six groups one is cut and two are joined from a bad start.",
 )
 
@@ -782,7 +782,7 @@ check("the right grouping is worse for the objective", wanted, found, relation="
 # %% [markdown] says="- *Rings:* no straight border separates them.\n- *Unequal sizes:* it pays to spend two centres on the wide group. The grouping that we want has a **higher** objective.\n- *Units:* a column that says nothing is counted in large numbers.\n- *A bad start:* no centre walks across empty land."
 # *Rings.* No straight border separates a ring from what lies inside it, and both have the same middle. Single linkage, blamed for its chains in section 6, follows them here: the same property, once a fault and once a virtue.
 #
-# *Unequal sizes.* Four hundred points of a wide group weigh more than two small ones, so it pays to spend two centres on the wide one. More starts do not help: the grouping that we want has a **higher** objective than the one K-means finds. Then the objective is at fault and not the search, as the last line above shows. Average linkage leaves the large group whole, but it joins the two small ones and spends its third cluster on stragglers. And that is luck as much as merit: move the small groups nearer (5 in place of 6.5), make the large one wider (1.7), and it fails on one of the three draws.
+# *Unequal sizes.* Four hundred points of a wide group weigh more than two small ones, so it pays to spend two centres on the wide one. More starts do not help: the grouping that we want has a **higher** objective than the one K-means finds. Then the objective is at fault and not the search, as the last line above shows. Average linkage keeps all but a few points of the large group together. On two of the three draws it joins the two small ones and spends its third cluster on stragglers; on the third it finds all three groups. And that is luck as much as merit: move the small groups nearer (5 in place of 6.5), make the large one wider (1.7), and it fails on one of the three draws.
 #
 # *Units.* The second column says nothing, but it is counted in large numbers. (The picture stretches the axes; to K-means the cloud is a needle.) Nothing crashed, and no number looks odd.
 #
@@ -818,7 +818,7 @@ check("the right grouping is worse for the objective", wanted, found, relation="
 # </details>
 #
 # <details><summary>2. All columns are multiplied by 10. What happens to the K-means labels, to the objective, and to the heights of a dendrogram?</summary>
-# From the same start the labels stay. The objective grows by 100, the heights by 10, for Ward too.
+# From the same start the labels stay. The objective grows by a factor of 100, the heights by a factor of 10, for Ward too.
 # </details>
 #
 # <details><summary>3. In a dendrogram two states stand side by side and meet at the very top. Are they similar?</summary>
