@@ -10,7 +10,7 @@
 #
 # **After this notebook you can** say what a latent variable model is and why its likelihood is hard to compute, derive the evidence lower bound in two ways, tell exactly how much it misses, send a gradient through a random draw, train a VAE line by line, read its latent space, and recognise the ways in which it goes wrong without an error message.
 #
-# **Time:** 120 minutes to work through; it runs in about 40 seconds. **You need:** Gaussian densities, expectations, logarithms, a neural network trained by gradient descent (notebook 10). **It follows** the variational autoencoder lectures of the *generative models deck* and of the *VAE and GAN class*; where a slide slips, the right form is named beside it.
+# **Time:** 120 minutes to work through; it runs in about 45 seconds. **You need:** Gaussian densities, expectations, logarithms, a neural network trained by gradient descent (notebook 10). **It follows** the variational autoencoder lectures of the *generative models deck* and of the *VAE and GAN class*; where a slide slips, the right form is named beside it.
 #
 # Every line that starts with ✓ is a claim that was computed on both sides just now, on your machine. If one fails, the notebook stops there.
 
@@ -46,7 +46,7 @@ noise_log_var = torch.tensor(0.25**2, dtype=torch.float64).log()
 grid = torch.linspace(-12, 12, 2401, dtype=torch.float64)[:, None]  # (m, 1)
 points = torch.tensor([[0.15, 0.1], [3.3, 0.5]], dtype=torch.float64)  # x_1 and x_2
 z = torch.randn(600, 1, generator=rng, dtype=torch.float64)
-draws = vae.reparametrize(decode(z), noise_log_var.expand(600, 2), rng)
+draws = decode(z) + 0.25 * torch.randn(600, 2, generator=rng, dtype=torch.float64)
 
 # %%
 from coursekit.plots import vae as pictures
@@ -55,7 +55,7 @@ near = grid[grid[:, 0].abs() <= 3]
 plots.show(
     pictures.latent_curve(near[:, 0].numpy(), decode(near).numpy(), draws.numpy(), points.numpy()),
     alt="Left, the bell curve of the latent z. Right, a blue wave in the plane with grey sample points around it; "
-    "the point x1 lies on the wave in the middle, the point x2 lies near its right end where samples are rare.",
+    "the point x1 lies close to the wave in the middle, the point x2 on it near its right end, where samples are rare.",
 )
 
 # %% [markdown]
@@ -88,16 +88,14 @@ z = torch.randn(1000, 100, 1, generator=rng, dtype=torch.float64)
 naive = torch.stack([log_p_x_given_z(x, z) for x in points])  # (2, 1000, 100): 1000 estimates of 100 draws
 means = naive.exp().mean(2)  # (2, 1000)
 check("naive Monte Carlo of p(x) is unbiased", means.mean(1), log_p.exp(), se=means.std(1) / np.sqrt(1000))
-relative = means.std(1) / log_p.exp()
-check(
-    "at the end of the wave it scatters at least 3 times as much",
-    relative[1] / relative[0],
-    3.0,
-    relation=">=",
-)
+logs = naive.logsumexp(2) - np.log(100)  # (2, 1000)
+scatter = logs.std(1)
+check("its logarithm scatters at least 10 times as much at the end", scatter[1] / scatter[0], 10.0, relation=">=")  # fmt: skip
+missed = (logs[1] < log_p[1] - 10).double().mean()
+check("and there misses by more than 10 nats at least once in five runs", missed, 0.2, relation=">=")
 plots.show(
     pictures.estimates(
-        naive.logsumexp(2).numpy() - np.log(100), log_p.numpy(),
+        logs.numpy(), log_p.numpy(),
         ["$x_1$, in the middle", "$x_2$, at the end: often far too low"], xlabel="estimate of log p(x), nats",
     ),
     alt="Two histograms of a thousand estimates of log p(x). For x1 they gather closely around the true value; "
@@ -105,7 +103,7 @@ plots.show(
 )  # fmt: skip
 
 # %% [markdown]
-# Look at the right panel: the *average* of $p(x)$ is right, yet the estimates of its *logarithm* have a long tail to the left: many a run has seen no useful $z$ at all, and misses by ten nats and more. And this is one latent. With twenty, the useful region is a needle in a haystack. We need somebody who looks at $x$ and tells where to search.
+# Look at the right panel: the *average* of $p(x)$ is right, yet the estimates of its *logarithm* have a long tail to the left: many a run has seen no useful $z$ at all, and misses by ten *nats* and more. (A nat is the unit of a natural logarithm: ten of them are a factor of $e^{10}$, twenty thousand.) And this is one latent. With twenty, the useful region is a needle in a haystack. We need somebody who looks at $x$ and tells where to search.
 
 # %% [markdown] slide="slide"
 # ## 2 · A guess, and a bound with a known gap
@@ -123,15 +121,16 @@ plots.show(
 #
 # $$\log p(x) \;=\; \mathbb E_q[\log p(x\mid z)] \;-\; \mathrm{KL}(q(z\mid x)\,\|\,p(z)) \;+\; \mathrm{KL}(q(z\mid x)\,\|\,p(z\mid x)) .$$
 #
-# Three terms, an *identity*. The last is never negative, so Jensen's bound follows; and now we know what it misses: exactly the divergence of the guess from the posterior. We ask this of a thousand random Gaussian guesses for $x_1$.
+# Three terms, an *identity*. The last is never negative, so Jensen's bound follows; and now we know what it misses: exactly the divergence of the guess from the posterior. We ask this of a thousand random Gaussian guesses for $x_1$. The KL to the prior comes from a closed formula, the other two terms from the grid.
 
 # %%
 mean = 2 * torch.rand(1000, 1, generator=rng, dtype=torch.float64) - 1
-log_var = 5 * torch.rand(1000, 1, generator=rng, dtype=torch.float64) - 4
-log_q = D.Normal(mean, (0.5 * log_var).exp()).log_prob(grid[:, 0])  # (1000, m)
+log_var = 7 * torch.rand(1000, 1, generator=rng, dtype=torch.float64) - 6
+guess = D.Normal(mean, (0.5 * log_var).exp())
+log_q = guess.log_prob(grid[:, 0])  # (1000, m)
 q = log_q.exp()
 reconstruction = integral(q * log_p_x_given_z(points[0], grid))
-price = integral(q * (log_q - log_prior))
+price = D.kl_divergence(guess, D.Normal(0.0, 1.0))[:, 0]
 gap = integral(q * (log_q - (log_joint[0] - log_p[0])))
 elbo = reconstruction - price
 check("ELBO + KL(q || posterior) = log p(x), for 1000 guesses", elbo + gap, log_p[0], atol=1e-6)
@@ -153,7 +152,9 @@ plots.show(
 )  # fmt: skip
 
 # %% [markdown]
-# The bar's length *is* the divergence from the posterior. So raising the ELBO does two jobs at once: in $q$ it brings the guess to the posterior, since the left side $\log p(x)$ does not depend on $q$; in $\theta$ it raises the likelihood, or tightens the bound.
+# The bar's length *is* the divergence from the posterior. The check sees that the sum is the same for every guess; that this number is $\log p(x)$, the draws of section 1 have confirmed, and the next cell does it without a grid.
+#
+# So raising the ELBO does two jobs at once: in $q$ it brings the guess to the posterior, since the left side $\log p(x)$ does not depend on $q$; in $\theta$ it raises the likelihood, or tightens the bound.
 
 # %% [markdown] slide="subslide"
 # **With paper and pencil.** If the decoder is linear, $x = Wz + b + \text{noise}$ with noise variance $s^2$, all the integrals are Gaussian: $p(x)=\mathcal N(b,\,WW^\top + s^2 I)$, and the posterior is Gaussian with covariance $C=(I+W^\top W/s^2)^{-1}$ and mean $C\,W^\top(x-b)/s^2$. So the identity must hold to the last digit, in any dimension, for any Gaussian guess.
@@ -216,7 +217,7 @@ check(
 )
 
 # %% [markdown]
-# One deck writes $\exp(\sigma)-(1+\sigma)+\mu^2$. What it calls $\sigma$ is the *log-variance*, and the factor ½ has gone. That is consistent only if the ½ of the squared error is dropped too: then the whole loss is twice ours, and has the same minimum. With any other reconstruction term it weighs the KL double.
+# One deck writes $\exp(\sigma)-(1+\sigma)+\mu^2$. What it calls $\sigma$ is the *log-variance*, and the factor ½ has gone. That is consistent only if the ½ of the squared error is dropped too: then the whole loss is twice ours, and has the same minimum. Beside a true log-likelihood, such as minus the cross-entropy, it weighs the KL double.
 
 # %%
 x_hat, x = (torch.randn(6, 9, generator=rng, dtype=torch.float64) for _ in range(2))
@@ -279,7 +280,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Both clouds have their mean on the line. Where $f$ is smooth the derivative is worth many draws. (For discrete latents there is no $\varepsilon$ to pull out, and the score function returns.)
+# Both clouds have their mean on the line. Here $f=\log p(x\mid z)$ is smooth over the width of $q$, and the derivative is worth many draws. That is no theorem: an $f$ that wriggles many times within $\sigma$ turns the order round, and a constant subtracted from $f$ quietens the score function. (For discrete latents there is no $\varepsilon$ to pull out, and the score function returns.)
 
 # %% [markdown] slide="slide" says="The data: digits of 8 × 8 pixels, each pixel a bit. One step of the algorithm, each line a thing we have derived:"
 # ## 5 · Training, line by line
@@ -325,7 +326,7 @@ check("reconstruction - KL = the elbo that coursekit reports",
       model.elbo(batch, rng=torch.Generator().manual_seed(5))["elbo"], reconstruction - kl, rtol=1e-5)  # fmt: skip
 
 # %% [markdown]
-# So `fit` may do the loop. We train three seeds with eight latents, and later, for maps, three with two. To judge a number of nats we need a floor: pixels that are independent of each other, each with its own frequency.
+# So `fit` may do the loop. We train three seeds with eight latents, and for the maps of section 6 three with two; these get residual blocks and half as many steps again, so the two rows below differ in more than the latents. To judge a number of nats we need a floor: pixels that are independent of each other, each with its own frequency.
 
 # %% tags=["nbval-ignore-output"]
 from coursekit.training import fit
@@ -351,6 +352,7 @@ for name, models in (("8 latents", eight), ("2 latents", flat)):
 # %%
 frequency = (x_train.sum(0) + 1) / (len(x_train) + 2)
 floor = vae.log_bernoulli(x_test, frequency.logit().expand_as(x_test)).mean()
+print(f"independent pixels: {floor:.1f} nats a test picture")
 check("8 latents: test ELBO at least 2 nats above independent pixels, 3 seeds",
       [terms(m)["elbo"] for m in eight], floor + 2.0, relation=">=")  # fmt: skip
 check(
@@ -388,12 +390,11 @@ plots.show(
 # %%
 plane = flat[0]
 codes = plane.encode(x_test)[0].numpy()
-figure = pictures.latent_map(codes, test.labels, title="kinds of digit find a place of their own")
-plots.show(
-    figure,
-    alt="Scatter plot of the codes of the test digits in the latent plane, coloured by label. The kinds form "
-    "neighbouring regions that overlap at their borders; dotted circles hold half and 95 per cent of the prior.",
-)
+figure = pictures.latent_map(codes, test.labels, title="some kinds of digit find a place of their own, others share one")  # fmt: skip
+plots.show(figure,
+    alt="Scatter plot of the codes of the test digits in the latent plane, coloured by label. The 0s, 2s, "
+    "4s, 6s and 7s have regions of their own, while 3s and 9s lie in one place, and 1s, 5s and 8s are mixed; dotted "
+    "circles hold half and 95 per cent of the prior.")  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
 from coursekit.widgets import vae as explorers
@@ -409,11 +410,11 @@ widgets.static_frames(
     partial(explorers.latent_frame, plane, codes, test.labels, shape),
     [{"z1": -1.2, "z2": 0.0}, {"z1": 1.2, "z2": 0.0}, {"z1": 0.0, "z2": -1.2}, {"z1": 0.0, "z2": 1.2}],
     alt="Four positions of the explorer: the marked point lies left, right, below and above the middle of the "
-    "latent plane, and four different digits are decoded there.",
+    "latent plane, and four different grey shapes are decoded there, the one on the right a plain 0.",
 )
 
 # %% [markdown]
-# Drag slowly: the picture changes without a jump, since the decoder is continuous and the noise of $q$ has smeared each code over its neighbourhood during training. Below the whole plane at once, spaced by quantiles of the prior, so that each tile has the same probability.
+# Two numbers are few: kinds that look alike to the decoder share a place. Drag slowly: the picture changes without a jump, since the decoder is continuous and the noise of $q$ has smeared each code over its neighbourhood during training. Below nearly the whole plane at once, spaced by quantiles of the prior, so that each tile stands for the same probability.
 
 # %%
 side = 15
@@ -452,7 +453,7 @@ plots.show(
 #
 # $$\frac1n\sum_i \mathrm{KL}(q(z\mid x_i)\|p(z)) = \underbrace{\frac1n\sum_i \mathrm{KL}(q(z\mid x_i)\|q(z))}_{\text{what } z \text{ tells about which } x} + \underbrace{\mathrm{KL}(q(z)\|p(z))}_{\text{misfit to the prior}} .$$
 #
-# In two dimensions we can integrate on a grid, so this too is checked, and with it the identity of section 2 for a *trained* network on real digits.
+# In two dimensions we can integrate on a grid, so this too is checked, for 100 test pictures, and with it the identity of section 2 for a *trained* network on real digits.
 
 # %%
 axis = torch.linspace(-6, 6, 201, dtype=torch.float64)
@@ -480,7 +481,7 @@ log_aggregate = log_q.logsumexp(0) - np.log(len(x))
 information = (q * (log_q - log_aggregate)).sum(1).mean()
 misfit = (log_aggregate.exp() * cell * (log_aggregate - log_prior)).sum()
 check("mean KL = information + misfit of the aggregate posterior", kl.mean(), information + misfit, atol=1e-6)
-check("most of the KL is information", information, 2 * misfit, relation=">=")
+check("information is at least twice the misfit", information, 2 * misfit, relation=">=")
 
 # %% [markdown] slide="subslide"
 # **Codes as features.** A mean $\mu(x)$ is a short description made without labels. Suppose that only 100 of the digits have labels. Is a linear classifier better off with the eight codes or with the 64 pixels?
@@ -558,9 +559,14 @@ for degrees in (0, 20, 45):
     check("  best diagonal guess misses half of (sum log M_jj - log det M)",
           missed[-1], 0.5 * (M.diagonal().log().sum() - M.logdet()), atol=1e-12)  # fmt: skip
 print("nats lost by turning 0, 20 and 45 degrees:", " ".join(f"{abs(m.item()):.3f}" for m in missed))
+heavier = []
+for beta in (1, 2, 4):  # the best guess then has the precision I + W'W / (beta s^2)
+    M = torch.eye(2).double() + turned.T @ turned / (beta * left)
+    heavier.append(beta * 0.5 * (M.diagonal().log().sum() - M.logdet()))
+print("cost in the loss at 45 degrees, beta = 1, 2 and 4:", " ".join(f"{m.item():.3f}" for m in heavier))
 
 # %% [markdown]
-# This is the honest core of **disentangling**. A heavier KL, $\beta>1$ (Higgins et al. 2017), makes the preference stronger. It is a preference for axes that rebuild independently, not for the causes that you have in mind: two factors of equal strength leave it undecided, and no unsupervised method can know better (Locatello et al. 2019).
+# This is the honest core of **disentangling**. A heavier KL, $-\mathbb E_q[\log p(x\mid z)]+\beta\,\mathrm{KL}$ with $\beta>1$ (Higgins et al. 2017), makes the preference stronger: at 45 degrees the turn costs more at $\beta=2$ and at 4. It is a preference for axes that rebuild independently, not for the causes that you have in mind: two factors of equal strength leave it undecided, and without further assumptions no unsupervised method can know better (Locatello et al. 2019).
 
 # %% [markdown] slide="subslide"
 # **Blur.** Suppose the code cannot tell whether a stroke was in this column or in the next. Which picture should a Gaussian decoder put out? The one with the smallest expected squared error, and that is the *mean* of the two.
@@ -581,13 +587,16 @@ plots.show(
     "stroke of double width in half the darkness.",
 )
 
+# %% [markdown]
+# And in training? Grey digits, four latents, $s^2 = 0.03$, three seeds. We compare the *edges*, squared steps from pixel to pixel, of reconstructions and data.
+
 # %% tags=["nbval-ignore-output"]
 grey_train, grey_test = (torch.tensor(part.x / 16).float() for part in data.digits().split())
 options = {"likelihood": "gaussian", "observation_variance": 0.03}
 grey = [trained(seed, 4, grey_train, **options) for seed in range(3)]
 
 
-def contrast(images):  # mean squared step between neighbouring pixels
+def contrast(images):  # mean squared step between horizontal neighbours
     return (images.reshape(-1, 8, 8).diff(dim=2) ** 2).mean().item()
 
 
@@ -605,12 +614,12 @@ plots.show(
 )  # fmt: skip
 
 # %% [markdown]
-# The mean is smooth and the draw is full of grain: by its own words the model explains the missing edges as noise. A GAN (notebook 12) never averages two possible strokes, since a critic would see the smear.
+# The mean is smooth and the draw is full of grain: by its own words the model explains the missing edges as noise. A GAN (notebook 12) has nothing to gain from averaging two possible strokes: its critic would see the smear.
 
 # %% [markdown] slide="slide"
 # ## 8 · A tighter bound, and who is to blame for the gap
 #
-# Draw $K$ guesses in place of one and average the *weights* $w_k = p(x,z_k)/q(z_k\mid x)$ before the logarithm: $\mathcal L_K=\mathbb E\left[\log\frac1K\sum_k w_k\right]$ (Burda et al. 2016). $K=1$ is the ELBO. The mean inside is unbiased for $p(x)$, so by Jensen each $\mathcal L_K\le\log p(x)$; and more terms scatter less, so $\mathcal L_K$ rises. In code the largest weight is taken out before $\exp$: with 64 pixels $w$ may be $e^{-100}$, with 784 it would be rounded to zero.
+# Draw $K$ guesses in place of one and average the *weights* $w_k = p(x,z_k)/q(z_k\mid x)$ before the logarithm: $\mathcal L_K=\mathbb E\left[\log\frac1K\sum_k w_k\right]$ (Burda et al. 2016). $K=1$ is the ELBO. The mean inside is unbiased for $p(x)$, so by Jensen each $\mathcal L_K\le\log p(x)$; and more terms scatter less, so $\mathcal L_K$ rises. In code the largest weight is taken out before $\exp$: here $w$ is about $e^{-25}$, with 784 pixels it may be $e^{-500}$, and single precision rounds everything below $e^{-104}$ to zero.
 
 # %%
 samples, ks = [], [1, 4, 16, 64, 256]
@@ -655,27 +664,35 @@ plots.show(
 nodes, weights = (torch.tensor(a) for a in np.polynomial.hermite_e.hermegauss(8))
 lattice = torch.cartesian_prod(nodes, nodes)[:, None]  # (64, 1, 2)
 weights = torch.cartesian_prod(weights, weights).prod(1) / (2 * np.pi)
-own = [mean.clone().requires_grad_(), log_var.clone().requires_grad_()]
-optimizer = torch.optim.Adam(own, lr=0.05)
-for _ in range(100):
-    z = own[0] + (0.5 * own[1]).exp() * lattice  # (64, 100, 2)
-    logits = exact_plane.decode(z.reshape(-1, 2)).reshape(64, 100, 64)
-    own_elbo = weights @ vae.log_bernoulli(x.expand(64, -1, -1), logits) - vae.gaussian_kl(*own)
-    optimizer.zero_grad()
-    (-own_elbo.sum()).backward()
-    optimizer.step()
-log_q = log_q_on_mesh(own[0].detach(), own[1].detach())
-best = (log_q.exp() * cell * log_decoder).sum(1) - vae.gaussian_kl(own[0], own[1]).detach()
+
+
+def at_both_guesses(x):  # (100, 64): the ELBO at the encoder's guess, and at the picture's own
+    glance = exact_plane.encode(x)
+    own = [part.clone().requires_grad_() for part in glance]
+    optimizer = torch.optim.Adam(own, lr=0.05)
+    for _ in range(100):
+        z = own[0] + (0.5 * own[1]).exp() * lattice  # (64, 100, 2)
+        logits = exact_plane.decode(z.reshape(-1, 2)).reshape(64, 100, 64)
+        own_elbo = weights @ vae.log_bernoulli(x.expand(64, -1, -1), logits) - vae.gaussian_kl(*own)
+        optimizer.zero_grad()
+        (-own_elbo.sum()).backward()
+        optimizer.step()
+    log_decoder = x @ all_logits.T - torch.nn.functional.softplus(all_logits).sum(1)
+    guesses = (glance, [part.detach() for part in own])
+    return [(log_q_on_mesh(*g).exp() * cell * log_decoder).sum(1) - vae.gaussian_kl(*g) for g in guesses]
+
+
+(elbo, best), (seen_elbo, seen_best) = (at_both_guesses(part) for part in (x, x_train[:100].double()))
 check("thinking about each picture raises the mean bound", best.mean(), elbo.mean(), relation=">=")
 check("and it is still a bound", best, log_p, relation="<=", atol=1e-6)
-plots.show(
-    pictures.gaps(log_p.numpy(), best.numpy(), elbo.numpy(), (log_p - elbo).argsort().numpy()),
-    alt="For a hundred pictures sorted by their gap, a stacked area: a thin grey layer that even the best Gaussian "
-    "loses, and above it a red layer that the encoder loses in addition, large for a few pictures.",
-)
+check("the median picture loses at most 0.2 nats to the glance", (best - elbo).median(), 0.2, relation="<=")
+check("training pictures that lose more than 0.5: two or more", (seen_best - seen_elbo > 0.5).sum(), 2, relation=">=")  # fmt: skip
+plots.show(pictures.gaps(log_p.numpy(), best.numpy(), elbo.numpy(), (log_p - elbo).argsort().numpy()),
+    alt="For a hundred pictures sorted by their gap, a stacked area: a grey layer that even the best Gaussian "
+    "loses, thin but for a few spikes, and above it a red layer that the encoder loses in addition, large for a few pictures.")  # fmt: skip
 
 # %% [markdown]
-# For most pictures a glance is enough. A few test pictures, unlike what the encoder has seen, pay a lot. It is the encoder that generalises badly there, and not the generative model.
+# For most pictures a glance costs little. A few pay a lot, and not because they are new: among a hundred pictures of the *training* set some pay as well. One small network has to answer for all pictures at once.
 
 # %% [markdown] slide="slide" says="**A mean for a sum.** A library takes the *mean* of the cross-entropy over 64 pixels, while the KL is summed. That is the ELBO with a $\\beta$ of 64 that nobody wrote down."
 # ## 9 · What goes wrong
@@ -701,9 +718,11 @@ for beta in (0.25, 0.5, 1.0, 2.0, 4.0, 64.0):
     rebuilt, draws = first.decode_mean(first.encode(x_test[:10])[0]), first.sample(10, rng=rng)
     runs[beta] = terms(first) | {"rebuilt": rebuilt.numpy(), "samples": draws.numpy()}
     runs[beta]["all_active"] = [int(vae.active_units(m.encode(x_test)[0]).sum()) for m in models]
-    runs[beta]["all_kl"] = [terms(m)["kl"] for m in models]
+    runs[beta] |= {f"all_{key}": [terms(m)[key] for m in models] for key in ("kl", "elbo")}
     runs[beta]["active"] = runs[beta]["all_active"][0]
-    print(f"beta {beta:5}: active {runs[beta]['all_active']}, test ELBO {runs[beta]['elbo']:.1f} nats")
+    print(
+        f"beta {beta:5}: active {runs[beta]['all_active']}, test ELBO of seed 0 {runs[beta]['elbo']:.1f} nats"
+    )
 
 # %% tags=["nbval-ignore-output"]
 shown = {beta: runs[beta] for beta in (0.25, 0.5, 1.0, 2.0, 4.0)}
@@ -713,8 +732,9 @@ explorers.beta_explorer(shown, x_test[:10].numpy(), shape)
 widgets.static_frames(
     partial(explorers.beta_frame, shown, x_test[:10].numpy(), shape),
     [{"beta": 0.25}, {"beta": 1.0}, {"beta": 4.0}],
-    alt="Three positions of the explorer. With beta 0.25 the KL is large and the digits are rebuilt well, but samples "
-    "are poor; with beta 1 both are fair; with beta 4 the KL is zero and every reconstruction is the same grey ghost.",
+    alt="Three positions of the explorer. With beta 0.25 the KL is 10 nats and the digits are rebuilt in firm strokes; "
+    "with beta 1 it is 3.5 nats and they are softer; with beta 4 it is zero and every reconstruction is the same grey "
+    "ghost. Samples are bits, and hard to judge by eye.",
 )
 check(
     "beta = 0.25 spends more nats on z than beta = 1, 3 seeds",
@@ -722,14 +742,16 @@ check(
     max(runs[1.0]["all_kl"]),
     relation=">=",
 )
-check("beta = 4: all 8 latents collapse, 3 seeds", runs[4.0]["all_active"], 0, relation="<=")
+ends = runs[0.25]["all_elbo"] + runs[4.0]["all_elbo"]
+check("beta = 1: test ELBO 2 nats above both ends, all seeds", min(runs[1.0]["all_elbo"]), np.add(ends, 2), relation=">=")  # fmt: skip
+check("beta = 4: all 8 latents collapse, 3 seeds", runs[4.0]["all_active"], 0)
 check("the mean-for-sum slip (beta = 64): all collapse, 3 seeds", runs[64.0]["all_active"], 0)
 
 # %% [markdown]
-# Neither end is a good model: a light price makes fine copies and poor samples, a heavy one makes ghosts. Nothing crashed, and the loss went down nicely.
+# Neither end is a good model: a light price buys fine copies with codes that the prior does not expect, a heavy one makes ghosts. The test ELBO of both is near that of independent pixels. Nothing crashed.
 
 # %% [markdown] slide="subslide"
-# **A pixel variance that nobody chose.** The commonest VAE loss on grey pictures is squared error plus KL, which means $s^2=1$ (or ½) for pixels in $[0,1]$.
+# **A pixel variance that nobody chose.** A common VAE loss on grey pictures in $[0,1]$ is half the squared error plus KL. By the formula of section 7 that means $s^2=1$; without the half it means $s^2=\tfrac12$.
 #
 # **Predict before you run:** the four eigenvalues of the states are 2.5, 1.0, 0.4 and 0.2, roughly. How many of four linear latents will be used if s² is fixed at 1.5? At 0.6? And on digits scaled to [0, 1], where the largest eigenvalue is 0.7, with s² = 1?
 #
@@ -759,17 +781,14 @@ for variance, codes_of_seeds in used.items():
     check(f"s^2 = {variance}: active latents = eigenvalues above it = {expected}, 3 seeds", counted, expected)
 ghosts = [m.encode(grey_train)[0].var(0).max() for m in on_digits]
 check(
-    "digits, s^2 = 1: no latent's mean varies by more than 0.1 of the prior, 3 seeds",
+    "digits, s^2 = 1: no latent's mean varies by more than 0.05 of the prior, 3 seeds",
     ghosts,
-    0.1,
+    0.05,
     relation="<=",
 )
-check(
-    "  as no eigenvalue is that large",
-    pca.PCA().fit(grey_train.numpy()).explained_variance_[0],
-    1,
-    relation="<=",
-)
+digit_spectrum = pca.PCA().fit(grey_train.numpy()).explained_variance_
+check("  as no eigenvalue is that large", digit_spectrum, 1, relation="<=")
+check("  at s^2 = 1/2 three would be above it", (digit_spectrum > 0.5).sum(), 3)
 kls = {v: 0.5 * (m[0] ** 2 + m[1].exp() - 1 - m[1]).mean(0) for v, (m, *_) in used.items()}
 plots.show(
     pictures.switched_off(spectrum, [(v, kl.sort(descending=True).values.numpy()) for v, kl in kls.items()]),
@@ -779,7 +798,7 @@ plots.show(
 )
 
 # %% [markdown]
-# "Mean squared error + KL" on digits in $[0,1]$ learns *nothing* with a linear network, by a theorem, and little with a deep one. The cure is to state $s^2$, or to learn it.
+# Half the squared error + KL on digits in $[0,1]$ learns *nothing* with a linear network, by a theorem. Without the half three latents come back; with the *mean* over 64 pixels $s^2$ is 32, and none can. The cure is to state $s^2$, or to learn it.
 
 # %% [markdown] slide="subslide"
 # **exp(log_var) used as a standard deviation.** The network puts out log-variances; the sampler must use $\exp(\ell/2)$. Forget the half and, where $\ell<0$, the draws are *narrower* than the guess that the KL charges for. The bound of section 2 then is no bound.
@@ -799,19 +818,19 @@ check("with exp(log_var / 2): never above log p(x)", right, log_p_wave, relation
 check("with exp(log_var): a nat too much", slip.max(), log_p_wave + 1, relation=">=")
 
 # %% [markdown]
-# A test log-likelihood that is too good to be true often is of this kind. The identity of section 2 on a small model, as here, finds it in a second.
+# A test log-likelihood that is too good to be true may be of this kind. The identity of section 2 on a small model, as here, finds it in a second.
 
 # %% [markdown] slide="slide"
 # ## 10 · Summary
 #
 # | Claim | Where it was checked | Code in [`vae.py`](../coursekit/vae.py) |
 # | --- | --- | --- |
-# | naive Monte Carlo of p(x) is unbiased and useless | section 1 | |
+# | naive Monte Carlo of p(x) is unbiased, its logarithm far off where few draws land | section 1 | |
 # | ELBO + KL(q ‖ posterior) = log p(x), for any q | section 2, and 6 on digits | `VAE.elbo` |
 # | tight when q is the posterior | section 2 | |
 # | closed-form KL = Monte Carlo = torch.distributions | section 3 | `gaussian_kl` |
 # | log p(x given z) = minus cross-entropy, summed | section 3 | `log_bernoulli` |
-# | both gradients unbiased, reparametrized less noisy | section 4 | `reparametrize` |
+# | both gradients unbiased, here the reparametrized one less noisy | section 4 | `reparametrize` |
 # | the step by hand = coursekit; sampling in three steps | section 5 | `VAE.loss`, `VAE.sample` |
 # | mean KL = information + misfit to the prior | section 6 | |
 # | the linear VAE finds the principal plane and its noise | section 7 | `observation_variance` |
@@ -831,7 +850,7 @@ check("with exp(log_var): a nat too much", slip.max(), log_p_wave + 1, relation=
 # </details>
 #
 # <details><summary>3. Why may the noise not be shared by all pictures of a batch?</summary>
-# The estimate stays unbiased, but its errors no longer average out over the batch: the gradient is as noisy as with a single picture.
+# The estimate stays unbiased, but what the pictures' errors have in common no longer averages out, however large the batch.
 # </details>
 #
 # <details><summary>4. A paper reports an ELBO, another an importance-weighted bound with 5000 samples. Which number is higher for the same model?</summary>
