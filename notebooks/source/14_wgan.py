@@ -432,9 +432,8 @@ explorers.critic_explorer(steps, shots, estimates, exact, grid, a, b)
 # %%
 from functools import partial
 
-frame = partial(explorers.critic_frame, steps, shots, estimates, exact, grid, a, b)
 widgets.static_frames(
-    frame,
+    partial(explorers.critic_frame, steps, shots, estimates, exact, grid, a, b),
     [{"n_critic": 5}, {"n_critic": 40}, {"n_critic": 320}],
     alt="The critic after 5, 40 and 320 steps: first tilted too little, with an estimate of about a "
     "third of the distance, then and at the end falling with a slope of about one between data and model, with an "
