@@ -9,7 +9,7 @@ Objective, mean over the batch, squared error summed over the inputs:
     loss = |g(f(x~)) - x|^2 + contraction * |df/dx|_F^2
 
 Up to constants the first term is -log p(x | z) of a Gaussian around g(z) with fixed variance. For data in
-[0, 1] the Bernoulli likelihood, a cross-entropy, may take its place; it trains much faster.
+[0, 1] the Bernoulli likelihood, a cross-entropy, may take its place; pixels then come out of a sigmoid.
 
     x       (n, n_inputs)          data
     x~      (n, n_inputs)          x after the corruption; x itself if noise = 0
