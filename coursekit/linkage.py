@@ -50,8 +50,7 @@ def lance_williams(method, d_ak, d_bk, d_ab, a, b, k):
     """Dissimilarity between A + B and every other cluster K, from the three old ones.
 
     d_ak, d_bk (n,): of A and of B to each K; d_ab: of A to B; a, b: the sizes of A and B; k (n,): of each K.
-    For "centroid" and "ward" all dissimilarities are squared. Lance & Williams 1967. ValueError for a method
-    that is not one of METHODS.
+    For "centroid" and "ward" all dissimilarities are squared. Lance & Williams 1967.
     """
     if method == "single":
         return np.minimum(d_ak, d_bk)
@@ -169,9 +168,8 @@ def linkage(X, method):
     n + i, which has Z[i, 3] points. Rows are sorted by height, equal heights in the order they were found;
     centroid linkage keeps the order of merging, so an inversion shows as a height below the one before.
     Every merge joins two clusters at the smallest dissimilarity of that moment, with ties as well (each
-    of the three functions above documents its order). Memory: 8 n^2 bytes (single: a few copies
-    of X). Raises ValueError for an unknown method, NaN or one point, MemoryError beyond 20 000 points (single
-    takes more).
+    of the three functions above documents its order). Memory: 8 n^2 bytes (single: some copies of X). Raises
+    ValueError for an unknown method, NaN or one point, MemoryError beyond 20 000 points (single: never).
     """
     if method not in METHODS:
         raise ValueError(f"unknown linkage {method!r}; choose one of {', '.join(METHODS)}")

@@ -43,8 +43,7 @@ def all_states(n_units, *, dtype=None, device=None):
 
 def bernoulli(probability, rng=None):
     """Bits of the same shape and dtype as `probability`, each 1 with its own probability."""
-    uniform = torch.rand(probability.shape, generator=rng, dtype=probability.dtype, device=probability.device)
-    return uniform.lt_(probability)  # in place: 1 where the uniform number is the smaller one, else 0
+    return torch.empty_like(probability).uniform_(generator=rng).lt_(probability)  # is u below p? 1 or 0
 
 
 def log_bernoulli(logits, states):
@@ -173,10 +172,7 @@ class RBM(nn.Module):
         return self.sample_visible(self.sample_hidden(v, rng=rng), rng=rng)
 
     def log_partition(self):
-        """log Z in nats, a scalar, by enumerating the smaller layer (the hidden one if v is Gaussian).
-
-        ValueError beyond 20 units there.
-        """
+        """log Z in nats, a scalar, over all states of the smaller layer (v Gaussian: h), up to 20 units."""
         states, of_visible = self._enumerated()
         return torch.logsumexp(-(self.free_energy if of_visible else self.hidden_free_energy)(states), 0)
 
@@ -206,13 +202,11 @@ class RBM(nn.Module):
         if k < 1:
             raise ValueError(f"k must be at least 1 Gibbs step, got {k}")
         hidden = self.hidden_probability(v)
-        # Chains that start at the data share their first hidden probabilities with the positive phase.
         start = hidden if chains is None else self.hidden_probability(chains)
         chains = self.sample_visible(bernoulli(start, rng), rng=rng)
         for _ in range(k - 1):
             chains = self.gibbs_step(chains, rng=rng)
-        # The probability of h stands for its sample: the same expectation with less noise. Rows of the data
-        # weigh 1/n and rows of the chains -1/m, so that one sum is the positive less the negative phase.
+        # Both phases in one sum, and p(h | v) for a sample of h: the same expectation with less noise.
         h = torch.cat([hidden, self.hidden_probability(chains)])
         sign = torch.cat([h.new_full((len(v),), 1 / len(v)), h.new_full((len(chains),), -1 / len(chains))])
         return moments(torch.cat([v, chains]), h, sign), chains
