@@ -5,6 +5,7 @@
 """
 
 import time
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
@@ -131,7 +132,8 @@ def run_twin(path):
         boxes.append(explore(*arguments, **options))
         return boxes[-1]
 
-    with patch.object(widgets, "explore", kept):
+    with patch.object(widgets, "explore", kept), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as in a kernel, a warning of another package is no error
         exec(compile("\n\n".join(cells), Path(path).name, "exec"), {"__name__": "__main__"})
     return boxes
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
+import torch
 from matplotlib import pyplot as plt
 from picture import SMALLEST, faults, move_to_the_ends, run_twin, watched
 
@@ -26,9 +27,12 @@ USUAL = {"00_start_here"}
 
 @pytest.fixture(autouse=True)
 def own_style():
+    """What a notebook sets for itself, the style and the precision, ends with it."""
+    dtype = torch.get_default_dtype()
     with matplotlib.rc_context():
         plots.use_course_style()
         yield
+    torch.set_default_dtype(dtype)
     plt.close("all")
 
 
