@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 55
+#     cpu_seconds: 60
 #     minutes: 100
 # ---
 
@@ -10,7 +10,7 @@
 #
 # **After this notebook you can** write a training loop by hand, say in which sense a linear autoencoder is PCA and in which it is not, train deep, convolutional, denoising and contractive autoencoders, read the slope of an encoder as a map of the data, and say why an autoencoder does not generate.
 #
-# **Time:** 100 minutes to work through; it runs in about 55 seconds. **You need:** notebook 01 (components, reconstruction error), gradients, a little PyTorch. **It follows** the autoencoder parts of the unsupervised learning deck and of the generative models deck.
+# **Time:** 100 minutes to work through; it runs in about 60 seconds. **You need:** notebook 01 (components, reconstruction error), gradients, a little PyTorch. **It follows** the autoencoder parts of the unsupervised learning deck and of the generative models deck.
 #
 # Every line that starts with ✓ is a claim that was computed on both sides just now, on your machine. Claims about training are made over three seeds and against a band, since another processor has other last digits.
 

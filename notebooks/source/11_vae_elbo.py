@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 45
+#     cpu_seconds: 55
 #     minutes: 120
 # ---
 
@@ -10,7 +10,7 @@
 #
 # **After this notebook you can** say what a latent variable model is and why its likelihood is hard to compute, derive the evidence lower bound in two ways, tell exactly how much it misses, send a gradient through a random draw, train a VAE line by line, read its latent space, and recognise the ways in which it goes wrong without an error message.
 #
-# **Time:** 120 minutes to work through; it runs in about 45 seconds. **You need:** Gaussian densities, expectations, logarithms, a neural network trained by gradient descent (notebook 10). **It follows** the variational autoencoder lectures of the *generative models deck* and of the *VAE and GAN class*; where a slide slips, the right form is named beside it.
+# **Time:** 120 minutes to work through; it runs in about 55 seconds. **You need:** Gaussian densities, expectations, logarithms, a neural network trained by gradient descent (notebook 10). **It follows** the variational autoencoder lectures of the *generative models deck* and of the *VAE and GAN class*; where a slide slips, the right form is named beside it.
 #
 # Every line that starts with ✓ is a claim that was computed on both sides just now, on your machine. If one fails, the notebook stops there.
 

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 45
+#     cpu_seconds: 50
 #     minutes: 100
 # ---
 
@@ -10,7 +10,7 @@
 #
 # **After this notebook you can** write down the game of a generator against a discriminator, derive the best discriminator and the value of the game it leads to, say why the first loss one would write hardly moves a bad generator and what to write in its place, program Algorithm 1, and recognise a generator that has collapsed.
 #
-# **Time:** 100 minutes to work through; it runs in about 45 seconds. **You need:** densities, expectations, the logarithm, a derivative, and having seen a network trained by gradient descent. **It follows** the GAN lectures of the unsupervised learning deck, the generative models deck, the VAE and GAN class, and the GAN deck, which labels real samples 0 where the others label them 1. We write 1 for real and show that it makes no difference.
+# **Time:** 100 minutes to work through; it runs in about 50 seconds. **You need:** densities, expectations, the logarithm, a derivative, and having seen a network trained by gradient descent. **It follows** the GAN lectures of the unsupervised learning deck, the generative models deck, the VAE and GAN class, and the GAN deck, which labels real samples 0 where the others label them 1. We write 1 for real and show that it makes no difference.
 #
 # Every line that starts with ✓ is a claim that was computed on both sides just now, on your machine. If one fails, the notebook stops there.
 

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 50
+#     cpu_seconds: 60
 #     minutes: 120
 # ---
 
@@ -10,7 +10,7 @@
 #
 # **After this notebook you can** say why a GAN's discriminator stops teaching when two distributions do not overlap, compute the earth mover's distance in three ways, explain its dual, write the critic's step and the gradient penalty by hand, and say what the critic's value does and does not tell.
 #
-# **Time:** two hours to work through; it runs in about 50 seconds. **You need:** notebook 12. **It follows** the Wasserstein part of the generative AI deck and of the VAE and GAN class.
+# **Time:** two hours to work through; it runs in about 60 seconds. **You need:** notebook 12. **It follows** the Wasserstein part of the generative AI deck and of the VAE and GAN class.
 
 # %%
 import numpy as np
