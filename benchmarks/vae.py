@@ -40,8 +40,7 @@ N_SAMPLES = 200
 class Whitened(nn.Module):
     """The first principal components of the bits, brought to variance 1: what our encoder sees.
 
-    They say all that 784 pixels have to say in a fraction of the products, and no direction is louder than
-    another.
+    128 numbers in place of 784 pixels cost fewer products, and no direction is louder than another.
     """
 
     def __init__(self, pixels, n_components=128, n_rows=10_000):
