@@ -627,7 +627,7 @@ for name, tail in (("raw score", torch.nn.Identity()), ("with sigmoid", torch.nn
         step.step()
     reported[name] = play.dual_value(far_real, far_fake).item()
 check("raw score: two points 8 apart are reported as more than 6", reported["raw score"], 6.0, relation=">=")
-check("with a sigmoid: as less than 1 (as it must be)", reported["with sigmoid"], 1.0, relation="<=")
+print(f"with a sigmoid the same two points are reported as {reported['with sigmoid']:.2f}")
 
 # %% [markdown] slide="slide"
 # ## 10 · Summary
