@@ -386,6 +386,12 @@ MEASURE = """slide => {
   };
 }"""
 
+WALK = """() => {
+  const places = [];
+  for (Reveal.slide(1, 0); !Reveal.isLastSlide(); places.push(Reveal.getSlidePastCount())) Reveal.next();
+  return places;
+}"""
+
 
 @pytest.fixture(scope="module")
 def library():
@@ -421,6 +427,8 @@ def test_every_slide_fits_can_be_read_and_asks_nothing_outside(browser, library,
         for scale, tall in zip(seen["scales"], seen["tall"], strict=True):
             assert scale >= (0.75 if tall else 1.0), where
         assert seen["described"] and not seen["errors"] and not seen["raw"] and seen["notes"] > 0, where
+    walked = page.evaluate(WALK)  # each column was seen to its end: "next" must not jump there
+    assert list(dict.fromkeys(walked)) == list(range(2, len(slides)))
     for key, place in (("Home", 0), ("Space", 1)):
         page.keyboard.press(key)
         page.wait_for_function(f"Reveal.getSlidePastCount() === {place}")
