@@ -18,7 +18,7 @@ from coursekit.training import fit_contrastive
 # Persistent chains, as many as the batch has examples, centring, a rate that falls to 0, averaged weights. No
 # momentum: a gradient of bygone chains is a wrong one. A longer run averages over more steps.
 RECIPE = {"k": 1, "persistent": True, "batch_size": 128, "momentum": 0.0, "schedule": "linear"}
-SHORT = RECIPE | {"learning_rate": 0.5, "average": 0.999}
+SHORT = RECIPE | {"learning_rate": 0.6, "average": 0.9985}
 LONG = RECIPE | {"learning_rate": 0.4, "average": 0.9997}
 # scikit-learn's batch size and rate: at our batch, and as it comes (it knows CD's persistent form only).
 SKLEARN = {"scikit-learn, batch 128": (128, 0.05), "scikit-learn, batch 10": (10, 0.01)}
@@ -69,6 +69,8 @@ def train_ours(x, n_hidden, settings, *, seed, seconds=None, n_steps=10**7):
     rbm = FreshBits(x.shape[1], n_hidden)
     with torch.no_grad():
         rbm.visible_bias.copy_(base_bias(x))
+        rbm.hidden_bias.fill_(-1.0)  # a unit that is mostly off differs from its neighbours sooner,
+        rbm.weight.mul_(3.0)  # and so does one that is not near zero
     limits = {"n_steps": n_steps, "max_cpu_seconds": seconds}
     fit_contrastive(rbm, x, seed=seed, device="cpu", **limits, **settings)
     return rbm

@@ -194,22 +194,22 @@ class RBM(nn.Module):
 
     @torch.no_grad()
     def cd_gradient(self, v, *, k=1, chains=None, rng=None):
-        """CD-k estimate of `exact_gradient`: (the same dict, the chains' last states, (m, n_visible)).
+        """CD-k estimate of `exact_gradient`: (the same dict, where the chains ended).
 
-        v (n, n_visible): the data. chains (m, n_visible): where the chains start; None means at the data, and
-        passing back what the last call returned makes them persistent (Tieleman 2008).
+        v (n, n_visible): the data. chains: a pair, states (m, n_visible) and the hidden probabilities given
+        these, (m, n_hidden), from which the chains go on; None means at the data, and passing back what the
+        last call returned makes them persistent (Tieleman 2008).
         """
         if k < 1:
             raise ValueError(f"k must be at least 1 Gibbs step, got {k}")
         hidden = self.hidden_probability(v)
-        start = hidden if chains is None else self.hidden_probability(chains)
-        chains = self.sample_visible(bernoulli(start, rng), rng=rng)
+        v_k = self.sample_visible(bernoulli(hidden if chains is None else chains[1], rng), rng=rng)
         for _ in range(k - 1):
-            chains = self.gibbs_step(chains, rng=rng)
+            v_k = self.gibbs_step(v_k, rng=rng)
+        hidden_k = self.hidden_probability(v_k)
         # Both phases in one sum, and p(h | v) for a sample of h: the same expectation with less noise.
-        h = torch.cat([hidden, self.hidden_probability(chains)])
-        sign = torch.cat([h.new_full((len(v),), 1 / len(v)), h.new_full((len(chains),), -1 / len(chains))])
-        return moments(torch.cat([v, chains]), h, sign), chains
+        sign = torch.cat([v.new_full((len(v),), 1 / len(v)), v.new_full((len(v_k),), -1 / len(v_k))])
+        return moments(torch.cat([v, v_k]), torch.cat([hidden, hidden_k]), sign), (v_k, hidden_k)
 
     @torch.no_grad()
     def expected_cd_gradient(self, v, *, k=1):

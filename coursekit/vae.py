@@ -7,7 +7,7 @@ evidence lower bound, which misses log p(x) by exactly the divergence of the gue
 
     elbo(x) = E_q[log p(x | z)] - KL(q(z | x) || p(z)) = log p(x) - KL(q(z | x) || p(z | x))
 
-    p(z)        N(0, I), the prior                       z      (n, n_latent), the latent variables
+    p(z)        N(0, I), or learned: the prior           z      (n, n_latent), the latent variables
     p(x | z)    decoder, with parameters theta           x      (n, n_inputs), the data
     q(z | x)    N(mean, diag exp(log_var)), the encoder, with parameters phi
 
@@ -16,7 +16,7 @@ objective with a KL term n_inputs times as heavy: a beta of 784 on MNIST that no
 
 Sources: Kingma & Welling 2014 (the bound, eq. 3; the estimator, eq. 10; the KL, appendix B); Rezende, Mohamed
 & Wierstra 2014; Burda, Grosse & Salakhutdinov 2016 (importance weights, eq. 8); Higgins et al. 2017 (beta,
-eq. 4). Notebook 11.
+eq. 4); Tomczak & Welling 2018 (learned priors). Notebook 11.
 """
 
 import math
@@ -79,6 +79,33 @@ def active_units(mean, *, threshold=0.01):
     return mean.var(0) > threshold
 
 
+class MixturePrior(nn.Module):
+    """p(z) as a learned mixture of n_components diagonal Gaussians; trained with the rest of the model.
+
+    Of all priors the bound likes that one best which is the mean of the guesses q(z | x) over the data, and a
+    mixture can come near it: Tomczak & Welling 2018, section 2.
+    """
+
+    def __init__(self, n_latent, n_components):
+        super().__init__()
+        self.mean = nn.Parameter(0.5 * torch.randn(n_components, n_latent))
+        self.log_var = nn.Parameter(torch.zeros(n_components, n_latent))
+        self.logits = nn.Parameter(torch.zeros(n_components))
+
+    def log_prob(self, z):
+        """log p(z) in nats, (n, n_latent) -> (n,)."""
+        precision = (-self.log_var).exp()
+        # sum_j (z_j - m_j)^2 / v_j for each pair of rows as three products: nothing of (n, n_components, n_latent)
+        square = z**2 @ precision.T - 2 * z @ (self.mean * precision).T + (self.mean**2 * precision).sum(1)
+        log_scale = (self.log_var + math.log(2 * math.pi)).sum(1)
+        return torch.logsumexp(self.logits.log_softmax(0) - 0.5 * (log_scale + square), 1)
+
+    def sample(self, n, *, rng=None):
+        """n draws of z, (n, n_latent): a component by its weight, then a point of it."""
+        chosen = torch.multinomial(self.logits.softmax(0), n, replacement=True, generator=rng)
+        return reparametrize(self.mean[chosen], self.log_var[chosen], rng)
+
+
 class VAE(nn.Module):
     """Gaussian encoder and Bernoulli or Gaussian decoder.
 
@@ -88,6 +115,7 @@ class VAE(nn.Module):
     activation: of the hidden layers, of networks.ACTIVATIONS. residual: these as residual blocks with
     LayerNorm (at least one, all of one width): trains deeper and faster.
     observation_variance: of the Gaussian likelihood, the same for every input: a fixed number, or "learned".
+    prior_components: 0 for the prior N(0, I); else the number of Gaussians of a learned `MixturePrior`.
     """
 
     def __init__(
@@ -101,6 +129,7 @@ class VAE(nn.Module):
         activation="relu",
         residual=False,
         observation_variance=1.0,
+        prior_components=0,
     ):
         super().__init__()
         if likelihood not in LIKELIHOODS:
@@ -112,10 +141,13 @@ class VAE(nn.Module):
             )
         if likelihood == "bernoulli" and observation_variance != 1.0:
             raise ValueError("a Bernoulli pixel has no free variance: leave observation_variance out")
+        if prior_components < 0:
+            raise ValueError(f"prior_components must be at least 1, or 0 for N(0, I); got {prior_components}")
         hidden = (hidden,) if isinstance(hidden, int) else tuple(hidden)
         network = residual_mlp if residual else mlp
         self.encoder = network((n_inputs, *hidden, 2 * n_latent), activation=activation)
         self.decoder = network((n_latent, *reversed(hidden), n_inputs), activation=activation)
+        self.prior = MixturePrior(n_latent, prior_components) if prior_components else None
         self.n_inputs, self.n_latent = n_inputs, n_latent
         self.likelihood, self.beta = likelihood, beta
         log_var = torch.tensor(0.0 if learned else math.log(observation_variance))
@@ -146,15 +178,24 @@ class VAE(nn.Module):
             raise ValueError("a Bernoulli likelihood needs x in [0, 1]; divide the pixels by their maximum")
         return log_bernoulli(x, self.decode(z))
 
+    def log_prior(self, z):
+        """log p(z) in nats, (n, n_latent) -> (n,)."""
+        zero = torch.zeros_like(z)
+        return log_normal(z, zero, zero) if self.prior is None else self.prior.log_prob(z)
+
     def elbo(self, x, *, rng=None):
         """Terms of the bound from one sample of z, a dict of (n,) in nats. Kingma & Welling 2014, eq. 10.
 
-        Keys: `reconstruction`, `kl`, and `elbo` = reconstruction - kl, which knows no beta.
+        Keys: `reconstruction`, `kl`, and `elbo` = reconstruction - kl, which knows no beta. The KL to N(0, I) is
+        exact; that to a learned prior is log q(z | x) - log p(z) at the same sample, and may be negative.
         """
         mean, log_var = self.encode(x)  # (n, n_latent) each
         z = reparametrize(mean, log_var, rng)
         reconstruction = self.conditional_log_prob(x, z)
-        kl = gaussian_kl(mean, log_var)
+        if self.prior is None:
+            kl = gaussian_kl(mean, log_var)
+        else:
+            kl = log_normal(z, mean, log_var) - self.log_prior(z)
         return {"reconstruction": reconstruction, "kl": kl, "elbo": reconstruction - kl}
 
     def log_likelihood(self, x, n_samples, *, rng=None):
@@ -168,8 +209,7 @@ class VAE(nn.Module):
         log_weights = []
         for _ in range(n_samples):
             z = reparametrize(mean, log_var, rng)
-            log_prior = log_normal(z, torch.zeros_like(z), torch.zeros_like(z))
-            log_joint = self.conditional_log_prob(x, z) + log_prior
+            log_joint = self.conditional_log_prob(x, z) + self.log_prior(z)
             log_weights.append(log_joint - log_normal(z, mean, log_var))
         return importance_weighted_bound(torch.stack(log_weights))  # (n_samples, n) -> (n,)
 
@@ -182,7 +222,10 @@ class VAE(nn.Module):
     def sample(self, n, *, rng=None):
         """n draws of x, (n, n_inputs): z from the prior, its decoding, then the noise of p(x | z)."""
         like = self.observation_log_var
-        z = torch.randn(n, self.n_latent, generator=rng, dtype=like.dtype, device=like.device)
+        if self.prior is None:
+            z = torch.randn(n, self.n_latent, generator=rng, dtype=like.dtype, device=like.device)
+        else:
+            z = self.prior.sample(n, rng=rng)
         mean = self.decode_mean(z)
         if self.likelihood == "gaussian":
             return reparametrize(mean, like.expand_as(mean), rng)

@@ -322,27 +322,32 @@ def test_cd_gradient_is_unbiased_for_its_expectation(k):
     assert z_scores(k + 1).abs().max() > 8
 
 
+def from_states(rbm, v):
+    """Chains that go on from v: the pair that `cd_gradient` takes."""
+    return v, rbm.hidden_probability(v)
+
+
 def test_cd_gradient_averages_over_the_batch_and_leaves_its_inputs_alone():
     rbm, v = random_machine(4, 3), random_bits(6, 4)
-    before, chains = v.clone(), random_bits(11, 4, seed=5)
-    chains_before = chains.clone()
+    before, chains = v.clone(), from_states(rbm, random_bits(11, 4, seed=5))
+    chains_before = [part.clone() for part in chains]
     one, ends = rbm.cd_gradient(v, chains=chains, rng=torch.Generator().manual_seed(0))
     two, _ = rbm.cd_gradient(v.repeat(3, 1), chains=chains, rng=torch.Generator().manual_seed(0))
-    assert ends.shape == (11, 4)
     assert torch.allclose(flat(one), flat(two), atol=1e-14)
-    assert torch.equal(v, before) and torch.equal(chains, chains_before)
+    assert ends[0].shape == (11, 4) and torch.equal(ends[1], rbm.hidden_probability(ends[0]))
+    assert torch.equal(v, before) and all(map(torch.equal, chains, chains_before))
     assert not any(value.requires_grad for value in rbm.requires_grad_(True).cd_gradient(v)[0].values())
 
 
 def test_persistent_chains_remember_where_they_were_and_not_the_data():
     rbm = random_machine(6, 3, seed=11)
-    chains = random_bits(5, 6, seed=2)
+    chains = from_states(rbm, random_bits(5, 6, seed=2))
 
     def ends(v, k=1, seed=0):
-        return rbm.cd_gradient(v, k=k, chains=chains, rng=torch.Generator().manual_seed(seed))[1]
+        return rbm.cd_gradient(v, k=k, chains=chains, rng=torch.Generator().manual_seed(seed))[1][0]
 
     rng = torch.Generator().manual_seed(0)
-    by_hand = rbm.gibbs_step(rbm.gibbs_step(chains, rng=rng), rng=rng)
+    by_hand = rbm.gibbs_step(rbm.gibbs_step(chains[0], rng=rng), rng=rng)
     assert torch.equal(ends(random_bits(8, 6, seed=3), k=2), by_hand)
     assert torch.equal(ends(random_bits(5, 6, seed=4), k=2), by_hand)
     assert not torch.equal(ends(random_bits(8, 6), seed=1), ends(random_bits(8, 6), seed=2))
@@ -350,7 +355,7 @@ def test_persistent_chains_remember_where_they_were_and_not_the_data():
     rng = torch.Generator().manual_seed(0)
     _, state = rbm.cd_gradient(random_bits(8, 6), chains=chains, rng=rng)
     _, state = rbm.cd_gradient(random_bits(8, 6, seed=3), chains=state, rng=rng)
-    assert torch.equal(state, by_hand)
+    assert torch.equal(state[0], by_hand)
 
 
 def test_frozen_units_show_the_memory():
@@ -358,11 +363,11 @@ def test_frozen_units_show_the_memory():
     rbm = RBM(2, 2).double()
     rbm.weight.data = 400 * torch.eye(2, dtype=torch.float64)
     rbm.visible_bias.data = rbm.hidden_bias.data = torch.full((2,), -200.0, dtype=torch.float64)
-    data, chains = torch.ones(3, 2).double(), torch.tensor([[1.0, 0.0], [0.0, 0.0]]).double()
-    gradient, ends = rbm.cd_gradient(data, k=5, chains=chains)
-    assert torch.equal(ends, chains)
+    data, frozen = torch.ones(3, 2).double(), torch.tensor([[1.0, 0.0], [0.0, 0.0]]).double()
+    gradient, (ends, _) = rbm.cd_gradient(data, k=5, chains=from_states(rbm, frozen))
+    assert torch.equal(ends, frozen)
     assert torch.allclose(gradient["visible_bias"], torch.tensor([0.5, 1.0], dtype=torch.float64))
-    _, ends = rbm.cd_gradient(data, k=5)
+    _, (ends, _) = rbm.cd_gradient(data, k=5)
     assert torch.equal(ends, data)
 
 

@@ -75,8 +75,8 @@ class CalmRBM(rbm.RBM):
     def cd_gradient(self, v, *, k=1, chains=None, rng=None):
         h = self.hidden_probability(v)
         v_k = self.visible_mean(h)
-        end = rbm.moments(v_k, self.hidden_probability(v_k))
-        return rbm.difference(rbm.moments(v, h), end), v_k
+        h_k = self.hidden_probability(v_k)
+        return rbm.difference(rbm.moments(v, h), rbm.moments(v_k, h_k)), (v_k, h_k)
 
 
 class Normalised(nn.Module):

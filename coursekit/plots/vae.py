@@ -122,6 +122,23 @@ def latent_map(z, labels, *, ax=None, title="", reach=3.1, size=5, write=True):
     return figure
 
 
+def priors(panels, *, reach=3.4):
+    """Panels (title, draws of q(z | x) over the data (n, 2), prior), the prior as lines of equal density.
+
+    prior: weights (k,), means (k, 2) and variances (k, 2) of a mixture of Gaussians.
+    """
+    figure, axes = plt.subplots(1, len(panels), figsize=(9, 4.5), sharex=True, sharey=True)
+    axis = np.linspace(-reach, reach, 121)
+    plane = np.stack(np.meshgrid(axis, axis), axis=2)[:, :, None]  # (121, 121, 1, 2)
+    for ax, (title, guesses, (weights, means, variances)) in zip(axes, panels, strict=True):
+        normals = np.exp(-0.5 * (plane - means) ** 2 / variances) / np.sqrt(2 * np.pi * variances)
+        ax.plot(*guesses.T, ".", color=COLORS["latent"], alpha=0.5, markersize=4)
+        ax.contour(axis, axis, normals.prod(3) @ weights, 6, colors=COLORS["data"], linewidths=1.2)
+        ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=title)
+        ax.set(xlabel="$z_1$", ylabel="$z_2$")
+    return figure
+
+
 def averages(pictures, titles, image_shape):
     """A few pictures side by side on one grey scale, each with a title."""
     figure, axes = plt.subplots(1, len(pictures), figsize=(8.4, 2.5))

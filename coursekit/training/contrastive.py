@@ -23,12 +23,12 @@ def centred(gradient, visible_offset, hidden_offset):
     With h - l and v - m in the energy the biases no longer have to follow every change of the weights, so
     that a light and a dark picture are learned alike. gradient: dict of `weight` (n_hidden, n_visible),
     `visible_bias`, `hidden_bias`; offsets (n_visible,) and (n_hidden,); returns such a dict, in the
-    parameters of the usual energy. Melchior, Fischer & Wiskott 2016.
+    parameters of the usual energy; the one given is used up. Melchior, Fischer & Wiskott 2016.
     """
     c, b = gradient["visible_bias"], gradient["hidden_bias"]
     # E[(h - l)(v - m)'] of the data less that of the model, W - b m' - l c': the constant l m' cancels.
     left, right = torch.stack([b, hidden_offset], 1), torch.stack([visible_offset, c])
-    weight = torch.addmm(gradient["weight"], left, right, alpha=-1)
+    weight = gradient["weight"].addmm_(left, right, alpha=-1)  # in place: a copy takes longer than the sum
     return {
         "weight": weight,
         "visible_bias": c - hidden_offset @ weight,
@@ -43,10 +43,11 @@ class Chains:
         self.device, self.states = device, None
 
     def state_dict(self):
-        return {"states": None if self.states is None else self.states.cpu()}
+        return {"states": None if self.states is None else [state.cpu() for state in self.states]}
 
     def load_state_dict(self, state):
-        self.states = None if state["states"] is None else state["states"].to(self.device)
+        states = state["states"]
+        self.states = None if states is None else [state.to(self.device) for state in states]
 
 
 def fit_contrastive(
@@ -72,8 +73,9 @@ def fit_contrastive(
     """Climb rbm.cd_gradient on x, in place (Hinton 2002); returns a History.
 
     rbm: module with `cd_gradient(v, *, k, chains, rng) -> (gradient by parameter name, chains)`, uphill,
-    and `hidden_probability(v)`. x (n, n_visible): bits, or standardised reals for Gaussian visible units,
-    which want about a tenth of the learning rate.
+    and `hidden_probability(v)`; chains are a pair (states, their hidden probabilities).
+    x (n, n_visible): bits, or standardised reals for Gaussian visible units, which want about a tenth of the
+    learning rate.
     k: Gibbs steps for each gradient. persistent: the chains go on where the last step left them (Tieleman
     2008), batch_size of them; otherwise they start at the batch each time.
     learning_rate: for the gradient of the mean log-likelihood, an example. momentum: .5 doubles the step.
@@ -132,12 +134,13 @@ def fit_contrastive(
                 set_learning_rate(ascent, rate)
 
                 v = x[group.share(batches.next())]
-                gradient, v_k = rbm.cd_gradient(v, k=k, chains=chains.states, rng=run.rng)
+                gradient, ends = rbm.cd_gradient(v, k=k, chains=chains.states, rng=run.rng)
                 group.average(list(gradient.values()))
                 require_finite("gradient", gradient["hidden_bias"].sum().item(), step, rate)
                 if centring:
                     with torch.no_grad():
-                        # Any offsets will do, good ones are near the means: a part of the batch is enough.
+                        # Any offsets will do that are not made of the chains' own noise, good ones are near the
+                        # means: a part of the batch is enough.
                         offset = rbm.hidden_probability(v[:32]).mean(0)
                         group.average([offset])
                         gradient = centred(gradient, mean, offset)
@@ -148,9 +151,9 @@ def fit_contrastive(
 
                 error = None
                 if persistent:
-                    chains.states = v_k
+                    chains.states = ends
                 else:
-                    error = group.mean((v - v_k).square().sum(1).mean())
+                    error = group.mean((v - ends[0]).square().sum(1).mean())
                     history.loss.append(error)
                 history.learning_rate.append(rate)
                 if on_step is not None:
