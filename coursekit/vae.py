@@ -95,7 +95,7 @@ class MixturePrior(nn.Module):
     def log_prob(self, z):
         """log p(z) in nats, (n, n_latent) -> (n,)."""
         precision = (-self.log_var).exp()
-        # sum_j (z_j - m_j)^2 / v_j for each pair of rows as three products: nothing of (n, n_components, n_latent)
+        # sum_j (z_j - m_j)^2 / v_j for each pair, multiplied out: no array of (n, n_components, n_latent)
         square = z**2 @ precision.T - 2 * z @ (self.mean * precision).T + (self.mean**2 * precision).sum(1)
         log_scale = (self.log_var + math.log(2 * math.pi)).sum(1)
         return torch.logsumexp(self.logits.log_softmax(0) - 0.5 * (log_scale + square), 1)
@@ -186,8 +186,8 @@ class VAE(nn.Module):
     def elbo(self, x, *, rng=None):
         """Terms of the bound from one sample of z, a dict of (n,) in nats. Kingma & Welling 2014, eq. 10.
 
-        Keys: `reconstruction`, `kl`, and `elbo` = reconstruction - kl, which knows no beta. The KL to N(0, I) is
-        exact; that to a learned prior is log q(z | x) - log p(z) at the same sample, and may be negative.
+        Keys: `reconstruction`, `kl`, and `elbo` = reconstruction - kl, which knows no beta. The KL to N(0, I)
+        is exact; to a learned prior it is log q(z | x) - log p(z) at the same sample, and may be negative.
         """
         mean, log_var = self.encode(x)  # (n, n_latent) each
         z = reparametrize(mean, log_var, rng)

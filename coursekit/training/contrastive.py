@@ -139,8 +139,8 @@ def fit_contrastive(
                 require_finite("gradient", gradient["hidden_bias"].sum().item(), step, rate)
                 if centring:
                     with torch.no_grad():
-                        # Any offsets will do that are not made of the chains' own noise, good ones are near the
-                        # means: a part of the batch is enough.
+                        # Any offsets will do, good ones are near the means: a part of the batch is enough.
+                        # Not the chains' mean: their noise is in the gradient too, and would not cancel.
                         offset = rbm.hidden_probability(v[:32]).mean(0)
                         group.average([offset])
                         gradient = centred(gradient, mean, offset)

@@ -490,9 +490,8 @@ check("information is at least twice the misfit", information, 2 * misfit, relat
 # %% [markdown] slide="subslide"
 # **Codes as features.** A mean $\mu(x)$ is a short description made without labels. Suppose that only 100 of the digits have labels. Is a linear classifier better off with the eight codes or with the 64 pixels?
 
+
 # %% tags=["nbval-ignore-output"]
-
-
 def accuracy(features_train, features_test, few):
     classifier = LogisticRegression(max_iter=2000).fit(features_train[few], train.labels[few])
     return classifier.score(features_test, test.labels)
