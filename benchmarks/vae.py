@@ -22,8 +22,8 @@ DIGITS = (
     {"n_latent": 16, "hidden": (128,)},
     {"batch_size": 128, "learning_rate": 3e-3, "optimizer": "adamw", "schedule": "cosine"},
 )
-MNIST = {"n_latent": 40, "hidden": (400,), "prior_components": 500}
-MNIST_TRAINING = {"batch_size": 256, "betas": (0.9, 0.99), "warm_up": 0.05}
+MNIST = {"n_latent": 40, "hidden": (320,), "prior_components": 500}
+MNIST_TRAINING = {"batch_size": 192, "betas": (0.9, 0.99), "warm_up": 0.05}
 MNIST_TRAINING |= {"optimizer": "adamw", "schedule": "cosine"}
 # Budget in CPU seconds -> (sizes of the network, settings of `fit`).
 RECIPES = {

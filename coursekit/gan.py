@@ -18,7 +18,7 @@ halve the sum play the same game: their value is log 2 - JSD for the inspector t
 
 Sources: Goodfellow et al. 2014 (the value, eq. 1; D*, eq. 2; its value, eq. 6; the loss that does not
 saturate, section 3); Salimans et al. 2016, section 3.4 (smoothed labels); Mao et al. 2017 (least squares,
-eq. 2 with a = 0, b = c = 1). Notebook 12.
+eq. 2 with a = 0, b = c = 1); Karras et al. 2018 (spread of the batch). Notebook 12.
 """
 
 import math
@@ -28,6 +28,8 @@ import torch
 import torch.nn.functional as F
 from scipy.special import rel_entr, xlog1py, xlogy
 from torch import nn
+
+from coursekit.networks import mlp
 
 OBJECTIVES = ("minimax", "non_saturating", "least_squares")
 
@@ -103,6 +105,26 @@ def generator_loss(fake_scores, *, objective):
     if objective == "non_saturating":
         return F.softplus(-fake_scores).mean()
     return ((fake_scores - 1) ** 2).mean() / 2
+
+
+class MinibatchStd(nn.Module):
+    """A layer that tells a discriminator how much the samples of a batch differ: (n, k) -> (n, k + 1).
+
+    It appends to every row one number, the standard deviation of each feature over the batch, averaged over
+    the features. One who judges a sample at a time cannot notice a forger who always makes the same one; with
+    this layer D judges a batch of real samples or a batch of fakes. Karras et al. 2018, section 3.
+    """
+
+    def forward(self, features):
+        # The small number keeps the gradient finite where all rows agree.
+        spread = (features.var(0, correction=0) + 1e-8).sqrt().mean()
+        return torch.cat([features, spread.expand(len(features), 1)], dim=1)
+
+
+def batch_discriminator(n_inputs, width):
+    """Two hidden layers of `width` with MinibatchStd between them, (n, n_inputs) -> (n, 1)."""
+    first = [nn.Linear(n_inputs, width), nn.LeakyReLU(), MinibatchStd()]
+    return nn.Sequential(*first, mlp((width + 1, width, 1), activation="leaky_relu"))
 
 
 class GAN(nn.Module):

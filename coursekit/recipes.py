@@ -18,7 +18,7 @@ from coursekit import data
 from coursekit.autoencoder import Autoencoder
 from coursekit.ddpm import DDPM, cosine_schedule
 from coursekit.flow import AffineCoupling, Flow, InvertibleLinear, Logit, Permute, Whiten
-from coursekit.gan import GAN
+from coursekit.gan import GAN, batch_discriminator
 from coursekit.networks import TimeMLP, UNet, mlp
 from coursekit.pca import PCA
 from coursekit.pretraining import start_at_mean
@@ -121,9 +121,10 @@ def vae(train, test):
 
 
 def gan(train, test):
-    """Instance noise that fades over the run, a faster discriminator, an averaged generator."""
-    x, n_latent = signed(train), _choose(train, 16, 64)
-    model = GAN(*_players(x.shape[1], n_latent, _choose(train, 256, 512)), n_latent=n_latent)
+    """Instance noise that fades over the run; a faster discriminator that sees the spread of a batch."""
+    x, n_latent, width = signed(train), _choose(train, 16, 64), _choose(train, 256, 512)
+    discriminator = batch_discriminator(x.shape[1], width)
+    model = GAN(_generator(n_latent, width, x.shape[1]), discriminator, n_latent=n_latent)
     settings = {"instance_noise": 0.5, "instance_noise_until": 1.0, "average": 0.995, "schedule": "linear"}
     settings |= {"learning_rate": 1e-3, "opponent_learning_rate": 2e-3}
     settings["n_steps"] = _choose(train, 4000, 6000)
@@ -140,8 +141,9 @@ def gan(train, test):
 
 def wgan(train, test):
     """The critic is held by the gradient penalty and takes three steps for one of the generator."""
-    x, n_latent = signed(train), _choose(train, 16, 64)
-    model = WGAN(*_players(x.shape[1], n_latent, _choose(train, 256, 512)), n_latent=n_latent)
+    x, n_latent, width = signed(train), _choose(train, 16, 64), _choose(train, 256, 512)
+    critic = mlp((x.shape[1], width, width, 1), activation="leaky_relu")
+    model = WGAN(_generator(n_latent, width, x.shape[1]), critic, n_latent=n_latent)
     settings = {"n_opponent_steps": 3, "betas": (0.0, 0.9), "average": 0.99, "schedule": "linear"}
     settings |= {"learning_rate": 1e-3, "n_steps": 1500}
     return Recipe(
@@ -239,9 +241,8 @@ def _shuffle(n):
     return Permute(torch.randperm(n))
 
 
-def _players(n_pixels, n_latent, width):
-    generator = nn.Sequential(mlp((n_latent, width, width, n_pixels)), nn.Tanh())
-    return generator, mlp((n_pixels, width, width, 1), activation="leaky_relu")
+def _generator(n_latent, width, n_pixels):
+    return nn.Sequential(mlp((n_latent, width, width, n_pixels)), nn.Tanh())
 
 
 def _choose(images, for_digits, for_mnist):

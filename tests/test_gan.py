@@ -15,6 +15,8 @@ from coursekit.evaluation import mode_coverage
 from coursekit.gan import (
     GAN,
     OBJECTIVES,
+    MinibatchStd,
+    batch_discriminator,
     discriminator_loss,
     game_value,
     generator_loss,
@@ -358,3 +360,30 @@ def test_coverage_by_hand():
     }
     with pytest.raises(ValueError, match="samples"):
         mode_coverage(samples, centers[:, :1], 1.0)
+
+
+# The spread of a batch
+
+
+def test_minibatch_std_appends_the_mean_standard_deviation():
+    x = torch.randn(7, 5, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    out = MinibatchStd()(x)
+    assert out.shape == (7, 6) and torch.equal(out[:, :5], x)
+    expected = np.full(7, x.numpy().std(axis=0).mean())
+    np.testing.assert_allclose(out[:, 5].numpy(), expected, atol=1e-7)
+
+
+def test_minibatch_std_has_a_finite_gradient_where_all_samples_agree():
+    x = torch.ones(4, 3, dtype=torch.float64, requires_grad=True)
+    MinibatchStd()(x).sum().backward()
+    assert torch.isfinite(x.grad).all()
+
+
+def test_batch_discriminator_can_tell_a_collapsed_batch_by_its_company():
+    torch.manual_seed(0)
+    discriminator, x = batch_discriminator(6, 16).double(), torch.randn(8, 6, dtype=torch.float64)
+    alone, together = discriminator(x[:1].repeat(8, 1)), discriminator(x)
+    assert together.shape == (8, 1)
+    assert (alone - alone[0]).abs().max() == 0 and abs(alone[0] - together[0]) > 1e-3
+    order = torch.tensor([3, 1, 7, 0, 2, 5, 6, 4])
+    torch.testing.assert_close(discriminator(x[order]), together[order])

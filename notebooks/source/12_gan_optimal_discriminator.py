@@ -767,6 +767,8 @@ check("and the favourite holds a third of all samples or more, on average",
 
 # %% [markdown]
 # A photograph of one moment would suggest that the model "knows only one mode". The film shows that it has visited most of them, and keeps none. So look at samples over time, count modes where you can, and do not trust a loss: section 6 has shown what a running value is worth.
+#
+# **What helps** is an inspector that sees more than one sample at a time: a batch from one mode looks like no batch of data, though each of its samples may. `gan.MinibatchStd` is the simplest such layer, it appends the spread of the batch to every sample's features (Karras et al. 2018). In the [benchmark](../benchmarks/README.md) on the digits it brings back the kinds of digit that the generator had nearly lost.
 
 # %% [markdown] slide="slide"
 # ## 9 · Summary
@@ -813,4 +815,4 @@ check("and the favourite holds a third of all samples or more, on average",
 #
 # **Homework:** [`hw12_gan_optimal_discriminator`](homework/release/hw12_gan_optimal_discriminator/hw12_gan_optimal_discriminator.ipynb): best answers with smoothed labels, the divergence from the game, losses on raw scores, one turn of the game with gradients by hand, the order of play, and a training log with a fault. [Solutions](../notebooks/homework/source/hw12_gan_optimal_discriminator/hw12_gan_optimal_discriminator.ipynb) stand in a folder of their own.
 #
-# **References.** I. Goodfellow and others (2014), *Generative adversarial nets*. T. Salimans and others (2016), *Improved techniques for training GANs*. I. Goodfellow (2016), *NIPS 2016 tutorial: generative adversarial networks*. X. Mao and others (2017), *Least squares generative adversarial networks*. M. Arjovsky and L. Bottou (2017), *Towards principled methods for training generative adversarial networks*. L. Metz and others (2017), *Unrolled generative adversarial networks*. C. K. Sønderby and others (2017), *Amortised MAP inference for image super-resolution* (instance noise).
+# **References.** I. Goodfellow and others (2014), *Generative adversarial nets*. T. Salimans and others (2016), *Improved techniques for training GANs*. I. Goodfellow (2016), *NIPS 2016 tutorial: generative adversarial networks*. X. Mao and others (2017), *Least squares generative adversarial networks*. M. Arjovsky and L. Bottou (2017), *Towards principled methods for training generative adversarial networks*. L. Metz and others (2017), *Unrolled generative adversarial networks*. C. K. Sønderby and others (2017), *Amortised MAP inference for image super-resolution* (instance noise). T. Karras and others (2018), *Progressive growing of GANs for improved quality, stability, and variation*.
