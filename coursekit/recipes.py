@@ -122,7 +122,7 @@ def vae(train, test):
 
 def gan(train, test):
     """Instance noise that fades over the run; a faster discriminator that sees the spread of a batch."""
-    x, n_latent, width = signed(train), _choose(train, 16, 64), _choose(train, 256, 512)
+    x, n_latent, width = signed(train), _choose(train, 16, 32), 256
     discriminator = batch_discriminator(x.shape[1], width)
     model = GAN(_generator(n_latent, width, x.shape[1]), discriminator, n_latent=n_latent)
     settings = {"instance_noise": 0.5, "instance_noise_until": 1.0, "average": 0.995, "schedule": "linear"}
