@@ -639,6 +639,9 @@ plots.show(
     "lines are circles, and two knots of codes lie at their upper edge; right, the lines bulge out to the two knots.",
 )
 
+# %% [markdown]
+# The dots are draws of $q(z\mid x)$, one for each training digit, seen in two of the four latents; the lines join points of equal prior density. On the left a code in one of the upper knots pays for being unusual, on the right it does not. Samples come from the places where the codes are.
+
 # %% [markdown] slide="slide"
 # ## 8 · A tighter bound, and who is to blame for the gap
 #
