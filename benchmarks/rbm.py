@@ -72,7 +72,7 @@ def train_ours(x, n_hidden, settings, *, seed, seconds=None, n_steps=10**7, rare
     """x: pixel probabilities, or bits, which stay what they are. Pixels up to `rare` get no couplings."""
     start = time.process_time()
     torch.manual_seed(seed)
-    coupled = x.mean(0) > rare if rare else torch.ones(x.shape[1], dtype=torch.bool)
+    coupled = x.mean(0) > rare if rare else slice(None)
     x, bias = x[:, coupled], base_bias(x)
     small, rbm = FreshBits(x.shape[1], n_hidden), RBM(len(bias), n_hidden).requires_grad_(False)
     with torch.no_grad():

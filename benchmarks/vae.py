@@ -1,9 +1,9 @@
 """Variational autoencoders: test bound in nats beside the plain 784-400-20 network of many a first example.
 
 On MNIST the prior is learned, a mixture of Gaussians; the same network with the prior N(0, I) stands beside
-it to show what that is worth. The digits' codes carry little: it was worth nothing there. All train on pixels
-drawn anew for every batch, 1 with probability pixel / maximum, and are tested on one fixed draw. The
-importance-weighted bound takes 200 samples of the latent, on the first 2000 test images.
+it to show what that is worth. On the digits it is N(0, I). All train on pixels drawn anew for every batch, 1
+with probability pixel / maximum, and are tested on one fixed draw. The importance-weighted bound takes 200
+samples of the latent, on the first 2000 test images.
 """
 
 import numpy as np
