@@ -163,7 +163,8 @@ def test_runs_and_every_explorer_moves(lab, browser, path):
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         wait_for(lambda: finished(page), 400, "the cells did not finish", pause=1)
         for kind in ("stderr", "error"):
-            assert page.locator(f"[data-mime-type='application/vnd.jupyter.{kind}']").count() == 0, kind
+            said = page.locator(f"[data-mime-type='application/vnd.jupyter.{kind}']").all_inner_texts()
+            assert not said, f"{kind}: {said}"
         move_every_explorer(page, path)
         widths = page.locator(".jp-OutputArea-output img[alt]").evaluate_all(
             "images => images.map(i => [i.clientWidth, i.naturalWidth])"
