@@ -83,7 +83,7 @@ class MixturePrior(nn.Module):
     """p(z) as a learned mixture of n_components diagonal Gaussians; trained with the rest of the model.
 
     Of all priors the bound likes that one best which is the mean of the guesses q(z | x) over the data, and a
-    mixture can come near it: Tomczak & Welling 2018, section 2.
+    mixture can come near it: Tomczak & Welling 2018.
     """
 
     def __init__(self, n_latent, n_components):

@@ -9,6 +9,8 @@ import subprocess
 import pytest
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+# As in `course.py test`: several threads add in no fixed order, and runs are compared bit for bit.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # What a shell starts in the background ignores Ctrl-C and hands that down: tests of it would wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
