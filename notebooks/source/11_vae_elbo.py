@@ -500,12 +500,7 @@ def accuracy(features_train, features_test, few):
 few = [np.random.default_rng(seed).permutation(len(x_train))[:100] for seed in range(3)]
 by_codes = [accuracy(m.encode(x_train)[0], m.encode(x_test)[0], f) for m, f in zip(eight, few, strict=True)]
 by_pixels = [accuracy(x_train, x_test, f) for f in few]
-print(
-    "test digits told right, seeds 0, 1, 2: 8 codes",
-    np.round(by_codes, 3),
-    "64 pixels",
-    np.round(by_pixels, 3),
-)
+print("told right, seeds 0, 1, 2: 8 codes", np.round(by_codes, 3), "64 pixels", np.round(by_pixels, 3))
 check("8 codes and 100 labels: at least half of the test digits, 3 seeds", by_codes, 0.5, relation=">=")
 
 # %% [markdown]
