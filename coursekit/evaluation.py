@@ -124,10 +124,10 @@ class DigitClassifier(nn.Module):
 
         Learning under noise keeps the judge from being sure of itself a little off the data.
         """
-        x, labels = _tensor(x, self.mean.dtype), _tensor(labels, torch.int64)
+        x, labels = self._data(x), _tensor(labels, torch.int64).to(self.mean.device)
         self.mean.copy_(x.mean(0))
         self.scale.copy_(x.std())
-        rng = torch.Generator().manual_seed(seed)
+        rng = torch.Generator(x.device).manual_seed(seed)
         for layer in (self.body[0], self.body[2], self.head):
             nn.init.kaiming_normal_(layer.weight, generator=rng)
             nn.init.zeros_(layer.bias)
@@ -135,9 +135,9 @@ class DigitClassifier(nn.Module):
         n_steps = n_epochs * math.ceil(len(x) / batch_size)
         schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, n_steps)
         for _ in range(n_epochs):
-            for rows in torch.randperm(len(x), generator=rng).split(batch_size):
-                blur = noise * self.scale * torch.randn(x[rows].shape, generator=rng, dtype=x.dtype)
-                loss = F.cross_entropy(self(x[rows] + blur), labels[rows])
+            for rows in torch.randperm(len(x), generator=rng, device=x.device).split(batch_size):
+                blur = torch.randn(x[rows].shape, generator=rng, dtype=x.dtype, device=x.device)
+                loss = F.cross_entropy(self(x[rows] + noise * self.scale * blur), labels[rows])
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -151,13 +151,15 @@ class DigitClassifier(nn.Module):
     @torch.no_grad()
     def features(self, x):
         """Last hidden layer, (n, n_features), of images x (n, d), array or tensor."""
-        x = _tensor(x, self.mean.dtype)
-        return self.body((x - self.mean) / self.scale)
+        return self.body((self._data(x) - self.mean) / self.scale)
 
     @torch.no_grad()
     def predict_proba(self, x):
         """Probabilities of the classes, (n, 10), for images x (n, d), array or tensor."""
-        return self(_tensor(x, self.mean.dtype)).softmax(-1)
+        return self(self._data(x)).softmax(-1)
+
+    def _data(self, x):
+        return _tensor(x, self.mean.dtype).to(self.mean.device)
 
 
 def _tensor(x, dtype):

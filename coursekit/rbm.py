@@ -15,8 +15,7 @@ can be summed out by hand (free energy F), and the gradient needs only samples, 
     v  visible units, (n, n_visible)        W  `weight`, (n_hidden, n_visible); row j belongs to hidden unit j
     h  hidden units, (n, n_hidden)          c  `visible_bias`, (n_visible,);    b  `hidden_bias`, (n_hidden,)
 
-Sources: Hinton 2002, "Training products of experts by minimizing contrastive divergence"; Tieleman 2008
-(persistent chains); Hinton 2012, "A practical guide to training RBMs". Notebook: 08_rbm_cdk.
+Sources: Hinton 2002 (CD-k); Tieleman 2008 (persistent chains); Hinton 2012 (practical advice). Notebook 08.
 """
 
 import math
@@ -39,6 +38,11 @@ def all_states(n_units, *, dtype=None, device=None):
     places = torch.arange(n_units - 1, -1, -1, device=device)
     bits = torch.arange(2**n_units, device=device)[:, None] >> places & 1
     return bits.to(dtype or torch.get_default_dtype())
+
+
+def states_of(bias):
+    """`all_states` of the units with these biases (n,), in their precision and on their device."""
+    return all_states(len(bias), dtype=bias.dtype, device=bias.device)
 
 
 def bernoulli(probability, rng=None):
@@ -100,7 +104,7 @@ class BoltzmannMachine(nn.Module):
 
     def log_partition(self):
         """log Z in nats, a scalar, over all 2^n states; ValueError beyond 20 units."""
-        return torch.logsumexp(-self.energy(all_states(len(self.bias), dtype=self.bias.dtype)), 0)
+        return torch.logsumexp(-self.energy(states_of(self.bias)), 0)
 
     def log_prob(self, x):
         """log p(x) in nats, (m, n) -> (m,); ValueError beyond 20 units."""
@@ -185,11 +189,10 @@ class RBM(nn.Module):
         """Gradient of mean log p(v), uphill, as a dict by parameter name; ValueError as log_partition."""
         states, of_visible = self._enumerated()
         if of_visible:
-            probability = torch.softmax(-self.free_energy(states), 0)
-            model = moments(states, self.hidden_probability(states), probability)
+            pair, free_energy = (states, self.hidden_probability(states)), self.free_energy(states)
         else:
-            probability = torch.softmax(-self.hidden_free_energy(states), 0)
-            model = moments(self.visible_mean(states), states, probability)
+            pair, free_energy = (self.visible_mean(states), states), self.hidden_free_energy(states)
+        model = moments(*pair, torch.softmax(-free_energy, 0))
         return difference(moments(v, self.hidden_probability(v)), model)
 
     @torch.no_grad()
@@ -215,7 +218,7 @@ class RBM(nn.Module):
     def expected_cd_gradient(self, v, *, k=1):
         """Mean of `cd_gradient` over its random bits: k exact steps of v's law. Errors as gibbs_tables."""
         hidden_given_visible, visible_given_hidden = self.gibbs_tables()
-        visible, hidden = (all_states(n, dtype=v.dtype) for n in reversed(self.weight.shape))
+        visible, hidden = states_of(self.visible_bias), states_of(self.hidden_bias)
         p_hidden = log_bernoulli(self._hidden_logits(v), hidden).exp().mean(0)
         for _ in range(k - 1):
             p_hidden = p_hidden @ visible_given_hidden @ hidden_given_visible
@@ -229,10 +232,8 @@ class RBM(nn.Module):
         """
         if self.visible == "gaussian":
             raise ValueError("the tables list every visible state, so they need Bernoulli visible units")
-        v, h = (all_states(n, dtype=self.weight.dtype) for n in reversed(self.weight.shape))
-        hidden_given_visible = log_bernoulli(self._hidden_logits(v), h)
-        visible_given_hidden = log_bernoulli(self._visible_drive(h), v)
-        return hidden_given_visible.exp(), visible_given_hidden.exp()
+        v, h = states_of(self.visible_bias), states_of(self.hidden_bias)
+        return log_bernoulli(self._hidden_logits(v), h).exp(), log_bernoulli(self._visible_drive(h), v).exp()
 
     @torch.no_grad()
     def sample(self, n, *, n_steps=1000, rng=None):
@@ -246,5 +247,4 @@ class RBM(nn.Module):
     def _enumerated(self):
         """All states of the smaller layer (Gaussian: of the hidden one), and True if that is visible."""
         of_visible = self.visible == "bernoulli" and len(self.visible_bias) <= len(self.hidden_bias)
-        bias = self.visible_bias if of_visible else self.hidden_bias
-        return all_states(len(bias), dtype=bias.dtype, device=bias.device), of_visible
+        return states_of(self.visible_bias if of_visible else self.hidden_bias), of_visible

@@ -17,7 +17,7 @@ import torch
 from test_training import noisy_model, press_ctrl_c_at, stop_at
 from torch import nn
 
-from coursekit import rbm, training
+from coursekit import rbm, recipes, training
 from coursekit.flow import glow
 from coursekit.training.ingredients import choose_device
 
@@ -381,6 +381,18 @@ def test_autocast_computes_the_loss_in_half_precision_and_keeps_the_weights(seed
     assert all(p.dtype == torch.float32 for p in models[1].parameters())
     assert losses[0] != losses[1] and losses[1][-1] < 0.5 * losses[1][0]
     np.testing.assert_allclose(losses[1], losses[0], rtol=0.05)
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "vae", "ddpm"])
+def test_recipes_learn_alike_in_half_precision(name):
+    losses = []
+    for autocast in (False, True):
+        torch.manual_seed(0)
+        recipe = recipes.RECIPES[name](*recipes.load("digits"))
+        settings = recipe.settings | {"n_steps": 60, "device": "cpu"}
+        losses.append(recipe.loop(recipe.model, recipe.x, **settings, autocast=autocast).loss)
+    assert losses[0] != losses[1]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=0.01)
 
 
 def test_a_run_in_half_precision_is_another_run(tmp_path):

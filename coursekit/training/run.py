@@ -77,7 +77,8 @@ class Run:
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
-            stack.enter_context(torch.random.fork_rng([self.device] if self.device.type == "cuda" else []))
+            beyond_cpu = [] if self.device.type == "cpu" else [self.device]
+            stack.enter_context(torch.random.fork_rng(beyond_cpu, device_type=self.device.type))
             torch.manual_seed(self.seed)
             stack.enter_context(self._deferring_interrupts())
             self.started = time.process_time()
@@ -159,8 +160,8 @@ class Run:
         if self.checkpoint is None:
             return
         own = {"rng": self.rng.get_state(), "global_rng": torch.get_rng_state()}
-        if self.device.type == "cuda":
-            own["cuda_rng"] = torch.cuda.get_rng_state(self.device)
+        if self.device.type != "cpu":  # a GPU has a global generator of its own
+            own["device_rng"] = torch.get_device_module(self.device).get_rng_state(self.device)
         own["parts"] = {name: part.state_dict() for name, part in self.own.items()}
         state = {
             "settings": self.settings,
@@ -219,8 +220,8 @@ class Run:
             part.load_state_dict(own["parts"][name])
         self.rng.set_state(own["rng"])
         torch.set_rng_state(own["global_rng"])
-        if "cuda_rng" in own and self.device.type == "cuda":
-            torch.cuda.set_rng_state(own["cuda_rng"], self.device)
+        if "device_rng" in own and self.device.type != "cpu":
+            torch.get_device_module(self.device).set_rng_state(own["device_rng"], self.device)
 
 
 @contextlib.contextmanager
