@@ -59,6 +59,8 @@ class StrictGenerators(TorchFunctionMode):
     """While this is entered, a generator fills tensors of its own device alone."""
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
+        if function is torch.tensor and (kwargs or {}).get("device") is not None:
+            return torch.tensor(*args, **kwargs | {"device": "cpu"}).to(kwargs["device"])
         result = function(*args, **(kwargs or {}))
         generator = (kwargs or {}).get("generator")
         if generator is not None:

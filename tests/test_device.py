@@ -232,35 +232,39 @@ def try_pretraining():
     weights_close(model, there)
 
 
+def loops():
+    for name in recipes.RECIPES:
+        yield f"loop: {name}", functools.partial(try_loop, name)
+
+
 def trials():
     yield "strangers", try_strangers
     yield "pretraining", try_pretraining
     for name, model, x, function in methods():
         yield name, functools.partial(try_method, model, x, function)
-    for name in recipes.RECIPES:
-        yield f"loop: {name}", functools.partial(try_loop, name)
+    yield from loops()
 
 
 def main():
     import second_device  # noqa: F401
 
     torch.manual_seed(0)
-    for name, trial in trials():
+    rank = os.environ.get("RANK")
+    for name, trial in trials() if rank is None else loops():
         try:
             trial()
-            print(f"{name}\tpassed")
+            outcome = "passed"
         except Exception:
-            print(f"{name}\t{traceback.format_exc()!r}")
+            outcome = repr(traceback.format_exc())
+        print(name if rank is None else f"{name}, process {rank} of 2", outcome, sep="\t", flush=True)
 
 
-@pytest.fixture(scope="module")
-def outcomes(tmp_path_factory):
-    """name -> "passed", or the traceback."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+def start(launcher, folder):
+    """Run this file by the launcher; name -> "passed", or the traceback."""
     run = subprocess.run(
-        [sys.executable, __file__],
-        cwd=tmp_path_factory.mktemp("device"),
-        env=environment,
+        [sys.executable, *launcher, __file__],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         timeout=600,
@@ -269,9 +273,25 @@ def outcomes(tmp_path_factory):
     return dict(line.split("\t", 1) for line in run.stdout.splitlines() if "\t" in line)
 
 
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    return start([], tmp_path_factory.mktemp("alone"))
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory):
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    return start(torchrun, tmp_path_factory.mktemp("together"))
+
+
 @pytest.mark.parametrize("name", [name for name, _ in trials()])
-def test_on_another_device(name, outcomes):
-    assert outcomes[name] == "passed", outcomes[name].replace("\\n", "\n")
+def test_one_process_on_another_device(name, alone):
+    assert alone[name] == "passed", alone[name].replace("\\n", "\n")
+
+
+@pytest.mark.parametrize("name", [f"{name}, process {rank} of 2" for name, _ in loops() for rank in (0, 1)])
+def test_two_processes_on_another_device(name, together):
+    assert together[name] == "passed", together[name].replace("\\n", "\n")
 
 
 if __name__ == "__main__":
