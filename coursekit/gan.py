@@ -18,7 +18,8 @@ halve the sum play the same game: their value is log 2 - JSD for the inspector t
 
 Sources: Goodfellow et al. 2014 (the value, eq. 1; D*, eq. 2; its value, eq. 6; the loss that does not
 saturate, section 3); Salimans et al. 2016, section 3.4 (smoothed labels); Mao et al. 2017 (least squares,
-eq. 2 with a = 0, b = c = 1); Karras et al. 2018 (spread of the batch). Notebook 12.
+eq. 2 with a = 0, b = c = 1); Karras et al. 2018 (spread of the batch); Mescheder, Geiger & Nowozin 2018
+(price of the slope, R1). Notebook 12.
 """
 
 import math
@@ -107,6 +108,17 @@ def generator_loss(fake_scores, *, objective):
     return ((fake_scores - 1) ** 2).mean() / 2
 
 
+def slope_penalty(scores, x):
+    """Squared slope of the score at each sample, |grad s(x)|^2, (n,); of a loss, it can be minimised.
+
+    scores (n,): s(x), computed from x (n, ...), which requires gradients. Where a score depends on its whole
+    batch (MinibatchStd), the slope is that of the sum of all. The penalty R1 of Mescheder, Geiger & Nowozin
+    2018 is its mean over real samples.
+    """
+    (slope,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
+    return slope.reshape(len(x), -1).square().sum(1)
+
+
 class MinibatchStd(nn.Module):
     """A layer that tells a discriminator how much the samples of a batch differ: (n, k) -> (n, k + 1).
 
@@ -133,7 +145,9 @@ class GAN(nn.Module):
     generator: module (n, n_latent) -> (n, ...). discriminator: module (n, ...) -> raw scores, (n,) or (n, 1).
     objective: of OBJECTIVES. label_smoothing: alpha, taken off the target of real samples; nothing is added
     to that of generated ones unless fake_label (beta) is set: the discriminator then has a reason to like
-    samples *because* the generator makes many of them.
+    samples *because* the generator makes many of them. r1: gamma in gamma / 2 E_data |grad s(x)|^2, which
+    the discriminator pays for slopes of its score at real samples. It damps the game and does not move its
+    point of rest, where D is flat. In units of the data squared; 0 for none.
     """
 
     def __init__(
@@ -145,13 +159,16 @@ class GAN(nn.Module):
         objective="non_saturating",
         label_smoothing=0.0,
         fake_label=0.0,
+        r1=0.0,
     ):
         super().__init__()
         _known(objective)
         _check_targets(label_smoothing, fake_label)
+        if not 0 <= r1 < math.inf:
+            raise ValueError(f"r1 is the price of a slope, at least 0 and finite, got {r1}")
         self.generator, self.opponent = generator, discriminator
         self.n_latent, self.objective = n_latent, objective
-        self.label_smoothing, self.fake_label = label_smoothing, fake_label
+        self.label_smoothing, self.fake_label, self.r1 = label_smoothing, fake_label, r1
 
     def score(self, x):
         """Raw scores s(x) of the discriminator, x (n, ...) -> (n,)."""
@@ -168,13 +185,16 @@ class GAN(nn.Module):
 
     def opponent_loss(self, real, fake, *, rng=None):
         """The discriminator's loss on samples real (n, ...) and fake (m, ...); a scalar. rng is not used."""
-        return discriminator_loss(
-            self.score(real),
+        real = real.detach().requires_grad_(self.r1 > 0)
+        real_scores = self.score(real)
+        loss = discriminator_loss(
+            real_scores,
             self.score(fake),
             objective=self.objective,
             alpha=self.label_smoothing,
             beta=self.fake_label,
         )
+        return loss + self.r1 / 2 * slope_penalty(real_scores, real).mean() if self.r1 else loss
 
     def generator_loss(self, fake):
         """The generator's loss on its samples fake (m, ...), through which gradients flow; a scalar."""

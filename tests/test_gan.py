@@ -22,6 +22,7 @@ from coursekit.gan import (
     generator_loss,
     jensen_shannon,
     optimal_discriminator,
+    slope_penalty,
 )
 from coursekit.networks import mlp
 from coursekit.training import fit_adversarial
@@ -387,3 +388,105 @@ def test_batch_discriminator_can_tell_a_collapsed_batch_by_its_company():
     assert (alone - alone[0]).abs().max() == 0 and abs(alone[0] - together[0]) > 1e-3
     order = torch.tensor([3, 1, 7, 0, 2, 5, 6, 4])
     torch.testing.assert_close(discriminator(x[order]), together[order])
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (2, 3)])
+def test_slope_of_a_quadratic_score(shape):
+    rng = np.random.default_rng(5)
+    d = math.prod(shape)
+    A, b = torch.tensor(rng.normal(size=(d, d))), torch.tensor(rng.normal(size=d))
+    x = torch.tensor(rng.normal(size=(7, *shape))).requires_grad_()
+    rows = x.reshape(7, d)
+    scores = ((rows @ A) * rows).sum(1) + rows @ b
+    expected = (rows @ (A + A.T) + b).square().sum(1)
+    torch.testing.assert_close(slope_penalty(scores, x), expected, rtol=1e-12, atol=0)
+
+
+def r1_game(r1, seed=0, **options):
+    torch.manual_seed(seed)
+    nets = mlp((2, 5, 3)).double(), mlp((3, 6, 1), activation="tanh").double()
+    real, fake = torch.randn(2, 8, 3, dtype=torch.float64)
+    return GAN(*nets, n_latent=2, r1=r1, **options), real, 0.5 * fake + 1
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_r1_is_added_to_the_loss_of_the_discriminator_alone(objective):
+    priced, real, fake = r1_game(0.7, objective=objective)
+    plain, _, _ = r1_game(0.0, objective=objective)
+    x = real.clone().requires_grad_()
+    expected = plain.opponent_loss(real, fake) + 0.7 / 2 * slope_penalty(plain.score(x), x).mean()
+    torch.testing.assert_close(priced.opponent_loss(real, fake), expected, rtol=1e-14, atol=0)
+    assert torch.equal(priced.generator_loss(fake), plain.generator_loss(fake))
+    assert not real.requires_grad
+
+
+def test_gradient_of_the_price_by_finite_differences():
+    game, real, fake = r1_game(0.7)
+    game.opponent_loss(real, fake).backward()
+    for weight in game.opponent.parameters():
+        for i in range(weight.numel()):
+            values = []
+            for step in (1e-5, -1e-5):
+                with torch.no_grad():
+                    weight.view(-1)[i] += step
+                values.append(game.opponent_loss(real, fake).item())
+                with torch.no_grad():
+                    weight.view(-1)[i] -= step
+            numeric = (values[0] - values[1]) / 2e-5
+            assert abs(numeric - weight.grad.view(-1)[i].item()) < 1e-8
+
+
+def test_a_flat_discriminator_pays_nothing_and_is_not_moved_by_the_price():
+    game, real, fake = r1_game(0.7)
+    with torch.no_grad():
+        game.opponent[-1].weight.zero_()
+    priced = torch.autograd.grad(game.opponent_loss(real, fake), list(game.opponent.parameters()))
+    game.r1 = 0.0
+    plain = torch.autograd.grad(game.opponent_loss(real, fake), list(game.opponent.parameters()))
+    for a, b in zip(priced, plain, strict=True):
+        assert torch.equal(a, b)
+
+
+class Point(nn.Module):
+    """A generator whose every sample is theta."""
+
+    def __init__(self, theta):
+        super().__init__()
+        self.theta = nn.Parameter(torch.tensor([theta], dtype=torch.float64))
+
+    def forward(self, z):
+        return self.theta.expand(len(z), 1)
+
+
+@pytest.mark.parametrize("objective", ["minimax", "non_saturating"])
+@pytest.mark.parametrize("gamma", [0.0, 0.3, 1.0, 2.5])
+def test_one_point_against_a_line_goes_round_unless_slopes_cost(objective, gamma):
+    # Data at 0, model at theta, s(x) = phi x: near rest phi follows -theta / 2 - gamma phi, theta phi / 2.
+    line = nn.Linear(1, 1, bias=False).double()
+    game = GAN(Point(0.0), line, n_latent=1, objective=objective, r1=gamma)
+
+    def velocity(phi, theta):
+        with torch.no_grad():
+            line.weight.fill_(phi)
+            game.generator.theta.fill_(theta)
+        at = game.generator(torch.zeros(3, 1))
+        (climb,) = torch.autograd.grad(
+            game.opponent_loss(torch.zeros(3, 1).double(), at.detach()), line.weight
+        )
+        (move,) = torch.autograd.grad(game.generator_loss(at), game.generator.theta)
+        return np.array([-climb.item(), -move.item()])
+
+    step = 1e-4
+    jacobian = np.stack([(velocity(*e) - velocity(*-e)) / (2 * step) for e in step * np.eye(2)], axis=1)
+    root = np.emath.sqrt(gamma**2 - 1) / 2
+    expected = np.sort_complex(np.array([-gamma / 2 - root, -gamma / 2 + root], dtype=complex))
+    # At gamma = 1 the two meet, where an error e of the matrix moves them by its root.
+    np.testing.assert_allclose(
+        np.sort_complex(np.linalg.eigvals(jacobian)), expected, atol=1e-3 if gamma == 1 else 1e-7
+    )
+
+
+@pytest.mark.parametrize("r1", [-0.1, math.nan, math.inf])
+def test_a_price_that_cannot_be_is_refused(r1):
+    with pytest.raises(ValueError, match="r1 is the price of a slope, at least 0 and finite"):
+        r1_game(r1)

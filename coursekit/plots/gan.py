@@ -160,18 +160,18 @@ def value_over_time(steps, quadrature, fresh, running):
     return figure
 
 
-def two_dances(paths, titles):
-    """Paths (n, 2) of two players on J = x y, one panel each, with their starts."""
-    figure, axes = plt.subplots(1, len(paths), figsize=(8.6, 4.2), sharex=True, sharey=True)
-    reach = 1.08 * max(np.abs(path).max() for path in paths)
-    for ax, path, title, color in zip(axes, paths, titles, ("wrong", "model"), strict=True):
-        ax.plot(*path.T, color=COLORS[color], linewidth=1.1)
+def dances(paths, titles):
+    """Paths (n, 2) of two players on J = x y in three ways, one panel each, with their starts."""
+    figure, axes = plt.subplots(1, len(paths), figsize=(9.2, 3.6), sharex=True, sharey=True)
+    reach = 1.08 * np.abs(paths).max()
+    for ax, path, title, color in zip(axes, paths, titles, ("wrong", "noise", "model"), strict=True):
+        ax.plot(*np.transpose(path), color=COLORS[color], linewidth=1.1)
         ax.plot(*path[0], "o", color=COLORS["data"], markersize=7)
         ax.plot(0, 0, "+", color=COLORS["data"], markersize=11)
         ax.annotate("start", path[0], (8, 4), textcoords="offset points", bbox=_paper())
-        ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=title)
-        ax.set(xlabel="x, who descends", ylabel="y, who climbs")
-    axes[-1].set_ylabel("")
+        ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xlabel="x, who descends")
+        ax.set_title(title, fontsize=10.5)
+    axes[0].set_ylabel("y, who climbs")
     return figure
 
 

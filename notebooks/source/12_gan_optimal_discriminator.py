@@ -238,9 +238,8 @@ def inspector_loss(real_scores, fake_scores):
 s_real, s_fake = torch.randn(6, dtype=torch.float64), torch.randn(9, dtype=torch.float64)
 by_hand = inspector_loss(s_real, s_fake)
 check("by hand = coursekit", by_hand, gan.discriminator_loss(s_real, s_fake, objective="minimax"), atol=1e-14)
-labelled = F.binary_cross_entropy_with_logits(s_real, torch.ones(6).double())
-labelled = labelled + F.binary_cross_entropy_with_logits(s_fake, torch.zeros(9).double())
-check("= cross-entropy with labels 1 and 0, both halves added", by_hand, labelled, atol=1e-14)
+ce = sum(F.binary_cross_entropy_with_logits(s, torch.full_like(s, y)) for s, y in ((s_real, 1), (s_fake, 0)))
+check("= cross-entropy with labels 1 and 0, both halves added", by_hand, ce, atol=1e-14)
 
 # %% [markdown]
 # **Smoothed labels.** A network that is never contradicted grows ever surer. A common remedy is to aim at $1-\alpha$ instead of 1 for real samples, say 0.9. (Texts differ: some call the *target* $\alpha$, some the amount taken off. Here it is the amount.) Allow a target $\beta$ instead of 0 for forged ones too, and the derivation of section 2 gives
@@ -646,30 +645,46 @@ rivals = rng.dirichlet(
 )  # random distributions on the grid, most of them spiky
 check("no distribution beats the single best point", rivals @ cost, cost.min(), relation=">=")
 
-# %% [markdown] slide="subslide" says="Alternating gradient steps are neither order. The smallest case is $J = xy$: one player descends in $x$, the other climbs in $y$.\n\n*Both at once:* $x^2+y^2$ grows by the factor $1+r^2$ in each step. *Taking turns:* $x^2+y^2+r\\,xy$ never changes."
-# Alternating gradient steps, as in Algorithm 1, are neither order. What do they do near an equilibrium? The smallest case is $J = xy$: the first player owns $x$ and descends, the second owns $y$ and climbs; the rest point is $(0, 0)$. Step size $r$.
+# %% [markdown] slide="subslide" says="Alternating gradient steps are neither order. The smallest case is $J = xy$: one player descends in $x$, the other climbs in $y$. One step is a matrix that turns the plane, and its determinant says whether the circles grow.\n\n*Both at once:* $1+r^2$, outwards. *Taking turns:* $1$, round and round. *With a price* $\\frac\\gamma2 y^2$ *for her:* $1-r\\gamma$, home."
+# Alternating gradient steps, as in Algorithm 1, are neither order. What do they do near an equilibrium? The smallest case is $J = xy$: he owns $x$ and descends, she owns $y$ and climbs; the rest point is $(0, 0)$. With step size $r$, *both at once* is $(x, y) \to (x - r y,\; y + r x)$; *taking turns* is first $y' = y + r x$, then $x' = x - r y'$.
 #
-# *Both at once:* $(x, y) \to (x - r y,\; y + r x)$, and $x^2 + y^2$ grows by the factor $1 + r^2$ in each step. *Taking turns,* $y$ first: $y' = y + r x$, then $x' = x - r y'$, and $x^2 + y^2 + r\,xy$ never changes. So the first spirals out for any step size, the second circles forever (for $r < 2$). Neither arrives.
+# One step is a matrix that turns the plane: its eigenvalues are a complex pair. How far out the next round lies is decided by the length of these two numbers, and its square is the determinant. Both at once it is $1 + r^2$: outwards, for any step size. In turns it is $1$: round and round, for any $r < 2$. Neither arrives.
+#
+# **A price.** Let her pay for standing far from 0: $J = xy - \frac\gamma2 y^2$. Now $y' = (1 - r\gamma)\,y + r x$, the determinant in turns is $1 - r\gamma$, and they come home.
 
 # %%
-r, n_turns = 0.1, 150
-at_once, in_turns = [np.array([0.8, 0.6])], [np.array([0.8, 0.6])]
-for _ in range(n_turns):
-    a, b = at_once[-1]
-    at_once.append(np.array([a - r * b, b + r * a]))
-    a, b = in_turns[-1]
-    b = b + r * a
-    in_turns.append(np.array([a - r * b, b]))
-at_once, in_turns = np.array(at_once), np.array(in_turns)
-radius = (at_once**2).sum(axis=1)
-check("at once: squared radius grows by 1 + r^2 a step", radius[1:] / radius[:-1], 1 + r**2, rtol=1e-12)
-kept = (in_turns**2).sum(axis=1) + r * in_turns.prod(axis=1)
-check("in turns: x^2 + y^2 + r x y stays", kept, kept[0], rtol=1e-12)
+r, gamma = 0.1, 0.4
+dances = {  # one step, as a matrix on (x, y)
+    "both at once: outwards": [[1, -r], [r, 1]],
+    "in turns: round and round": [[1 - r**2, -r], [r, 1]],
+    "in turns, with a price: home": [[1 - r**2, -r * (1 - r * gamma)], [r, 1 - r * gamma]],
+}
+a, b = rng.normal(size=2)
+b_next = b + r * (a - gamma * b)  # she climbs J = xy - gamma / 2 y^2
+steps = np.array(list(dances.values()))
+check("a turn by hand = the last matrix", steps[2] @ (a, b), [a - r * b_next, b_next], atol=1e-12)
+eigenvalues = np.linalg.eigvals(steps).T  # (2, 3)
+check("all of them turn the plane", np.abs(eigenvalues.imag), r / 2, relation=">=")
+areas = [1 + r**2, 1, 1 - r * gamma]
+check("squared lengths 1 + r^2, 1, 1 - r gamma", np.abs(eigenvalues) ** 2, [areas, areas], rtol=1e-12)
+paths = [[np.linalg.matrix_power(step, n) @ (0.8, 0.6) for n in range(150)] for step in steps]
 plots.show(
-    pictures.two_dances([at_once, in_turns], ["both at once: outwards", "taking turns: round and round"]),
-    alt="Two paths in the plane from the same start. Steps taken at once spiral outwards, steps taken in turns close "
-    "to an ellipse around the origin.",
-)
+    pictures.dances(paths, list(dances)),
+    alt="Three paths in the plane from the same start. Steps taken at once spiral outwards, steps taken in turns close "
+    "to an ellipse around the origin, steps in turns with a price spiral into the origin.",
+)  # fmt: skip
+
+# %% [markdown] slide="subslide" says="Data at $0$, samples at $x$, score $s(u) = -y\\,u$: near rest $V = -\\log 4 + \\frac12 xy$, and $y^2$ is the squared slope at the data.\n\n**R1:** $\\frac\\gamma2\\, \\mathbb E_\\text{data} \\lVert\\nabla s(x)\\rVert^2$. Where $D = \\frac12$ it costs nothing, so the point of rest stays."
+# **That price has a name in GANs.** Let all data lie at $0$, all samples at $x$, and let her score be a line, $s(u) = -y\,u$. Near the rest point the value is $V = -\log 4 + \frac12 x y$ plus smaller terms: the same dance, half as fast. And $y^2$ is the squared slope of her score at the data. So let her pay $\frac\gamma2\, \mathbb E_\text{data} \lVert\nabla s(x)\rVert^2$. It is called **R1** (Mescheder, Geiger and Nowozin 2018), and `gan.GAN(..., r1=0.1)` charges it. Where $D = \frac12$ everywhere the score is flat and nothing is paid: the point of rest stays where it is.
+
+# %%
+x_small, y_small = 1e-3 * torch.tensor(rng.normal(size=2))
+at_data = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+scores = -y_small * at_data, -y_small * x_small[None]
+value = -gan.discriminator_loss(*scores, objective="minimax")
+check("near rest V = -log 4 + xy / 2", value, -np.log(4) + x_small * y_small / 2, atol=1e-11)
+paid = gan.slope_penalty(scores[0], at_data)
+check("the squared slope at the data is y^2", paid, y_small[None] ** 2, rtol=1e-12)
 
 # %% [markdown] slide="slide"
 # ## 8 · What goes wrong
@@ -709,9 +724,9 @@ for seed, game in enumerate(games["one for one"]):
                     average=0.99, seed=seed, device="cpu")  # fmt: skip
 
 # %% [markdown]
-# Counting: a sample is *good* if it lies within 0.15 of a mode, and a mode is *covered* if it holds at least one good sample in a thousand. (The humps themselves are narrower; these games last seconds. [`benchmarks/gan.py`](../benchmarks/gan.py) plays longer, adds noise to data and samples alike that fades over the run, and counts within three standard deviations of the data.)
+# Counting: a sample is *good* if it lies within 0.15 of a mode, and a mode is *covered* if it holds at least one good sample in a thousand. (The humps themselves are narrower; these games last seconds. [`benchmarks/gan.py`](../benchmarks/gan.py) plays longer, with R1, and counts within three standard deviations of the data.)
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from coursekit.evaluation import mode_coverage
 
 draw = torch.Generator().manual_seed(5)
@@ -720,8 +735,6 @@ results = {
     for name, row in games.items()
 }
 modes = {name: np.array([r["modes"] for r in row]) for name, row in results.items()}
-
-# %% tags=["nbval-ignore-output"]
 for name, row in results.items():
     good = [f"{r['good_share']:.0%}" for r in row]
     print(f"{name:20} modes covered {modes[name]}, mean {modes[name].mean():.1f}, spread {modes[name].std(ddof=1):.1f}; "
@@ -767,8 +780,9 @@ check("and the favourite holds a third of all samples or more, on average",
 
 # %% [markdown]
 # A photograph of one moment would suggest that the model "knows only one mode". The film shows that it has visited most of them, and keeps none. So look at samples over time, count modes where you can, and do not trust a loss: section 6 has shown what a running value is worth.
-#
-# **What helps** is an inspector that sees more than one sample at a time: a batch from one mode looks like no batch of data, though each of its samples may. `gan.MinibatchStd` is the simplest such layer, it appends the spread of the batch to every sample's features (Karras et al. 2018). In the [benchmark](../benchmarks/README.md) on the digits it brings back the kinds of digit that the generator had nearly lost.
+
+# %% [markdown] slide="subslide" says="*A price on slopes,* R1: given time, all 25 modes evenly, and nine samples of ten good.\n\n*Company:* a batch from one mode looks like no batch of data, though each of its samples may. `gan.MinibatchStd` shows $D$ the spread of the batch."
+# **What helps.** *A price on slopes:* in the [benchmark](../benchmarks/README.md), with R1 and three quarters of a minute, the grid is covered evenly and more than nine of ten samples are good, three standard deviations of the data being the measure; the plain game brings it to six or seven of ten and favours some modes. *Company:* an inspector who sees several samples at a time notices that a batch from one mode looks like no batch of data, though each of its samples may. `gan.MinibatchStd` is the simplest such layer, it appends the spread of the batch to every sample's features (Karras et al. 2018). On the digits it brings back the kinds that the generator had nearly lost.
 
 # %% [markdown] slide="slide"
 # ## 9 · Summary
@@ -786,7 +800,7 @@ check("and the favourite holds a third of all samples or more, on average",
 # | a Gaussian is learned: by quadrature and by a fresh discriminator the value falls to −log 4 | section 6 |
 # | larger k: nearer to D* | section 6 |
 # | minimax is not maximin; G in the inner loop should collapse to a point | section 7 |
-# | on xy: at once spirals out, in turns circles | section 7 |
+# | on xy: at once spirals out, in turns circles, with a price (R1) comes home | section 7 |
 # | G in the inner loop covers few of 25 modes and wanders among them | section 8 |
 #
 # **The code behind it:** [`coursekit/gan.py`](../coursekit/gan.py), which reads in the order of this notebook, and [`coursekit/training/adversarial.py`](../coursekit/training/adversarial.py), the loop.
@@ -815,4 +829,4 @@ check("and the favourite holds a third of all samples or more, on average",
 #
 # **Homework:** [`hw12_gan_optimal_discriminator`](homework/release/hw12_gan_optimal_discriminator/hw12_gan_optimal_discriminator.ipynb): best answers with smoothed labels, the divergence from the game, losses on raw scores, one turn of the game with gradients by hand, the order of play, and a training log with a fault. [Solutions](../notebooks/homework/source/hw12_gan_optimal_discriminator/hw12_gan_optimal_discriminator.ipynb) stand in a folder of their own.
 #
-# **References.** I. Goodfellow and others (2014), *Generative adversarial nets*. T. Salimans and others (2016), *Improved techniques for training GANs*. I. Goodfellow (2016), *NIPS 2016 tutorial: generative adversarial networks*. X. Mao and others (2017), *Least squares generative adversarial networks*. M. Arjovsky and L. Bottou (2017), *Towards principled methods for training generative adversarial networks*. L. Metz and others (2017), *Unrolled generative adversarial networks*. C. K. Sønderby and others (2017), *Amortised MAP inference for image super-resolution* (instance noise). T. Karras and others (2018), *Progressive growing of GANs for improved quality, stability, and variation*.
+# **References.** I. Goodfellow and others (2014), *Generative adversarial nets*. T. Salimans and others (2016), *Improved techniques for training GANs*. I. Goodfellow (2016), *NIPS 2016 tutorial: generative adversarial networks*. X. Mao and others (2017), *Least squares generative adversarial networks*. M. Arjovsky and L. Bottou (2017), *Towards principled methods for training generative adversarial networks*. L. Metz and others (2017), *Unrolled generative adversarial networks*. T. Karras and others (2018), *Progressive growing of GANs for improved quality, stability, and variation*. L. Mescheder, A. Geiger and S. Nowozin (2018), *Which training methods for GANs do actually converge?*
