@@ -6,8 +6,8 @@ samples; KL of the shares by nearest mode from even ones. Digits: a classifier t
 training digits reads the samples; Frechet distance to the test digits in its features. Peers: the vanilla
 GAN, with networks as large and the same seconds; on MNIST the classic DCGAN too. The recipe: the loss that
 does not saturate, rates falling to 0, few latents, averaged weights. For the toys also a price on the slope
-of the score at the data (R1); for images noise on data and samples that fades over the run, and a
-discriminator that sees how much a batch varies.
+of the score at the data (R1), and beside it the same recipe without; for images noise on data and samples
+that fades over the run, and a discriminator that sees how much a batch varies.
 """
 
 import numpy as np
@@ -65,18 +65,19 @@ def toy(name):
             rows[measure] = bench.row(what, "", better, target=target, moonshot=moonshot)
         for seed in bench.seeds:
             data = toy2d(name, 50_000, rng=1000 + seed)
-            torch.manual_seed(seed)
-            discriminator = mlp((2, width, width, 1), activation="leaky_relu")
-            gan = GAN(mlp((2, width, width, 2)), discriminator, n_latent=2, r1=r1)
-            limits = {"n_steps": 10**6, "max_cpu_seconds": seconds, "seed": seed, "device": "cpu"}
-            fit_adversarial(gan, data.x, **limits, **TOY_TRAINING)
+            samples = {}
+            for who, price in ((OURS, r1), ("coursekit, r1 = 0", 0.0)):
+                torch.manual_seed(seed)
+                discriminator = mlp((2, width, width, 1), activation="leaky_relu")
+                gan = GAN(mlp((2, width, width, 2)), discriminator, n_latent=2, r1=price)
+                limits = {"n_steps": 10**6, "max_cpu_seconds": seconds, "seed": seed, "device": "cpu"}
+                fit_adversarial(gan, data.x, **limits, **TOY_TRAINING)
+                samples[who] = gan.sample(10_000, rng=torch.Generator().manual_seed(seed))
             torch.manual_seed(seed)
             nets = references.vanilla_gan(2, n_latent=2, width=width)
             x = torch.tensor(data.x, dtype=torch.float32)
-            samples = {
-                OURS: gan.sample(10_000, rng=torch.Generator().manual_seed(seed)),
-                "vanilla GAN": vanilla_samples(nets, x, 10_000, n_latent=2, seconds=seconds, seed=seed),
-            }
+            plain = vanilla_samples(nets, x, 10_000, n_latent=2, seconds=seconds, seed=seed)
+            samples["vanilla GAN"] = plain
             for who, points in samples.items():
                 for measure, value in mode_coverage(points, data.centers, TOY_STD[name]).items():
                     rows[measure].add(who, seed, value)

@@ -67,7 +67,8 @@ def frechet_distance(a, b):
     ||mean_a - mean_b||^2 + tr(cov_a + cov_b - 2 (cov_a cov_b)^(1/2)), in squared units of the features.
     It sees means and covariances only. Dowson & Landau 1982; on features of a classifier Heusel et al. 2017.
     """
-    a, b = (_tensor(sample, torch.float64) for sample in (a, b))
+    a = _tensor(a, torch.float64)
+    b = _tensor(b, torch.float64).to(a.device)
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
         raise ValueError(
             f"two samples (n, d) and (m, d) are needed, got {tuple(a.shape)} and {tuple(b.shape)}"
@@ -89,14 +90,14 @@ def mode_coverage(samples, centers, std):
     `kl`: KL(shares || uniform) in nats of the shares of samples by nearest center, 0 when all modes get the
     same, log k when one gets everything. Srivastava et al. 2017; Lin et al. 2018, section 4.
     """
-    samples, centers = (_tensor(points, torch.float64) for points in (samples, centers))
+    samples = _tensor(samples, torch.float64)
+    centers, std = (_tensor(each, torch.float64).to(samples.device) for each in (centers, std))
     if samples.ndim != 2 or centers.ndim != 2 or samples.shape[1] != centers.shape[1] or len(samples) == 0:
         raise ValueError(
             f"samples (n, d) and centers (k, d) needed, got {tuple(samples.shape)} and {tuple(centers.shape)}"
         )
-    std = _tensor(std, torch.float64).expand(len(centers))
     distance, nearest = torch.cdist(samples, centers).min(dim=1)
-    good = distance <= 3 * std[nearest]
+    good = distance <= 3 * std.expand(len(centers))[nearest]
     found = torch.bincount(nearest[good], minlength=len(centers)) >= max(1, 0.001 * len(samples))
     share = torch.bincount(nearest, minlength=len(centers)).double() / len(samples)
     kl = torch.special.xlogy(share, share * len(centers)).sum()

@@ -109,11 +109,11 @@ def generator_loss(fake_scores, *, objective):
 
 
 def slope_penalty(scores, x):
-    """Squared slope of the score at each sample, |grad s(x)|^2, (n,); of a loss, it can be minimised.
+    """Squared slope of the score at each sample, |grad s(x)|^2, (n,); as part of a loss it can be minimised.
 
     scores (n,): s(x), computed from x (n, ...), which requires gradients. Where a score depends on its whole
-    batch (MinibatchStd), the slope is that of the sum of all. The penalty R1 of Mescheder, Geiger & Nowozin
-    2018 is its mean over real samples.
+    batch (MinibatchStd), the slope is that of the sum of all. R1 of Mescheder, Geiger & Nowozin 2018 is
+    gamma / 2 times its mean over real samples.
     """
     (slope,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
     return slope.reshape(len(x), -1).square().sum(1)
@@ -147,7 +147,8 @@ class GAN(nn.Module):
     to that of generated ones unless fake_label (beta) is set: the discriminator then has a reason to like
     samples *because* the generator makes many of them. r1: gamma in gamma / 2 E_data |grad s(x)|^2, which
     the discriminator pays for slopes of its score at real samples. It damps the game and does not move its
-    point of rest, where D is flat. In units of the data squared; 0 for none.
+    point of rest, where D is flat. In units of the data squared; 0 for none. The loss of the discriminator
+    then needs gradients: not under torch.no_grad().
     """
 
     def __init__(

@@ -2,9 +2,9 @@
 
 Most machines that run these tests have no GPU, and on one device nothing can lie on the wrong one. Importing
 this module gives PyTorch the device "mirror". A tensor there holds one of the CPU, and every operation is
-carried out by the CPU's kernel, so that results agree to the last digit. What a GPU refuses is refused:
-tensors of both devices in one operation (but for a CPU scalar, CPU row numbers, and copies from one to the
-other), and a generator of one device that fills a tensor of the other. Its global generator is its own.
+carried out by the CPU's kernel, so that results agree to the last digit. Refused are tensors of both devices
+in one operation (but for a CPU scalar, CPU row numbers, and copies from one to the other), and a generator of
+one device that fills a tensor of the other. Its global generator is its own.
 
 PyTorch cannot forget a device: import this in a process of its own, before any gradient is computed.
 """
@@ -15,7 +15,8 @@ from torch.utils import _pytree as pytree
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 NAME = "mirror"
-CROSSING = ("aten::_to_copy", "aten::copy_", "aten::index.Tensor", "aten::index_put_")
+COPIES = ("aten::_to_copy", "aten::copy_")
+INDEXING = ("aten::index.Tensor", "aten::index_put_")  # row numbers may lie on the CPU, and nothing else
 
 
 class Elsewhere(torch.Tensor):
@@ -102,9 +103,11 @@ def compute(operation, *args, **kwargs):
     """Carry out an operation of which something lies, or is to be made, on the second device."""
     tensors = [leaf for leaf in pytree.tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
     target = torch.device(kwargs.get("device") or NAME).type
-    if operation.name() not in CROSSING:
-        strangers = [t for t in tensors if not isinstance(t, Elsewhere) and t.ndim]
-        assert not strangers, f"{operation}: a tensor of the CPU with one of the other device"
+    if operation.name() not in COPIES:
+        indexing = operation.name() in INDEXING
+        together = [args[0], *args[2:]] if indexing else tensors
+        strangers = [t for t in together if isinstance(t, torch.Tensor) and not isinstance(t, Elsewhere)]
+        assert not [t for t in strangers if t.ndim or indexing], f"{operation}: tensors of both devices"
     held_args, held_kwargs = pytree.tree_map(lambda t: getattr(t, "held", t), (args, kwargs))
     if "device" in held_kwargs:
         held_kwargs["device"] = torch.device("cpu")

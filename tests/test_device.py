@@ -1,7 +1,8 @@
 """Models and training loops on another device than the CPU, with the results of the CPU.
 
 Run by pytest, this file starts itself in a process of its own, where `second_device` gives PyTorch a device
-that computes on the CPU and is as strict as a GPU; there it is a program that prints a line for each trial.
+that computes on the CPU and is as strict as a GPU about what lies where; there it is a program that prints a
+line for each trial.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import sys
 import traceback
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -30,6 +32,7 @@ def rng(device, seed=3):
 def close(here, there):
     """Compare a result of the CPU with that of the other device; nested, and all of it must lie there."""
     if isinstance(here, dict):
+        assert here.keys() == there.keys()
         return close(list(here.values()), list(there.values()))
     if isinstance(here, (list, tuple)):
         return [close(a, b) for a, b in zip(here, there, strict=True)]
@@ -83,7 +86,8 @@ def code(m, x, g):
 def play(m, x, g):
     m.constrain()
     fake = m.sample(len(x), rng=g)
-    return m.opponent_loss(x, fake, rng=g), m.generator_loss(fake), m.score(x)
+    value = m.probability(x) if isinstance(m, gan.GAN) else m.dual_value(x, fake)
+    return m.opponent_loss(x, fake, rng=g), m.generator_loss(fake), m.score(x), value
 
 
 def slope(m, x, g):
@@ -108,8 +112,9 @@ def judge(m, x, g):
     return m.features(x), m.predict_proba(x)
 
 
-def modes(m, x, g):
-    return evaluation.mode_coverage(x, x[:3], 0.5)
+def measures(m, x, g):
+    centers = np.array([[0.0, 0.0], [1.0, 1.0]])  # of the CPU, as data sets have them
+    return evaluation.mode_coverage(x, centers, [0.5, 0.7]), evaluation.frechet_distance(x, centers)
 
 
 def methods():
@@ -136,6 +141,7 @@ def methods():
     yield "autoencoder, convolutions", autoencoder.ConvAutoencoder((4, 4), 3), points(9, 16), code
 
     yield "gan", gan.GAN(mlp((2, 8, 5)), gan.batch_discriminator(5, 8), n_latent=2), x, play
+    yield "gan, r1", gan.GAN(mlp((2, 8, 5)), mlp((5, 8, 1)), n_latent=2, r1=0.7), x, play
     for constraint in ("penalty", "clip"):
         game = wgan.WGAN(mlp((2, 8, 5)), mlp((5, 8, 1)), n_latent=2, constraint=constraint)
         yield f"wgan, {constraint}", game, x, play
@@ -156,7 +162,7 @@ def methods():
     yield "ddpm, known data", ddpm.DDPM(known, schedule, shape=2), points(9, 2), diffuse
 
     yield "evaluation: digit classifier", evaluation.DigitClassifier(5, n_hidden=8), points(40, 5), judge
-    yield "evaluation: modes", nn.Linear(1, 1), points(40, 2), modes
+    yield "evaluation: measures", nn.Linear(1, 1), points(40, 2), measures
 
 
 def try_method(model, x, function):
@@ -183,7 +189,7 @@ def try_loop(name):
     settings = recipe.settings | {"batch_size": 20, "n_steps": 4}
     there, broken = copy.deepcopy(model), copy.deepcopy(model)
     file = Path(f"{name}.pt")
-    before = torch.get_rng_state()
+    before = torch.get_rng_state(), torch.mirror.get_rng_state()
 
     def stop(step, *_):
         if step == 2:
@@ -195,9 +201,11 @@ def try_loop(name):
     settings |= {"device": OTHER, "checkpoint": file, "checkpoint_every": 1}
     with contextlib.suppress(KeyboardInterrupt):
         recipe.loop(broken, x, on_step=stop, **settings)
+        raise AssertionError("on_step was not called")
     recipe.loop(broken, x, **settings)
     weights_close(model, broken)
-    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert torch.equal(torch.mirror.get_rng_state(), before[1])
 
 
 def try_strangers():
@@ -209,6 +217,8 @@ def try_strangers():
         lambda: torch.ones(2, 3) @ there,
         lambda: torch.cat([there, torch.ones(3)]),
         lambda: nn.Linear(3, 1)(there),
+        lambda: torch.ones(3)[torch.arange(2, device=OTHER)],
+        lambda: there.index_put((torch.arange(2),), torch.zeros(2)),
         lambda: torch.randn(3, device=OTHER, generator=rng(CPU)),
         lambda: torch.randn(3, generator=rng(OTHER)),
         lambda: there.uniform_(generator=rng(CPU)),
@@ -218,7 +228,7 @@ def try_strangers():
             action()
         except Exception:
             refused += 1
-    assert refused == 8, f"refused {refused} of 8 mixtures"
+    assert refused == 10, f"refused {refused} of 10 mixtures"
     doubled = torch.ones(3, device=OTHER) * torch.tensor(2.0)
     assert doubled[torch.arange(2)].tolist() == [2.0, 2.0]
 

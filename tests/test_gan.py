@@ -420,6 +420,16 @@ def test_r1_is_added_to_the_loss_of_the_discriminator_alone(objective):
     assert not real.requires_grad
 
 
+def test_the_loop_charges_the_price():
+    slopes = []
+    for r1 in (0.0, 5.0):
+        game, real, _ = r1_game(r1)
+        fit_adversarial(game, real, n_steps=100, batch_size=4, learning_rate=1e-2, device="cpu")
+        x = real.clone().requires_grad_()
+        slopes.append(slope_penalty(game.score(x), x).mean().item())
+    assert slopes[1] < 0.1 * slopes[0]
+
+
 def test_gradient_of_the_price_by_finite_differences():
     game, real, fake = r1_game(0.7)
     game.opponent_loss(real, fake).backward()
@@ -461,7 +471,7 @@ class Point(nn.Module):
 @pytest.mark.parametrize("objective", ["minimax", "non_saturating"])
 @pytest.mark.parametrize("gamma", [0.0, 0.3, 1.0, 2.5])
 def test_one_point_against_a_line_goes_round_unless_slopes_cost(objective, gamma):
-    # Data at 0, model at theta, s(x) = phi x: near rest phi follows -theta / 2 - gamma phi, theta phi / 2.
+    # Data at 0, model at theta, s(x) = phi x: near rest they move by -theta / 2 - gamma phi and phi / 2.
     line = nn.Linear(1, 1, bias=False).double()
     game = GAN(Point(0.0), line, n_latent=1, objective=objective, r1=gamma)
 

@@ -161,7 +161,7 @@ def value_over_time(steps, quadrature, fresh, running):
 
 
 def dances(paths, titles):
-    """Paths (n, 2) of two players on J = x y in three ways, one panel each, with their starts."""
+    """Paths (n, 2) of two players around their point of rest (0, 0), one panel each, with their starts."""
     figure, axes = plt.subplots(1, len(paths), figsize=(9.2, 3.6), sharex=True, sharey=True)
     reach = 1.08 * np.abs(paths).max()
     for ax, path, title, color in zip(axes, paths, titles, ("wrong", "noise", "model"), strict=True):

@@ -10,7 +10,7 @@
 #
 # **After this notebook you can** write down the game of a generator against a discriminator, derive the best discriminator and the value of the game it leads to, say why the first loss one would write hardly moves a bad generator and what to write in its place, program Algorithm 1, and recognise a generator that has collapsed.
 #
-# **Time:** 100 minutes to work through; it runs in about 50 seconds. **You need:** densities, expectations, the logarithm, a derivative, and having seen a network trained by gradient descent. **It follows** the GAN lectures of the unsupervised learning deck, the generative models deck, the VAE and GAN class, and the GAN deck, which labels real samples 0 where the others label them 1. We write 1 for real and show that it makes no difference.
+# **Time:** 100 minutes to work through; it runs in about 50 seconds. **You need:** densities, expectations, the logarithm, a derivative, the eigenvalues and the determinant of a 2 × 2 matrix, and having seen a network trained by gradient descent. **It follows** the GAN lectures of the unsupervised learning deck, the generative models deck, the VAE and GAN class, and the GAN deck, which labels real samples 0 where the others label them 1. We write 1 for real and show that it makes no difference.
 #
 # Every line that starts with ✓ is a claim that was computed on both sides just now, on your machine. If one fails, the notebook stops there.
 
@@ -645,12 +645,12 @@ rivals = rng.dirichlet(
 )  # random distributions on the grid, most of them spiky
 check("no distribution beats the single best point", rivals @ cost, cost.min(), relation=">=")
 
-# %% [markdown] slide="subslide" says="Alternating gradient steps are neither order. The smallest case is $J = xy$: one player descends in $x$, the other climbs in $y$. One step is a matrix that turns the plane, and its determinant says whether the circles grow.\n\n*Both at once:* $1+r^2$, outwards. *Taking turns:* $1$, round and round. *With a price* $\\frac\\gamma2 y^2$ *for her:* $1-r\\gamma$, home."
-# Alternating gradient steps, as in Algorithm 1, are neither order. What do they do near an equilibrium? The smallest case is $J = xy$: he owns $x$ and descends, she owns $y$ and climbs; the rest point is $(0, 0)$. With step size $r$, *both at once* is $(x, y) \to (x - r y,\; y + r x)$; *taking turns* is first $y' = y + r x$, then $x' = x - r y'$.
+# %% [markdown] slide="subslide" says="Alternating gradient steps are neither order. The smallest case is $J = xy$: he descends in $x$, she climbs in $y$. One step is a matrix that turns the plane, and its determinant says whether the circles grow.\n\n*Both at once:* $1+r^2$, outwards. *Taking turns:* $1$, round and round. *With a price* $\\frac\\gamma2 y^2$ *for her:* $1-r\\gamma$, home."
+# Alternating gradient steps, as in Algorithm 1, are neither order. What do they do near an equilibrium? The smallest case is $J = xy$: he owns $x$ and descends, she owns $y$ and climbs, as in $V$ (in the table above it was the other way round); the point of rest is $(0, 0)$. With step size $r$, *both at once* is $(x, y) \to (x - r y,\; y + r x)$; *taking turns* is first $y' = y + r x$, then $x' = x - r y'$.
 #
-# One step is a matrix that turns the plane: its eigenvalues are a complex pair. How far out the next round lies is decided by the length of these two numbers, and its square is the determinant. Both at once it is $1 + r^2$: outwards, for any step size. In turns it is $1$: round and round, for any $r < 2$. Neither arrives.
+# In each case one step multiplies $(x, y)$ by a matrix, and its determinant is the factor by which a step scales areas. If the two eigenvalues are complex, they are conjugates: the step turns the plane, and the absolute value of each, squared, is the determinant. So a determinant above 1 means outwards, 1 means round and round, below 1 means home. Both at once it is $1 + r^2$: outwards, for any step size. In turns it is $1$: round and round, for any $r < 2$. Neither arrives.
 #
-# **A price.** Let her pay for standing far from 0: $J = xy - \frac\gamma2 y^2$. Now $y' = (1 - r\gamma)\,y + r x$, the determinant in turns is $1 - r\gamma$, and they come home.
+# **A price.** Let her pay for standing far from 0: $J = xy - \frac\gamma2 y^2$. Now $y' = (1 - r\gamma)\,y + r x$, and the determinant in turns is $1 - r\gamma$. It is below 1, and as long as $r + \gamma < 2$ the step still turns the plane: they come home.
 
 # %%
 r, gamma = 0.1, 0.4
@@ -664,9 +664,9 @@ b_next = b + r * (a - gamma * b)  # she climbs J = xy - gamma / 2 y^2
 steps = np.array(list(dances.values()))
 check("a turn by hand = the last matrix", steps[2] @ (a, b), [a - r * b_next, b_next], atol=1e-12)
 eigenvalues = np.linalg.eigvals(steps).T  # (2, 3)
-check("all of them turn the plane", np.abs(eigenvalues.imag), r / 2, relation=">=")
-areas = [1 + r**2, 1, 1 - r * gamma]
-check("squared lengths 1 + r^2, 1, 1 - r gamma", np.abs(eigenvalues) ** 2, [areas, areas], rtol=1e-12)
+check("all of them turn: imaginary parts clearly not 0", np.abs(eigenvalues.imag), r / 2, relation=">=")
+determinants = [1 + r**2, 1, 1 - r * gamma]
+check("|eigenvalue|^2 = 1 + r^2, 1, 1 - r gamma", np.abs(eigenvalues) ** 2, [determinants] * 2, rtol=1e-12)
 paths = [[np.linalg.matrix_power(step, n) @ (0.8, 0.6) for n in range(150)] for step in steps]
 plots.show(
     pictures.dances(paths, list(dances)),
@@ -675,7 +675,7 @@ plots.show(
 )  # fmt: skip
 
 # %% [markdown] slide="subslide" says="Data at $0$, samples at $x$, score $s(u) = -y\\,u$: near rest $V = -\\log 4 + \\frac12 xy$, and $y^2$ is the squared slope at the data.\n\n**R1:** $\\frac\\gamma2\\, \\mathbb E_\\text{data} \\lVert\\nabla s(x)\\rVert^2$. Where $D = \\frac12$ it costs nothing, so the point of rest stays."
-# **That price has a name in GANs.** Let all data lie at $0$, all samples at $x$, and let her score be a line, $s(u) = -y\,u$. Near the rest point the value is $V = -\log 4 + \frac12 x y$ plus smaller terms: the same dance, half as fast. And $y^2$ is the squared slope of her score at the data. So let her pay $\frac\gamma2\, \mathbb E_\text{data} \lVert\nabla s(x)\rVert^2$. It is called **R1** (Mescheder, Geiger and Nowozin 2018), and `gan.GAN(..., r1=0.1)` charges it. Where $D = \frac12$ everywhere the score is flat and nothing is paid: the point of rest stays where it is.
+# **That price has a name in GANs.** Let all data lie at $0$, all samples at $x$, and let her score be a line, $s(u) = -y\,u$. Near the point of rest the value is $V = -\log 4 + \frac12 x y$ plus smaller terms: the same dance, half as fast, so that the same $\gamma$ weighs twice as much. And $y^2$ is the squared slope of her score at the data. So let her pay $\frac\gamma2\, \mathbb E_\text{data} \lVert\nabla s(x)\rVert^2$. It is called **R1** (Mescheder, Geiger and Nowozin 2018), and `gan.GAN(..., r1=0.1)` charges it. Where $D = \frac12$ everywhere the score is flat and nothing is paid. Less than nothing cannot be: the price pulls her nowhere there, and the point of rest stays where it is.
 
 # %%
 x_small, y_small = 1e-3 * torch.tensor(rng.normal(size=2))

@@ -337,7 +337,7 @@ plots.show(
 #
 # One $\epsilon$ for a *whole sample*. Drawn for each pixel, $\hat x$ leaves the line. Drawn from a normal distribution, it leaves the stretch between the points. Both are found in public code, and both "work" well enough that nobody notices.
 #
-# Do not mix this up with R1 of notebook 12, which charges for *every* slope, at the data alone: a discriminator who can no longer tell real from generated is flat, while the best critic has slope 1 as long as there is anything to carry.
+# Do not mix this up with R1 of notebook 12, which charges for *every* slope, at the data alone: a discriminator that can no longer tell real from generated is flat, while the best critic has slope 1 along every way as long as there is anything to carry.
 #
 # By hand:
 
