@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from coursekit.training.generators import GlobalGenerators
 from coursekit.training.progress import progress_bar
 
 
@@ -44,8 +45,8 @@ class Run:
 
     step counts from 1. `run.fraction` is the part of the run (or of its CPU budget) that lies behind at the
     start of the step, `run.rng` the generator for the model's own randomness, seeded with seed + 1. In the
-    block PyTorch's global generator (dropout uses it) is seeded too; afterwards it is as it was, and the
-    model is in evaluation mode.
+    block PyTorch's global generators (dropout uses them) are seeded too; afterwards they are as they were,
+    and the model is in evaluation mode.
 
     parts: name -> object with state_dict and load_state_dict; "model" and "history" must be among them.
     own: such parts as each process of the group has for itself. settings: whatever a resumed run must have
@@ -72,14 +73,14 @@ class Run:
         self.checkpoint_every = checkpoint_every
         self.seed = seed + 1_000_000 * group.rank  # no two processes draw the same noise
         self.rng = torch.Generator(self.device).manual_seed(self.seed + 1)
+        self.global_rng = GlobalGenerators(self.device)
         self.step, self.seconds_before, self.fraction = 0, 0.0, 0.0
         self.interrupted, self.stopping = False, False  # here; in any process
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
-            beyond_cpu = [] if self.device.type == "cpu" else [self.device]
-            stack.enter_context(torch.random.fork_rng(beyond_cpu, device_type=self.device.type))
-            torch.manual_seed(self.seed)
+            stack.enter_context(self.global_rng.borrowed())
+            self.global_rng.manual_seed(self.seed)
             stack.enter_context(self._deferring_interrupts())
             self.started = time.process_time()
             if any(settings != self.settings for settings in self.group.gather(self.settings)):
@@ -159,9 +160,7 @@ class Run:
     def _save(self):
         if self.checkpoint is None:
             return
-        own = {"rng": self.rng.get_state(), "global_rng": torch.get_rng_state()}
-        if self.device.type != "cpu":  # a GPU has a global generator of its own
-            own["device_rng"] = torch.get_device_module(self.device).get_rng_state(self.device)
+        own = {"rng": self.rng.get_state()} | self.global_rng.state_dict()
         own["parts"] = {name: part.state_dict() for name, part in self.own.items()}
         state = {
             "settings": self.settings,
@@ -213,15 +212,13 @@ class Run:
         if len(own) != self.group.size:
             # Saved by fewer or more processes: noise that none of them has seen yet.
             self.rng.manual_seed(self.seed + 1 + self.step)
-            torch.manual_seed(self.seed + self.step)
+            self.global_rng.manual_seed(self.seed + self.step)
             return
         own = own[self.group.rank]
         for name, part in self.own.items():
             part.load_state_dict(own["parts"][name])
         self.rng.set_state(own["rng"])
-        torch.set_rng_state(own["global_rng"])
-        if "device_rng" in own and self.device.type != "cpu":
-            torch.get_device_module(self.device).set_rng_state(own["device_rng"], self.device)
+        self.global_rng.load_state_dict(own)
 
 
 @contextlib.contextmanager
