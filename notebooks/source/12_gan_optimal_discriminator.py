@@ -781,8 +781,10 @@ check("and the favourite holds a third of all samples or more, on average",
 # %% [markdown]
 # A photograph of one moment would suggest that the model "knows only one mode". The film shows that it has visited most of them, and keeps none. So look at samples over time, count modes where you can, and do not trust a loss: section 6 has shown what a running value is worth.
 
-# %% [markdown] slide="subslide" says="*A price on slopes,* R1: given time, all 25 modes evenly, and nine samples of ten good.\n\n*Company:* a batch from one mode looks like no batch of data, though each of its samples may. `gan.MinibatchStd` shows $D$ the spread of the batch."
-# **What helps.** *A price on slopes:* in the [benchmark](../benchmarks/README.md), with R1 and three quarters of a minute, all 25 modes are covered, almost evenly, and about nine of ten samples are good, three standard deviations of the data being the measure; the plain game brings it to between five and eight of ten and favours some modes. *Company:* an inspector who sees several samples at a time notices that a batch from one mode looks like no batch of data, though each of its samples may. `gan.MinibatchStd` is the simplest such layer, it appends the spread of the batch to every sample's features (Karras et al. 2018). On the digits it brings back the kinds that the generator had nearly lost.
+# %% [markdown] slide="subslide" says="*A price on slopes,* R1: in the benchmark all 25 modes, evenly; the same game without the price loses a third of them.\n\n*Company:* a batch from one mode looks like no batch of data, even if each sample in it looks real. `gan.MinibatchStd` shows $D$ the spread of the batch."
+# **What helps.** *A price on slopes:* the [benchmark](../benchmarks/README.md) plays on this grid for three quarters of a minute, with R1 and without, all else equal, three times each. With the price all 25 modes are covered, almost evenly, and about nine of ten samples are good, now counted within three standard deviations of the data. Without it the samples are as sharp, but about a third of the modes is missing.
+#
+# *Company:* an inspector who sees several samples at a time notices that a batch from one mode looks like no batch of data, even if each sample in it looks real. `gan.MinibatchStd` is the simplest such layer: it appends the spread of the batch to the features of every sample (Karras et al. 2018). In the benchmark on the digits, a recipe that contains it makes all ten kinds; the usual one nearly loses some.
 
 # %% [markdown] slide="slide"
 # ## 9 · Summary
