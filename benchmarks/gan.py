@@ -65,20 +65,18 @@ def toy(name):
             what = f"{name} after {seconds} CPU-s: {measure.replace('_', ' ')}"
             rows[measure] = bench.row(what, "", better, target=target, moonshot=moonshot)
         for seed in bench.seeds:
-            data = toy2d(name, 50_000, rng=1000 + seed)
-            samples = {}
+            data, samples = toy2d(name, 50_000, rng=1000 + seed), {}
+            limits = {"n_steps": 10**6, "max_cpu_seconds": seconds, "seed": seed, "device": "cpu"}
             for who, price in ((OURS, TOY_R1), ("coursekit, r1 = 0", 0.0)):
                 torch.manual_seed(seed)
                 discriminator = mlp((2, width, width, 1), activation="leaky_relu")
                 gan = GAN(mlp((2, width, width, 2)), discriminator, n_latent=2, r1=price)
-                limits = {"n_steps": 10**6, "max_cpu_seconds": seconds, "seed": seed, "device": "cpu"}
                 fit_adversarial(gan, data.x, **limits, **TOY_TRAINING)
                 samples[who] = gan.sample(10_000, rng=torch.Generator().manual_seed(seed))
             torch.manual_seed(seed)
             nets = references.vanilla_gan(2, n_latent=2, width=width)
             x = torch.tensor(data.x, dtype=torch.float32)
-            plain = vanilla_samples(nets, x, 10_000, n_latent=2, seconds=seconds, seed=seed)
-            samples["vanilla GAN"] = plain
+            samples["vanilla GAN"] = vanilla_samples(nets, x, 10_000, n_latent=2, seconds=seconds, seed=seed)
             for who, points in samples.items():
                 for measure, value in mode_coverage(points, data.centers, TOY_STD[name]).items():
                     rows[measure].add(who, seed, value)

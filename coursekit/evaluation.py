@@ -68,7 +68,7 @@ def frechet_distance(a, b):
     It sees means and covariances only. Dowson & Landau 1982; on features of a classifier Heusel et al. 2017.
     """
     a = _tensor(a, torch.float64)
-    b = _tensor(b, torch.float64).to(a.device)
+    b = _tensor(b, torch.float64, a.device)
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
         raise ValueError(
             f"two samples (n, d) and (m, d) are needed, got {tuple(a.shape)} and {tuple(b.shape)}"
@@ -91,7 +91,7 @@ def mode_coverage(samples, centers, std):
     same, log k when one gets everything. Srivastava et al. 2017; Lin et al. 2018, section 4.
     """
     samples = _tensor(samples, torch.float64)
-    centers, std = (_tensor(each, torch.float64).to(samples.device) for each in (centers, std))
+    centers, std = (_tensor(each, torch.float64, samples.device) for each in (centers, std))
     if samples.ndim != 2 or centers.ndim != 2 or samples.shape[1] != centers.shape[1] or len(samples) == 0:
         raise ValueError(
             f"samples (n, d) and centers (k, d) needed, got {tuple(samples.shape)} and {tuple(centers.shape)}"
@@ -125,7 +125,7 @@ class DigitClassifier(nn.Module):
 
         Learning under noise keeps the judge from being sure of itself a little off the data.
         """
-        x, labels = self._data(x), _tensor(labels, torch.int64).to(self.mean.device)
+        x, labels = self._data(x), _tensor(labels, torch.int64, self.mean.device)
         self.mean.copy_(x.mean(0))
         self.scale.copy_(x.std())
         rng = torch.Generator(x.device).manual_seed(seed)
@@ -160,12 +160,13 @@ class DigitClassifier(nn.Module):
         return self(self._data(x)).softmax(-1)
 
     def _data(self, x):
-        return _tensor(x, self.mean.dtype).to(self.mean.device)
+        return _tensor(x, self.mean.dtype, self.mean.device)
 
 
-def _tensor(x, dtype):
+def _tensor(x, dtype, device=None):
     # Arrays are copied: the data sets of the course are read-only, which a tensor cannot be.
-    return x.to(dtype) if torch.is_tensor(x) else torch.tensor(x, dtype=dtype)
+    where = {"dtype": dtype, "device": device}
+    return x.to(**where) if torch.is_tensor(x) else torch.tensor(x, **where)
 
 
 def _bits(probability, rng):

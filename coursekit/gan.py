@@ -108,12 +108,12 @@ def generator_loss(fake_scores, *, objective):
     return ((fake_scores - 1) ** 2).mean() / 2
 
 
-def slope_penalty(scores, x):
+def r1_penalty(scores, x):
     """Squared slope of the score at each sample, |grad s(x)|^2, (n,); as part of a loss it can be minimised.
 
     scores (n,): s(x), computed from x (n, ...), which requires gradients. Where a score depends on its whole
     batch (MinibatchStd), the slope is that of the sum of all. R1 of Mescheder, Geiger & Nowozin 2018 is
-    gamma / 2 times its mean over real samples.
+    gamma / 2 times the mean of this over real samples.
     """
     (slope,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
     return slope.reshape(len(x), -1).square().sum(1)
@@ -195,7 +195,7 @@ class GAN(nn.Module):
             alpha=self.label_smoothing,
             beta=self.fake_label,
         )
-        return loss + self.r1 / 2 * slope_penalty(real_scores, real).mean() if self.r1 else loss
+        return loss + self.r1 / 2 * r1_penalty(real_scores, real).mean() if self.r1 else loss
 
     def generator_loss(self, fake):
         """The generator's loss on its samples fake (m, ...), through which gradients flow; a scalar."""

@@ -683,7 +683,7 @@ at_data = torch.zeros(1, dtype=torch.float64, requires_grad=True)
 scores = -y_small * at_data, -y_small * x_small[None]
 value = -gan.discriminator_loss(*scores, objective="minimax")
 check("near rest V = -log 4 + xy / 2", value, -np.log(4) + x_small * y_small / 2, atol=1e-11)
-paid = gan.slope_penalty(scores[0], at_data)
+paid = gan.r1_penalty(scores[0], at_data)
 check("the squared slope at the data is y^2", paid, y_small[None] ** 2, rtol=1e-12)
 
 # %% [markdown] slide="slide"
@@ -781,8 +781,8 @@ check("and the favourite holds a third of all samples or more, on average",
 # %% [markdown]
 # A photograph of one moment would suggest that the model "knows only one mode". The film shows that it has visited most of them, and keeps none. So look at samples over time, count modes where you can, and do not trust a loss: section 6 has shown what a running value is worth.
 
-# %% [markdown] slide="subslide" says="*A price on slopes,* R1: in the benchmark all 25 modes, evenly; the same game without the price loses a quarter to half of them.\n\n*Company:* a batch from one mode looks like no batch of data, even if each sample in it looks real. `gan.MinibatchStd` shows $D$ the spread of the batch."
-# **What helps.** *A price on slopes:* the [benchmark](../benchmarks/README.md) plays on this grid for three quarters of a minute, with R1 and without, all else equal, three times each. With the price all 25 modes are covered every time, almost evenly, and most samples are good, now counted within three standard deviations of the data. Without it the samples are at least as sharp, but from a quarter to half of the modes is missing.
+# %% [markdown] slide="subslide" says="*A price on slopes,* R1: in the benchmark all 25 modes, evenly; the same game without the price loses about eight of them.\n\n*Company:* a batch from one mode looks like no batch of data, even if each sample in it looks real. `gan.MinibatchStd` shows $D$ the spread of the batch."
+# **What helps.** *A price on slopes:* the [benchmark](../benchmarks/README.md) plays on this grid for three quarters of a minute, with R1 and without, all else equal, three times each. With the price all 25 modes are covered every time, almost evenly, and most samples are good, now counted within three standard deviations of the data. Without it the samples are at least as sharp, but about eight modes are missing.
 #
 # *Company:* an inspector who sees several samples at a time notices that a batch from one mode looks like no batch of data, even if each sample in it looks real. `gan.MinibatchStd` is the simplest such layer: it appends the spread of the batch to the features of every sample (Karras et al. 2018). In the benchmark on the digits, a recipe that contains it makes all ten kinds; the usual one nearly loses some.
 
