@@ -117,7 +117,7 @@ def test_an_installed_package_carries_the_same_file(tmp_path):
         ROOT / "data/USArrests.csv"
     ).read_bytes()
     script = f"import sys; sys.path.insert(0, {str(site)!r}); from coursekit import data; "
-    script += "print(data.__file__, data._embedded('USArrests.csv'), data.usarrests().x.sum())"
+    script += "print(data.__file__, data.dataset.embedded('USArrests.csv'), data.usarrests().x.sum())"
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     code, path, total = done.stdout.split()
@@ -260,7 +260,7 @@ def small_mnist(tmp_path, monkeypatch):
             (tmp_path / "mnist" / name).write_bytes(content)
             sums[name] = hashlib.md5(content).hexdigest()
     assert sums.keys() <= data.MNIST_MD5.keys()
-    monkeypatch.setattr(data, "MNIST_MD5", sums)
+    monkeypatch.setattr(data.images, "MNIST_MD5", sums)
     monkeypatch.setenv("COURSEKIT_DATA", str(tmp_path))
     return tmp_path / "mnist", arrays
 
