@@ -1,13 +1,21 @@
 """One line that proves a claim: both sides are computed, compared, and the verdict is printed.
 
-`check` stands behind the formulas of the notebooks, `answer` behind the exercises of the homework. Both
-print one stable line when the claim holds, so that a stored notebook can be compared with a fresh run, and
-raise with both values when it does not. Neither ever passes on NaN or on shapes that differ.
+`check` proves the formulas of the notebooks, `answer` the exercises of the homework. Both print one stable
+line when the claim holds, so that a stored notebook can be compared with a fresh run, and raise with both
+values when it does not. Neither ever passes on NaN or on shapes that differ.
+
+A bound that everything meets proves nothing. So a bound on a measured number names its *control*: what noise,
+an untrained model or a simple baseline gets. The control is held to the same bar and must fail it.
 """
+
+import sys
 
 import numpy as np
 
 RELATIONS = ("==", "<=", ">=")
+
+# What is printed for a sign that the terminal's encoding lacks (cp1252 on Windows, plain ASCII).
+PLAIN_SIGNS = {"✓": "OK", "✗": "FAILED", "≤": "<=", "≥": ">=", "−": "-", "’": "'", "→": "->", "²": "^2"}
 
 
 class CheckFailed(AssertionError):
@@ -15,19 +23,40 @@ class CheckFailed(AssertionError):
 
     # Jupyter shows this instead of a page of traceback: the sentence is the message.
     def _render_traceback_(self):
-        return [f"✗ {self}"]
+        return [_printable(f"✗ {self}")]
 
 
-def check(claim, left, right, *, relation="==", atol=0.0, rtol=0.0, se=None):
+def check(
+    claim, left, right, *, relation="==", atol=0.0, rtol=0.0, se=None, control=None, theorem=None
+) -> None:
     """Print `✓ claim` if `left relation right` holds in every entry, else raise CheckFailed.
 
-    left, right: numbers, arrays or tensors of one shape (a single number is compared with every entry).
-    relation: "==", "<=" or ">="; the tolerance is atol + rtol * |right|, added on the lenient side.
-    se: standard error(s) of left - right for a Monte Carlo claim; the tolerance is then 4 se, in place of
-    atol and rtol, and the line says so.
+    >>> check("half the digits are ones", 0.52, 0.45, relation=">=", control={"a blank page": 0.0})
+    ✓ half the digits are ones   (>=; the control fails: a blank page)
+
+    Args:
+        claim: the sentence that is proved; it is printed, without either value.
+        left: number, array or tensor; has the shape of `right`, unless one of them is a single number.
+        right: what `left` is compared with, entry by entry.
+        relation: "==", "<=" or ">=".
+        atol: absolute tolerance, added on the lenient side.
+        rtol: relative tolerance; the sides may differ by atol + rtol * |right|.
+        se: standard error(s) of left - right for a Monte Carlo claim; the tolerance is then 4 se, instead of
+            atol and rtol, and the line says so.
+        control: what noise, an untrained model, a baseline or a well-known slip gets for `left`; a value, or
+            a dict from names to values. Each must fail the same relation with the same tolerance, in at
+            least one entry: a control that passes raises CheckFailed. The line names the controls, without
+            their values. For "==" it is a slip that must differ.
+        theorem: name of the theorem by which a "<=" or ">=" holds for every input: it needs no control.
+
+    Raises:
+        CheckFailed: the claim does not hold, or one of its controls passes too.
+        ValueError: an argument makes no sense, such as a control that is NaN (it fails whatever the bar),
+            both control and theorem, or a theorem for "==" (an equality is checked whole as it is).
     """
     if relation not in RELATIONS:
         raise ValueError(f"unknown relation {relation!r}; choose one of {', '.join(RELATIONS)}")
+    controls, reason = _reason(relation, control, theorem)
     left, right = _array(left, "left"), _array(right, "right")
     if se is not None and (atol or rtol):
         raise ValueError("give either se or atol/rtol: with se the tolerance is 4 standard errors")
@@ -44,11 +73,21 @@ def check(claim, left, right, *, relation="==", atol=0.0, rtol=0.0, se=None):
     if error.size != 1 and error.shape != difference.shape:
         raise ValueError(f"se must be one number or have the shape of the sides, got {error.shape}")
     tolerance = 4 * error + atol + rtol * np.where(np.isfinite(right), np.abs(right), 0.0)
-    excess = {"==": np.abs(difference), "<=": difference, ">=": -difference}[relation] - tolerance
+    excess = _excess(relation, difference) - tolerance
     if not np.all(excess <= 0):
         place, a, b = _worst(excess, left, right)
         raise CheckFailed(f"{claim}: left {relation} right fails{place}: left = {a:.10g}, right = {b:.10g}")
-    print(f"✓ {claim}{_tolerance_text(relation, atol, rtol, se)}")
+    for name, value in controls.items():
+        if value.size != 1 and right.size != 1 and value.shape != right.shape:
+            raise ValueError(f"{name} has shape {value.shape}, but is compared with {right.shape}")
+        beyond = _excess(relation, _difference(value, right)) - tolerance
+        if np.all(beyond <= 0):
+            _, a, b = _worst(beyond, value, right)
+            raise CheckFailed(
+                f"{claim}: {name} passes too: this proves nothing. It gets {a:.10g}, to be compared with"
+                f" {b:.10g}"
+            )
+    print(_printable(f"✓ {claim}   ({_tolerance_text(relation, atol, rtol, se)}{reason})"))
 
 
 def answer(claim, yours, expected, *, wrong=None, atol=1e-8, rtol=1e-8):
@@ -72,7 +111,7 @@ def answer(claim, yours, expected, *, wrong=None, atol=1e-8, rtol=1e-8):
         return np.shape(value) == yours.shape and np.allclose(yours, value, atol=atol, rtol=rtol)
 
     if same(expected):
-        print(f"✓ {claim}")
+        print(_printable(f"✓ {claim}"))
         return
     for sentence, value in (wrong or {}).items():
         if same(_array(value, "wrong")):
@@ -93,6 +132,38 @@ def _array(value, name):
     return array.astype(np.float64)
 
 
+def _reason(relation, control, theorem):
+    """The controls as arrays by their names, and what the printed line says of them or of the theorem."""
+    if control is not None and theorem is not None:
+        raise ValueError("give either control or theorem: what a theorem promises needs no control")
+    if theorem is not None:
+        if relation == "==":
+            raise ValueError('theorem names a bound, "<=" or ">=": an equality is checked whole as it is')
+        if not isinstance(theorem, str) or not theorem.strip():
+            raise ValueError(f'theorem is the name of a theorem, such as "Jensen", got {theorem!r}')
+        return {}, f"; theorem: {theorem}"
+    if control is None:
+        return {}, ""
+    named = control if isinstance(control, dict) else {"": control}
+    if not named or (named is control and not all(isinstance(name, str) and name for name in named)):
+        raise ValueError("control must be a value, or a dict from names to values, at least one")
+    controls = {
+        f'the control "{name}"' if name else "the control": _array(value, "control")
+        for name, value in named.items()
+    }
+    for name, value in controls.items():
+        if value.size == 0 or np.isnan(value).any():
+            raise ValueError(f"{name} is empty or NaN: it would fail whatever the bar")
+    names = ": " * (named is control) + ", ".join(named)
+    reason = f"; the controls fail{names}" if len(named) > 1 else f"; the control fails{names}"
+    return controls, reason
+
+
+def _excess(relation, difference):
+    """How far left - right goes beyond the relation; at most 0 where it holds."""
+    return {"==": np.abs(difference), "<=": difference, ">=": -difference}[relation]
+
+
 def _difference(left, right):
     """left - right; equal entries differ by 0 even where both are infinite, and NaN stays NaN."""
     with np.errstate(invalid="ignore", over="ignore"):
@@ -108,8 +179,22 @@ def _worst(excess, left, right):
 
 def _tolerance_text(relation, atol, rtol, se):
     if se is not None:
-        return f"   ({relation} within 4 standard errors)"
+        return f"{relation} within 4 standard errors"
     parts = [f"{atol:g}"] * bool(atol) + [f"{rtol:g} relative"] * bool(rtol)
     if not parts:
-        return "   (exactly)" if relation == "==" else f"   ({relation})"
-    return f"   ({relation} within {' + '.join(parts)})"
+        return "exactly" if relation == "==" else relation
+    return f"{relation} within {' + '.join(parts)}"
+
+
+def _printable(text):
+    """The text with another sign for each that standard output cannot print."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+
+    def sign(character):
+        try:
+            character.encode(encoding)
+        except UnicodeEncodeError:
+            return PLAIN_SIGNS.get(character, "?")
+        return character
+
+    return "".join(map(sign, text))

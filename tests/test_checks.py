@@ -1,5 +1,9 @@
 """check and answer: what passes, what must fail, and the words of both."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -160,6 +164,114 @@ def test_four_standard_errors_are_four():
     check("claim", 0.0, 0.399, se=0.1)
     with pytest.raises(CheckFailed):
         check("claim", 0.0, 0.401, se=0.1)
+
+
+@pytest.mark.parametrize(
+    "left, right, options",
+    [
+        (0.1, 1, {"relation": "<=", "control": 1.5}),
+        (UP, 0, {"relation": ">=", "control": -1}),
+        (UP, 0, {"relation": ">=", "control": UP - [2, 0, 0]}),  # one entry is enough
+        (0, UP, {"relation": "<=", "control": 2}),
+        (0, UP, {"relation": "<=", "control": {"reversed": UP[::-1]}}),
+        (0.1, 1, {"relation": "<=", "control": {"shuffled": torch.tensor(1.5, requires_grad=True)}}),
+        (0.1, 1, {"relation": "<=", "control": INF}),
+        (1.0, 1.3, {"se": 0.1, "control": 1.8}),
+        (UP, UP + 0.3, {"se": np.full(3, 0.1), "control": 7}),
+        (UP, 2, {"se": [1, 1, 1], "relation": "<=", "control": 7}),
+        (UP, UP, {"control": {"sum for mean": UP * 3}}),
+        (1.05, 1, {"relation": "<=", "atol": 0.1, "control": 1.2}),
+    ],
+)
+def test_a_control_that_fails_the_bar_supports_the_claim(left, right, options, capsys):
+    check("claim", left, right, **options)
+    assert "control" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "control, name",
+    [
+        (0.9, "the control passes too"),
+        ({"uniform noise": 0.9}, 'the control "uniform noise" passes too'),
+        ({"no training": 7, "uniform noise": 1.05}, 'the control "uniform noise" passes too'),
+        (-INF, "the control passes too"),
+    ],
+)
+def test_a_control_that_passes_too_fails_the_check(control, name, capsys):
+    with pytest.raises(CheckFailed, match=f"^claim: {name}: this proves nothing. It gets "):
+        check("claim", 0.1, 1, relation="<=", atol=0.1, control=control)
+    assert capsys.readouterr().out == ""
+    with pytest.raises(CheckFailed, match="left <= right fails"):
+        check("claim", 2, 1, relation="<=", control=control)  # the claim itself comes first
+
+
+def test_a_control_of_an_equality_is_a_slip_that_must_differ():
+    with pytest.raises(CheckFailed, match="this proves nothing. It gets 2.05, to be compared with 2"):
+        check("claim", 2, 2, atol=0.1, control={"n for n - 1": 2.05})
+
+
+@pytest.mark.parametrize(
+    "options, end",
+    [
+        ({"relation": "<=", "control": 9}, "(<=; the control fails)"),
+        ({"relation": "<=", "control": {"noise": 9}}, "(<=; the control fails: noise)"),
+        (
+            {"relation": "<=", "atol": 0.5, "control": {"noise": 9.123, "no training": 7}},
+            "(<= within 0.5; the controls fail: noise, no training)",
+        ),
+        ({"relation": ">=", "theorem": "Jensen"}, "(>=; theorem: Jensen)"),
+        (
+            {"relation": "<=", "se": 0.1, "theorem": "weak duality"},
+            "(<= within 4 standard errors; theorem: weak duality)",
+        ),
+        ({"control": {"slip": 9}}, "(exactly; the control fails: slip)"),
+    ],
+)
+def test_the_line_names_control_or_theorem_without_a_value(options, end, capsys):
+    check("a = b", UP, UP, **options)
+    assert capsys.readouterr().out == f"✓ a = b   {end}\n"
+
+
+@pytest.mark.parametrize(
+    "options, sentence",
+    [
+        ({"control": 9, "theorem": "Jensen"}, "either control or theorem"),
+        ({"theorem": "Jensen", "relation": "=="}, "theorem names a bound"),
+        ({"theorem": ""}, "theorem is the name"),
+        ({"theorem": True}, "theorem is the name"),
+        ({"control": {}}, "control must be a value, or a dict"),
+        ({"control": {"": 9}}, "control must be a value, or a dict"),
+        ({"control": {1: 9}}, "control must be a value, or a dict"),
+        ({"control": NAN}, "the control is empty or NaN"),
+        ({"control": {"diverged": [1, NAN, 1]}}, 'the control "diverged" is empty or NaN'),
+        ({"control": []}, "the control is empty or NaN"),
+        (
+            {"control": {"noise": [9, 9]}},
+            r'the control "noise" has shape \(2,\), but is compared with \(3,\)',
+        ),
+    ],
+)
+def test_a_control_or_theorem_that_makes_no_sense_is_refused(options, sentence, capsys):
+    with pytest.raises(ValueError, match=sentence):
+        check("claim", UP, UP, **{"relation": "<=", **options})
+    assert capsys.readouterr().out == ""
+    with pytest.raises(TypeError, match="control must be numbers"):
+        check("claim", UP, UP, relation="<=", control={"noise": "9"})
+
+
+@pytest.mark.parametrize("encoding, printed", [("cp1252", "OK 1 <= x² ?"), ("ascii", "OK 1 <= x^2 ?")])
+def test_a_terminal_without_the_signs_gets_others(encoding, printed):
+    lines = [
+        "from coursekit.checks import answer, check, CheckFailed",
+        "check('1 ≤ x² \u2208', 1, 1)",
+        "answer('1 ≤ x² \u2208', 1, 1)",
+        "print(*CheckFailed('1 ≤ x² \u2208')._render_traceback_())",
+    ]
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    run = subprocess.run([sys.executable, "-c", "\n".join(lines)], env=environment, capture_output=True)
+    assert run.stderr == b""
+    failed = printed.replace("OK", "FAILED")
+    assert run.stdout.decode(encoding).splitlines() == [f"{printed}   (exactly)", printed, failed]
 
 
 @pytest.mark.parametrize(
