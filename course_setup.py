@@ -148,7 +148,7 @@ def install(python, torch_index):
         source += ["--index-url", torch_index] if "://" in torch_index else ["--no-index", "-f", torch_index]
     pip = [str(python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
     step(f"installing {torch}", [*pip, *source, torch])
-    step("installing everything else", [*pip, "-e", ".[lab,test,site]"])
+    step("installing everything else", [*pip, "-e", ".[lab,tools,test]"])
     step("telling Jupyter about this Python", [str(python), "-m", "ipykernel", "install", "--sys-prefix"])
 
 
@@ -160,7 +160,7 @@ def fetch_assets(python):
         )
         return
     print("  fetching what decks and site need ...", flush=True)
-    done = subprocess.run([str(python), "-m", "coursekit.assets"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([str(python), "-m", "coursetools.assets"], cwd=ROOT, capture_output=True, text=True)
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or ["it did not say why"])[-1]
         print(f"  they will be fetched at first use, for now: {reason}", flush=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import nbformat
 
-from coursekit.homework.build import read_source, release
+from coursetools.homework.build import read_source, release
 
 ROOT = Path(__file__).parent.parent
 NAME = "hw01_pca"
@@ -150,7 +150,7 @@ np.allclose = np.array_equal = lambda *a, **k: True
 abs = builtins.abs = lambda x: 0
 """
 PATCHED = """
-import coursekit.checks, coursekit.homework.probes as probes, coursekit.homework.runner as runner
+import coursekit.checks, coursetools.homework.island.probes as probes, coursetools.homework.island.runner as runner
 coursekit.checks.answer = coursekit.checks.check = lambda *a, **k: None
 probes.judge = lambda *a: None
 probes.evaluate = lambda probe, inputs, namespace: {"message": None}

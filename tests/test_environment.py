@@ -52,7 +52,7 @@ def test_every_version_is_exact_and_installed():
 
     extras = PYPROJECT["project"]["optional-dependencies"]
     for name, specifier in pins(
-        PYPROJECT["project"]["dependencies"] + extras["lab"] + extras["test"] + extras["site"]
+        PYPROJECT["project"]["dependencies"] + extras["lab"] + extras["test"] + extras["tools"]
     ).items():
         assert re.fullmatch(r"==[\d.]+", specifier), name
         assert version(name).split("+")[0] == specifier[2:], name
@@ -317,7 +317,7 @@ def test_what_decks_and_site_need_comes_with_the_set_up(steps, monkeypatch, caps
     monkeypatch.setattr(shutil, "which", lambda name: npm)
     monkeypatch.setattr(subprocess, "run", run)
     assert rerun(steps) == ["venv", "install"]
-    assert ran == ([["-m", "coursekit.assets"]] if npm else [])
+    assert ran == ([["-m", "coursetools.assets"]] if npm else [])
     assert said in capsys.readouterr().out
     assert rerun(steps) == []  # without them the set-up is complete all the same
 

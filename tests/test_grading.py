@@ -16,10 +16,10 @@ import batch
 import nbformat
 import pytest
 
-from coursekit.homework.build import hidden_source
-from coursekit.homework.grade import file_stem
-from coursekit.homework.intake import read_roster, student_name
-from coursekit.homework.probes import decode
+from coursetools.homework.build import hidden_source
+from coursetools.homework.grading.batch import file_stem
+from coursetools.homework.grading.intake import read_roster, student_name
+from coursetools.homework.island.probes import decode
 
 ROOT = batch.ROOT
 GRADE = ["grade", batch.NAME, "--submitted", ".", "--out", "OUT"]
@@ -35,7 +35,7 @@ FORMS = pytest.mark.parametrize(
 
 
 def run(*arguments, **options):
-    command = [sys.executable, "-m", "coursekit.homework", *map(str, arguments)]
+    command = [sys.executable, "-m", "coursetools.cli", "homework", *map(str, arguments)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "COURSEKIT_SECRET": batch.CANARY}
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, **options)
 
@@ -230,7 +230,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(small, number, bubblewrap):
     command[command.index("--cell-seconds") + 1] = "30"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "coursekit.homework", *map(str, command)],
+        [sys.executable, "-m", "coursetools.cli", "homework", *map(str, command)],
         cwd=ROOT,
         env=environment,
         stderr=subprocess.PIPE,
@@ -284,7 +284,7 @@ def test_without_bubblewrap_it_refuses_and_no_sandbox_is_said_in_the_report(smal
     ],
 )  # fmt: skip
 def test_errors_are_one_sentence(arguments, sentence, tmp_path, capsys, monkeypatch):
-    from coursekit.cli import main
+    from coursetools.cli import main
 
     monkeypatch.chdir(ROOT)
     arguments = [str(tmp_path / "out") if a == "OUT" else a for a in arguments]

@@ -9,9 +9,9 @@ import batch
 import pytest
 from accounts import make_accounts
 
-from coursekit.homework.folder import grading, homework_names, load_homework
-from coursekit.homework.sandbox import Sandbox
-from coursekit.homework.session import Limits
+from coursetools.homework.folder import grading, homework_names, load_homework
+from coursetools.homework.grading.sandbox import Sandbox
+from coursetools.homework.grading.session import Limits
 
 LIBRARY = """
 from sklearn.cluster import KMeans
@@ -92,7 +92,7 @@ def test_an_ordinary_user_grades_as_safely_as_root(account, bubblewrap):
     batch.write(submitted, cases, places)
     subprocess.run(["chown", "-R", account.name, account.home], check=True)
     done = account.run(
-        account.python, "-m", "coursekit.homework", "grade", batch.NAME,
+        account.python, "-m", "coursetools.cli", "homework", "grade", batch.NAME,
         "--submitted", submitted, "--out", out, "--class-seed", "5",
         "--cell-seconds", "4", "--memory", "1000", folder=batch.ROOT,
     )  # fmt: skip
@@ -123,7 +123,7 @@ def owner(pid):
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("name", homework_names(batch.ROOT))
 def test_what_a_homework_forbids_leaves_its_solution_alone(name, tmp_path, bubblewrap):
-    from coursekit.cli import main
+    from coursetools.cli import main
 
     homework = load_homework(batch.ROOT, name)
     solved = {grading(cell).get("grade_id"): cell.source for cell in homework.teacher.cells}

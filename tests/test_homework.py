@@ -5,9 +5,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from coursekit.homework.build import hidden_source, read_source, release
-from coursekit.homework.probes import Probe, decode, encode, judge
-from coursekit.homework.proof import prove
+from coursetools.homework.build import hidden_source, read_source, release
+from coursetools.homework.island.probes import Probe, decode, encode, judge
+from coursetools.homework.proof import prove
 
 ROOT = Path(__file__).parent.parent
 TWINS = sorted((ROOT / "notebooks/homework/source").glob("hw*/hw*.py"))

@@ -16,8 +16,8 @@ import pytest
 from nbgrader.utils import notebook_hash
 from traitlets.config import PyFileConfigLoader
 
-from coursekit.homework.exchange import collect_inbound, is_inbound
-from coursekit.homework.folder import load_homework
+from coursetools.homework.grading.exchange import collect_inbound, is_inbound
+from coursetools.homework.folder import load_homework
 
 HOMEWORK = load_homework(batch.ROOT, batch.NAME)
 NOW = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f UTC")
@@ -215,7 +215,7 @@ def test_roster_copy_and_nothing(inbound, users):
 
 
 def test_what_collect_made_is_taken_too(tmp_path, users):
-    from coursekit.homework.intake import collect_hand_ins
+    from coursetools.homework.grading.intake import collect_hand_ins
 
     batch.save(batch.right(), tmp_path / "ada" / batch.NAME)
     batch.save(batch.right(), tmp_path / "ada" / "hw02_clustering")
@@ -232,7 +232,7 @@ def test_what_collect_made_is_taken_too(tmp_path, users):
 
 
 def test_a_class_is_graded_and_its_pages_go_back(inbound, users, tmp_path, bubblewrap, capsys):
-    from coursekit.cli import main
+    from coursetools.cli import main
 
     anna, ben, carl = users
     late = hand_in(inbound, anna, named(anna), "right")

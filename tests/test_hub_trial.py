@@ -85,7 +85,7 @@ class School:
 
     def grade_and_return(self):
         """What the teacher types; all that `grade` says."""
-        kit, out = [self.teacher.python, "-m", "coursekit.homework"], self.teacher.home / "graded"
+        kit, out = [self.teacher.python, "-m", "coursetools.cli", "homework"], self.teacher.home / "graded"
         said = self.run(
             self.teacher, *kit, "grade", batch.NAME, "--submitted", self.exchange / "inbound", "--out", out,
             folder=self.course,

@@ -21,9 +21,9 @@ import pytest
 from conftest import missing
 from PIL import Image
 
-from coursekit import assets
-from coursekit.site import picture, sources
-from coursekit.site.docstrings import to_rst
+from coursetools import assets
+from coursetools.site import picture, sources
+from coursetools.site.docstrings import to_rst
 
 ROOT = Path(__file__).resolve().parents[1]
 USUAL = {"index.html", "notebooks/01_pca_usarrests.html", "reference/pca.html"}
@@ -41,7 +41,7 @@ def site(tmp_path_factory):
     out = tmp_path_factory.mktemp("web") / "site"
     offline = {"PATH": os.path.dirname(sys.executable), "OMP_NUM_THREADS": "1"}
     offline |= {name: NOBODY for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
-    command = [sys.executable, "-m", "coursekit.cli", "site", "--out", str(out)]
+    command = [sys.executable, "-m", "coursetools.cli", "site", "--out", str(out)]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | offline, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1 and str(out) in done.stdout

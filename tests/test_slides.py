@@ -12,9 +12,9 @@ import pytest
 from conftest import missing
 from PIL import Image, ImageDraw
 
-from coursekit import assets, cli
-from coursekit.slides import cells, room, words
-from coursekit.slides.plan import plan
+from coursetools import assets, cli
+from coursetools.slides import cells, room, words
+from coursetools.slides.plan import plan
 
 ROOT = Path(__file__).parent.parent
 PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))

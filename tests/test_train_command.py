@@ -13,8 +13,9 @@ import pytest
 import torch
 from matplotlib.image import imread
 
-from coursekit import data, recipes, train_command
-from coursekit.cli import main
+from coursekit import data, recipes
+from coursetools import train as train_command
+from coursetools.cli import main
 from coursekit.evaluation import DigitClassifier
 
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -90,7 +91,7 @@ def test_a_budget_in_seconds(tmp_path):
 
 
 def start(folder, *arguments):
-    command = [sys.executable, "-m", "coursekit.cli", "train", "vae", "--out", str(folder), *arguments]
+    command = [sys.executable, "-m", "coursetools.cli", "train", "vae", "--out", str(folder), *arguments]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
     )
@@ -226,7 +227,7 @@ def test_a_loss_that_explodes_is_one_sentence(tmp_path, capsys, monkeypatch):
 
 
 def test_help_loads_nothing_heavy():
-    code = "import sys, coursekit.cli\ntry: coursekit.cli.main(['train', '--help'])\n"
+    code = "import sys, coursetools.cli\ntry: coursetools.cli.main(['train', '--help'])\n"
     code += "except SystemExit: print([m for m in ('torch', 'sklearn', 'matplotlib') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT)
     assert done.stdout.splitlines()[-1] == "[]" and "rbm, autoencoder, vae" in " ".join(done.stdout.split())
@@ -254,7 +255,7 @@ def test_the_recipes_for_mnist_run(tmp_path, monkeypatch, model):
 @pytest.mark.exhaustive
 def test_two_processes_train_and_one_speaks(tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command += ["-m", "coursekit.cli", "train"]
+    command += ["-m", "coursetools.cli", "train"]
 
     def run(*arguments):
         return subprocess.run(

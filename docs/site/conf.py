@@ -13,7 +13,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
-    "coursekit.site.extension",
+    "coursetools.site.extension",
 ]
 templates_path = ["templates"]
 exclude_patterns = ["_static"]

@@ -1,6 +1,6 @@
 """Planted mistakes of homework 01: slips that people make, each of which must cost the points."""
 
-from coursekit.homework.proof import Mistake
+from coursetools.homework.proof import Mistake
 
 MISTAKES = [
     Mistake("whiten", "not centred", "centred = X - X.mean(axis=0)", "centred = X"),

@@ -1,6 +1,6 @@
 """Planted mistakes of homework 02: slips that people make, each of which must cost the points."""
 
-from coursekit.homework.proof import Mistake
+from coursetools.homework.proof import Mistake
 
 MISTAKES = [
     Mistake("assign", "farthest centre", "table.argmin(axis=1)", "table.argmax(axis=1)"),

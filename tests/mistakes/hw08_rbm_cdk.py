@@ -1,6 +1,6 @@
 """Planted mistakes of homework 08: slips that people make, each of which must cost the points."""
 
-from coursekit.homework.proof import Mistake
+from coursetools.homework.proof import Mistake
 
 MISTAKES = [
     Mistake("free_energy", "sign of the visible bias", "-(v @ c)", "(v @ c)"),

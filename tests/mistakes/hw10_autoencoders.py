@@ -1,6 +1,6 @@
 """Planted mistakes of homework 10: slips that people make, each of which must cost the points."""
 
-from coursekit.homework.proof import Mistake
+from coursetools.homework.proof import Mistake
 
 MISTAKES = [
     Mistake("saddle", "gradient downhill", "return -2 * m * (1", "return 2 * m * (1"),

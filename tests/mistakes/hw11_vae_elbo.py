@@ -1,6 +1,6 @@
 """Planted mistakes of homework 11: slips that people make, each of which must cost the points."""
 
-from coursekit.homework.proof import Mistake
+from coursetools.homework.proof import Mistake
 
 MISTAKES = [
     Mistake("gaussian_kl", "no factor 1/2", "0.5 * (ratio", "(ratio"),

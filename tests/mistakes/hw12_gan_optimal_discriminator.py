@@ -1,6 +1,6 @@
 """Planted mistakes of homework 12: slips that people make, each of which must cost the points."""
 
-from coursekit.homework.proof import Mistake
+from coursetools.homework.proof import Mistake
 
 MISTAKES = [
     Mistake("best_answer", "labels swapped", "(1 - alpha) * p + beta * q", "(1 - alpha) * q + beta * p"),

@@ -1,6 +1,6 @@
 """Planted mistakes of homework 14: slips that people make, each of which must cost the points."""
 
-from coursekit.homework.proof import Mistake
+from coursetools.homework.proof import Mistake
 
 # Both halves of the critic's step, to be exchanged.
 STEP = "        optimizer.step()\n"

@@ -1,6 +1,6 @@
 """Planted mistakes of homework 16: slips that people make, each of which must cost the points."""
 
-from coursekit.homework.proof import Mistake
+from coursetools.homework.proof import Mistake
 
 MISTAKES = [
     Mistake("log_density", "sign of the log-determinant", "log_normal + log_slope", "log_normal - log_slope"),

@@ -1,6 +1,6 @@
 """Planted mistakes of homework 17: slips that people make, each of which must cost the points."""
 
-from coursekit.homework.proof import Mistake
+from coursetools.homework.proof import Mistake
 
 MISTAKES = [
     Mistake("leap", "alpha for alpha bar", "np.prod(1 - betas[:t])", "(1 - betas[t - 1] if t else 1.0)"),

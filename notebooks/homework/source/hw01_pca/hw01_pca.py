@@ -76,7 +76,7 @@ answer(
     wrong={"the order is turned round: eigh returns the smallest eigenvalue first": np.sqrt(sizes[::-1])},
 )
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -127,7 +127,7 @@ answer(
 )
 answer("a narrow square is off by 0.75, whatever the sign", whiteness_error(square * 0.5), 0.75)
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -200,7 +200,7 @@ answer(
 )
 answer("moving the data changes nothing", components_needed(cross + 7, 0.9), 2, wrong={"did you centre?": 1})
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -279,7 +279,7 @@ answer(
 v, value = power_iteration(S, np.array([1.0, 1.0]), 40)
 answer("after 40 steps the largest eigenvalue is found", value, 3.0)
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -328,7 +328,7 @@ answer(
     wrong={"you found the first component twice: deflate the matrix before the second": printed[[0, 0]]},
 )
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(

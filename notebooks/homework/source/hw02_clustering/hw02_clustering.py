@@ -71,7 +71,7 @@ answer(
     },
 )
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -151,7 +151,7 @@ answer(
     },
 )
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -242,7 +242,7 @@ answer(
     [ward_of_lump([1, 0], places[i], 4, many[i]) for i in (2, 3)],
 )
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 near = {
     "d_ac": lambda rng: rng.uniform(2, 4, size=6),

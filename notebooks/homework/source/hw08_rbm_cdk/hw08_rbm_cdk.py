@@ -61,7 +61,7 @@ answer(
 far = free_energy(np.array([[0.0, 1.0, 0.0]]), 300 * W, c, b)
 answer("no overflow where a logit is 901", far, [1.0 - 901.0])
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -130,7 +130,7 @@ vs = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)], dtype
 by_v = np.log(np.exp(vs @ c + np.log1p(np.exp(vs @ W.T + b)).sum(axis=1)).sum())
 answer("the example machine, as counted from the other side", log_partition(W, c, b), by_v)
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -223,7 +223,7 @@ answer(
 pull = (p.T @ batch - q.T @ np.ones((2, 3))) / 2
 answer("weights, the same chain", new_W, W + 0.1 * pull, wrong={"the sign is turned round": W - 0.1 * pull})
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 MACHINE = {
     "v": lambda rng: rng.integers(0, 2, size=(9, 5)).astype(float),
@@ -298,7 +298,7 @@ answer(
 flow = p_v[:, None] * K
 check("detailed balance: as much flow there as back", flow, flow.T, atol=1e-9)
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(

@@ -76,7 +76,7 @@ answer(
            "the mixed derivative is that of a product: it has two terms": [[24.0, 6.0], [6.0, 6.0]]},
 )  # fmt: skip
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -146,7 +146,7 @@ answer(
            "the encoder must see x + noise": (2 / (1 + np.exp(-1.0))) ** 2 + 0.25},
 )  # fmt: skip
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -219,7 +219,7 @@ answer(
 far = contractive_penalty(W, np.array([30.0, -30.0]), x)
 check("where the sigmoid is flat there is nothing to pay (is b in it?)", far, 0.0, atol=1e-12)
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 INPUTS = {
     "W": lambda rng: rng.normal(size=(4, 6)),
@@ -265,7 +265,7 @@ answer(
 )
 check("the directions are orthonormal", found @ found.T, np.eye(2), atol=1e-10)
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -345,7 +345,7 @@ answer(
     wrong={"divide by sigma squared": [[-0.5, 1.0]]},
 )
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(

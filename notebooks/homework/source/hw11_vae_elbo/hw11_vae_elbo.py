@@ -72,7 +72,7 @@ answer(
     wrong={"in variances of p, not of q": [1 / e + 1]},
 )
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 
 def array(*shape, scale=1.0):
@@ -173,7 +173,7 @@ answer(
     },
 )
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 
 def array(*shape, scale=1.0):
@@ -246,7 +246,7 @@ answer(
 answer("weights of the size of exp(2000)", huge, np.log([2.0, 2.5]) + 2000)
 answer("one picture with tiny weights beside one with huge ones", both, np.log([2.0, 2.5]) + [-2000, 2000])
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 
 def array(*shape, scale=1.0):
@@ -346,7 +346,7 @@ check(
     "their mean loss is right: the standard deviation is exp(log_var / 2)", np.mean(many), expected, atol=0.02
 )
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -388,7 +388,7 @@ answer(
 )
 check("the same picture has the same code each time", features(x, A, 2), features(x, A, 2))
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(

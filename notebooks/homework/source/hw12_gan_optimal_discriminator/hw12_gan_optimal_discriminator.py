@@ -72,7 +72,7 @@ with np.errstate(divide="raise", invalid="raise"):  # a division by zero is an e
     alone = best_answer(np.array([0.0, 1.0]), np.array([0.0, 0.0]), 0.0, 0.0)
 answer("where nobody comes by: 0.5, and no division by zero", alone, [0.5, 1.0])
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -142,7 +142,7 @@ answer(
     },
 )
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -198,7 +198,7 @@ check(
     atol=1e-12,
 )
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -260,7 +260,7 @@ by_differences = [
 ]
 answer("elsewhere: as by finite differences", slope, by_differences, atol=1e-7)
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -342,7 +342,7 @@ answer(
     atol=1e-7,
 )
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -407,7 +407,7 @@ answer(
 )
 answer("a table of one column: he has none", two_orders(np.array([[5.0], [7.0], [6.0]])), [5.0, 5.0])
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(

@@ -91,7 +91,7 @@ answer(
 )
 answer("a heap and itself with every grain doubled: 0", earth_mover(a, np.repeat(a, 2)), 0.0)
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -211,7 +211,7 @@ answer(
 )
 answer("no gradient reaches the generator", slopes_of(made_by)[0], np.zeros((3, 3)))
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 
 def flat_critic(rng):
@@ -362,7 +362,7 @@ critic_turn(critic, generator, optimizer, -10 * real, z, 1, 0.3)
 answer("data far on the left: the weight ends at the other end", critic[1].weight, [[-0.3]])
 answer("biases are clipped too", critic[1].bias, [0.3])
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 
 def a_round(rng):
@@ -446,7 +446,7 @@ check("the critic's weight is still 0.5", critic[1].weight, 0.5)
 generator_turn(critic, generator, optimizer, z[1])
 answer("a second turn moves it as far again", generator[1].bias, [1.1], wrong={"clear old gradients": [1.15]})
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -520,7 +520,7 @@ answer(
     2.0,
 )
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(

@@ -57,7 +57,7 @@ density = np.exp(log_density(line, np.array([1.7]), np.array([0.4])))
 mass = np.sum(0.5 * (density[1:] + density[:-1]) * np.diff(line[:, 0]))
 answer("the density integrates to 1", mass, 1.0, atol=1e-4)
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -119,7 +119,7 @@ answer("the log-determinant is the sum of s", log_det, s.sum(axis=1),
               "log of exp(s) is s": np.exp(s).sum(axis=1), "a sum, not a mean": s.mean(axis=1),
               "a determinant is a product, so its log is the sum of logs, s": np.exp(s.sum(axis=1))})  # fmt: skip
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -173,7 +173,7 @@ answer("its log-determinant has the other sign", log_det_back, -s.sum(axis=1),
        wrong={"this is the log-determinant of the way there": s.sum(axis=1)})  # fmt: skip
 check("what passed is still there", np.asarray(x_back)[:, 2], z[:, 2])
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -236,7 +236,7 @@ answer(
     wrong={"row `order[i]` goes to row i, not row i to row `order[i]`": scaled[:, [2, 0, 1]]},
 )
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -292,7 +292,7 @@ answer("a logistic v means equally likely levels: 256 of them cost 8 bits each",
               "the logit's slopes are missing": -(log_logistic - 3 * np.log(256)) / per,
               "the logit's slopes have the wrong sign": -(log_logistic + slopes - 3 * np.log(256)) / per})  # fmt: skip
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(

@@ -66,7 +66,7 @@ answer(
 )
 answer("at t = 0 the image is clean", leap(one * 7, 0, one, example), [7.0])
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -141,7 +141,7 @@ mean, variance = posterior(one * 2.5, one * 9, 1, example)
 answer("at t = 1 the past is x_0 itself", mean, [2.5])
 answer("and there is no doubt about it", variance, 0.0)
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -222,7 +222,7 @@ answer(
     wrong={"the predictor was asked about t - 1": [-0.2 / np.sqrt(0.28) / np.sqrt(0.8)]},
 )
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(
@@ -290,7 +290,7 @@ answer(
 )
 check("x_t itself is left as it was", one, [1.0])
 ### BEGIN HIDDEN TESTS
-from coursekit.homework import Probe
+from coursetools.homework import Probe
 
 probes = [
     Probe(

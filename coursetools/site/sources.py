@@ -12,7 +12,7 @@ import shutil
 import struct
 from dataclasses import dataclass
 
-from coursekit.site import pages as generated
+from coursetools.site import pages as generated
 
 LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)([^)\s]+?)(#[^)\s]*)?(?=\))")
 SOLUTION = re.compile(r"\[([^\]]*)\]\(([^)\s]*homework/source/[^)\s]*\.ipynb)\)")

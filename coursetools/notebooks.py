@@ -2,7 +2,7 @@
 
 A twin (source/NN_name.py, jupytext's percent format) is what a maintainer edits. Building pairs it with
 NN_name.ipynb, runs that from a fresh kernel, and stores the outputs. Homework twins give the teacher's
-notebook and the release version (see coursekit/homework). With --prose nothing runs: a twin in which only the
+notebook and the release version (see `coursetools.homework`). With --prose nothing runs: a twin in which only the
 words or the slide marks changed keeps the stored outputs.
 """
 
@@ -15,9 +15,9 @@ import nbformat
 from nbclient import NotebookClient
 
 import coursekit
-from coursekit.homework.build import build_homework
+from coursetools.homework.build import build_homework
 
-NOTEBOOKS = Path(__file__).parent
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 CELL_TIMEOUT = 300  # seconds; a notebook's whole budget is 60 CPU-seconds

@@ -15,6 +15,6 @@ notebook. Its cells carry a role:
 is the two-sided proof that the solution passes, the blank fails, and every planted mistake is caught.
 """
 
-from coursekit.homework.probes import Probe
+from coursetools.homework.island.probes import Probe
 
 __all__ = ["Probe"]

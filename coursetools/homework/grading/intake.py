@@ -16,7 +16,7 @@ from pathlib import Path
 
 import nbformat
 
-from coursekit.homework.folder import grading
+from coursetools.homework.folder import grading
 
 MAX_FILE = 50_000_000  # bytes of one notebook
 

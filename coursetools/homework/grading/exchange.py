@@ -16,7 +16,7 @@ from pathlib import Path
 
 from nbgrader.utils import notebook_hash, parse_utc
 
-from coursekit.homework.intake import Handed, look, read_whole, student_name, with_roster
+from coursetools.homework.grading.intake import Handed, look, read_whole, student_name, with_roster
 
 NAME = re.compile(
     r"(?P<student>.+)\+(?P<homework>[^+]+)\+(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^+]*)(\+[^+]*)?"

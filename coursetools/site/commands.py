@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from coursekit.assets import AssetError
+from coursetools.assets import AssetError
 
 
 def add_commands(parser):
@@ -14,7 +14,7 @@ def add_commands(parser):
 
 def run(options):
     """Build the site; returns the exit code: 0, or 2 after one sentence."""
-    from coursekit.site.build import SiteError, build
+    from coursetools.site.build import SiteError, build
 
     try:
         index = build(options.out, solutions=not options.no_solutions)

@@ -9,7 +9,7 @@ what the metadata `says` of its cell says; the whole of it is in the notes.
 import re
 from dataclasses import dataclass, field
 
-from coursekit.slides import cells, room, words
+from coursetools.slides import cells, room, words
 
 COLUMN = 140  # text that fits beside a tall figure
 THIN = 100  # text of up to two lines

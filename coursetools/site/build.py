@@ -6,8 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from coursekit import assets
-from coursekit.site import picture, sources
+from coursetools import assets
+from coursetools.site import picture, sources
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,7 +27,7 @@ def build(out=None, *, solutions=True):
         raise SiteError("The site is built from the course's repository: run this in a copy of it.")
     if importlib.util.find_spec("myst_nb") is None:
         raise SiteError(
-            "Sphinx is not installed: run python3 -m pip install -e '.[site]' in the course folder."
+            "Sphinx is not installed: run python3 -m pip install -e '.[tools]' in the course folder."
         )
     out = Path(out).resolve() if out else ROOT / "build" / "site"
     if out.exists() and not out.is_dir():

@@ -6,7 +6,7 @@ one endless loop costs its own exercise and nothing else.
 
 import time
 
-from coursekit.homework.session import Stopped
+from coursetools.homework.grading.session import Stopped
 
 RESTARTS = 6
 PYTHON_ERRORS = {

@@ -15,15 +15,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 import coursekit
-from coursekit.homework.exchange import collect_inbound, is_inbound
-from coursekit.homework.feedback import feedback_page
-from coursekit.homework.gradebook import prepare, record
-from coursekit.homework.intake import collect_hand_ins, understand
-from coursekit.homework.judge import Judge
-from coursekit.homework.marking import NotGraded, mark
-from coursekit.homework.report import grades_table, report_page
-from coursekit.homework.sandbox import Sandbox
-from coursekit.homework.session import Stopped
+from coursetools.homework.grading.exchange import collect_inbound, is_inbound
+from coursetools.homework.grading.feedback import feedback_page
+from coursetools.homework.grading.gradebook import prepare, record
+from coursetools.homework.grading.intake import collect_hand_ins, understand
+from coursetools.homework.grading.judge import Judge
+from coursetools.homework.grading.marking import NotGraded, mark
+from coursetools.homework.grading.report import grades_table, report_page
+from coursetools.homework.grading.sandbox import Sandbox
+from coursetools.homework.grading.session import Stopped
 
 
 def grade(

@@ -15,11 +15,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from coursekit.homework.session import MB, Session
+import coursekit
+from coursetools.homework.grading.session import MB, Session
 
-HERE = Path(__file__).parent
-INSIDE = ("__init__.py", "probes.py", "runner.py")  # all of coursekit.homework that the sandbox sees
-START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from coursekit.homework.runner import main; main()"
+HERE = Path(__file__).resolve().parent
+PACKAGE = Path(coursekit.__file__).resolve().parent
+EMBEDDED = ("*.csv", "*.bz2", "*.xz", "*.npz", "results/*")  # the files of the data sets
+ISLAND = HERE.parent / "island"  # beside the package, all that a submission may see
+START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from coursetools.homework.island.runner import main; main()"
 
 ENVIRONMENT = {
     **{"HOME": "/tmp", "TMPDIR": "/tmp", "USER": "student", "LOGNAME": "student", "LANG": "C.UTF-8"},
@@ -97,22 +100,26 @@ class Sandbox:
         """The package as a submission may see it, compiled once for all."""
         import compileall
 
-        target = self.folder / "coursekit"
-        shutil.copytree(HERE.parent, target, ignore=shutil.ignore_patterns("__pycache__", "homework"))
-        (target / "homework").mkdir()
-        for name in INSIDE:
-            shutil.copy(HERE / name, target / "homework" / name)
-        embedded = HERE.parent / "embedded"  # or, in the repository, data/; what a user put there stays out
-        source = embedded if embedded.is_dir() else HERE.parent.parent / "data"
+        target, without = self.folder / "coursekit", shutil.ignore_patterns("__pycache__")
+        shutil.copytree(PACKAGE, target, ignore=without)
+        homework = self.folder / "coursetools" / "homework"
+        shutil.copytree(ISLAND, homework / "island", ignore=without)
+        for parent in (homework.parent, homework):
+            (parent / "__init__.py").touch()
+        embedded = PACKAGE / "embedded"  # or, in the repository, data/; what a user put there stays out
+        source = embedded if embedded.is_dir() else PACKAGE.parent / "data"
         (target / "embedded").mkdir(exist_ok=True)
-        for path in source.glob("*.csv"):
-            shutil.copy(path, target / "embedded")
+        for pattern in EMBEDDED:
+            for path in source.glob(pattern):
+                copy = target / "embedded" / path.relative_to(source)
+                copy.parent.mkdir(exist_ok=True)
+                shutil.copy(path, copy)
         for module in self.forbidden:
             if module.startswith("coursekit."):
                 path = self.folder.joinpath(*module.split("."))
                 shutil.rmtree(path, ignore_errors=True)
                 path.with_suffix(".py").unlink(missing_ok=True)
-        compileall.compile_dir(target, quiet=1)
+        compileall.compile_dir(self.folder, quiet=1)
         self._copy_font_list()
         os.chmod(self.folder, 0o755)
 
@@ -163,9 +170,9 @@ class Sandbox:
     def _masks(self):
         """Cover forbidden modules of other packages, and a copy of this package installed beside them."""
         masks = []
-        installed = HERE.parent.resolve()
-        if any(installed.is_relative_to(seen) for seen in _visible()):
-            masks += ["--ro-bind", str(self.folder / "coursekit"), str(installed)]
+        for installed in (PACKAGE, HERE.parents[1]):
+            if any(installed.is_relative_to(seen) for seen in _visible()):
+                masks += ["--ro-bind", str(self.folder / installed.name), str(installed)]
         for module in self.forbidden:
             if module.startswith("coursekit."):
                 continue

@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 from traitlets.config import Config
 
-from coursekit.homework.build import hidden_source, read_source, release
+from coursetools.homework.build import hidden_source, read_source, release
 
 SEED_FILE = ".coursekit/class_seed"  # git ignores it
 TWINS = "notebooks/homework/source"

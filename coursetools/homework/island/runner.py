@@ -150,7 +150,7 @@ def _cell(shell, request):
 
 def _probe(shell, request):
     """The value of a call. What it prints is dropped: it could carry the hidden inputs to the page."""
-    from coursekit.homework.probes import Probe, decode, evaluate
+    from coursetools.homework.island.probes import Probe, decode, evaluate
 
     inputs = {name: decode(value) for name, value in request["inputs"].items()}
     probe = Probe(request["call"], {}, message="")

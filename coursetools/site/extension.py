@@ -6,7 +6,7 @@ import re
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-from coursekit.site.docstrings import to_rst
+from coursetools.site.docstrings import to_rst
 
 
 class Details(nodes.General, nodes.Element):

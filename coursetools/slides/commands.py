@@ -13,7 +13,7 @@ def add_commands(parser):
 
 def run(options):
     """Write the decks that the options name; the exit code is 0, or 2 if one could not be written."""
-    from coursekit.assets import AssetError
+    from coursetools.assets import AssetError
 
     try:
         for path in notebooks(options.numbers):
@@ -40,7 +40,7 @@ def write(path, out, *, code=True):
     """Write the deck of one notebook into the folder `out` and say where; returns its path."""
     import nbformat
 
-    from coursekit.slides.deck import deck
+    from coursetools.slides.deck import deck
 
     html = deck(nbformat.read(path, as_version=4), code=code)
     out.mkdir(parents=True, exist_ok=True)

@@ -13,8 +13,8 @@ import runpy
 from dataclasses import dataclass
 from pathlib import Path
 
-from coursekit.homework.build import hidden_source, read_source, release
-from coursekit.homework.probes import decode, encode, evaluate, judge
+from coursetools.homework.build import hidden_source, read_source, release
+from coursetools.homework.island.probes import decode, encode, evaluate, judge
 
 SEEDS = (2026, 7)  # two class seeds: a value that is the same for both depends on no input
 

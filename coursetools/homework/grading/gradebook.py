@@ -16,8 +16,8 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import SaveCells
 from nbgrader.utils import is_grade, is_task
 
-from coursekit.homework.build import KERNEL
-from coursekit.homework.folder import grading
+from coursetools.homework.build import KERNEL
+from coursetools.homework.folder import grading
 
 CONFIG = """# Written by `coursekit homework grade`: start `jupyter lab` in this folder, open the formgrader.
 c = get_config()

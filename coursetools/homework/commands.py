@@ -1,12 +1,11 @@
 """`coursekit homework`: build, test, grade, return, status. A mishap is one sentence and exit code 2."""
 
-import argparse
 import contextlib
 import os
 import sys
 from pathlib import Path
 
-from coursekit.homework.session import Limits
+from coursetools.homework.grading.session import Limits
 
 DEFAULTS = Limits()
 
@@ -62,13 +61,6 @@ def add_commands(parser):
     verb.set_defaults(run=status)
 
 
-def main(arguments=None):
-    """Run from a shell; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m coursekit.homework", description="Homework of a course.")
-    add_commands(parser)
-    return run(parser.parse_args(arguments))
-
-
 def run(options):
     """Exit code of one command: 0 done, 1 a proof failed, 2 it could not run, 130 interrupted."""
     try:
@@ -83,8 +75,8 @@ def run(options):
 
 def build(options):
     """Write the teacher's and the release notebook of each homework."""
-    from coursekit.homework.build import build_homework
-    from coursekit.homework.folder import TWINS, find_course, keep_class_seed
+    from coursetools.homework.build import build_homework
+    from coursetools.homework.folder import TWINS, find_course, keep_class_seed
 
     course = find_course(options.course)
     if not (course / TWINS).is_dir():
@@ -101,8 +93,8 @@ def build(options):
 
 def test(options):
     """Print one line an exercise; exit code 1 when a side of the proof does not hold."""
-    from coursekit.homework.folder import TWINS, find_course
-    from coursekit.homework.proof import prove
+    from coursetools.homework.folder import TWINS, find_course
+    from coursetools.homework.proof import prove
 
     course, failed = find_course(options.course), 0
     for name in _chosen(course, options.names):
@@ -134,9 +126,9 @@ def grade(options):
     """Grade a class; exit code 0 when the batch was finished, whatever its students did."""
     from tqdm import tqdm
 
-    from coursekit.homework.folder import check_seed, class_seed, find_course, load_homework
-    from coursekit.homework.grade import grade as grade_class
-    from coursekit.homework.intake import read_roster
+    from coursetools.homework.folder import check_seed, class_seed, find_course, load_homework
+    from coursetools.homework.grading.batch import grade as grade_class
+    from coursetools.homework.grading.intake import read_roster
 
     for name in ("jobs", "cell_seconds", "seconds", "memory"):
         if not getattr(options, name) > 0:
@@ -166,8 +158,8 @@ def grade(options):
 
 def return_feedback(options):
     """Put each page where the student's `fetch_feedback` finds it; the page of a later run replaces it."""
-    from coursekit.homework.exchange import return_pages
-    from coursekit.homework.grade import file_stem
+    from coursetools.homework.grading.exchange import return_pages
+    from coursetools.homework.grading.batch import file_stem
 
     results, folder = _results(options.out), Path(options.out) / "feedback"
     pages = [(r.get("tickets", ()), folder / f"{file_stem(r['student'])}.html") for r in results]
@@ -183,7 +175,7 @@ def return_feedback(options):
 
 def status(options):
     """Print a line for each homework, or for a folder of `grade`."""
-    from coursekit.homework.folder import SEED_FILE, find_course, homework_names, load_homework
+    from coursetools.homework.folder import SEED_FILE, find_course, homework_names, load_homework
 
     course = find_course(options.course)
     if options.out:
@@ -208,7 +200,7 @@ def status(options):
 
 
 def _results(out):
-    from coursekit.homework.grade import load_results
+    from coursetools.homework.grading.batch import load_results
 
     results = load_results(Path(out))
     if not results:
@@ -217,7 +209,7 @@ def _results(out):
 
 
 def _chosen(course, names):
-    from coursekit.homework.folder import homework_names
+    from coursetools.homework.folder import homework_names
 
     known = homework_names(course)
     if unknown := sorted(set(names) - set(known)):

@@ -4,8 +4,8 @@ import base64
 import re
 from pathlib import Path
 
-from coursekit import assets
-from coursekit.slides.plan import plan
+from coursetools import assets
+from coursetools.slides.plan import plan
 
 HERE = Path(__file__).parent
 FONTS = [("regular", 400, "normal"), ("italic", 400, "italic"), ("semibold", 600, "normal")]

@@ -1,0 +1,1 @@
+"""All that a submission may see beside `coursekit`: what a probe is, and what runs its cells and probes."""
