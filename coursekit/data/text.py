@@ -64,7 +64,7 @@ class Corpus:
 
 
 def austen() -> Corpus:
-    """Jane Austen's six novels, 10003 paragraphs in 269 chapters, 717 000 words; labels: which novel, 0 to 5.
+    """Jane Austen's six novels, 10001 paragraphs in 269 chapters, 717 000 words; labels: which novel, 0 to 5.
 
     `austen().by_chapter()` has 269 texts. Chapter headings are left out; _italics_ are marked as here.
     """
