@@ -1,0 +1,197 @@
+"""What turns bad input into one sentence, at the public verb and before any work is lost.
+
+`as_input`     data as a tensor (n, *shape) in a model's precision, on its device, within a range
+`as_labels`    class labels as int64 (n,)
+`positive_int`, `real_number`, `one_of`   settings: counts, amounts, choices
+
+Each raises ValueError with the name that the caller gives. Nothing here changes a value: floats are cast
+to the model's precision, NumPy arrays and lists become tensors, and that is all.
+"""
+
+import math
+import operator
+from collections.abc import Iterable
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+def as_input(
+    x: Any,
+    shape: int | tuple[int | None, ...] | None = None,
+    *,
+    like: nn.Module | Tensor,
+    name: str = "x",
+    low: float = -math.inf,
+    high: float = math.inf,
+    finite: bool = True,
+) -> Tensor:
+    """x as a tensor (n, *shape) in the precision and on the device of `like`; gradients pass through.
+
+    >>> as_input(np.zeros((4, 2)), 2, like=torch.zeros(())).dtype
+    torch.float32
+
+    Args:
+        x: tensor, array, or nested list of numbers; whole numbers and bits are cast too.
+        shape: of one example: its width, a tuple (None for an axis of any length), or None for any shape.
+        like: module or tensor; of a module, the first parameter or buffer with decimals.
+        name: what the sentence calls x.
+        low: smallest value allowed.
+        high: largest value allowed.
+        finite: refuse NaN and infinity. False leaves out the look at every value, as range and all.
+
+    Raises:
+        ValueError: x is no array of numbers, has another shape, or holds a value that is not allowed.
+    """
+    like = _pattern(like)
+    x = _tensor(x, name).to(like.device, like.dtype)
+    if shape is not None:
+        wanted = (shape,) if isinstance(shape, int) else tuple(shape)
+        found = tuple(x.shape[1:])
+        same = len(found) == len(wanted) and all(w in (None, f) for w, f in zip(wanted, found, strict=True))
+        if x.ndim == 0 or not same:
+            text = ", ".join("any" if w is None else str(w) for w in ("n", *wanted))
+            text += "," * (not wanted)
+            raise ValueError(f"{name} must have shape ({text}), got {tuple(x.shape)}")
+    if finite and x.numel():
+        least, most = (value.item() for value in x.detach().aminmax())  # NaN anywhere makes both NaN
+        if not (math.isfinite(least) and math.isfinite(most)):
+            bad = int((~torch.isfinite(x)).sum())
+            raise ValueError(f"{name} holds {bad} values that are NaN or infinite: fill or drop them first")
+        if least < low or most > high:
+            raise ValueError(
+                f"{name} must lie in {_interval(low, high)}, got values from {least:.4g} to {most:.4g}"
+            )
+    return x
+
+
+def as_labels(
+    labels: Any,
+    n: int | None = None,
+    *,
+    n_classes: int | None = None,
+    device: torch.device | str | None = None,
+    name: str = "labels",
+) -> Tensor:
+    """Class labels as int64 (n,), on `device` where it is given.
+
+    >>> as_labels(3, 2, n_classes=10)
+    tensor([3, 3])
+
+    Args:
+        labels: whole numbers (n,), in any dtype; or one number for all n.
+        n: how many there must be.
+        n_classes: labels must lie in 0..n_classes - 1; None asks only that none is negative.
+        device: where the labels go; None leaves a tensor where it is.
+        name: what the sentence calls the labels.
+
+    Raises:
+        ValueError: the labels are of another shape, not whole, or out of range.
+    """
+    labels = _tensor(labels, name).detach().to(device)
+    if labels.ndim == 0 and n is not None:
+        labels = labels.expand(n)
+    if labels.ndim != 1 or (n is not None and len(labels) != n):
+        wanted = "(n,)" if n is None else f"({n},)"
+        raise ValueError(f"{name} must have shape {wanted}, one per example, got {tuple(labels.shape)}")
+    if labels.is_floating_point() and not bool((labels == labels.round()).all()):  # NaN is not whole either
+        raise ValueError(f"{name} must be whole numbers: one class number per example, not probabilities")
+    labels = labels.to(torch.int64)
+    if len(labels):
+        least, most = int(labels.min()), int(labels.max())
+        if least < 0 or (n_classes is not None and most >= n_classes):
+            end = "from 0" if n_classes is None else f"in 0..{n_classes - 1}"
+            raise ValueError(f"{name} must be class numbers {end}, got {least} to {most}")
+    return labels
+
+
+def positive_int(value: Any, name: str, *, low: int = 1, high: int | None = None) -> int:
+    """The whole number `value` as an int; ValueError unless low <= value <= high.
+
+    >>> positive_int(np.int64(3), "n_steps")
+    3
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} must be a whole number, got {value!r}")
+    if number < low:
+        raise ValueError(f"{name} must be at least {low}, got {number}")
+    if high is not None and number > high:
+        raise ValueError(f"{name} must be at most {high}, got {number}")
+    return number
+
+
+def real_number(
+    value: Any,
+    name: str,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+) -> float:
+    """The number `value` as a float; ValueError unless low <= value <= high and above < value < below.
+
+    >>> real_number(1, "beta", low=0)
+    1.0
+    """
+    if isinstance(value, (np.ndarray, Tensor)) and value.ndim == 0:
+        value = value.item()
+    if not isinstance(value, Real) or isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} must be a number, got {value!r}")
+    # Written so that NaN fails, whatever the bounds; so does infinity, since no bound includes it.
+    if not (low <= value <= high and above < value < below):
+        left, right = ("(" if above >= low else "["), (")" if below <= high else "]")
+        interval = _interval(max(low, above), min(high, below), left, right)
+        raise ValueError(f"{name} must lie in {interval}, got {value:g}")
+    return float(value)
+
+
+def one_of(name: str, value: Any, choices: Iterable[str]) -> Any:
+    """`value`, if it is one of the choices; else ValueError that lists them.
+
+    >>> one_of("solver", "eigh", ("svd", "eigh"))
+    'eigh'
+    """
+    choices = tuple(choices)
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"unknown {name} {value!r}; choose one of {', '.join(choices)}")
+    return value
+
+
+def _pattern(like):
+    """A floating tensor that tells in which precision and on which device a module computes."""
+    if isinstance(like, Tensor):
+        return like
+    for tensor in (*like.parameters(), *like.buffers()):
+        if tensor.is_floating_point():
+            return tensor
+    return torch.empty(())
+
+
+def _tensor(x, name):
+    """x as a tensor; a tensor itself is handed on, with its gradient."""
+    if isinstance(x, Tensor):
+        if x.is_complex():
+            raise ValueError(f"{name} must be real numbers, got {x.dtype}")
+        return x
+    try:
+        array = np.asarray(x)
+    except ValueError:
+        raise ValueError(f"{name} must be an array of numbers: its rows have different lengths") from None
+    if array.dtype.kind not in "biuf":
+        hint = f": use its {name}.x" if hasattr(x, "x") else ""
+        raise ValueError(f"{name} must be an array of numbers, got {type(x).__name__}{hint}")
+    # Arrays that cannot be written to are copied: PyTorch warns about them, rightly.
+    return torch.from_numpy(np.require(array, requirements="CW"))
+
+
+def _interval(low, high, left="[", right="]"):
+    left, right = ("(" if low == -math.inf else left), (")" if high == math.inf else right)
+    return f"{left}{low:g}, {high:g}{right}"
