@@ -5,15 +5,14 @@ Standard library only; course_setup.py holds the set-up. `python3 course.py --he
 
 import argparse
 import errno
-import json
 import os
 import shutil
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
 
+import course_checks as checks
 from course_setup import (
     ROOT,
     Trouble,
@@ -26,8 +25,6 @@ from course_setup import (
     set_up,
     torch_source,
 )
-
-PROGRAMS = {"chromium": "chromium", "bwrap": "bubblewrap", "npm": "npm"}  # program -> Debian's package
 
 # Extensions that need all of JupyterLab around them: on a page of Voila's they only complain.
 STRANGERS = ["@jupyter/nbgrader", "@jupyter-notebook/lab-extension", "jupyterlab-jupytext"]
@@ -92,38 +89,23 @@ def learners_copies(fresh=None):
 
 
 def test(options):
+    if options.cores < 1:
+        raise Trouble(f"--cores {options.cores}: at least one core is needed.")
+    lecture = options.lecture and checks.notebook_of(options.lecture)
     python = str(set_up(options.torch_index))
-    pytest = [python, "-m", "pytest", *(["--all"] if options.all else [])]
     if options.arguments is not None:
-        return hand_over([*pytest, *options.arguments], one_thread())
-    install_programs()
-    notebooks = sorted(Path("notebooks").glob("[0-9][0-9]_*.ipynb"))
-    strict = ["--nbval", "--nbval-cell-timeout=300", "--nbval-sanitize-with=tests/nbval_sanitize.cfg"]
-    stages = {
-        "ruff check": [python, "-m", "ruff", "check", "--output-format=concise", "."],
-        "ruff format": [python, "-m", "ruff", "format", "--check", "."],
-        "unit tests": [*pytest, "tests"],
-        **{path.stem: [python, "-m", "pytest", "-q", *strict, str(path)] for path in notebooks},
-    }
-    failures, seconds = {}, {}
-    for name, command in stages.items():
-        print(f"\n== {name}", flush=True)
-        code, seconds[name] = measured(command, one_thread())
-        if code != 0:
-            failures[name] = f"exit code {code}"
-    print(f"\n{'notebook':<36}{'CPU seconds':>12}{'published':>11}")
-    for path in notebooks:
-        used, published = seconds[path.stem], published_seconds(path)
-        verdict = time_trouble(used, published)
-        if verdict:
-            failures[path.stem] = ", ".join(filter(None, [failures.get(path.stem), verdict]))
-        print(f"{path.stem:<36}{f'{used:.1f}' if used else '-':>12}{published or '-':>11}  {verdict}")
-    if not hasattr(os, "wait4"):
-        print("This system does not report the CPU seconds of other programs; Linux and macOS do.")
-    for name, why in failures.items():
-        print(f"FAILED {name}: {why}")
-    print(f"stages: {len(stages) - len(failures)} passed, {len(failures)} failed")
-    return 1 if failures else 0
+        command = [python, "-m", "pytest", *["--all"] * options.all, *options.arguments]
+        return hand_over(command, one_thread())
+    if options.times:  # a busy neighbour adds to the seconds, so what is published is measured alone
+        aside, alone = [], checks.notebook_stages(python, [lecture] if lecture else checks.notebooks())
+    elif lecture:
+        aside, alone = checks.lecture_stages(python, lecture, options.all)
+    else:
+        checks.install_programs()
+        aside, alone = checks.course_stages(python, options.cores, options.all)
+    checks.run(aside, options.cores, one_thread())
+    checks.run(alone, 1, one_thread())
+    return checks.summary(aside + alone)
 
 
 def one_thread():
@@ -131,54 +113,10 @@ def one_thread():
     return environment(OMP_NUM_THREADS="1", MPLBACKEND="Agg")
 
 
-def published_seconds(path):
-    """CPU seconds that a notebook's metadata promise; None where there is no such number."""
-    try:
-        seconds = json.loads(path.read_text(encoding="utf-8"))["metadata"]["coursekit"]["cpu_seconds"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return seconds if isinstance(seconds, (int, float)) and seconds > 0 else None
-
-
-def time_trouble(seconds, published):
-    """What is wrong with a notebook's time, or ''. seconds: None where they cannot be measured."""
-    if published is None:
-        return "its metadata publish no cpu_seconds"
-    if seconds is not None and seconds > 2 * published:
-        return f"took {seconds:.1f} CPU seconds, more than twice the published {published}"
-    return ""
-
-
-def measured(command, env):
-    """Run a command; return its exit code and the CPU seconds of it and all it waited for (a kernel too)."""
-    process = subprocess.Popen(command, env=env)
-    if not hasattr(os, "wait4"):
-        return process.wait(), None
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, usage.ru_utime + usage.ru_stime
-
-
-def install_programs():
-    """Install what tests need beyond Python where root and apt-get allow it; say what stays missing."""
-    missing = [package for program, package in PROGRAMS.items() if not shutil.which(program)]
-    if missing and hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
-        print(f"Installing for the tests: {', '.join(missing)} ...", flush=True)
-        env = environment(DEBIAN_FRONTEND="noninteractive")
-        for action in (["update"], ["install", "-y", "--no-install-recommends", *missing]):
-            subprocess.run(["apt-get", "-qq", *action], env=env, stdout=subprocess.DEVNULL)
-        missing = [package for program, package in PROGRAMS.items() if not shutil.which(program)]
-    if missing:
-        print(f"Without {' and '.join(missing)} the tests that need it are skipped (with CI=true: fail).")
-
-
 def build(options):
     python = set_up(options.torch_index)
-    if not Path("notebooks/build.py").exists():
-        raise Trouble("There is no notebooks/build.py here: take a complete copy of the course.")
-    return hand_over(
-        [str(python), "notebooks/build.py", *["--prose"] * options.prose, *options.numbers], one_thread()
-    )
+    words = [*["--prose"] * options.prose, *options.numbers]
+    return hand_over([str(python), "-m", "coursetools.notebooks", *words], one_thread())
 
 
 def app(options):
@@ -223,9 +161,16 @@ def parser():
     verb.add_argument("number", metavar="NN", help="which one")
     verb.add_argument("--no-browser", action="store_true", help="only print the address")
     verb.set_defaults(run=app)
-    usage = "course.py test [-h] [--torch-index WHERE] [--all] [-- ARGS]"
+    usage = "course.py test [-h] [--torch-index WHERE] [--lecture NN] [--times] [--cores N] [--all] [-- ARGS]"
     verb = verbs.add_parser(
         "test", parents=[common], usage=usage, help="run every check; `-- ARGS` runs only pytest ARGS"
+    )
+    verb.add_argument("--lecture", metavar="NN", help="only what belongs to this lecture, in two minutes")
+    verb.add_argument(
+        "--times", action="store_true", help="only the notebooks, one after another: the seconds to publish"
+    )
+    verb.add_argument(
+        "--cores", type=int, metavar="N", default=min(2, checks.usable_cores()), help="default: 2"
     )
     verb.add_argument("--all", action="store_true", help="the slow tests too")
     verb.set_defaults(run=test)

@@ -4,7 +4,6 @@ Standard library only. `.venv/coursekit.json` is written last and says what was 
 nothing is done; where it does not, what is there is checked file by file, and kept or made anew.
 """
 
-import errno
 import hashlib
 import json
 import os
@@ -12,10 +11,12 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 OLDEST_PYTHON = (3, 11)
-NEEDED_GB = 2.5
+# As measured: packages, and what pip keeps for the next time. pip's usual torch for Linux brings CUDA.
+NEEDED_GB, NEEDED_GB_CUDA = 2.5, 5.6
 ROOT = Path(__file__).resolve().parent
 # What JupyterLab leaves out: news, and in `course.py lab` also Voila's preview and what nbgrader has for
 # teachers and for a class on a hub (its Validate button stays).
@@ -43,6 +44,28 @@ def python_trouble(version):
 def venv_python(venv, windows=os.name == "nt"):
     """Where a virtual environment keeps its Python on this kind of system."""
     return venv / "Scripts" / "python.exe" if windows else venv / "bin" / "python"
+
+
+def place_trouble(venv_is_finished=False):
+    """One sentence if the course cannot live where it lies or its person has no home here, else ''."""
+    venv, home = ROOT / ".venv", Path(os.path.expanduser("~"))
+    if os.pathsep in str(ROOT):
+        return (
+            f"No virtual environment can be made below a folder with a {os.pathsep} in its name: "
+            f"rename {ROOT} or move the course elsewhere."
+        )
+    for path in () if venv_is_finished else (ROOT, venv):
+        if path.exists() and not os.access(str(path), os.W_OK):
+            return (
+                f"{path} cannot be written: copy the course to a folder of your own and run course.py there."
+            )
+    nearest = next((path for path in (home, *home.parents) if path.exists()), home)
+    if not (nearest.is_dir() and os.access(str(nearest), os.W_OK)):
+        return (
+            f"Your home folder {home} cannot be written, and Jupyter keeps its files there: "
+            "set HOME to a folder of your own and run the same command again."
+        )
+    return ""
 
 
 def learners_config():
@@ -82,14 +105,16 @@ def set_up(torch_index):
         found = {}
     # An index once chosen is kept: the next command need not name it again.
     wanted = wanted_stamp(torch_index or found.get("torch_index", ""))
-    if found == wanted and python.exists():
+    finished = found == wanted and python.exists()
+    trouble = place_trouble(finished)
+    if trouble:
+        raise Trouble(trouble)
+    if finished:
         return python
     print(f"Setting up the course in {venv} (some minutes the first time, then seconds):", flush=True)
     moved = any(key in found and found[key] != wanted[key] for key in ("python", "root", "torch_index"))
     if moved or not intact(python, wanted["python"]):
-        make_venv(venv)
-        if sys.platform == "linux" and not wanted["torch_index"]:
-            print("  (torch may bring gigabytes of CUDA: README tells how --torch-index avoids that)")
+        make_venv(venv, wanted["torch_index"])
     stamp.write_text(json.dumps({**wanted, "finished": False}), encoding="utf-8")
     install(python, wanted["torch_index"])
     for folder, names in ((venv / "etc" / "jupyter", NOT_FOR_ALL), (learners_config(), NOT_FOR_LEARNERS)):
@@ -97,6 +122,7 @@ def set_up(torch_index):
         page_config.parent.mkdir(parents=True, exist_ok=True)
         page_config.write_text(json.dumps({"disabledExtensions": dict.fromkeys(names, True)}))
     fetch_assets(python)
+    warm_fonts(python)
     # The slide show's own default theme would load its fonts from the network.
     overrides = venv / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
     overrides.parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +143,25 @@ sys.exit(not whole or sys.argv[1] != "%d.%d" % sys.version_info[:2])"""
     return subprocess.run([str(python), "-I", "-c", check, version], capture_output=True).returncode == 0
 
 
-def make_venv(venv):
+def brings_cuda(torch_index):
+    """Will pip take its usual torch for Linux, which comes with gigabytes of CUDA?"""
+    elsewhere = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS")
+    return sys.platform == "linux" and not torch_index and not any(map(os.environ.get, elsewhere))
+
+
+def room_trouble(torch_index):
+    """One sentence if the disk has less room than a new environment takes, else ''."""
+    cuda, free = brings_cuda(torch_index), shutil.disk_usage(str(ROOT)).free / 1e9
+    needed = NEEDED_GB_CUDA if cuda else NEEDED_GB
+    if free >= needed:
+        return ""
+    said = f"The course takes {needed} GB here and {free:.1f} GB of the disk are free: make room in {ROOT}"
+    if cuda and free >= NEEDED_GB:
+        said += f", or name PyTorch's CPU index with --torch-index (see README), which takes {NEEDED_GB} GB"
+    return said + "."
+
+
+def make_venv(venv, torch_index=""):
     """An empty virtual environment, in place of what may be there."""
     import importlib.util
 
@@ -126,14 +170,17 @@ def make_venv(venv):
             "This Python cannot make virtual environments: install the missing part "
             "(on Debian or Ubuntu: sudo apt install python3-venv) and run the same command again."
         )
-    if shutil.disk_usage(ROOT).free < NEEDED_GB * 1e9:
-        raise OSError(errno.ENOSPC, "too little room")
+    trouble = room_trouble(torch_index)
+    if trouble:
+        raise Trouble(trouble)
     print("  making a virtual environment ...", flush=True)
     # The base Python, because the one that runs this may lie in the very folder that is made anew.
     base = getattr(sys, "_base_executable", None) or sys.executable
     done = subprocess.run([base, "-m", "venv", "--clear", str(venv)], capture_output=True, text=True)
     if done.returncode != 0:
         raise Trouble(install_trouble(done.stdout + done.stderr, "making the virtual environment"))
+    if brings_cuda(torch_index):
+        print(f"  (pip's torch brings CUDA, {NEEDED_GB_CUDA} GB in all: README says how to do without)")
 
 
 def install(python, torch_index):
@@ -164,6 +211,13 @@ def fetch_assets(python):
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or ["it did not say why"])[-1]
         print(f"  they will be fetched at first use, for now: {reason}", flush=True)
+
+
+def warm_fonts(python):
+    """matplotlib's list of fonts, made once for each person: else the first notebook writes that it makes it."""
+    print("  looking for fonts ...", flush=True)
+    env = environment(MPLBACKEND="Agg")
+    subprocess.run([str(python), "-c", "import matplotlib.font_manager"], env=env, capture_output=True)
 
 
 def install_peers(python):
@@ -205,32 +259,41 @@ def step(name, command):
         process.wait()
         raise
     if code != 0:
-        (ROOT / ".venv" / "install.log").write_text("".join(lines), encoding="utf-8")
-        raise Trouble(install_trouble("".join(lines), name))
+        log = ROOT / ".venv" / "install.log"
+        try:
+            log.write_text("".join(lines), encoding="utf-8")
+        except OSError:
+            log = None
+        raise Trouble(install_trouble("".join(lines), name, log))
 
 
-def install_trouble(log, name):
-    """The sentence for a failed step, from what it printed."""
-    if re.search(r"No space left|not enough space|Errno 28|Disk quota", log):
+def install_trouble(said, name, log=None):
+    """The sentence for a failed step, from what it said. log: the file that keeps that, if one does."""
+    if re.search(r"No space left|not enough space|Errno 28|Disk quota", said):
         return disk_trouble()
     no_network = (
         r"Max retries|Retry\(total=0|name resolution|getaddrinfo|Connection (refused|reset)|timed out"
     )
-    if re.search(no_network, log):
+    if re.search(no_network, said):
         return "The packages could not be fetched: connect to the network and run the same command again."
-    missing = re.search(r"No matching distribution found for (\S+)", log)
+    missing = re.search(r"No matching distribution found for (\S+)", said)
     if missing:
         return (
             f"pip found no {missing[1]} for this Python and system: "
             "check the network, then try another Python or --torch-index."
         )
-    return (
-        f"It broke off while {name}: run the same command again; if it fails too, .venv/install.log says why."
-    )
+    reason = (said.strip().splitlines() or ["it did not say why"])[-1].rstrip(".")
+    why = f".venv/{log.name} says why" if log else f"its last word was: {reason}"
+    return f"It broke off while {name}: run the same command again; if it fails too, {why}."
 
 
 def disk_trouble():
-    return f"The disk is full: make {NEEDED_GB} GB free in {ROOT} and run the same command again."
+    # pip unpacks in the folder for temporary files before it installs.
+    full = min((ROOT, Path(tempfile.gettempdir())), key=lambda path: shutil.disk_usage(str(path)).free)
+    return (
+        f"The disk is full: make room in {full} and run the same command again; the course takes {NEEDED_GB} GB"
+        f" in all, {NEEDED_GB_CUDA} GB with pip's usual torch for Linux (README says how to do without CUDA)."
+    )
 
 
 def environment(**more):

@@ -9,10 +9,9 @@ import torch
 
 from benchmarks.harness import OURS, mnist
 from coursekit import training
-from coursekit.autoencoder import Autoencoder
+from coursekit.autoencoder import Autoencoder, start_at_mean
 from coursekit.data import digits
 from coursekit.pca import PCA
-from coursekit.pretraining import start_at_mean
 
 # By budget in CPU seconds. The cross-entropy lowers the squared error faster than the squared error itself
 # does; starting at the mean image keeps its code from collapsing.

@@ -8,7 +8,7 @@ import scipy.cluster.hierarchy
 
 from benchmarks.harness import OURS, take_turns
 from coursekit.clustering import linkage
-from coursekit.linkage import METHODS
+from coursekit.clustering.agglomerative import METHODS
 
 
 def size(n):

@@ -2,6 +2,7 @@
 
 `as_input`     data as a tensor (n, *shape) in a model's precision, on its device, within a range
 `as_labels`    class labels as int64 (n,)
+`as_tensor`    numbers as they are
 `positive_int`, `real_number`, `one_of`   settings: counts, amounts, choices
 
 Each raises ValueError with the name that the caller gives. Nothing here changes a value: floats are cast
@@ -47,7 +48,7 @@ def as_input(
         ValueError: x is no array of numbers, has another shape, or holds a value that is not allowed.
     """
     like = _pattern(like)
-    x = _tensor(x, name).to(like.device, like.dtype)
+    x = as_tensor(x, name).to(like.device, like.dtype)
     if shape is not None:
         wanted = (shape,) if isinstance(shape, int) else tuple(shape)
         found = tuple(x.shape[1:])
@@ -91,7 +92,7 @@ def as_labels(
     Raises:
         ValueError: the labels are of another shape, not whole, or out of range.
     """
-    labels = _tensor(labels, name).detach().to(device)
+    labels = as_tensor(labels, name).detach().to(device)
     if labels.ndim == 0 and n is not None:
         labels = labels.expand(n)
     if labels.ndim != 1 or (n is not None and len(labels) != n):
@@ -175,8 +176,12 @@ def _pattern(like):
     return torch.empty(())
 
 
-def _tensor(x, name):
-    """x as a tensor; a tensor itself is handed on, with its gradient."""
+def as_tensor(x: Any, name: str = "x") -> Tensor:
+    """x as a tensor of its own dtype; a tensor itself is handed on, with its gradient.
+
+    >>> as_tensor([1, 2])
+    tensor([1, 2])
+    """
     if isinstance(x, Tensor):
         if x.is_complex():
             raise ValueError(f"{name} must be real numbers, got {x.dtype}")

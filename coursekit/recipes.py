@@ -15,13 +15,12 @@ import torch
 from torch import nn
 
 from coursekit import data
-from coursekit.autoencoder import Autoencoder
+from coursekit.autoencoder import Autoencoder, start_at_mean
 from coursekit.ddpm import DDPM, cosine_schedule
 from coursekit.flow import AffineCoupling, Flow, InvertibleLinear, Logit, Permute, Whiten
 from coursekit.gan import GAN, batch_discriminator
 from coursekit.networks import TimeMLP, UNet, mlp
 from coursekit.pca import PCA
-from coursekit.pretraining import start_at_mean
 from coursekit.rbm import RBM
 from coursekit.training import fit, fit_adversarial, fit_contrastive
 from coursekit.vae import VAE

@@ -1,9 +1,9 @@
-"""Build notebooks from their twins: `python3 course.py build [--prose] [NN ...]`, e.g. `build 01` or `build hw01`.
+"""Build notebooks from their twins: `python3 course.py build [--prose] [NN ...]`, `build 01`, `build hw01`.
 
 A twin (source/NN_name.py, jupytext's percent format) is what a maintainer edits. Building pairs it with
 NN_name.ipynb, runs that from a fresh kernel, and stores the outputs. Homework twins give the teacher's
-notebook and the release version (see `coursetools.homework`). With --prose nothing runs: a twin in which only the
-words or the slide marks changed keeps the stored outputs.
+notebook and the release version (see `coursetools.homework`). With --prose nothing runs: a twin in which only
+the words or the slide marks changed keeps the stored outputs.
 """
 
 import os
@@ -73,6 +73,7 @@ def build_prose(path):
 
 
 def main(arguments):
+    """Build the notebooks whose numbers are named, or all of them."""
     names = [a for a in arguments if a != "--prose"]
     build_lecture = build_prose if "--prose" in arguments else build
     twins = sorted((NOTEBOOKS / "source").glob("*.py")) + sorted(

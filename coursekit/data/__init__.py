@@ -11,10 +11,10 @@ changes them by accident; for PyTorch, copy: `torch.tensor(data.digits().x)`.
 """
 
 from coursekit.data.dataset import Dataset
-from coursekit.data.images import MNIST_MD5, binarised, digits, mnist
+from coursekit.data.images import MNIST_MD5, binarised, digits, mini_mnist, mnist
 from coursekit.data.tables import eurodist, lecturers, moods, us_cities, usarrests
 from coursekit.data.text import Corpus, austen, sonnets
 from coursekit.data.toys import TOYS, toy2d
 
 __all__ = ["MNIST_MD5", "TOYS", "Corpus", "Dataset", "austen", "binarised", "digits", "eurodist", "lecturers"]
-__all__ += ["mnist", "moods", "sonnets", "toy2d", "us_cities", "usarrests"]
+__all__ += ["mini_mnist", "mnist", "moods", "sonnets", "toy2d", "us_cities", "usarrests"]

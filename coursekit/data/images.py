@@ -1,4 +1,4 @@
-"""Images of handwritten digits, one in each row."""
+"""Images of handwritten digits, one in each row: 8 x 8, 14 x 14 or 28 x 28 pixels."""
 
 import gzip
 import hashlib
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from coursekit.data.dataset import Dataset
+from coursekit.data.dataset import Dataset, embedded
 
 # The md5 sums of the four files as published, compressed and uncompressed.
 MNIST_MD5 = {
@@ -23,7 +23,7 @@ MNIST_MD5 = {
 }
 
 
-def digits():
+def digits() -> Dataset:
     """1797 handwritten digits, 8 x 8 pixels; x (1797, 64) float64 in [0, 16], labels 0 to 9."""
     from sklearn.datasets import load_digits
 
@@ -39,7 +39,30 @@ def digits():
     )
 
 
-def mnist(split="train"):
+def mini_mnist() -> Dataset:
+    """6000 handwritten digits, 14 x 14 pixels; x (6000, 196) float64, whole numbers 0 to 16, labels 0 to 9.
+
+    The first 600 of each class among MNIST's training images, each square of 2 x 2 pixels averaged to one of
+    17 grey levels: the units of `digits()`, but large enough to be read. `split()` always gives the same 5000
+    and 1000 images, the last 100 of each class for testing.
+    """
+    with np.load(embedded("mini_mnist.npz")) as file:
+        images, labels = file["images"], file["labels"].astype(np.int64)
+    test_rows = np.zeros(len(labels), dtype=bool)
+    for digit in range(10):
+        test_rows[np.flatnonzero(labels == digit)[-100:]] = True
+    return Dataset(
+        x=images.reshape(len(images), -1).astype(np.float64),
+        labels=labels,
+        image_shape=(14, 14),
+        value_range=(0.0, 16.0),
+        test_rows=test_rows,
+        source="Yann LeCun and Corinna Cortes, the MNIST database of handwritten digits, made smaller",
+        licence="CC BY-SA 3.0",
+    )
+
+
+def mnist(split: str = "train") -> Dataset:
     """Handwritten digits, 28 x 28 pixels; x (60000 or 10000, 784) float32 in [0, 255], labels 0 to 9.
 
     split: "train" or "test". Read from the four IDX files (.gz or not) in $COURSEKIT_DATA/mnist; where a file
@@ -51,7 +74,7 @@ def mnist(split="train"):
     prefix = "train" if split == "train" else "t10k"
     images, labels = _mnist_file(f"{prefix}-images-idx3-ubyte"), _mnist_file(f"{prefix}-labels-idx1-ubyte")
     if images and labels:
-        images, labels = _read_idx(images), _read_idx(labels)
+        images, labels = read_idx(images), read_idx(labels)
     else:
         images, labels = _mnist_from_openml(split)
     return Dataset(
@@ -64,7 +87,7 @@ def mnist(split="train"):
     )
 
 
-def binarised(dataset, seed=0):
+def binarised(dataset: Dataset, seed: int = 0) -> Dataset:
     """The images of `dataset` in {0, 1}: each pixel is drawn once, 1 with probability pixel / maximum.
 
     The same seed gives the same draw, so likelihoods of different models are measured on the same images.
@@ -85,7 +108,7 @@ def _mnist_file(name):
     return next((path for path in paths if path.is_file()), None)
 
 
-def _read_idx(path):
+def read_idx(path):
     """Array of a checked IDX file: two zero bytes, type 8 (unsigned byte), rank, sizes (big endian), data."""
     content = path.read_bytes()
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != MNIST_MD5[path.name]:

@@ -8,7 +8,7 @@ import numpy as np
 from coursekit.data.dataset import Dataset, embedded
 
 
-def usarrests():
+def usarrests() -> Dataset:
     """The 50 states of the USA in 1973; x (50, 4) float64, no labels, rows named by state.
 
     Murder, Assault, Rape: arrests per 100 000 residents. UrbanPop: per cent of people living in towns.

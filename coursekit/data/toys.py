@@ -5,7 +5,7 @@ import numpy as np
 from coursekit.data.dataset import Dataset
 
 
-def toy2d(name, n, *, rng=None):
+def toy2d(name: str, n: int, *, rng=None) -> Dataset:
     """n independent points of a two-dimensional toy distribution; x (n, 2) float64.
 
     "moons"         two half circles of radius 1 with noise .05; labels: which moon
@@ -17,6 +17,8 @@ def toy2d(name, n, *, rng=None):
 
     "ring", "grid" and "blobs" carry `centers`. rng: numpy Generator, int or None (fresh randomness).
     """
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+        raise ValueError(f"n must be a whole number of at least 1, got {n!r}")
     if name not in TOYS:
         raise ValueError(f"unknown toy {name!r}; choose one of {', '.join(TOYS)}")
     x, labels, centers = TOYS[name](n, np.random.default_rng(rng))

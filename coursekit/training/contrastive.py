@@ -1,23 +1,26 @@
 """`fit_contrastive`: the loop of contrastive divergence, which follows a sampled gradient and no loss."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
 import torch
+from torch import Tensor, nn
 
 from coursekit.training.distributed import process_group
-from coursekit.training.ingredients import (
-    SCHEDULES,
-    Batches,
-    WeightAverage,
+from coursekit.training.ingredients import SCHEDULES, WeightAverage, set_learning_rate
+from coursekit.training.run import History, Run, moved_to
+from coursekit.training.settings import (
     as_data,
-    check_numbers,
+    checked,
     choose_device,
-    one_of,
+    require_call,
     require_finite,
-    set_learning_rate,
+    require_model,
 )
-from coursekit.training.run import History, Run, fingerprint, moved_to
 
 
-def centred(gradient, visible_offset, hidden_offset):
+def centred(gradient: dict[str, Tensor], visible_offset: Tensor, hidden_offset: Tensor) -> dict[str, Tensor]:
     """The same ascent direction, as it looks when units are counted from their offsets (m for v, l for h).
 
     With h - l and v - m in the energy the biases no longer have to follow every change of the weights, so
@@ -51,97 +54,94 @@ class Chains:
 
 
 def fit_contrastive(
-    rbm,
-    x,
+    rbm: nn.Module,
+    x: Any,
     *,
-    k=1,
-    persistent=False,
-    n_steps,
-    batch_size=128,
-    learning_rate=0.1,
-    momentum=0.5,
-    schedule="linear",
-    centring=True,
-    average=0.0,
-    seed=0,
-    device="auto",
-    checkpoint=None,
-    on_step=None,
-    max_cpu_seconds=None,
-    checkpoint_every=500,
-):
+    k: int = 1,
+    persistent: bool = False,
+    n_steps: int,
+    batch_size: int = 128,
+    learning_rate: float = 0.1,
+    momentum: float = 0.5,
+    schedule: Literal["constant", "linear", "cosine"] = "linear",
+    centring: bool = True,
+    average: float = 0.0,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    checkpoint: str | Path | None = None,
+    on_step: Callable[[int, nn.Module, float | None], object] | None = None,
+    max_cpu_seconds: float | None = None,
+    checkpoint_every: int = 500,
+) -> History:
     """Climb rbm.cd_gradient on x, in place (Hinton 2002); returns a History.
 
-    rbm: module with `cd_gradient(v, *, k, chains, rng) -> (gradient by parameter name, chains)`, uphill,
-    and `hidden_probability(v)`; chains are a pair (states, their hidden probabilities).
-    x (n, n_visible): bits, or standardised reals for Gaussian visible units, which want about a tenth of the
-    learning rate.
-    k: Gibbs steps for each gradient. persistent: the chains go on where the last step left them (Tieleman
-    2008), batch_size of them; otherwise they start at the batch each time.
-    learning_rate: for the gradient of the mean log-likelihood, an example. momentum: .5 doubles the step.
-    centring: use `centred`; offsets are the mean of x and of the hidden probabilities in a part of the batch.
-    average: decay of averaged weights, which replace the weights at the end; 0 for none.
-    on_step: function (step, rbm, reconstruction error). History: `loss` is this error, the mean of
-    |v - v_k|^2 over the batch. It is *not* what is being improved, and may fall while the likelihood falls;
-    persistent chains reconstruct nothing, so that it is None and `loss` stays empty.
-    All else, errors included: see `fit`.
+    History: `loss` is the reconstruction error, the mean of |v - v_k|^2 over the batch. It is *not* what is
+    being improved, and may fall while the likelihood falls; persistent chains reconstruct nothing, so that it
+    is None and `loss` stays empty.
+
+    Args:
+        rbm: module with `cd_gradient(v, *, k, chains, rng) -> (gradient by parameter name, chains)`, uphill,
+            and `hidden_probability(v)`; chains are a pair (states, their hidden probabilities).
+        x: (n, n_visible), bits, or standardised reals for Gaussian visible units, which want about a tenth of
+            the learning rate; or a tuple of v and what it is conditioned on, which both methods get after v.
+        k: Gibbs steps for each gradient.
+        persistent: the chains go on where the last step left them (Tieleman 2008), batch_size of them;
+            otherwise they start at the batch each time.
+        n_steps: number of steps.
+        batch_size: rows per step.
+        learning_rate: for the gradient of the mean log-likelihood per example.
+        momentum: .5 doubles the step.
+        schedule: as in `fit`.
+        centring: use `centred`; the offsets are the mean of x and of the hidden probabilities in a part of
+            the batch.
+        average: decay of averaged weights, which replace the weights at the end; 0 for none.
+        on_step: function (step, rbm, reconstruction error), called after each step.
+        seed, device, checkpoint, max_cpu_seconds, checkpoint_every: as in `fit`.
+
+    Raises:
+        ValueError: as in `fit`.
+        FloatingPointError: the gradient is no longer finite.
     """
-    check_numbers(
-        n_steps=n_steps,
+    require_model(rbm, "fit_contrastive")
+    limits = checked(n_steps=n_steps, checkpoint_every=checkpoint_every, max_cpu_seconds=max_cpu_seconds)
+    settings = checked(
+        seed=seed,
         batch_size=batch_size,
-        checkpoint_every=checkpoint_every,
+        k=k,
+        persistent=persistent,
         learning_rate=learning_rate,
+        momentum=momentum,
+        schedule=schedule,
+        centring=centring,
         average=average,
-        max_cpu_seconds=max_cpu_seconds,
     )
-    one_of("schedule", schedule, SCHEDULES)
-    if not 0 <= momentum < 1:
-        raise ValueError(f"momentum must lie in [0, 1), got {momentum}")
-    device = choose_device(device)
-    group = process_group(device)
+    group = process_group(choose_device(device))
     with moved_to(rbm, group):
-        x = as_data(x, rbm, device)
-        mean = x.mean(0)
-        batches = Batches(len(x), batch_size, seed)
+        data = as_data(x, rbm, group.device)
+        require_call(rbm, "cd_gradient", *data, k=k, chains=None, rng=None)
+        mean = data[0].mean(0)
         parameters = dict(rbm.named_parameters())
         ascent = torch.optim.SGD(
             parameters.values(), lr=learning_rate, momentum=momentum, maximize=True, fused=True
         )
         averaged = WeightAverage(rbm, average)
-        chains = Chains(device)
-        history = History()
-
-        parts = {"model": rbm, "ascent": ascent, "batches": batches, "averaged": averaged}
-        parts |= {"history": history}
-        settings = {"seed": seed, "batch_size": batch_size, "k": k, "persistent": persistent}
-        settings |= {"learning_rate": learning_rate, "momentum": momentum, "schedule": schedule}
-        settings |= {"centring": centring, "average": average}
-        if checkpoint is not None or group.size > 1:
-            settings["data"] = fingerprint(x)
-        with Run(
-            parts,
-            settings,
-            own={"chains": chains},
-            group=group,
-            n_steps=n_steps,
-            seed=seed,
-            checkpoint=checkpoint,
-            checkpoint_every=checkpoint_every,
-            max_cpu_seconds=max_cpu_seconds,
-        ) as run:
+        chains = Chains(group.device)
+        parts = {"model": rbm, "ascent": ascent, "averaged": averaged}
+        own = {"chains": chains}
+        with Run(parts, settings, data, own=own, group=group, checkpoint=checkpoint, **limits) as run:
             for step in run:
                 rate = learning_rate * SCHEDULES[schedule](run.fraction)
                 set_learning_rate(ascent, rate)
 
-                v = x[group.share(batches.next())]
-                gradient, ends = rbm.cd_gradient(v, k=k, chains=chains.states, rng=run.rng)
+                v, *given = run.batch()
+                gradient, ends = rbm.cd_gradient(v, *given, k=k, chains=chains.states, rng=run.rng)
                 group.average(list(gradient.values()))
                 require_finite("gradient", gradient["hidden_bias"].sum().item(), step, rate)
                 if centring:
                     with torch.no_grad():
                         # Any offsets will do, good ones are near the means: a part of the batch is enough.
                         # Not the chains' mean: their noise is in the gradient too, and would not cancel.
-                        offset = rbm.hidden_probability(v[:32]).mean(0)
+                        offset = rbm.hidden_probability(v[:32], *(part[:32] for part in given)).mean(0)
                         group.average([offset])
                         gradient = centred(gradient, mean, offset)
                 for name, parameter in parameters.items():
@@ -154,9 +154,9 @@ def fit_contrastive(
                     chains.states = ends
                 else:
                     error = group.mean((v - ends[0]).square().sum(1).mean())
-                    history.loss.append(error)
-                history.learning_rate.append(rate)
+                    run.history.loss.append(error)
+                run.history.learning_rate.append(rate)
                 if on_step is not None:
                     on_step(step, rbm, error)
         averaged.swap_in()
-    return history
+    return run.history

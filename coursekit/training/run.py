@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from coursekit.training.generators import GlobalGenerators
+from coursekit.training.ingredients import Batches
 from coursekit.training.progress import progress_bar
 
 
@@ -43,35 +44,44 @@ class History:
 class Run:
     """The steps of one run as something to loop over: `with Run(...) as run: for step in run: ...`.
 
-    step counts from 1. `run.fraction` is the part of the run (or of its CPU budget) that lies behind at the
-    start of the step, `run.rng` the generator for the model's own randomness, seeded with seed + 1. In the
-    block PyTorch's global generators (dropout uses them) are seeded too; afterwards they are as they were,
-    and the model is in evaluation mode.
+    step counts from 1. `run.batch()` is the next batch, `run.fraction` the part of the run (or of its CPU
+    budget) that is over at the start of the step, `run.rng` the generator for the model's own randomness,
+    seeded with seed + 1. In the block PyTorch's global generators (dropout uses them) are seeded too;
+    afterwards they are as they were, and the model is in evaluation mode. `run.history` is a History.
 
-    parts: name -> object with state_dict and load_state_dict; "model" and "history" must be among them.
-    own: such parts as each process of the group has for itself. settings: whatever a resumed run must have
-    in common with the first part, data included. group: a ProcessGroup.
+    Args:
+        parts: name -> object with state_dict and load_state_dict, kept in a checkpoint; "model" among them.
+        settings: whatever a resumed run must have in common with the first part; has seed and batch_size.
+        data: tensors of one length, whose rows make the batches.
+        group: a ProcessGroup.
+        n_steps, checkpoint, checkpoint_every, max_cpu_seconds: see `fit`.
+        own: such parts as each process of the group has for itself.
     """
 
     def __init__(
         self,
         parts,
         settings,
+        data,
         *,
         group,
         n_steps,
-        seed,
         checkpoint,
         checkpoint_every,
         max_cpu_seconds,
         own=None,
     ):
-        self.parts, self.own, self.settings, self.n_steps = parts, own or {}, settings, n_steps
-        self.model, self.history = parts["model"], parts["history"]
+        self.data, self.history = data, History()
+        self.batches = Batches(len(data[0]), settings["batch_size"], settings["seed"])
+        self.parts = parts | {"batches": self.batches, "history": self.history}
+        self.own, self.settings, self.n_steps = own or {}, settings, n_steps
+        if checkpoint is not None or group.size > 1:
+            self.settings = settings | {"data": fingerprint(data)}
+        self.model = parts["model"]
         self.group, self.device, self.max_cpu_seconds = group, group.device, max_cpu_seconds
         self.checkpoint = None if checkpoint is None else Path(checkpoint)
         self.checkpoint_every = checkpoint_every
-        self.seed = seed + 1_000_000 * group.rank  # no two processes draw the same noise
+        self.seed = settings["seed"] + 1_000_000 * group.rank  # no two processes draw the same noise
         self.rng = torch.Generator(self.device).manual_seed(self.seed + 1)
         self.global_rng = GlobalGenerators(self.device)
         self.step, self.seconds_before, self.fraction = 0, 0.0, 0.0
@@ -122,6 +132,11 @@ class Run:
                 f"Interrupted after step {self.step}{of}; the model keeps what it learned.{again}",
                 file=sys.stderr,
             )
+
+    def batch(self):
+        """This process's share of the next batch, a tuple of tensors: the same rows of every array."""
+        rows = self.group.share(self.batches.next())
+        return tuple(part[rows] for part in self.data)
 
     @property
     def seconds(self):
@@ -237,6 +252,11 @@ def moved_to(model, group):
         model.to(home)
 
 
-def fingerprint(x):
-    """A short text by which a resumed run knows its data again: shape, type and checksum."""
-    return f"{tuple(x.shape)} {x.dtype} crc {zlib.crc32(x.cpu().contiguous().view(torch.uint8).numpy()):08x}"
+def fingerprint(data):
+    """A short text by which a resumed run knows its data again: shape, type and checksum of each array."""
+
+    def one(x):
+        checksum = zlib.crc32(x.cpu().contiguous().view(torch.uint8).numpy())
+        return f"{tuple(x.shape)} {x.dtype} crc {checksum:08x}"
+
+    return ", ".join(map(one, data))

@@ -158,8 +158,8 @@ def grade(options):
 
 def return_feedback(options):
     """Put each page where the student's `fetch_feedback` finds it; the page of a later run replaces it."""
-    from coursetools.homework.grading.exchange import return_pages
     from coursetools.homework.grading.batch import file_stem
+    from coursetools.homework.grading.exchange import return_pages
 
     results, folder = _results(options.out), Path(options.out) / "feedback"
     pages = [(r.get("tickets", ()), folder / f"{file_stem(r['student'])}.html") for r in results]

@@ -86,13 +86,28 @@ def toctree(entries, *, hidden=False):
     return "\n```{toctree}\n" + options + "\n" + "\n".join(entries) + "\n```\n"
 
 
-def module_page(path, page, pages):
-    """The page of a module: what its docstrings say, in the order of the source, then the pages below it."""
-    name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    short = name.removeprefix("coursekit.")
-    text = f".. automodule:: {name}\n   :members:\n   :ignore-module-all:\n"
-    below = sorted(Path(other).name for other in pages if other.startswith(f"{page}."))
-    return heading(f"``{short}``") + text + (contents(below) if below else "")
+def is_model(path):
+    """Whether a file of a lecture's folder holds models, whose names the folder hands on."""
+    lecture = (path.parent / "pictures.py").is_file()
+    return lecture and path.stem not in ("pictures", "explorers", "recipe", "__init__")
+
+
+def module_page(page, modules):
+    """The page of a module: what its docstrings say, then the pages below it.
+
+    modules: pairs (path, page). The files of a lecture's models come one after the other on the folder's page,
+    each with its own docstring, under the names by which the folder hands them on.
+    """
+    files = sorted(path for path, its_page in modules if its_page == page)
+    names = [path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in files]
+    text = heading(f"``{names[0].removeprefix('coursekit.')}``")
+    if len(names) == 1:
+        text += f".. automodule:: {names[0]}\n   :members:\n   :ignore-module-all:\n"
+    else:
+        text += f".. automodule:: {names[0]}\n   :members:\n   :imported-members:\n\n"
+        text += "".join(f".. automodule:: {name}\n\n" for name in names[1:])
+    below = sorted({Path(other).name for _, other in modules if other.startswith(f"{page}.")})
+    return text + (contents(below) if below else "")
 
 
 def reference_page(pages):

@@ -83,20 +83,23 @@ def stage(root, target, *, solutions=True):
     stager.write("homework.md", generated.homework_page(chosen, sorted(pages), solutions))
     if solutions:
         stager.write("solutions.md", generated.solution_page(chosen, sorted(pages)))
-    for path, page in modules:
-        stager.write(f"{page}.rst", generated.module_page(path, page, [other for _, other in modules]))
+    for page in sorted(set(dict(modules).values())):
+        stager.write(f"{page}.rst", generated.module_page(page, modules))
     stager.write("reference/index.rst", generated.reference_page([page for _, page in modules]))
     return chosen
 
 
 def modules_of(root):
-    """Pairs (path in the repository, page of the site) of every module that has a page of its own."""
+    """Pairs (path in the repository, page of the site) of all modules; a lecture's models share its page."""
     found = []
     for path in sorted((root / "coursekit").rglob("*.py")):
         relative = path.relative_to(root)
-        if path.name != "__main__.py" and relative.as_posix() != "coursekit/__init__.py":
-            parts = relative.parent.parts[1:] + (() if path.stem == "__init__" else (path.stem,))
-            found.append((relative.as_posix(), "reference/" + ".".join(parts)))
+        if relative.as_posix() == "coursekit/__init__.py":
+            continue
+        parts = relative.parent.parts[1:]
+        if path.stem != "__init__" and not generated.is_model(path):
+            parts += (path.stem,)
+        found.append((relative.as_posix(), "reference/" + ".".join(parts)))
     return found
 
 
@@ -130,8 +133,9 @@ class Stager:
     def link(self, address, anchor, page):
         """Where a link to `address` on `page` leads on the site."""
         wanted = meant(address, page)
-        if wanted in self.modules:
-            return posixpath.relpath(self.modules[wanted] + ".rst", posixpath.dirname(page) or ".")
+        for module in (wanted, f"{wanted}/__init__.py"):
+            if module in self.modules:
+                return posixpath.relpath(self.modules[module] + ".rst", posixpath.dirname(page) or ".")
         path = self.root / wanted
         if wanted not in self.pages and path.is_file():
             (self.target / wanted).parent.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ AFTER = re.compile(r"the end|finis|a note on the text", re.IGNORECASE)
 
 
 def r_object(library, package, name):
-    """One object of a package's data. An .rdb file is a row of compressed blocks, .rdx says where each begins."""
+    """One object of a package's data: .rdb is a row of compressed blocks, .rdx says where each begins."""
     folder = Path(library, package, "data")
     index = rdata.read_rds(folder / "Rdata.rdx")
     offset, length = index["variables"][name]

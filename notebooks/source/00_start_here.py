@@ -19,7 +19,7 @@ import numpy as np
 
 from coursekit import plots
 from coursekit.checks import answer, check
-from coursekit.plots import start as pictures
+from coursekit.start import pictures
 
 plots.use_course_style()
 rng = np.random.default_rng(0)
@@ -92,7 +92,7 @@ plots.show(
 # Let us compute, on a density with two bumps.
 
 # %%
-from coursekit.widgets.start import divergence, gaussian
+from coursekit.start.explorers import divergence, gaussian
 
 x = np.linspace(-30, 30, 12001)
 dx = x[1] - x[0]
@@ -178,7 +178,7 @@ except CheckFailed as failure:
 # **Explorers.** Move a slider with the mouse, or click on it and use the arrow keys. *Try it:* find the Gaussian with the smallest $\mathrm{KL}(p\|q)$ by hand, then the one with the smallest $\mathrm{KL}(q\|p)$. The latter has two low points; which one is lower?
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import start as explorers
+from coursekit.start import explorers
 
 explorers.kl_explorer(x, p)
 

@@ -40,7 +40,7 @@ for state in ("Florida", "North Dakota", "New Jersey"):
 # With two features we would draw one picture and look. With four there are six pictures, with 64 there would be 2016.
 
 # %%
-from coursekit.plots import pca as pictures
+from coursekit.pca import pictures
 
 plots.show(
     pictures.feature_pairs(x, names),
@@ -64,7 +64,7 @@ plots.show(
 # </details>
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import pca as explorers
+from coursekit.pca import explorers
 
 cloud = rng.normal(size=(60, 2)) * [2.0, 0.7] @ [[0.88, 0.47], [-0.47, 0.88]]
 cloud -= cloud.mean(axis=0)
@@ -525,7 +525,7 @@ check("one point among 61 turns the axis by more than 45 degrees", turned, 45.0,
 # %% [markdown] slide="slide"
 # ## 10 · Summary
 #
-# | Claim | Where it was checked | Code in [`pca.py`](../coursekit/pca.py) |
+# | Claim | Where it was checked | Code in [`pca/model.py`](../coursekit/pca/model.py) |
 # | --- | --- | --- |
 # | variance kept + squared error = total variance | section 2 | `gram`: the covariance matrix times $n$ |
 # | the best direction is the eigenvector of the largest eigenvalue | section 2 | `eigenpairs` |

@@ -74,7 +74,7 @@ check("sum over ordered pairs / |C| = twice the sum to the centroid", pairs, twi
 # %%
 from matplotlib import pyplot as plt
 
-from coursekit.plots import clustering as pictures
+from coursekit.clustering import pictures
 
 good = KMeans(K, n_init=20, random_state=0).fit(x).labels_
 figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.8))
@@ -147,7 +147,7 @@ check("first centroids: nearer together than half of the last", near, far / 2, r
 # Look at the third panel. Random groups are all alike, so their means almost coincide, near the mean of everything. And yet that small difference is enough: in the next panel each centroid takes its side of the plane, and the second centroids have already moved apart. It would have surprised us to see a border that is not straight, since the points nearer to one centroid than to another fill a half plane.
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import clustering as explorers
+from coursekit.clustering import explorers
 
 explorers.k_means_explorer(x)
 
@@ -475,7 +475,7 @@ plots.show(
 # d_{(AB)C}^2=\frac{(a+c)\,d_{AC}^2+(b+c)\,d_{BC}^2-c\,d_{AB}^2}{a+b+c}\ \text{(Ward)}.$$
 
 # %%
-from coursekit.linkage import lance_williams
+from coursekit.clustering import lance_williams
 
 
 def between(A, B, method):
@@ -794,14 +794,14 @@ check("the right grouping is worse for the objective", wanted, found, relation="
 #
 # | Claim | Where it was checked | Code |
 # | --- | --- | --- |
-# | sum over ordered pairs, by the size = twice the sum to the centroid | section 1 | [`clustering.py`](../coursekit/clustering.py), docstring |
+# | sum over ordered pairs, by the size = twice the sum to the centroid | section 1 | [`clustering/kmeans.py`](../coursekit/clustering/kmeans.py), docstring |
 # | by hand = coursekit = scikit-learn from the same start | section 2 | `KMeans.fit`, `nearest_center` |
 # | no half step raises the objective; the end is a fixed point | section 2 | `_Clusters.assign`, `_Clusters.means` |
 # | an empty cluster takes the farthest point | section 2 | `_Clusters._fill_empty` |
 # | different starts end in different local optima | section 3 | `random_partition` |
 # | k-means++ is better on average where groups are far apart | section 3 | `k_means_plus_plus` |
 # | structureless data have a best silhouette too | section 4 | |
-# | merge table by hand = coursekit = SciPy, five linkages | sections 5, 6 | [`linkage.py`](../coursekit/linkage.py) |
+# | merge table by hand = coursekit = SciPy, five linkages | sections 5, 6 | [`clustering/agglomerative.py`](../coursekit/clustering/agglomerative.py) |
 # | Lance and Williams's update = definition | section 6 | `lance_williams` |
 # | Ward's squared height = twice the rise of the objective | section 6 | |
 # | each merger is a current minimum, ties as documented | section 6 | `nearest_neighbour_chain`, `closest_pairs` |

@@ -43,7 +43,7 @@ x = bars_and_stripes(3, 4)
 print(f"{len(x)} pictures that occur, of {2 ** x.shape[1]} that are possible")
 
 # %%
-from coursekit.plots import rbm as pictures
+from coursekit.rbm import pictures
 
 strips = [("what nature shows", x), ("what 12 coins show", torch.randint(0, 2, x.shape))]
 plots.show(
@@ -546,7 +546,7 @@ plots.show(
 # Now play with the two knobs. All runs were made beforehand, each from the same start with 22 chains and a constant learning rate.
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import rbm as explorers
+from coursekit.rbm import explorers
 
 
 def monitored(k, rate):
@@ -861,7 +861,7 @@ check("and with it PCD ends at least 0.1 nats above CD-1", falling_pcd - falling
 # %% [markdown] slide="slide"
 # ## 11 · Summary
 #
-# | Claim | Where it was checked | Code in [`rbm.py`](../coursekit/rbm.py) |
+# | Claim | Where it was checked | Code in [`rbm/model.py`](../coursekit/rbm/model.py) |
 # | --- | --- | --- |
 # | energy $-x^\top W x - c^\top x$ has the conditional $\sigma(2W_i x + c_i)$ | section 1 | `BoltzmannMachine.conditional` |
 # | in an RBM the units of a layer are independent given the other layer, and not without it | section 2 | `hidden_probability`, `visible_mean` |

@@ -72,12 +72,12 @@ by_formula = -2 * m * (1 - w[0] * w[1]) * w.flip(0)
 check("gradient = -2m (1 - w1 w2) (w2, w1)", torch.func.grad(scalar_loss)(w), by_formula, atol=1e-12)
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import autoencoder as explorers
+from coursekit.autoencoder import explorers
 
 explorers.saddle_explorer()
 
 # %%
-from coursekit.plots import autoencoder as pictures
+from coursekit.autoencoder import pictures
 
 starts = [(0.1, -0.05), (1.6, -1.2), (-1.6, 1.2), (2.2, 0.1), (-0.3, -2.2), (1.5, -1.5), (0.05, 0.1)]
 paths = [explorers.descent(*start) for start in starts]
@@ -324,7 +324,7 @@ check("8 numbers: the mean gain is below 0.03, PCA does (nearly) as well", hits[
 # **How it was done before.** The first deep autoencoders had sigmoid layers and would not train: each sigmoid passes on at most a quarter of the slope that it gets, so little arrives at the bottom. The cure of 2006 was **layer-wise pre-training**: train the outer pair of layers alone, freeze it, train the next pair on its codes, and so on; then train all together. Later came ReLU, which passes slopes on whole, and normalisation. Does pre-training still pay? Each row gets the same number of steps.
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.pretraining import pretrain_layerwise
+from coursekit.autoencoder import pretrain_layerwise
 
 
 def stacked(seed, activation, norm, pretrain, n_pair=80, n_steps=160):
@@ -726,7 +726,7 @@ plots.show(
 # **The network that says the mean.** Take away the courtesies: raw ink in place of centred data, no normalisation, squared error. Then the first thing to learn is the mean image, and on the way there the code may die: it becomes nearly a constant, the decoder answers with the mean to everything, and from there the slope is nearly zero. The saddle of section 1 again. We climb out step by step. *Start at the mean* sets the first and the last bias so that the mean need not be learned; *norm* is LayerNorm; *cross-entropy* replaces the Gaussian by the Bernoulli likelihood and sends the output through a sigmoid, $-\sum_k \bigl(x_k \log \hat x_k + (1 - x_k)\log(1 - \hat x_k)\bigr)$.
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.pretraining import start_at_mean
+from coursekit.autoencoder import start_at_mean
 
 
 class SigmoidOutput(Autoencoder):
@@ -796,15 +796,15 @@ check("cross-entropy by hand = coursekit", by_hand, cross_entropy(shown, ink_tes
 # %% [markdown] slide="slide"
 # ## 10 · Summary
 #
-# | Claim | Where it was checked | Code in [`autoencoder.py`](../coursekit/autoencoder.py) |
+# | Claim | Where it was checked | Code in [`autoencoder/model.py`](../coursekit/autoencoder/model.py) |
 # | --- | --- | --- |
 # | scalar case: zero loss exactly on $w_1 w_2 = 1$, saddle at the origin | section 1 | |
-# | the loop by hand = `training.fit`, all weights | section 2 | [`fit.py`](../coursekit/training/fit.py) |
+# | the loop by hand = `training.fit`, all weights | section 2 | [`training/fit.py`](../coursekit/training/fit.py) |
 # | linear: principal plane, error = discarded eigenvalues, other axes | section 3 | `Autoencoder(activation="linear")` |
 # | sigmoid encoder, linear decoder: PCA only for vanishing weights | section 3 | |
 # | squared error = Gaussian log-likelihood | section 4 | `squared_error` |
 # | deep, 200 steps: beats PCA for short codes and loses for long ones | section 4 | `Autoencoder`, `ConvAutoencoder` |
-# | pre-training rescues sigmoid layers; ReLU and norm do well without | section 4 | [`pretraining.py`](../coursekit/pretraining.py) |
+# | pre-training rescues sigmoid layers; ReLU and norm do well without | section 4 | [`autoencoder/pretraining.py`](../coursekit/autoencoder/pretraining.py) |
 # | a perfect denoiser moves by $\sigma^2$ times the score: a Gaussian, two moons | section 5 | `corrupt` |
 # | contractive penalty in closed form, without dice | section 6 | `sigmoid_jacobian_norm` |
 # | tied: steeper spectrum; untied: the price can be dodged, the encoder shrinks | section 6 | `TiedLinear` |

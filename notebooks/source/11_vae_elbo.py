@@ -51,7 +51,7 @@ z = torch.randn(600, 1, generator=rng, dtype=torch.float64)
 draws = decode(z) + 0.25 * torch.randn(600, 2, generator=rng, dtype=torch.float64)
 
 # %%
-from coursekit.plots import vae as pictures
+from coursekit.vae import pictures
 
 near = grid[grid[:, 0].abs() <= 3]
 plots.show(
@@ -395,7 +395,7 @@ plots.show(figure,
     "circles hold half and 95 per cent of the prior.")  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import vae as explorers
+from coursekit.vae import explorers
 
 explorers.latent_explorer(plane, codes, test.labels, shape)
 
@@ -849,7 +849,7 @@ check("with exp(log_var): a nat too much", slip.max(), log_p_wave + 1, relation=
 # %% [markdown] slide="slide"
 # ## 10 · Summary
 #
-# | Claim | Where it was checked | Code in [`vae.py`](../coursekit/vae.py) |
+# | Claim | Where it was checked | Code in [`vae/model.py`](../coursekit/vae/model.py) |
 # | --- | --- | --- |
 # | naive Monte Carlo of p(x) is unbiased, its logarithm far off where few draws land | section 1 | |
 # | ELBO + KL(q ‖ posterior) = log p(x), for any q | section 2, and 6 on digits | `VAE.elbo` |

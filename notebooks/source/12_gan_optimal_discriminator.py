@@ -36,7 +36,7 @@ plots.use_course_style()
 # In this notebook we stay on a line for as long as we can, with densities that we do know. So we can compute what the players in a real game can only feel their way to.
 
 # %%
-from coursekit.plots import gan as pictures
+from coursekit.gan import pictures
 
 x = np.linspace(-15, 15, 6001)
 dx = x[1] - x[0]
@@ -383,7 +383,7 @@ plots.show(
 # **What does the generator follow?** Let the data be a standard normal and the model a normal whose position we move. She plays $D^*$ of each moment, and we compute the slope of either loss with respect to the position. Move the slider: watch $D^*$, the divergence, and both slopes.
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import gan as explorers
+from coursekit.gan import explorers
 
 explorers.best_answer_explorer()
 
@@ -805,7 +805,7 @@ check("and the favourite holds a third of all samples or more, on average",
 # | on xy: at once spirals out, in turns circles, with a price (R1) comes home | section 7 |
 # | G in the inner loop covers few of 25 modes and wanders among them | section 8 |
 #
-# **The code behind it:** [`coursekit/gan.py`](../coursekit/gan.py), which reads in the order of this notebook, and [`coursekit/training/adversarial.py`](../coursekit/training/adversarial.py), the loop.
+# **The code behind it:** [`gan/model.py`](../coursekit/gan/model.py), which reads in the order of this notebook, and [`training/adversarial.py`](../coursekit/training/adversarial.py), the loop.
 #
 # ### Five questions
 #

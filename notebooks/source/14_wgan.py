@@ -18,7 +18,7 @@ import torch
 
 from coursekit import data, plots, wgan
 from coursekit.checks import check
-from coursekit.plots import wgan as pictures
+from coursekit.wgan import pictures
 
 plots.use_course_style()
 rng = np.random.default_rng(14)
@@ -95,7 +95,7 @@ plots.show(
 # </details>
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import wgan as explorers
+from coursekit.wgan import explorers
 
 explorers.lines_explorer()
 
@@ -634,7 +634,7 @@ print(f"with a sigmoid the same two points are reported as {reported['with sigmo
 # %% [markdown] slide="slide"
 # ## 10 · Summary
 #
-# | Claim | Where it was checked | Code in [`wgan.py`](../coursekit/wgan.py) |
+# | Claim | Where it was checked | Code in [`wgan/model.py`](../coursekit/wgan/model.py) |
 # | --- | --- | --- |
 # | disjoint supports: accuracy goes to 1, then the slope falls to less than a tenth of its peak | section 1 | |
 # | parallel lines: earth mover = $\lvert\theta\rvert$, JSD = log 2, and 0 at $\theta = 0$ | section 2 | `earth_mover_lp` |

@@ -118,7 +118,7 @@ check("and it never beats the truth by more than chance", excess.mean(1), 0.0, r
 
 
 # %%
-from coursekit.plots import flow as pictures
+from coursekit.flow import pictures
 
 
 def back(z, *parameters):
@@ -530,7 +530,7 @@ plots.show(pictures.cascade(stages[::2], titles, torch.atan2(z[:, 1], z[:, 0]).n
     "half moons, each of which holds a connected range of colours.")  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import flow as explorers
+from coursekit.flow import explorers
 
 grids, clouds = explorers.grid_stages(model, rng=torch.Generator().manual_seed(2))
 explorers.grid_explorer(grids, clouds)
@@ -818,7 +818,7 @@ check("of all pairs of images at least one in ten changes its order", swapped, 0
 # %% [markdown] slide="slide"
 # ## 10 · Summary
 #
-# | Claim | Where it was checked | Code in [`flow.py`](../coursekit/flow.py), [`flow_layers.py`](../coursekit/flow_layers.py) |
+# | Claim | Where it was checked | Code in [`flow/model.py`](../coursekit/flow/model.py), [`flow/layers.py`](../coursekit/flow/layers.py) |
 # | --- | --- | --- |
 # | one-dimensional flow: log slope = autograd, density integrates to 1 | section 1 | |
 # | the pull and the term against collapse balance at mean square 1 | section 2 | `standard_normal_log_prob` |

@@ -48,7 +48,7 @@ for beta in betas:
     chain.append((1 - beta).sqrt() * chain[-1] + beta.sqrt() * normal(3, 64))
 
 # %%
-from coursekit.plots import ddpm as pictures
+from coursekit.ddpm import pictures
 
 moments = [0, 50, 100, 200, 300, 450, 650, 1000]
 plots.show(
@@ -658,7 +658,7 @@ check(
 from functools import partial
 
 from coursekit import widgets
-from coursekit.widgets import ddpm as explorers
+from coursekit.ddpm import explorers
 
 unseen, fog = encode(test[:8]), torch.randn(8, 24, generator=torch.Generator().manual_seed(1))
 explorers.time_explorer(models[0], unseen, fog, decode, (8, 8))
@@ -867,9 +867,9 @@ for name, c in (("cosine, T = 200", chain), ("linear, T = 1000", linear)):
 # %% [markdown] slide="slide"
 # ## 10 · Summary
 #
-# | Claim | Where it was checked | Code in [`ddpm.py`](../coursekit/ddpm.py) |
+# | Claim | Where it was checked | Code in [`ddpm/model.py`](../coursekit/ddpm/model.py) |
 # | --- | --- | --- |
-# | step by step = one leap, mean and covariance | section 2 | `DDPM.q_sample`, [`NoiseSchedule`](../coursekit/noise_schedule.py) |
+# | step by step = one leap, mean and covariance | section 2 | `DDPM.q_sample`, [`ddpm/schedule.py`](../coursekit/ddpm/schedule.py) |
 # | the step back given $x_0$ is a product of two Gaussians | section 3 | `NoiseSchedule.posterior` |
 # | mean in $x_0$ form = mean in noise form | section 4 | `DDPM.predict` |
 # | best noise predictor = E[noise given $x_t$] = $-\sqrt{1-\bar\alpha_t}$ score | section 4 | `MixtureNoisePredictor` |

@@ -12,10 +12,10 @@ import threading
 from pathlib import Path
 
 from coursetools.homework.folder import load_homework
-from coursetools.homework.island.probes import encode, evaluate, judge
-from coursetools.homework.proof import collect, exercises_of, run_notebook
-from coursetools.homework.island.runner import open_channel, reply
 from coursetools.homework.grading.session import Limits, Session, Stopped
+from coursetools.homework.island.probes import encode, evaluate, judge
+from coursetools.homework.island.runner import open_channel, reply
+from coursetools.homework.proof import collect, exercises_of, run_notebook
 
 
 class Judge:
@@ -23,7 +23,14 @@ class Judge:
 
     def __init__(self, course, name, seed, *, solution_seconds=600, comparison_seconds=20):
         """Starts the process; ValueError if the solution itself does not run."""
-        self.command = [sys.executable, "-m", "coursetools.homework.grading.judge", str(course), name, str(seed)]
+        self.command = [
+            sys.executable,
+            "-m",
+            "coursetools.homework.grading.judge",
+            str(course),
+            name,
+            str(seed),
+        ]
         self.solution_seconds, self.comparison_seconds = solution_seconds, comparison_seconds
         self.lock, self.session = threading.Lock(), None
         self.probes = self._start()  # exercise -> list of {"call", "inputs"}

@@ -22,7 +22,8 @@ HERE = Path(__file__).resolve().parent
 PACKAGE = Path(coursekit.__file__).resolve().parent
 EMBEDDED = ("*.csv", "*.bz2", "*.xz", "*.npz", "results/*")  # the files of the data sets
 ISLAND = HERE.parent / "island"  # beside the package, all that a submission may see
-START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from coursetools.homework.island.runner import main; main()"
+START = "import sys; sys.path.insert(0, sys.argv.pop(1)); "
+START += "from coursetools.homework.island.runner import main; main()"
 
 ENVIRONMENT = {
     **{"HOME": "/tmp", "TMPDIR": "/tmp", "USER": "student", "LOGNAME": "student", "LANG": "C.UTF-8"},

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.pca, sklearn.decomposition]
+#     forbidden: [coursekit.pca.model, sklearn.decomposition]
 # ---
 
 # %% [markdown]
@@ -9,7 +9,7 @@
 #
 # Four exercises to [notebook 01](../../../01_pca_usarrests.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy, also `np.linalg.eigh` and `np.linalg.svd`, except where an exercise says otherwise. **Not allowed:** `coursekit.pca` and scikit-learn; calling somebody's answer is not an answer.
+# **Allowed:** NumPy, also `np.linalg.eigh` and `np.linalg.svd`, except where an exercise says otherwise. **Not allowed:** the models of `coursekit.pca` and scikit-learn; calling somebody's answer is not an answer.
 #
 # As in the lecture, variances and covariances divide by $n$.
 
@@ -349,7 +349,7 @@ probes = [
 # A colleague hands you this picture of the 50 states and writes: *"The first component explains 98 % of the variance, so the states differ in one thing only. It is a general level of crime: all four arrows have a part in it."*
 
 # %%
-from coursekit.plots import pca as pictures
+from coursekit.pca import pictures
 
 faulty = states.x
 _, sizes, axes = np.linalg.svd(faulty, full_matrices=False)

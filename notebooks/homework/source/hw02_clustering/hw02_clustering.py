@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.clustering, coursekit.linkage, sklearn.cluster, scipy.cluster]
+#     forbidden: [coursekit.clustering.kmeans, coursekit.clustering.agglomerative, sklearn.cluster, scipy.cluster]
 # ---
 
 # %% [markdown]
@@ -9,7 +9,7 @@
 #
 # Four exercises to [notebook 02](../../../02_clustering.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** `coursekit.clustering`, `coursekit.linkage`, `sklearn.cluster` and `scipy.cluster`; calling somebody's answer is not an answer.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.clustering`, `sklearn.cluster` and `scipy.cluster`; calling somebody's answer is not an answer.
 #
 # Clusters count from 0, as in the code of the lecture (the textbook counts from 1).
 
@@ -268,7 +268,7 @@ probes = [
 # Fourteen points, and three trees of them. The labels got lost: one was made with single, one with complete and one with centroid linkage.
 
 # %%
-from coursekit.plots import clustering as pictures
+from coursekit.clustering import pictures
 
 fourteen = np.array(
     [[7.2, 0.7], [6.1, -0.6], [1.4, 0], [1, 0.9], [3.6, -0.7], [0.3, -1], [-1.2, -0.1],

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.rbm, sklearn.neural_network]
+#     forbidden: [coursekit.rbm.model, sklearn.neural_network]
 # ---
 
 # %% [markdown]
@@ -9,7 +9,7 @@
 #
 # Five exercises to [notebook 08](../../../08_rbm_cdk.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other machines, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** `coursekit.rbm` and scikit-learn's `BernoulliRBM`; calling somebody's answer is not an answer.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.rbm` and scikit-learn's `BernoulliRBM`; calling somebody's answer is not an answer.
 #
 # As in the lecture $E(v, h) = -h^\top W v - c^\top v - b^\top h$, with $W$ of shape (hidden, visible), $c$ the visible and $b$ the hidden biases. Examples stand in rows, and every unit is 0 or 1.
 

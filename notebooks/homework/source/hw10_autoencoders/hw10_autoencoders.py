@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.autoencoder, coursekit.pretraining, torch]
+#     forbidden: [coursekit.autoencoder.model, coursekit.autoencoder.pretraining, torch]
 # ---
 
 # %% [markdown]
@@ -9,7 +9,7 @@
 #
 # Five exercises to [notebook 10](../../../10_autoencoders.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** `coursekit.autoencoder`, `coursekit.pretraining` and PyTorch; calling somebody's answer is not an answer.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.autoencoder` and PyTorch; calling somebody's answer is not an answer.
 #
 # Errors are summed over the entries of an example and averaged over the examples, as in the lecture.
 

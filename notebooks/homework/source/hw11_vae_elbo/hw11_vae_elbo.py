@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.vae, torch.distributions]
+#     forbidden: [coursekit.vae.model, torch.distributions]
 # ---
 
 # %% [markdown]
@@ -9,7 +9,7 @@
 #
 # Five exercises to [notebook 11](../../../11_vae_elbo.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** `coursekit.vae` and `torch.distributions`; calling somebody's answer is not an answer.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.vae` and `torch.distributions`; calling somebody's answer is not an answer.
 #
 # As in the lecture, everything is in nats, summed over pixels and over latents, one number for each picture. A *log-variance* is the logarithm of σ², not of σ.
 

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.gan, torch]
+#     forbidden: [coursekit.gan.model, torch]
 # ---
 
 # %% [markdown]
@@ -9,7 +9,7 @@
 #
 # Five exercises to [notebook 12](../../../12_gan_optimal_discriminator.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** `coursekit.gan` and PyTorch; calling somebody's answer is not an answer, and the gradients of exercise 3 are to be found on paper.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.gan` and PyTorch; calling somebody's answer is not an answer, and the gradients of exercise 3 are to be found on paper.
 #
 # Throughout, real is labelled 1 and generated 0, $D$ is the probability of being real, logarithms are natural, and the two expectations of the value are added, not halved.
 

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.wgan, scipy]
+#     forbidden: [coursekit.wgan.model, scipy]
 # ---
 
 # %% [markdown]
@@ -9,7 +9,7 @@
 #
 # Four exercises to [notebook 14](../../../14_wgan.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy, PyTorch. **Not allowed:** `coursekit.wgan` and SciPy; calling somebody's answer is not an answer.
+# **Allowed:** NumPy, PyTorch. **Not allowed:** the models of `coursekit.wgan` and SciPy; calling somebody's answer is not an answer.
 #
 # Throughout, the critic $f$ gives a raw score, with no sigmoid, and real samples are to score higher than generated ones. Everything is computed in double precision.
 #

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.flow, coursekit.flow_layers, coursekit.evaluation, torch]
+#     forbidden: [coursekit.flow.model, coursekit.flow.layers, coursekit.evaluation, torch]
 # ---
 
 # %% [markdown]
@@ -9,7 +9,7 @@
 #
 # Five exercises to [notebook 16](../../../16_flows.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** `coursekit.flow`, `coursekit.flow_layers`, `coursekit.evaluation` and PyTorch; calling somebody's answer is not an answer.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.flow`, `coursekit.evaluation` and PyTorch; calling somebody's answer is not an answer.
 #
 # Direction as in the notebook: $z = f(x)$ runs from the data to the noise. Logarithms are natural unless a name says bits.
 

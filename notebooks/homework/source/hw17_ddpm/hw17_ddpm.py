@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.ddpm, coursekit.noise_schedule, diffusers]
+#     forbidden: [coursekit.ddpm.model, coursekit.ddpm.schedule, diffusers]
 # ---
 
 # %% [markdown]
@@ -9,7 +9,7 @@
 #
 # Five exercises to [notebook 17](../../../17_ddpm.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** `coursekit.ddpm`, `coursekit.noise_schedule` and other diffusion libraries; calling somebody's answer is not an answer.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.ddpm` and other diffusion libraries; calling somebody's answer is not an answer.
 #
 # **One convention for all exercises.** `betas` is an array of $T$ numbers, and `betas[0]` is $\beta_1$: the paper's $t$ counts from 1, Python from 0. As in the lecture $\alpha_t = 1-\beta_t$, $\bar\alpha_t = \alpha_1\cdots\alpha_t$, and $\bar\alpha_0 = 1$. Times $t$ and $s$ are single integers.
 

@@ -1,0 +1,20 @@
+"""Lecture 10, autoencoders: linear, tied, denoising, contractive, convolutional; and how deep ones were started
+(`pretraining`)."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "model": [
+            "corrupt",
+            "squared_error",
+            "cross_entropy",
+            "sigmoid_jacobian_norm",
+            "TiedLinear",
+            "Autoencoder",
+            "ConvAutoencoder",
+        ],
+        "pretraining": ["start_at_mean", "LayerPair", "pretrain_layerwise"],
+    },
+)

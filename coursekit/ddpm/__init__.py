@@ -1,0 +1,11 @@
+"""Lecture 17, diffusion models, and the schedule of their noise (`schedule`)."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "model": ["gaussian_kl", "MixtureNoisePredictor", "DDPM"],
+        "schedule": ["NoiseSchedule", "per_example", "linear_schedule", "cosine_schedule"],
+    },
+)

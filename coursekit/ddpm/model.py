@@ -1,0 +1,213 @@
+"""Denoising diffusion (DDPM, DDIM): data drown in noise step by step, and a network learns the way back.
+
+A fixed chain mixes a little Gaussian noise into x_0 at each of T steps until nothing else is left; it has no
+parameters. A network, shown x_t and t, guesses the noise in it, and the guess gives the mean of the step
+back. Training needs one random step at a time, since x_t given x_0 is Gaussian; sampling takes them all.
+
+Objective: E || eps - eps_theta(x_t, t) ||^2 over x_0, t and eps, a reweighted bound on log p(x_0).
+
+    symbol        name here            meaning                                                    shape
+    T             schedule.T           number of steps; t runs over 1..T, x_0 is clean            scalar
+    beta_t        betas[t]             variance of the noise that step t adds                     (T + 1,)
+    alpha_t       alphas[t]            1 - beta_t                                                 (T + 1,)
+    abar_t        alpha_bars[t]        alpha_1 ... alpha_t, what is left of the signal's variance (T + 1,)
+    beta tilde_t  posterior variance   variance of q(x_{t-1} | x_t, x_0)                          (n, 1, ...)
+    eps           noise                the noise mixed into x_0, standard normal                  as x
+    v             target="v"           sqrt(abar_t) eps - sqrt(1 - abar_t) x_0                    as x
+
+Sources: Ho, Jain & Abbeel 2020 ("Ho"); Song, Meng & Ermon 2021 ("DDIM"); Salimans & Ho 2022 (v). The chain
+itself is in schedule.py. Notebook 17_ddpm.
+"""
+
+import torch
+from torch import nn
+
+from coursekit.ddpm.schedule import per_example
+
+__all__ = [
+    "DDPM",
+    "MixtureNoisePredictor",
+    "NoiseSchedule",
+    "cosine_schedule",
+    "gaussian_kl",
+    "linear_schedule",
+]
+
+TARGETS = ("noise", "v")
+
+
+def gaussian_kl(mean_q, variance_q, mean_p, variance_p):
+    """KL(N(mean_q, variance_q I) || N(mean_p, variance_p I)) in nats, (n,); the means are (n, *shape)."""
+    ratio = variance_q / variance_p
+    terms = 0.5 * ((mean_q - mean_p) ** 2 / variance_p + ratio - 1 - ratio.log())
+    return terms.flatten(1).sum(-1)
+
+
+class MixtureNoisePredictor(nn.Module):
+    """The best possible noise predictor, E[eps | x_t], for data from a mixture of round Gaussians.
+
+    weights (k,), means (k, d), stds (k,). At time t each component is again Gaussian, of mean sqrt(abar) m_k
+    and variance abar s_k^2 + 1 - abar, so the score is known; the predictor is -sqrt(1 - abar_t) times it.
+    """
+
+    def __init__(self, schedule, weights, means, stds):
+        super().__init__()
+        self.schedule = schedule
+        for name, value in (("weights", weights), ("means", means), ("stds", stds)):
+            self.register_buffer(name, torch.as_tensor(value, dtype=torch.float64))
+
+    def score(self, x, t):
+        """Gradient of log q(x_t) at x; x (n, d), t (n,) -> (n, d)."""
+        signal, spread = self.schedule.mixing(t, x)  # (n, 1) each
+        variances = (signal * self.stds.to(x)) ** 2 + spread**2  # (n, k)
+        pull = signal[:, :, None] * self.means.to(x) - x[:, None]  # (n, k, d)
+        log_joint = self.weights.to(x).log() - 0.5 * (pull**2).sum(-1) / variances
+        log_joint = log_joint - 0.5 * x.shape[1] * variances.log()
+        share = log_joint.softmax(-1)  # (n, k): p(component | x_t)
+        return ((share / variances)[:, :, None] * pull).sum(1)
+
+    def forward(self, x, t):
+        _, spread = self.schedule.mixing(t, x)
+        return -spread * self.score(x, t)
+
+
+class DDPM(nn.Module):
+    """Denoising diffusion model; images or vectors of `shape`, best scaled to [-1, 1] or to unit variance.
+
+    shape: of one example, a tuple or the number of features.
+    noise_predictor: module (x_t (n, *shape), t (n,) int64 in 1..T) -> (n, *shape).
+    schedule: a NoiseSchedule. target: what the network puts out, "noise" (Ho) or "v" (Salimans & Ho).
+    """
+
+    def __init__(self, noise_predictor, schedule, *, shape, target="noise"):
+        super().__init__()
+        if target not in TARGETS:
+            raise ValueError(f"unknown target {target!r}; choose one of {', '.join(TARGETS)}")
+        self.noise_predictor = noise_predictor
+        self.schedule = schedule
+        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        self.target = target
+        # Follows .to() and .double(), and so tells where and in which precision to draw samples.
+        self.register_buffer("_origin", torch.zeros(()), persistent=False)
+
+    def q_sample(self, x0, t, noise):
+        """x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) noise, (n, *shape): t steps in one leap. Ho eq. 4."""
+        signal, spread = self.schedule.mixing(t, x0)
+        return signal * x0 + spread * noise
+
+    def predict(self, xt, t):
+        """The network's guesses (x_0, noise), (n, *shape) each; q_sample makes x_t of them. Ho eq. 15."""
+        signal, spread = self.schedule.mixing(t, xt)
+        output = self.noise_predictor(xt, t)
+        if self.target == "noise":
+            return (xt - spread * output) / signal, output
+        return signal * xt - spread * output, signal * output + spread * xt
+
+    def predict_x0(self, xt, t):
+        """The network's guess of x_0, (n, *shape); with target="noise" it is of little use near t = T."""
+        return self.predict(xt, t)[0]
+
+    def p_sample(self, xt, t, *, rng=None):
+        """A step of Ho's Algorithm 2, x_t -> x_{t-1}, (n, *shape); variance beta tilde: no noise at t = 1."""
+        mean, variance = self.schedule.posterior(self.predict_x0(xt, t), xt, t)
+        return mean + variance.sqrt() * _normal(xt, rng)
+
+    def ddim_step(self, xt, t, s, *, eta=0.0, rng=None):
+        """From time t (n,) to any earlier time s (n,); (n, *shape). DDIM eq. 12 and 16.
+
+        eta scales the noise: at 1 and s = t - 1 this is p_sample, at 0 nothing is random, and s may then be
+        later than t as well: the walk from data to noise.
+        """
+        x0, noise = self.predict(xt, t)
+        if not eta:
+            return self.q_sample(x0, s, noise)
+        abar_t, abar_s = (self.schedule.at("alpha_bars", time) for time in (t, s))
+        variance = eta**2 * (1 - abar_s) / (1 - abar_t) * (1 - abar_t / abar_s)
+        # Rounding may leave a tiny negative number where nothing of the old noise is kept.
+        kept = (1 - abar_s - variance).clamp(min=0)
+        weights = (per_example(square.sqrt(), xt) for square in (abar_s, kept, variance))
+        parts = (x0, noise, _normal(xt, rng))
+        return sum(weight * part for weight, part in zip(weights, parts, strict=True))
+
+    def denoising_kl(self, x0, xt, t):
+        """KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)) for t >= 2, (n,) nats. Ho eq. 8."""
+        if (t < 2).any():
+            raise ValueError(
+                "the step from t = 1 to data counts as reconstruction: denoising_kl needs t >= 2"
+            )
+        mean_q, variance = self.schedule.posterior(x0, xt, t)
+        mean_p, _ = self.schedule.posterior(self.predict_x0(xt, t), xt, t)
+        return gaussian_kl(mean_q, variance, mean_p, variance)
+
+    def reconstruction(self, x0, x1):
+        """log p(x_0 | x_1), (n,) nats: a Gaussian of variance beta_1 around the guess of x_0."""
+        t = torch.ones(len(x0), dtype=torch.int64, device=x0.device)
+        beta = per_example(self.schedule.at("betas", t), x0)
+        error = (x0 - self.predict_x0(x1, t)) ** 2
+        return -0.5 * (error / beta + (2 * torch.pi * beta).log()).flatten(1).sum(-1)
+
+    def prior_kl(self, x0):
+        """KL(q(x_T | x_0) || N(0, I)), (n,) nats: what the chain failed to forget; nothing to learn in it."""
+        t = torch.full((len(x0),), self.schedule.T, dtype=torch.int64, device=x0.device)
+        signal, spread = self.schedule.mixing(t, x0)
+        return gaussian_kl(signal * x0, spread**2, torch.zeros_like(x0), torch.ones_like(spread))
+
+    def elbo(self, x, *, rng=None):
+        """Terms of the bound in nats, each (n,); x (n, *shape). Ho eq. 5.
+
+        elbo = reconstruction - denoising - prior <= log p(x), where denoising sums the KL of steps 2..T.
+        Unbiased, from one draw of x_t at every t: T passes through the network.
+        """
+        t = torch.ones(len(x), dtype=torch.int64, device=x.device)
+        reconstruction = self.reconstruction(x, self.q_sample(x, t, _normal(x, rng)))
+        denoising = torch.zeros_like(reconstruction)
+        for step in range(2, self.schedule.T + 1):
+            xt = self.q_sample(x, step * t, _normal(x, rng))
+            denoising = denoising + self.denoising_kl(x, xt, step * t)
+        prior = self.prior_kl(x)
+        return {
+            "prior": prior,
+            "denoising": denoising,
+            "reconstruction": reconstruction,
+            "elbo": reconstruction - denoising - prior,
+        }
+
+    def loss(self, x, *, rng=None):
+        """Squared error of the target, summed over an example, averaged over x (n, *shape). Ho eq. 14.
+
+        Each t is uniform on 1..T, as in Algorithm 1; within a batch the times are spread evenly from one
+        random start: less variance, the same expectation (Kingma et al. 2021, appendix I.1).
+        """
+        n = len(x)
+        start = torch.rand((), generator=rng, dtype=torch.float64, device=x.device)
+        spread = (start + torch.arange(n, dtype=torch.float64, device=x.device) / n) % 1
+        t = 1 + (spread * self.schedule.T).long()
+        noise = _normal(x, rng)
+        output = self.noise_predictor(self.q_sample(x, t, noise), t)
+        signal, spread = self.schedule.mixing(t, x)
+        wanted = noise if self.target == "noise" else signal * noise - spread * x
+        return ((wanted - output) ** 2).flatten(1).sum(-1).mean()
+
+    @torch.no_grad()
+    def sample(self, n, *, rng=None):
+        """n samples by all T steps of Algorithm 2, (n, *shape)."""
+        x = _normal(self._origin.expand(n, *self.shape), rng)
+        for step in range(self.schedule.T, 0, -1):
+            x = self.p_sample(x, torch.full((n,), step, device=x.device), rng=rng)
+        return x
+
+    @torch.no_grad()
+    def sample_ddim(self, n, n_steps, *, eta=0.0, rng=None):
+        """n samples in n_steps strides, evenly spaced from T down to 0, (n, *shape). DDIM section 4.2."""
+        if not 1 <= n_steps <= self.schedule.T:
+            raise ValueError(f"n_steps must lie in 1..T = {self.schedule.T}, got {n_steps}")
+        x = _normal(self._origin.expand(n, *self.shape), rng)
+        times = torch.linspace(self.schedule.T, 0, n_steps + 1, dtype=torch.float64).round().long().tolist()
+        for t, s in zip(times[:-1], times[1:], strict=True):
+            t, s = (torch.full((n,), time, device=x.device) for time in (t, s))
+            x = self.ddim_step(x, t, s, eta=eta, rng=rng)
+        return x
+
+
+def _normal(like, rng):
+    return torch.randn(like.shape, generator=rng, dtype=like.dtype, device=like.device)

@@ -1,0 +1,225 @@
+"""Normalising flows: an invertible network carries data to Gaussian noise; its Jacobian gives the density.
+
+A flow is a chain of layers, each with an inverse and a log-determinant that cost little; run forward it gives
+the exact likelihood of an example, run backward it draws samples. It is trained by maximum likelihood itself,
+    log p(x) = log N(z; 0, I) + log|det dz/dx|,    z = f(x),
+whose first term pulls z to 0 and whose second forbids the collapse that would be its easiest reward.
+
+    x      data, (n, *shape)                     z        noise, (n, *latent_shape)
+    f      forward, x -> z                       g        inverse, z -> x: the generator
+    log_det  (n,), log|det| of the Jacobian of whichever way was taken
+
+The papers' direction is kept: `forward` is the data's way to the noise, z = f(x).
+Sources: Dinh et al. 2017 (Real NVP), eq. 2-3; Kingma & Dhariwal 2018 (Glow), eq. 3-7; Theis et al. 2016,
+section 3.1, for dequantisation. The general layers are in layers.py; the two that images need, Squeeze
+and Logit, stand here. Notebook 16_flows.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from coursekit.flow.layers import ActNorm, AffineCoupling, InvertibleLinear, Permute, Whiten
+
+__all__ = [
+    "ActNorm",
+    "AffineCoupling",
+    "Flow",
+    "InvertibleLinear",
+    "Logit",
+    "Permute",
+    "Squeeze",
+    "Whiten",
+    "dequantize",
+    "glow",
+    "real_nvp",
+    "standard_normal_log_prob",
+]
+
+
+def standard_normal_log_prob(z):
+    """log N(z; 0, I) in nats, (n,), summed over all values of an example; z (n, ...)."""
+    return -0.5 * (z.flatten(1) ** 2 + math.log(2 * math.pi)).sum(1)
+
+
+def dequantize(x, *, rng=None):
+    """x + u with u uniform on [0, 1): one noise of the width of one level for each value. Theis et al. 2016.
+
+    x (n, ...) holds whole numbers (grey levels); a floating tensor of the same shape comes back. A density p
+    on the result bounds the probability of the level: E_u log p(x + u) <= log P(x), by Jensen, with
+    P(x) = integral of p over the level's unit cube. ValueError if x is not whole numbers.
+    """
+    x = x if x.is_floating_point() else x.to(torch.get_default_dtype())
+    if not torch.equal(x, x.round()):
+        raise ValueError(
+            "dequantize expects whole grey levels (0, 1, 2, ...); rescale the data to levels first"
+        )
+    return x + torch.rand(x.shape, generator=rng, dtype=x.dtype, device=x.device)
+
+
+class Squeeze(nn.Module):
+    """Trade space for channels: each 2 x 2 block becomes 4 channels; log_det = 0. Real NVP, section 3.6.
+
+    (n, c, h, w) -> (n, 4 c, h / 2, w / 2), so h and w must be even.
+    """
+
+    def output_shape(self, shape):
+        """The shape of one example after the layer."""
+        if len(shape) != 3 or shape[1] % 2 or shape[2] % 2:
+            raise ValueError(
+                f"Squeeze needs images (channels, height, width) with even sides, got {tuple(shape)}"
+            )
+        return (4 * shape[0], shape[1] // 2, shape[2] // 2)
+
+    def forward(self, x):
+        self.output_shape(x.shape[1:])
+        return F.pixel_unshuffle(x, 2), x.new_zeros(len(x))
+
+    def inverse(self, z):
+        return F.pixel_shuffle(z, 2), z.new_zeros(len(z))
+
+
+class Logit(nn.Module):
+    """z = logit(y), y = margin + (1 - 2 margin) x / scale: from the interval [0, scale] to the whole line.
+
+    log_det = sum over values of log(1 - 2 margin) - log(scale) - log y - log(1 - y). Forget it and the
+    likelihood is that of another variable. Real NVP, section 4.1.
+
+    scale: length of the interval, the number of grey levels after `dequantize`. margin: keeps the ends
+    finite. ValueError for x out of range.
+    """
+
+    def __init__(self, scale=1.0, *, margin=1e-5):
+        super().__init__()
+        if scale <= 0 or not 0 <= margin < 0.5:
+            raise ValueError(f"scale must be positive and 0 <= margin < 0.5, got {scale} and {margin}")
+        self.scale, self.margin = scale, margin
+
+    def log_det(self, z):
+        # With z = logit(y): -log y - log(1 - y) = softplus(-z) + softplus(z), without a small number's log.
+        constant = math.log1p(-2 * self.margin) - math.log(self.scale)
+        return (F.softplus(z) + F.softplus(-z) + constant).flatten(1).sum(1)
+
+    def forward(self, x):
+        y = self.margin + (1 - 2 * self.margin) * x / self.scale
+        if len(x) and not (y.min() > 0 and y.max() < 1):
+            raise ValueError(
+                f"Logit takes values between 0 and {self.scale:g}, got {x.min():g} to {x.max():g}:"
+                " its scale must be the number of levels, and whole levels are dequantised first"
+            )
+        z = torch.logit(y)
+        return z, self.log_det(z)
+
+    def inverse(self, z):
+        return (torch.sigmoid(z) - self.margin) / (1 - 2 * self.margin) * self.scale, -self.log_det(z)
+
+
+class Flow(nn.Module):
+    """A chain of layers between data x (n, *shape) and standard normal noise z (n, *latent_shape).
+
+    layers: in the order of forward, data first. shape: of one example, a tuple or the number of features.
+    discrete: the data are whole grey levels, and loss adds dequantisation noise afresh at every call.
+    """
+
+    def __init__(self, layers, *, shape, discrete=False):
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        self.discrete = discrete
+        self.latent_shape = self.shape
+        for layer in self.layers:
+            if hasattr(layer, "output_shape"):
+                self.latent_shape = layer.output_shape(self.latent_shape)
+        # The centre of the noise: it follows the flow to another precision or device.
+        self.register_buffer("origin", torch.zeros(self.latent_shape), persistent=False)
+
+    @torch.no_grad()
+    def initialize(self, x, *, rng=None):
+        """Set the layers that start from data (ActNorm, Whiten), one after the other; returns self."""
+        x = dequantize(x, rng=rng) if self.discrete else x
+        for layer in self.layers:
+            if hasattr(layer, "initialize"):
+                layer.initialize(x)
+            x, _ = layer.forward(x)
+        return self
+
+    def forward(self, x):
+        """x (n, *shape) -> z (n, *latent_shape) and log|det dz/dx| (n,), summed over layers. Glow, eq. 7."""
+        if tuple(x.shape[1:]) != self.shape:
+            raise ValueError(
+                f"this flow takes x of shape (n, {', '.join(map(str, self.shape))}), got {tuple(x.shape)}"
+            )
+        total = x.new_zeros(len(x))
+        for layer in self.layers:
+            x, log_det = layer.forward(x)
+            total = total + log_det
+        return x, total
+
+    def inverse(self, z):
+        """z (n, *latent_shape) -> x (n, *shape) and log|det dx/dz| (n,)."""
+        total = z.new_zeros(len(z))
+        for layer in reversed(self.layers):
+            z, log_det = layer.inverse(z)
+            total = total + log_det
+        return z, total
+
+    def cascade(self, z):
+        """The generator stage by stage: [z, g_T(z), ..., x], one tensor more than there are layers."""
+        stages = [z]
+        for layer in reversed(self.layers):
+            stages.append(layer.inverse(stages[-1])[0])
+        return stages
+
+    def log_prob(self, x):
+        """log p(x) in nats, (n,): the density at x, per unit of volume of x. Real NVP, eq. 3."""
+        z, log_det = self.forward(x)
+        return standard_normal_log_prob(z) + log_det
+
+    def discrete_log_prob(self, x, n_samples=1, *, rng=None):
+        """A lower bound of log P(x), nats per example (n,), for whole grey levels x (n, *shape).
+
+        log of the mean density at n_samples noises: for one sample its expectation is E_u log p(x + u), and
+        it rises to log P(x) as n_samples grows. Theis et al. 2016, eq. 1-3; Burda et al. 2016 for the mean.
+        """
+        if n_samples < 1:
+            raise ValueError(f"n_samples must be at least 1, got {n_samples}")
+        log_probs = torch.stack([self.log_prob(dequantize(x, rng=rng)) for _ in range(n_samples)])
+        return log_probs.logsumexp(0) - math.log(n_samples)
+
+    def loss(self, x, *, rng=None):
+        """Mean negative log-likelihood of the batch, nats per example; rng draws the dequantisation noise."""
+        return -self.log_prob(dequantize(x, rng=rng) if self.discrete else x).mean()
+
+    def sample(self, n, *, rng=None):
+        """n examples (n, *shape) from noise z ~ N(0, I); not rounded to levels."""
+        dtype, device = self.origin.dtype, self.origin.device
+        z = torch.randn(n, *self.latent_shape, generator=rng, dtype=dtype, device=device)
+        return self.inverse(z)[0]
+
+
+def real_nvp(n_features, *, n_layers=8, hidden=(64, 64)):
+    """Affine couplings in which the two halves take turns; for vectors. Real NVP, section 3.5.
+
+    n_layers: number of couplings. hidden: widths of the network in each.
+    """
+    layers = [AffineCoupling(n_features, hidden=hidden, flip=bool(i % 2)) for i in range(n_layers)]
+    return Flow(layers, shape=n_features)
+
+
+def glow(shape, *, n_steps=8, hidden=(64, 64), n_levels=None, dropout=0.0):
+    """Steps of activation norm, invertible linear map and affine coupling, at one scale. Glow, figure 2a.
+
+    shape: the number of features, or (channels, height, width) with even sides: images are squeezed once,
+    and the networks are convolutions. n_levels: of grey in discrete data; puts a Logit in front.
+    n_steps: how many. hidden: widths of the network in each coupling. dropout: in it, while training.
+    """
+    image = not isinstance(shape, int) and len(shape) == 3
+    layers = [Logit(n_levels)] if n_levels else []
+    layers += [Squeeze()] if image else []
+    n_features = 4 * shape[0] if image else shape if isinstance(shape, int) else shape[0]
+    for _ in range(n_steps):
+        coupling = AffineCoupling(n_features, hidden=hidden, dropout=dropout, image=image)
+        layers += [ActNorm(n_features), InvertibleLinear(n_features), coupling]
+    return Flow(layers, shape=shape, discrete=n_levels is not None)

@@ -1,0 +1,19 @@
+"""Lecture 08, Boltzmann machines, restricted ones, and contrastive divergence."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "model": [
+            "all_states",
+            "states_of",
+            "bernoulli",
+            "log_bernoulli",
+            "moments",
+            "difference",
+            "BoltzmannMachine",
+            "RBM",
+        ],
+    },
+)

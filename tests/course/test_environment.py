@@ -1,0 +1,635 @@
+"""The set-up as a person meets it: course.py, its copies in work/, its sentences, and the pinned versions."""
+
+import ast
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tomllib
+import types
+import zipfile
+from pathlib import Path
+
+import conftest
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+import course
+import course_setup
+
+ROOT = Path(__file__).resolve().parents[2]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+CONDA_NAMES = {"pytorch": "torch", "playwright-python": "playwright"}
+
+
+# One set of versions
+
+
+def pins(lines):
+    requirements = [Requirement(line) for line in lines]
+    return {CONDA_NAMES.get(r.name, r.name): str(r.specifier) for r in requirements}
+
+
+def test_conda_gets_the_same_set():
+    listed = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    conda = pins(entry for entry in listed if isinstance(entry, str) and entry != "pip")
+    project = PYPROJECT["project"]
+    # No learner needs the peers of the benchmark, which `course.py bench` installs, or a hub for a class.
+    needed = project["optional-dependencies"].keys() - {"bench", "hub"}
+    extras = [line for name in needed for line in project["optional-dependencies"][name]]
+    assert conda.pop("python") == project["requires-python"]
+    assert conda == pins(project["dependencies"] + extras)
+    assert [entry["pip"] for entry in listed if isinstance(entry, dict)] == [["-e ."]]
+
+
+def test_every_version_is_exact_and_installed():
+    from importlib.metadata import version
+
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    for name, specifier in pins(
+        PYPROJECT["project"]["dependencies"] + extras["lab"] + extras["test"] + extras["tools"]
+    ).items():
+        assert re.fullmatch(r"==[\d.]+", specifier), name
+        assert version(name).split("+")[0] == specifier[2:], name
+
+
+def test_one_version_number():
+    version = PYPROJECT["project"]["version"]
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\n## [{version}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+# Sentences
+
+
+def sentence(text):
+    """One line that ends like a sentence and shows no traceback."""
+    assert re.fullmatch(r"[^\n]+\.\n?", text) and "Traceback" not in text, text
+    return text
+
+
+@pytest.mark.parametrize("version", [(2, 7, 18), (3, 6), (3, 10, 13)])
+def test_an_old_python_gets_one_sentence(version, monkeypatch, capsys):
+    monkeypatch.setattr(course.sys, "version_info", version)
+    assert course.main(["lab"]) == 1
+    said = sentence(capsys.readouterr().err)
+    assert "3.11 or newer" in said and f"Python {version[0]}.{version[1]}," in said
+
+
+@pytest.mark.parametrize("version", [(3, 11), (3, 12, 1), (4, 0)])
+def test_a_new_python_is_welcome(version):
+    assert course_setup.python_trouble(version) == ""
+
+
+def test_an_old_python_can_read_the_files_far_enough():
+    known = {"argparse", "course_setup", "errno", "hashlib", "json", "os", "pathlib"}
+    known |= {"re", "shutil", "socket", "subprocess", "sys", "time"}
+    for name in ("course.py", "course_setup.py"):
+        tree = ast.parse((ROOT / name).read_text(encoding="utf-8"), feature_version=(3, 7))
+        tops = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+        names = [alias.name for n in tops if isinstance(n, ast.Import) for alias in n.names]
+        assert set(names + [n.module for n in tops if isinstance(n, ast.ImportFrom)]) <= known
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        (
+            "WARNING: Retrying (Retry(total=0, connect=None)) after connection broken\nERROR: No matching",
+            "network",
+        ),
+        (
+            "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device",
+            "disk is full",
+        ),
+        ("ERROR: No matching distribution found for torch==2.13.0", "no torch==2.13.0"),
+        ("error: subprocess-exited-with-error", "install.log"),
+    ],
+)
+def test_a_failed_step_becomes_one_sentence(log, words):
+    assert words in sentence(course_setup.install_trouble(log, "installing torch==2.13.0"))
+
+
+def test_a_python_without_ensurepip_names_the_debian_package(monkeypatch, tmp_path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "ensurepip" else name)
+    with pytest.raises(course_setup.Trouble, match="apt install python3-venv"):
+        course_setup.make_venv(tmp_path / ".venv")
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_a_full_disk_is_said_before_anything_is_made(house, monkeypatch, capsys):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: types.SimpleNamespace(free=1e9))
+    assert course.main(["test"]) == 1
+    assert "disk is full" in sentence(capsys.readouterr().err)
+    assert not (house / ".venv").exists()
+
+
+def test_a_taken_port_is_said_before_anything_is_done(house, capsys):
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        assert course.main(["lab", "--port", str(port)]) == 1
+    assert f"Port {port} is not free" in sentence(capsys.readouterr().err)
+    assert not (house / "work").exists() and not (house / ".venv").exists()
+
+
+def test_a_folder_or_address_for_torch(tmp_path, monkeypatch, capsys):
+    assert course_setup.torch_source(None) == course_setup.torch_source("") == ""
+    assert course_setup.torch_source("https://example.org/cpu") == "https://example.org/cpu"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wheels").mkdir()
+    assert course_setup.torch_source("wheels") == str(tmp_path / "wheels")
+    assert course.main(["test", "--torch-index", "nowhere"]) == 1
+    assert "nowhere" in sentence(capsys.readouterr().err)
+
+
+def test_python_of_a_virtual_environment_on_windows_and_elsewhere():
+    assert course_setup.venv_python(Path("v"), windows=True) == Path("v/Scripts/python.exe")
+    assert course_setup.venv_python(Path("v"), windows=False) == Path("v/bin/python")
+
+
+@pytest.mark.parametrize("verb", [[], ["lab"], ["test"], ["build"]])
+def test_help(verb):
+    done = subprocess.run(
+        [sys.executable, "course.py", *verb, "--help"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and done.stdout.startswith("usage: course.py") and not done.stderr
+
+
+# The learner's copies
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A course of two notebooks and one homework, in which course.py believes it lives."""
+    (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    release = tmp_path / "notebooks" / "homework" / "release" / "hw01_pca"
+    release.mkdir(parents=True)
+    for path in (tmp_path / "notebooks/00_start_here.ipynb", tmp_path / "notebooks/01_pca.ipynb"):
+        path.write_text(f"new {path.stem}")
+    (release / "hw01_pca.ipynb").write_text("new hw01_pca")
+    for module in (course, course_setup):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_copies_are_made_once_and_never_overwritten(house):
+    work = house / "work"
+    assert course.learners_copies() == work / "00_start_here.ipynb"
+    assert (work / "01_pca.ipynb").read_text() == "new 01_pca"
+    assert (work / "homework/release/hw01_pca/hw01_pca.ipynb").read_text() == "new hw01_pca"
+    for path in work.rglob("*.ipynb"):
+        path.write_text("mine")
+    course.learners_copies()
+    assert {path.read_text() for path in work.rglob("*.ipynb")} == {"mine"}
+    assert len([path for path in work.rglob("*") if path.is_file()]) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"), [("01", "01_pca"), ("1", "01_pca"), ("hw01", "homework/release/hw01_pca/hw01_pca")]
+)
+def test_fresh_saves_the_old_one(house, name, stem):
+    course.learners_copies()
+    copy = house / "work" / f"{stem}.ipynb"
+    copy.write_text("mine")
+    assert course.learners_copies(name) == copy
+    assert copy.read_text().startswith("new")
+    saved = [path for path in copy.parent.glob(f"{copy.stem}_2*.ipynb")]
+    assert [path.read_text() for path in saved] == ["mine"]
+    copy.write_text("mine too")
+    try:
+        course.learners_copies(name)
+    except course_setup.Trouble:  # the same second: nothing may be lost
+        assert copy.read_text() == "mine too"
+    kept = {path.read_text() for path in copy.parent.glob(f"{copy.stem}*.ipynb")}
+    assert {"mine", "mine too"} <= kept
+
+
+def test_fresh_with_an_unknown_name_lists_the_known(house, capsys):
+    assert course.main(["lab", "--fresh", "07"]) == 1
+    assert "00, 01, hw01" in sentence(capsys.readouterr().err)
+
+
+def test_no_notebooks_is_said(house, capsys):
+    shutil.rmtree(house / "notebooks")
+    assert course.main(["lab"]) == 1
+    assert "no notebooks" in sentence(capsys.readouterr().err)
+
+
+def test_a_copy_that_breaks_off_leaves_no_half_notebook(house, monkeypatch):
+    def full_disk(source, target):
+        Path(target).write_text("ha")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", full_disk)
+    with pytest.raises(OSError):
+        course.learners_copies()
+    assert not list((house / "work").rglob("*.ipynb"))
+
+
+def test_lab_listens_at_home_and_opens_the_copy(house, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(course, "set_up", lambda torch_index: Path("python"))
+    monkeypatch.setattr(course, "hand_over", lambda command, env: seen.update(command=command, env=env) or 0)
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "my_own")
+    assert course.main(["lab", "--no-browser"]) == 0
+    assert seen["env"]["JUPYTER_CONFIG_PATH"].split(os.pathsep) == [
+        str(course_setup.learners_config()),
+        "my_own",
+    ]
+    assert {"--ServerApp.ip=127.0.0.1", "--no-browser"} <= set(seen["command"])
+    assert "--LabApp.default_url=/lab/tree/work/00_start_here.ipynb" in seen["command"]
+    assert not any("token" in word or "password" in word for word in seen["command"])
+
+
+def test_app_shows_a_notebook_by_its_number(house, monkeypatch, capsys):
+    seen = {}
+    monkeypatch.setattr(course, "set_up", lambda torch_index: Path("python"))
+    monkeypatch.setattr(course, "hand_over", lambda command, env: seen.update(command=command, env=env) or 0)
+    assert course.main(["app", "1", "--no-browser"]) == 0
+    assert {"voila", str(Path("notebooks/01_pca.ipynb")), "--Voila.ip=127.0.0.1"} <= set(seen["command"])
+    assert seen["env"]["JUPYTER_PATH"].startswith(str(house / "docs"))
+    assert course.main(["app", "55"]) == 1
+    assert "choose one of 00, 01." in capsys.readouterr().err
+
+
+# When something is installed, and when not
+
+
+@pytest.fixture
+def steps(house, monkeypatch):
+    """`set_up` with its slow parts replaced by their names in a list."""
+    done = []
+
+    def make_venv(venv):
+        done.append("venv")
+        course_setup.venv_python(venv).parent.mkdir(parents=True, exist_ok=True)
+        course_setup.venv_python(venv).touch()
+
+    monkeypatch.setattr(course_setup, "make_venv", make_venv)
+    monkeypatch.setattr(course_setup, "install", lambda python, torch_index: done.append("install"))
+    monkeypatch.setattr(course_setup, "intact", lambda python, version: python.exists())
+    monkeypatch.setattr(shutil, "which", lambda name: None)  # no npm: nothing is asked of a network here
+    return done
+
+
+def rerun(steps, torch_index=""):
+    steps.clear()
+    course_setup.set_up(torch_index)
+    return list(steps)
+
+
+def test_the_second_run_does_nothing(steps, house):
+    assert rerun(steps) == ["venv", "install"]
+    assert rerun(steps) == []
+    for folder, names in (
+        (house / ".venv/etc/jupyter", course_setup.NOT_FOR_ALL),
+        (course_setup.learners_config(), course_setup.NOT_FOR_LEARNERS),
+    ):
+        config = json.loads((folder / "labconfig/page_config.json").read_text())
+        assert config["disabledExtensions"] == dict.fromkeys(names, True)
+    overrides = json.loads((house / ".venv/share/jupyter/lab/settings/overrides.json").read_text())
+    assert overrides["jupyterlab-rise:plugin"]["theme"] == "white"  # the default one asks for fonts outside
+
+
+@pytest.mark.parametrize(
+    ("npm", "code", "said"),
+    [
+        (None, 0, "Node.js is not here"),
+        ("npm", 0, "fetching what decks and site need"),
+        ("npm", 1, "will be fetched at first use, for now: no network"),
+    ],
+)
+def test_what_decks_and_site_need_comes_with_the_set_up(steps, monkeypatch, capsys, npm, code, said):
+    ran = []
+
+    def run(command, **options):
+        ran.append(command[1:])
+        return types.SimpleNamespace(returncode=code, stdout="", stderr="npm\nno network\n" * code)
+
+    monkeypatch.setattr(shutil, "which", lambda name: npm)
+    monkeypatch.setattr(subprocess, "run", run)
+    assert rerun(steps) == ["venv", "install"]
+    assert ran == ([["-m", "coursetools.assets"]] if npm else [])
+    assert said in capsys.readouterr().out
+    assert rerun(steps) == []  # without them the set-up is complete all the same
+
+
+def test_new_pins_are_installed_over_the_old_ones(steps, house):
+    rerun(steps)
+    path = house / "pyproject.toml"
+    path.write_text(path.read_text().replace("torch==", "torch==9."))
+    assert rerun(steps) == ["install"]
+    path.write_text(path.read_text().replace("line-length = 110", "line-length = 100"))
+    assert rerun(steps) == []  # a linter's setting needs no network
+
+
+def test_another_place_or_python_needs_a_new_environment(steps, house):
+    for change in ({"root": "/elsewhere"}, {"python": "3.99"}):
+        rerun(steps)
+        stamp = house / ".venv" / "coursekit.json"
+        stamp.write_text(json.dumps(json.loads(stamp.read_text()) | change))
+        assert rerun(steps) == ["venv", "install"]
+
+
+def test_the_index_for_torch_is_kept(steps):
+    assert rerun(steps, "https://example.org/cpu") == ["venv", "install"]
+    assert rerun(steps) == []
+    assert rerun(steps, "https://example.org/other") == ["venv", "install"]
+
+
+@pytest.mark.parametrize("failure", [course_setup.Trouble("No."), KeyboardInterrupt(), OSError(28, "full")])
+def test_a_broken_install_is_taken_up_again(steps, monkeypatch, failure):
+    def broken(python, torch_index):
+        raise failure
+
+    with monkeypatch.context() as patch:
+        patch.setattr(course_setup, "install", broken)
+        with pytest.raises(type(failure)):
+            course_setup.set_up("https://example.org/cpu")
+    assert rerun(steps) == ["install"]
+    assert rerun(steps) == []
+
+
+def test_a_missing_python_or_a_spoilt_stamp_is_repaired(steps, house):
+    rerun(steps)
+    course_setup.venv_python(house / ".venv").unlink()
+    assert rerun(steps) == ["venv", "install"]
+    (house / ".venv" / "coursekit.json").write_text("{")
+    assert rerun(steps) == ["install"]
+
+
+# The whole way, with small packages made here: no network needed
+
+
+def wheel(folder, name, version, files, metadata=""):
+    tag = f"{name}-{version}"
+    files |= {
+        f"{tag}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{metadata}",
+        f"{tag}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{path},,\n" for path in [*files, f"{tag}.dist-info/RECORD"])
+    with zipfile.ZipFile(folder / f"{tag}-py3-none-any.whl", "w") as archive:
+        for path, text in {**files, f"{tag}.dist-info/RECORD": record}.items():
+            archive.writestr(path, text)
+
+
+BACKEND = """import shutil
+def build_editable(folder, config_settings=None, metadata_directory=None):
+    return shutil.copy("wheels/coursekit-1-py3-none-any.whl", folder).split("/")[-1]
+"""
+
+
+@pytest.fixture
+def toy_course(tmp_path):
+    """course.py beside a pyproject whose torch, ipykernel and pytest are a few lines each, in wheels/."""
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    for name in ("course.py", "course_setup.py"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "backend.py").write_text(BACKEND)
+    (tmp_path / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        '[project]\nname = "coursekit"\nversion = "1"\ndependencies = ["torch==1"]\n'
+        '[project.optional-dependencies]\nlab = ["ipykernel==1"]\ntest = ["pytest==1"]\n'
+    )
+    slow = "import pathlib, time\nwhile pathlib.Path('slow').exists(): time.sleep(0.05)\n"
+    wheel(wheels, "torch", "1", {"torch/__init__.py": "answer = 42\n"})
+    wheel(wheels, "ipykernel", "1", {"ipykernel/__init__.py": "", "ipykernel/__main__.py": slow})
+    echo = "import sys, torch\nprint('pytest got', sys.argv[1:], torch.answer)\n"
+    wheel(wheels, "pytest", "1", {"pytest/__init__.py": "", "pytest/__main__.py": echo})
+    extras = "Provides-Extra: lab\nProvides-Extra: test\nRequires-Dist: torch==1\n"
+    extras += 'Requires-Dist: ipykernel==1; extra == "lab"\nRequires-Dist: pytest==1; extra == "test"\n'
+    wheel(wheels, "coursekit", "1", {"coursekit_toy.py": ""}, extras)
+    return tmp_path
+
+
+def run_course(folder, *words, **more):
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "COURSEKIT_"))}
+    command = [sys.executable, str(folder / "course.py"), *words]
+    env |= {"PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "1", **more}
+    return subprocess.Popen(
+        command,
+        cwd="/",
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def cpu_seconds_of_children():
+    import resource  # POSIX
+
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+PATIENCE = 180  # seconds; a guard against hanging for ever, not a claim about speed
+
+
+@pytest.mark.skipif(os.name != "posix", reason="process groups are those of POSIX")
+def test_from_no_network_over_ctrl_c_to_a_working_course(toy_course):
+    # Port 9 of this machine refuses: no network. One sentence, and nothing that breaks what follows.
+    first = run_course(toy_course, "test", "--", "x", PIP_INDEX_URL="http://127.0.0.1:9")
+    said = first.communicate(timeout=PATIENCE)
+    assert first.returncode == 1
+    assert "connect to the network" in sentence(said[1])
+
+    # Ctrl-C in the last step.
+    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(toy_course / "wheels")}
+    (toy_course / "slow").touch()
+    second = run_course(toy_course, "test", "--torch-index", str(toy_course / "wheels"), "--", "x", **offline)
+    for line in second.stdout:
+        if "telling Jupyter" in line:
+            break
+    os.killpg(second.pid, signal.SIGINT)
+    said = second.communicate(timeout=PATIENCE)
+    assert second.returncode == 130 and "Traceback" not in said[1], said
+    assert "Stopped" in said[1]
+
+    # Repaired without being told the index again; then quick and silent.
+    (toy_course / "slow").unlink()
+    third = run_course(toy_course, "test", "--", "-k", "name", **offline)
+    said = third.communicate(timeout=PATIENCE)
+    assert third.returncode == 0, said
+    assert said[0].endswith("pytest got ['-k', 'name'] 42\n")
+    before = cpu_seconds_of_children()
+    fourth = run_course(toy_course, "test", "--", "--all", PIP_INDEX_URL="http://127.0.0.1:9")
+    assert fourth.communicate(timeout=PATIENCE)[0] == "pytest got ['--all'] 42\n"
+    assert cpu_seconds_of_children() - before < 1
+
+    # A package that lost a file is noticed at the next install, and everything is made anew.
+    module = next((toy_course / ".venv").rglob("torch/__init__.py"))
+    module.unlink()
+    path = toy_course / "pyproject.toml"
+    path.write_text(path.read_text().replace('version = "1"', 'version = "1"\ndescription = "toy"'))
+    fifth = run_course(toy_course, "test", "--", **offline)
+    said = fifth.communicate(timeout=PATIENCE)
+    assert "making a virtual environment" in said[0] and said[0].endswith("pytest got [] 42\n"), said
+
+
+# Times, skips and comparisons of `test`
+
+
+def test_cpu_seconds_include_the_child_of_a_child():
+    burn = "import time\nwhile time.process_time() < 0.6: pass"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {burn!r}]); sys.exit(3)"
+    returned, seconds = course.measured([sys.executable, "-c", code], dict(os.environ))
+    assert returned == 3
+    assert seconds is None if not hasattr(os, "wait4") else 0.6 <= seconds < 1.5
+
+
+def test_a_notebook_may_take_twice_its_published_time(tmp_path):
+    assert course.time_trouble(19.9, 10) == "" == course.time_trouble(None, 10)
+    assert "more than twice" in course.time_trouble(20.1, 10)
+    path = tmp_path / "a.ipynb"
+    for metadata, seconds in [({"cpu_seconds": 7.5}, 7.5), ({"cpu_seconds": "7"}, None), ({}, None)]:
+        path.write_text(json.dumps({"metadata": {"coursekit": metadata}}))
+        assert course.published_seconds(path) == seconds
+    for broken in ("{", "{}", '{"metadata": {}}', "[]"):
+        path.write_text(broken)
+        assert course.published_seconds(path) is None
+    assert "no cpu_seconds" in course.time_trouble(1.0, None)
+
+
+def test_all_stages_run_and_the_last_lines_say_what_failed(house, monkeypatch, capfd):
+    for path in (house / "notebooks").glob("*.ipynb"):
+        path.write_text(json.dumps({"metadata": {"coursekit": {"cpu_seconds": 1}}}))
+    fakes = {"ruff": (1, 0.1), "pytest": (0, 0.5), "01_pca": (0, 2.5)}
+    ran = []
+
+    def measured(command, env):
+        ran.append(command)
+        assert env["OMP_NUM_THREADS"] == "1"
+        return fakes.get(Path(command[-1]).stem) or fakes[command[2]]
+
+    monkeypatch.setattr(course, "set_up", lambda torch_index: Path("python"))
+    monkeypatch.setattr(course, "install_programs", lambda: None)
+    monkeypatch.setattr(course, "measured", measured)
+    assert course.main(["test", "--all"]) == 1
+    assert len(ran) == 5 and ran[2][-2:] == ["--all", "tests"]
+    last = capfd.readouterr().out.splitlines()[-4:]
+    assert last[0] == "FAILED ruff check: exit code 1"
+    assert last[2] == "FAILED 01_pca: took 2.5 CPU seconds, more than twice the published 1"
+    assert last[3] == "stages: 2 passed, 3 failed"
+
+
+@pytest.mark.parametrize(("user", "actions"), [(0, ["update", "install"]), (1000, [])])
+def test_programs_are_installed_where_root_and_apt_allow_it(monkeypatch, capsys, user, actions):
+    ran = []
+    monkeypatch.setattr(os, "geteuid", lambda: user, raising=False)
+    monkeypatch.setattr(shutil, "which", lambda name: name if name in ("apt-get", "bwrap", "npm") else None)
+    monkeypatch.setattr(subprocess, "run", lambda command, **options: ran.append(command))
+    course.install_programs()
+    assert [command[2] for command in ran] == actions
+    assert all("chromium" in command and "bubblewrap" not in command for command in ran[1:])
+    assert "Without chromium the tests that need it are skipped" in capsys.readouterr().out
+
+
+def test_a_missing_program_skips_at_home_and_fails_in_ci(monkeypatch):
+    monkeypatch.setenv("CI", "false")
+    with pytest.raises(pytest.skip.Exception, match="no such thing"):
+        conftest.needs_program("there is no such thing", "no-such-program-anywhere")
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="no such thing"):
+        conftest.needs_program("there is no such thing", "no-such-program-anywhere")
+    assert Path(conftest.needs_program("no shell", "no-such-program-anywhere", "python3", "python")).exists()
+
+
+def test_exhaustive_tests_wait_for_all(tmp_path):
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    test = "import pytest\ndef test_a(): pass\n@pytest.mark.exhaustive\ndef test_b(): pass\n"
+    (tmp_path / "test_it.py").write_text(test)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-c",
+        str(ROOT / "pyproject.toml"),
+        "--rootdir",
+        str(tmp_path),
+    ]
+    for words, closing in ([], "1 passed, 1 deselected"), (["--all"], "2 passed"):
+        done = subprocess.run(
+            [*command, *words, str(tmp_path)],
+            env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            capture_output=True,
+            text=True,
+        )
+        assert closing in done.stdout.splitlines()[-1]
+
+
+def notebook(path, source, html):
+    output = {"output_type": "display_data", "data": {"text/html": [html]}, "metadata": {}}
+    cell = {"cell_type": "code", "execution_count": 1, "id": "a", "metadata": {}, "source": source}
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    content = {
+        "cells": [cell | {"outputs": [output]}],
+        "metadata": kernel,
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    path.write_text(json.dumps(content))
+
+
+def test_descriptions_are_compared_and_pixels_are_not(tmp_path):
+    picture = '<img alt="{}" src="data:image/png;base64,{}=="> <object at 0x{}> {}'
+    show = "from IPython.display import HTML, display\ndisplay({{'text/html': {!r}}}, raw=True)"
+    now = show.format(picture.format("fifty states", "aB+/9", "7f3a2b1c", "12:01:33"))
+    notebook(tmp_path / "same.ipynb", now, picture.format("fifty states", "Zz0", "55d0ffff", "9:59"))
+    notebook(tmp_path / "other.ipynb", now, picture.format("forty states", "aB+/9", "7f3a2b1c", "12:01:33"))
+    sanitize = f"--nbval-sanitize-with={ROOT / 'tests' / 'nbval_sanitize.cfg'}"
+    command = [sys.executable, "-m", "pytest", "-q", "-c", str(ROOT / "pyproject.toml"), "--nbval", sanitize]
+    done = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, cwd=tmp_path)
+    assert "1 failed, 1 passed" in done.stdout.splitlines()[-1], done.stdout
+    failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
+    assert len(failed) == 1 and "other.ipynb" in failed[0]
+
+
+# The real thing: minutes and gigabytes, so only with --all
+
+
+@pytest.mark.exhaustive
+def test_a_plain_install_carries_the_embedded_data(tmp_path):
+    """`pip install .` works from anywhere; the data lie in the package as they lie in data/."""
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in ("coursekit", "data"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    target = tmp_path / "target"
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--no-deps",
+        "--target",
+        str(target),
+        str(source),
+    ]
+    subprocess.run(command, check=True)
+    embedded = {path.name: path.read_bytes() for path in (target / "coursekit" / "embedded").glob("*.csv")}
+    assert embedded == {path.name: path.read_bytes() for path in (ROOT / "data").glob("*.csv")} != {}
+
+
+@pytest.mark.exhaustive
+def test_a_fresh_clone_reaches_pytest_and_then_starts_quickly(tmp_path):
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(tmp_path / "clone")], check=True)
+    command = [sys.executable, str(tmp_path / "clone" / "course.py"), "test", "--", "--version"]
+    subprocess.run(command, check=True)
+    before = cpu_seconds_of_children()
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert cpu_seconds_of_children() - before < 2 and "Setting up" not in done.stdout

@@ -1,0 +1,252 @@
+"""Notebooks as people meet them: in JupyterLab in a real browser, run, every explorer moved by keyboard.
+
+Three notebooks and the Validate button of one homework in the usual run, all of them with --all; a screenshot
+of a failure is left in .coursekit/.
+"""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import nbformat
+import pytest
+from conftest import free_port
+from picture import COLUMN
+
+import course
+import course_setup
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+NOTEBOOKS = [path for path in NOTEBOOKS if "explorer(" in path.read_text(encoding="utf-8")]
+HOMEWORK = sorted(path.name for path in (ROOT / "notebooks/homework/release").glob("hw*"))
+USUAL = {"00_start_here", "01_pca_usarrests", "02_clustering"}
+PICTURE = ".jupyter-widgets img[alt]"
+# JupyterLab's own complaints about a missing favicon or a closed socket are none of ours.
+NOT_OURS = re.compile(
+    r"favicon|WebSocket|404 \(Not Found\)|ResizeObserver|lab/extensions|deprecat", re.IGNORECASE
+)
+
+
+@contextmanager
+def served(command, folder, ready, **environment):
+    """Run a server of this Python, in a process whose output goes to server.log, until `ready()`."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore", **environment}
+    with open(folder / "server.log", "w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", *command], stdout=log, stderr=subprocess.STDOUT, env=environment
+        )
+        try:
+            wait_for(ready, 120, f"{command[0]} did not start")
+            yield
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A learner's JupyterLab on 127.0.0.1 over copies of notebooks and homework; yields (address, token)."""
+    folder, token, port = tmp_path_factory.mktemp("lab"), secrets.token_hex(8), free_port()
+    for path in NOTEBOOKS:
+        shutil.copy(path, folder)
+    for name in HOMEWORK:
+        write_homework(folder, name)
+    config = tmp_path_factory.mktemp("config")
+    (config / "labconfig").mkdir()
+    disabled = dict.fromkeys(course_setup.NOT_FOR_ALL + course_setup.NOT_FOR_LEARNERS, True)
+    (config / "labconfig/page_config.json").write_text(json.dumps({"disabledExtensions": disabled}))
+    command = ["jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1", "--allow-root"]
+    command += [f"--ServerApp.port={port}", f"--IdentityProvider.token={token}"]
+    command += [f"--ServerApp.root_dir={folder}"]
+    address = f"http://127.0.0.1:{port}"
+    ready = partial(get, address, token, "status")
+    with served(command, folder, ready, JUPYTER_CONFIG_PATH=str(config)):
+        yield address, token
+
+
+def write_homework(folder, name):
+    """The release version as blank_NAME.ipynb, and with the answers written in as right_NAME.ipynb."""
+    release, source = (
+        nbformat.read(ROOT / f"notebooks/homework/{kind}/{name}/{name}.ipynb", as_version=4)
+        for kind in ("release", "source")
+    )
+    nbformat.write(release, folder / f"blank_{name}.ipynb")
+    answers = {c.metadata.nbgrader.grade_id: c.source for c in source.cells if "nbgrader" in c.metadata}
+    for cell in release.cells:
+        if cell.metadata.get("nbgrader", {}).get("solution"):
+            cell.source = answers[cell.metadata.nbgrader.grade_id]
+    nbformat.write(release, folder / f"right_{name}.ipynb")
+
+
+def get(address, token, what):
+    try:
+        with urllib.request.urlopen(f"{address}/api/{what}?token={token}", timeout=5) as answer:
+            return json.load(answer)
+    except OSError:
+        return None
+
+
+def wait_for(condition, seconds, complaint, pause=0.25):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return
+        time.sleep(pause)
+    raise TimeoutError(complaint)
+
+
+def idle(address, token):
+    """The kernel is there, connected and idle; the front end says so before it is true."""
+    kernels = [session["kernel"] for session in get(address, token, "sessions") or []]
+    return kernels and all(k["execution_state"] == "idle" and k["connections"] >= 1 for k in kernels)
+
+
+def some(paths, usual):
+    marks = {p.stem: [] if p.stem in usual else pytest.mark.exhaustive for p in paths}
+    return pytest.mark.parametrize("path", [pytest.param(p, id=p.stem, marks=marks[p.stem]) for p in paths])
+
+
+@contextmanager
+def page_of(browser, address, name):
+    """A fresh page; at its end nothing was asked of the outside and nothing of ours complained."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    complaints, outside = [], []
+    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+    page.on(
+        "request",
+        lambda r: outside.append(r.url) if not r.url.startswith((address, "data:", "blob:", "ws")) else None,
+    )
+    try:
+        yield page
+    except BaseException:
+        (ROOT / ".coursekit").mkdir(exist_ok=True)
+        page.screenshot(path=ROOT / f".coursekit/{name}.png")
+        raise
+    finally:
+        page.close()
+    assert not outside, f"requests to the outside: {outside}"
+    assert not [text for text in complaints if not NOT_OURS.search(text)]
+
+
+@contextmanager
+def open_in_lab(lab, browser, name):
+    """The notebook `name` in a workspace of its own, its kernel idle; its kernel ends with it."""
+    address, token = lab
+    try:
+        with page_of(browser, address, name) as page:
+            page.goto(f"{address}/lab/workspaces/{name}/tree/{name}.ipynb?token={token}")
+            wait_for(lambda: idle(address, token), 120, "no idle kernel")
+            yield page
+    finally:
+        for session in get(address, token, "sessions") or []:
+            end = f"{address}/api/sessions/{session['id']}?token={token}"
+            urllib.request.urlopen(urllib.request.Request(end, method="DELETE"), timeout=10)
+
+
+@some(NOTEBOOKS, USUAL)
+def test_runs_and_every_explorer_moves(lab, browser, path):
+    """As a learner runs it. Training is not shortened here: a notebook costs at most 60 CPU-seconds (held by
+    `course.py test`), and a switch would test another notebook than the one that is read."""
+    with open_in_lab(lab, browser, path.stem) as page:
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        wait_for(lambda: finished(page), 400, "the cells did not finish", pause=1)
+        for kind in ("stderr", "error"):
+            said = page.locator(f"[data-mime-type='application/vnd.jupyter.{kind}']").all_inner_texts()
+            assert not said, f"{kind}: {said}"
+        move_every_explorer(page, path)
+        widths = page.locator(".jp-OutputArea-output img[alt]").evaluate_all(
+            "images => images.map(i => [i.clientWidth, i.naturalWidth])"
+        )
+        assert all(shown >= min(own, COLUMN) for shown, own in widths), f"pictures are shrunk: {widths}"
+
+
+@some([ROOT / name for name in HOMEWORK], {"hw01_pca"})
+def test_validate_says_what_is_missing_and_what_is_right(lab, browser, path):
+    """nbgrader's button in a learner's JupyterLab, where nothing else of nbgrader's is in sight."""
+    with open_in_lab(lab, browser, f"blank_{path.stem}") as page:
+        said = validate(page)
+        cells = nbformat.read(ROOT / f"notebooks/homework/release/{path.stem}/{path.stem}.ipynb", 4).cells
+        kinds = [c.cell_type for c in cells if c.metadata.get("nbgrader", {}).get("grade")]
+        assert said.count("The following cell failed:") == len(kinds)
+        assert said.count("NotImplementedError: this answer is still empty") == kinds.count("code") > 0
+        assert said.count("You did not provide a response.") == kinds.count("markdown") > 0
+        assert page.get_by_role("menuitem", name="Nbgrader").count() == 0
+        assert page.get_by_text("Formgrader").count() == page.get_by_title("Voila").count() == 0
+    with open_in_lab(lab, browser, f"right_{path.stem}") as page:
+        assert "Success! Your notebook passes all the tests." in validate(page)
+
+
+def validate(page):
+    """Press the button; what the dialog says."""
+    page.get_by_role("button", name="Validate").click()
+    dialog = page.locator(".jp-Dialog")
+    dialog.wait_for(timeout=300_000)
+    said = dialog.inner_text()
+    dialog.get_by_role("button").first.click()
+    return said
+
+
+@pytest.mark.exhaustive
+def test_one_notebook_as_a_page_of_its_own(browser, tmp_path):
+    """`course.py app 00`: Voila shows words, pictures and the explorer, which moves."""
+    path, port = NOTEBOOKS[0], free_port()
+    address = f"http://127.0.0.1:{port}"
+    command = ["voila", str(path), "--no-browser", f"--port={port}", *course.APP]
+    server = served(command, tmp_path, partial(listens, port), JUPYTER_PATH=str(ROOT / "docs"))
+    with server, page_of(browser, address, "voila") as page:
+        page.goto(address, timeout=180_000)
+        wait_for(lambda: page.locator(PICTURE).count() > 0, 120, "the explorer did not come")
+        assert page.locator("img[alt]").count() > path.read_text(encoding="utf-8").count("<img alt=")
+        assert page.get_by_text("import numpy").count() == 0, "the code is hidden"
+        move_every_explorer(page, path)
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def finished(page):
+    """No prompt shows a star any more, at least one shows a number of this run, and none an error."""
+    prompts = page.locator(".jp-InputArea-prompt").all_inner_texts()
+    return "[*]:" not in prompts and page.locator(PICTURE).count() > 0
+
+
+def move_every_explorer(page, path):
+    """Each slider by arrow key: its picture changes, and the reset button brings the first one back."""
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    promised = sum(
+        "explorer(" in "".join(cell["source"]) for cell in stored["cells"] if cell["cell_type"] == "code"
+    )
+    boxes = page.locator(".jp-OutputArea-output .widget-vbox").filter(has=page.locator("img[alt]"))
+    assert boxes.count() >= promised > 0
+    for i in range(boxes.count()):
+        box = boxes.nth(i)
+        box.scroll_into_view_if_needed()
+        picture, handles = box.locator("img[alt]"), box.locator(".noUi-handle")
+        first = picture.get_attribute("src")
+        for j in range(handles.count()):
+            before = picture.get_attribute("src")
+            handles.nth(j).focus()
+            now, most = (float(handles.nth(j).get_attribute(f"aria-value{end}")) for end in ("now", "max"))
+            page.keyboard.press("ArrowRight" if now < most else "ArrowLeft")
+            wait_for(lambda: picture.get_attribute("src") != before, 20, "the picture did not change")  # noqa: B023
+        for choice in box.locator("select").all():
+            before = picture.get_attribute("src")
+            choice.select_option(index=choice.locator("option").count() - 1)
+            wait_for(lambda: picture.get_attribute("src") != before, 20, "the picture did not change")  # noqa: B023
+        assert len(picture.get_attribute("alt").split()) >= 5
+        box.get_by_role("button", name="Reset").click()
+        wait_for(lambda: picture.get_attribute("src") == first, 20, "reset did not bring the start back")  # noqa: B023

@@ -1,0 +1,360 @@
+"""The site as people meet it: links, words for pictures, a phone, the dark, a screen reader, and no network.
+
+It is built once, without npm and with a proxy that nobody answers. Three pages are opened in a real browser
+in the usual run, each page with --all.
+"""
+
+import base64
+import functools
+import http.server
+import io
+import os
+import re
+import subprocess
+import sys
+import threading
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag
+
+import pytest
+from conftest import missing
+from PIL import Image
+
+from coursetools import assets
+from coursetools.site import picture, sources
+from coursetools.site.docstrings import to_rst
+
+ROOT = Path(__file__).resolve().parents[2]
+USUAL = {"index.html", "notebooks/01_pca_usarrests.html", "reference/pca.html"}
+NOBODY = "http://127.0.0.1:9"  # the port of `discard`: a connection is refused at once
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of a site that was built without a network."""
+    try:
+        axe = assets.folder("axe-core")
+        assets.folder("mathjax")
+    except assets.AssetError as error:
+        missing(str(error))
+    out = tmp_path_factory.mktemp("web") / "site"
+    offline = {"PATH": os.path.dirname(sys.executable), "OMP_NUM_THREADS": "1"}
+    offline |= {name: NOBODY for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
+    command = [sys.executable, "-m", "coursetools.cli", "site", "--out", str(out)]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | offline, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1 and str(out) in done.stdout
+    (out / "axe.js").write_bytes((axe / "axe.min.js").read_bytes())
+    return out
+
+
+class Page(HTMLParser):
+    """What matters of one page: ids, links, files it loads, pictures and headings."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.ids, self.links, self.loads, self.pictures, self.headings = set(), [], [], [], []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.ids |= {attributes[name] for name in ("id", "name") if attributes.get(name)}
+        if tag in ("a", "link") and attributes.get("href"):
+            (self.links if tag == "a" else self.loads).append(attributes["href"])
+        for name in ("src", "srcset"):
+            if attributes.get(name):
+                self.loads.append(attributes[name])
+        if tag == "img":
+            self.pictures.append(attributes)
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    """All pages: {path from the site's root: Page}."""
+    names = {path.relative_to(site).as_posix() for path in site.rglob("*.html")}
+    return {name: Page(site / name) for name in sorted(names) if not name.startswith("_static/")}
+
+
+def target(page, link):
+    """Path and anchor that a local `link` on `page` leads to, from the root of the site."""
+    path, anchor = urldefrag(link)
+    path = (
+        os.path.normpath(os.path.join(os.path.dirname(page), unquote(path.split("?")[0]))) if path else page
+    )
+    return path, unquote(anchor)
+
+
+def local(link):
+    return not re.match(r"[a-z]+:|//", link)
+
+
+def test_the_whole_course_is_there(pages):
+    for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"):
+        assert f"notebooks/{path.stem}.html" in pages
+    for path in (ROOT / "notebooks" / "homework").glob("*/*/*.ipynb"):
+        assert path.relative_to(ROOT).with_suffix(".html").as_posix() in pages
+    for path in (ROOT / "coursekit").glob("*.py"):
+        if path.stem != "__init__":
+            assert f"reference/{path.stem}.html" in pages
+    assert {"docs/glossary.html", "docs/teacher.html", "CONTRIBUTING.html", "search.html"} <= pages.keys()
+
+
+def test_no_link_is_broken(site, pages):
+    broken = []
+    for name, page in pages.items():
+        for link in filter(local, page.links + page.loads):
+            path, anchor = target(name, link)
+            named = anchor in ("", "top") or path not in pages or anchor in pages[path].ids
+            if not named or not (site / path).is_file():
+                broken.append(f"{name}: {link}")
+    assert not broken, broken[:10]
+
+
+def test_every_page_can_be_reached(pages):
+    reached, new = set(), {"index.html"}
+    while new:
+        reached |= new
+        links = {target(name, link)[0] for name in new for link in filter(local, pages[name].links)}
+        new = (links & pages.keys()) - reached
+    # Sphinx makes search.html for the search field, and an index of modules that nothing needs.
+    assert pages.keys() - reached <= {"search.html", "genindex.html", "_modules/index.html"}
+
+
+def test_nothing_is_loaded_from_elsewhere(site, pages):
+    for name, page in pages.items():
+        assert [load for load in page.loads if not local(load) and not load.startswith("data:")] == [], name
+    for path in site.rglob("*.css"):
+        assert not re.search(r"(@import|url\()\s*['\"]?(https?:)?//", path.read_text(encoding="utf-8")), path
+
+
+def test_every_picture_has_words(pages):
+    n_pictures = 0
+    for name, page in pages.items():
+        for attributes in page.pictures:
+            n_pictures += 1
+            assert len((attributes.get("alt") or "").split()) >= 5, (name, attributes.get("src", "")[:60])
+    assert n_pictures > 100
+
+
+def test_headings_are_in_order(pages):
+    for name, page in pages.items():
+        assert page.headings.count(1) == 1, name
+        levels = page.headings[page.headings.index(1) :]
+        assert all(b <= a + 1 for a, b in zip(levels, levels[1:], strict=False)), (name, levels)
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    """The address under which a server on this machine shows the site."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Quiet, directory=site)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class Visit:
+    """A page of a browser that writes down requests to elsewhere and complaints."""
+
+    def __init__(self, browser, address, name, *, width, mode):
+        self.page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=mode)
+        self.outside, self.complaints = [], []
+        self.page.on(
+            "request", lambda r: None if r.url.startswith((address, "data:")) else self.outside.append(r.url)
+        )
+        self.page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.goto(f"{address}/{name}")
+        self.page.evaluate("window.MathJax && MathJax.startup.promise")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, error, *_):
+        self.page.close()
+        assert error or (self.outside == [] and self.complaints == []), (self.outside, self.complaints)
+
+
+AXE = """() => axe.run(document, {resultTypes: ['violations']}).then(found => found.violations
+    .filter(v => ['serious', 'critical'].includes(v.impact))
+    .map(v => v.id + ': ' + v.nodes.slice(0, 3).map(n => n.target + ' ' + n.failureSummary).join(' | ')))"""
+WIDER = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
+    [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1)
+    .slice(0, 8).map(e => e.tagName + '.' + e.className)"""
+
+
+def look(browser, address, name, *, axe=True):
+    """What every page has to stand: a phone in the dark and a screen in the light; `axe` takes seconds."""
+    for width, mode in ((390, "dark"), (1280, "light")):
+        with Visit(browser, address, name, width=width, mode=mode) as visit:
+            page = visit.page
+            assert page.evaluate(WIDER) == [], (name, width)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert page.evaluate("document.documentElement.dataset.theme") == mode
+            assert page.locator("mjx-merror").count() == 0, name
+            if axe:
+                page.add_script_tag(url=f"{address}/axe.js")
+                assert page.evaluate(AXE) == [], (name, mode)
+
+
+@pytest.mark.parametrize("name", sorted(USUAL))
+def test_a_page_on_phone_and_screen(browser, address, name):
+    look(browser, address, name, axe=not name.startswith("notebooks/"))
+
+
+@pytest.mark.exhaustive
+def test_every_page_on_phone_and_screen(browser, address, pages):
+    for name in sorted(pages):
+        look(browser, address, name)
+
+
+def test_formulas_are_typeset_and_folds_open(browser, address):
+    with Visit(browser, address, "notebooks/01_pca_usarrests.html", width=1280, mode="light") as visit:
+        assert visit.page.locator("mjx-container").count() > 50
+        fold = visit.page.locator("details").first
+        answer = fold.locator("p").first
+        assert not answer.is_visible()
+        fold.locator("summary").focus()
+        visit.page.keyboard.press("Enter")
+        assert answer.is_visible() and "right angle" in answer.inner_text()
+
+
+def test_figures_keep_their_white_in_the_dark(browser, address):
+    with Visit(browser, address, "notebooks/01_pca_usarrests.html", width=1280, mode="dark") as visit:
+        picture = visit.page.locator(".cell_output img").first
+        style = picture.evaluate("e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).filter]")
+        assert style == ["rgb(255, 255, 255)", "brightness(0.88)"]
+
+
+def test_search_finds_and_needs_no_server(browser, address, site):
+    for start in (address, site.as_uri()):
+        with Visit(browser, start, "search.html?q=whitening", width=1280, mode="light") as visit:
+            visit.page.locator("text=/found [0-9]+ pages/").wait_for()
+            links = [link.get_attribute("href") for link in visit.page.locator("ul.search li a").all()]
+            assert any("release/hw01_pca" in link for link in links)
+
+
+# The parts
+
+
+def test_a_docstring_becomes_markup():
+    lines = [
+        "Rows of X (n, p), *centred*; see `gram` and 01_pca_usarrests.",
+        "",
+        "n_rows: how many",
+        "at a time",
+    ]
+    lines += ["other: is no argument", "", "    x_i = *y*", "    |z|"]
+    said = to_rst(lines, {"n_rows"}, {"01_pca_usarrests"})
+    assert said[0].startswith(
+        "Rows of X (n, p), *centred*; see \\ :py:obj:`gram`\\  and \\ :doc:`01_pca_usarrests "
+    )
+    assert said[2:6] == ["n\\_rows", "   how many", "   at a time", "   other: is no argument"]
+    assert [line.strip() for line in said[7:11]] == ["::", "", "x_i = *y*", "|z|"]
+
+
+def test_a_docstring_hides_no_mark():
+    from docutils.core import publish_doctree
+
+    text = "a*b, a_b_, |x|, `code` and `f(x_)`, <tag>, 2\\3, x`y, **kwargs"
+    document = publish_doctree("\n".join(line.replace(":py:obj:", ":code:") for line in to_rst([text])))
+    assert document.astext() == text.replace("`code`", "code").replace("`f(x_)`", "f(x_)")
+
+
+def test_prose_keeps_its_links_and_folds(tmp_path):
+    pages = {"notebooks/01_pca_usarrests.ipynb", "docs/glossary.md"}
+    modules = {"coursekit/pca/model.py": "reference/pca"}
+    stager = sources.Stager(ROOT, tmp_path, pages, {"docs/glossary"}, modules)
+    text = "[a](../coursekit/pca/model.py) [b](../data/USArrests.csv) [c](../docs/glossary.md#x) [d](https://e.org)"
+    said = stager.prose(text, "notebooks/01_pca_usarrests.ipynb")
+    assert said == text.replace("../coursekit/pca/model.py", "../reference/pca.rst")
+    assert (tmp_path / "data/USArrests.csv").read_bytes() == (ROOT / "data/USArrests.csv").read_bytes()
+    assert stager.prose("`pca.PCA.mean_`, `x.y`", "docs/glossary.md") == (
+        "{py:obj}`pca.PCA.mean_ <coursekit.pca.PCA.mean_>`, `x.y`"
+    )
+    folded = stager.prose(
+        "<details><summary><b>Why</b> $a$?</summary>\n\nSo.\n</details>", "docs/glossary.md"
+    )
+    assert folded == "\n::::{fold} **Why** $a$?\nSo.\n::::\n"
+
+
+def test_the_glossary_leads_to_the_code(pages):
+    links = {link.partition("#")[2] for link in pages["docs/glossary.html"].links if "reference/" in link}
+    # A learned attribute has no entry of its own and leads to its class.
+    assert {"coursekit.checks.check", "coursekit.pca.PCA", "coursekit.evaluation.bits_per_dim"} <= links
+
+
+def test_figures_state_their_size(pages):
+    for name in ("notebooks/01_pca_usarrests.html", "notebooks/17_ddpm.html"):
+        figures = [p for p in pages[name].pictures if p["src"].startswith("data:")]
+        assert len(figures) > 8
+        for figure in figures:
+            data = base64.b64decode(figure["src"].partition(",")[2])
+            with Image.open(io.BytesIO(data)) as image:
+                assert image.size == (int(figure["width"]), int(figure["height"]))
+
+
+def lecture(number, *needs, helps=()):
+    return sources.Lecture(f"{number}_name", "A title", 60, needs, helps)
+
+
+def test_arrows_say_what_is_needed_and_not_what_follows():
+    chosen = [lecture("00"), lecture("01"), lecture("02", "01"), lecture("03", "00", "02", helps=("01",))]
+    assert picture.arrows(chosen) == [
+        ("00", "01", True),
+        ("01", "02", True),
+        ("02", "03", True),
+        ("01", "03", False),
+    ]
+
+
+def test_boxes_of_the_map_keep_apart():
+    chosen = [one for one in sources.lectures(ROOT) if one.number < "90"]
+    place, height = picture.places(chosen)
+    for item, (column, y) in place.items():
+        assert 0 < y < height
+        for other, (where, at) in place.items():
+            if other != item and where == column:
+                assert abs(y - at) > picture.ROW / 2
+    for earlier, later, _ in picture.arrows(chosen):
+        assert place[earlier][0] < place[later][0]
+
+
+def test_the_map_knows_what_a_lecture_needs():
+    found = {one.number: one for one in sources.lectures(ROOT)}
+    assert found["14"].needs == ("12",) and found["17"].helps == ("11",)
+    assert found["01"].title == "PCA on USArrests" and found["01"].minutes == 90
+
+
+def test_solutions_can_be_left_out(tmp_path):
+    sources.stage(ROOT, tmp_path / "all")
+    sources.stage(ROOT, tmp_path / "class", solutions=False)
+    told = {
+        kind: "".join(path.read_text(encoding="utf-8") for path in sorted((tmp_path / kind).rglob("*.ipynb")))
+        for kind in ("all", "class")
+    }
+    for mark in ("### BEGIN SOLUTION", "### BEGIN HIDDEN TESTS", "](../notebooks/homework/source/"):
+        assert mark in told["all"] and mark not in told["class"]
+    assert not (tmp_path / "class" / "notebooks" / "homework" / "source").exists()
+
+
+def test_an_answer_is_one_sentence(tmp_path, capsys):
+    from coursekit import cli
+
+    (tmp_path / "mine.txt").write_text("not a site")
+    for place in (tmp_path, tmp_path / "mine.txt", tmp_path / "mine.txt" / "site"):
+        assert cli.main(["site", "--out", str(place)]) == 2
+        said = capsys.readouterr()
+        assert said.out == "" and said.err.count("\n") == 1 and str(place) in said.err
+    assert (tmp_path / "mine.txt").read_text() == "not a site"

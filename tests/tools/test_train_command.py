@@ -1,0 +1,285 @@
+"""`coursekit train`: every recipe runs and learns, Ctrl-C loses nothing, errors come before the work."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.image import imread
+
+from coursekit import data, recipes
+from coursekit.evaluation import DigitClassifier
+from coursetools import train as train_command
+from coursetools.cli import main
+
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+def read_history(folder):
+    with open(folder / "history.csv", newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    return header, np.array(rows, dtype=float)
+
+
+def same_weights(a, b):
+    a, b = (torch.load(folder / "model.pt", weights_only=True) for folder in (a, b))
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_the_names_of_the_command_are_those_of_the_recipes():
+    assert tuple(recipes.RECIPES) == train_command.MODELS and train_command.DATA == recipes.DATA
+
+
+@pytest.mark.parametrize("model", train_command.MODELS)
+def test_every_model_trains_and_leaves_its_folder_complete(tmp_path, capsys, model):
+    assert main(["train", model, "--out", str(tmp_path / "deep" / "run"), "--steps", "3"]) == 0
+    folder = tmp_path / "deep" / "run"
+    names = {"checkpoint.pt", "history.csv", "model.pt", "run.json", "samples.png"}
+    assert {path.name for path in folder.iterdir()} == names
+
+    header, rows = read_history(folder)
+    assert header[0] == "step" and header[-2:] == ["learning_rate", "cpu_seconds"]
+    assert ("loss" in header) == (model != "rbm") and ("opponent_loss" in header) == (
+        model in ("gan", "wgan")
+    )
+    assert rows[:, 0].tolist() == [1, 2, 3] and np.isfinite(rows).all()
+
+    picture = imread(folder / "samples.png")[..., 0]
+    assert picture.min() < 0.3 and picture.max() == 1
+    captured = capsys.readouterr()
+    assert captured.err == "" and captured.out.count("\n") == 2
+    assert captured.out.startswith(f"{model} on digits, 3 steps.") and "samples.png" in captured.out
+
+    # The weights fit a new model of the same recipe.
+    recipe = recipes.RECIPES[model](*recipes.load("digits"))
+    recipe.model.load_state_dict(torch.load(folder / "model.pt", weights_only=True))
+    pictures = recipe.draw(recipe.model.eval(), torch.Generator().manual_seed(0)).detach()
+    assert pictures.shape == (recipes.N_IMAGES, 64) and pictures.min() >= 0 and pictures.max() <= 1
+
+
+def test_recipes_know_their_units():
+    train, test = recipes.load("digits")
+    assert len(train.x) == 1437 and len(test.x) == 360
+    drawn = recipes.ink(train, binary=True)
+    assert drawn.shape == (14370, 64) and set(drawn.unique().tolist()) == {0.0, 1.0}
+    # Ten draws of the same probabilities: their mean is the picture, up to 5 standard errors.
+    assert (drawn.reshape(10, 1437, 64).mean(0) - recipes.ink(train)).abs().max() < 5 * 0.5 / np.sqrt(10)
+    assert recipes.signed(train).min() == -1 and recipes.signed(train).max() == 1
+    with pytest.raises(ValueError, match="unknown data 'cifar'; choose one of digits, mnist"):
+        recipes.load("cifar")
+
+
+def test_it_learns(tmp_path):
+    assert main(["train", "vae", "--out", str(tmp_path), "--steps", "300"]) == 0
+    pixel = recipes.ink(recipes.load("digits")[0]).mean(0).clamp(1e-6, 1 - 1e-6)
+    independent = -(pixel * pixel.log() + (1 - pixel) * (1 - pixel).log()).sum().item()  # nats, the entropy
+    _, rows = read_history(tmp_path)
+    assert rows[0, 1] > independent > rows[-50:, 1].mean() + 2
+
+
+def test_a_budget_in_seconds(tmp_path):
+    assert main(["train", "vae", "--out", str(tmp_path), "--seconds", "0.5"]) == 0
+    _, rows = read_history(tmp_path)
+    assert rows[-1, -1] >= 0.5 > rows[-2, -1]
+    assert rows[-1, 2] < 0.1 * rows[0, 2]  # the learning rate has followed the time
+
+
+def start(folder, *arguments):
+    command = [sys.executable, "-m", "coursetools.cli", "train", "vae", "--out", str(folder), *arguments]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+    )
+
+
+def test_ctrl_c_keeps_what_was_learned_and_the_same_command_goes_on(tmp_path, capsys):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    arguments = ["--steps", "250", "--seed", "4"]
+    assert main(["train", "vae", "--out", str(whole), *arguments]) == 0
+    process = start(broken, *arguments)
+    while not (broken / "checkpoint.pt").exists():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert (
+        process.returncode == 130 and "the model keeps what it learned" in err and "takes up from here" in err
+    )
+    assert "Traceback" not in err and not (broken / "samples.png").exists()
+    n_steps = len(read_history(broken)[1])
+    assert n_steps < 250 and f"Interrupted after step {n_steps} of 250" in err
+
+    capsys.readouterr()
+    assert main(["train", "vae", "--out", str(broken), *arguments]) == 0
+    assert "resumed" in capsys.readouterr().out
+    assert same_weights(whole, broken)
+    np.testing.assert_array_equal(read_history(whole)[1][:, 1:3], read_history(broken)[1][:, 1:3])
+    assert (broken / "samples.png").read_bytes() == (whole / "samples.png").read_bytes()
+
+
+def test_a_finished_run_is_only_looked_at_again(tmp_path, monkeypatch):
+    arguments = ["train", "vae", "--out", str(tmp_path), "--steps", "3"]
+    assert main(arguments) == 0
+    (tmp_path / "samples.png").unlink()
+    history = read_history(tmp_path)[1]
+    assert main(arguments) == 0
+    assert (tmp_path / "samples.png").exists()
+    np.testing.assert_array_equal(read_history(tmp_path)[1], history)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["gan", "--steps", "3"], "holds another run (model was vae, now gan);"),
+        (["vae", "--steps", "3", "--seed", "1"], "holds another run (seed was 0, now 1);"),
+        (["vae", "--steps", "4"], "holds another run (length was 3 steps, now 4 steps);"),
+        (["vae"], "holds another run (length was 3 steps, now the recipe's steps);"),
+        (["vae", "--steps", "3", "--data", "mnist"], "holds another run (data was digits, now mnist);"),
+    ],
+)
+def test_the_folder_of_another_run_is_left_alone(tmp_path, capsys, arguments, message):
+    assert main(["train", "vae", "--out", str(tmp_path), "--steps", "3"]) == 0
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    capsys.readouterr()
+    assert main(["train", *arguments, "--out", str(tmp_path)]) == 2
+    err = capsys.readouterr().err
+    assert message in err and "name another folder with --out" in err and err.count("\n") == 1
+    assert before == {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+def test_a_checkpoint_that_lost_its_papers_or_its_content(tmp_path, capsys):
+    arguments = ["train", "vae", "--out", str(tmp_path), "--steps", "3"]
+    assert main(arguments) == 0
+    papers = (tmp_path / "run.json").read_text()
+    (tmp_path / "run.json").write_text("{")
+    assert main(arguments) == 2 and "holds another run (model was None" in capsys.readouterr().err
+    (tmp_path / "run.json").write_text(papers)
+    (tmp_path / "checkpoint.pt").write_bytes(b"half a")
+    assert main(arguments) == 2 and "cannot read the checkpoint" in capsys.readouterr().err
+    (tmp_path / "checkpoint.pt").unlink()
+    assert main(["train", "gan", "--out", str(tmp_path), "--steps", "3"]) == 0
+    assert json.loads((tmp_path / "run.json").read_text())["model"] == "gan"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["vae", "--steps", "0"], "--steps must be at least 1, got 0"),
+        (["vae", "--seconds", "-1"], "--seconds must be positive, got -1"),
+    ],
+)
+def test_unusable_lengths(tmp_path, capsys, arguments, message):
+    assert main(["train", *arguments, "--out", str(tmp_path / "run")]) == 2
+    assert message in capsys.readouterr().err and not (tmp_path / "run").exists()
+
+
+def test_a_time_in_which_not_one_step_fits(tmp_path, capsys):
+    assert main(["train", "vae", "--seconds", "1e-9", "--out", str(tmp_path)]) == 2
+    assert "not one step was made in 1e-09 CPU seconds" in capsys.readouterr().err
+    assert not (tmp_path / "model.pt").exists()
+
+
+def test_a_folder_that_cannot_be_written_to(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main(["train", "vae", "--out", str(tmp_path / "file" / "run"), "--steps", "3"]) == 2
+    err = capsys.readouterr().err
+    assert "cannot write to" in err and "not a directory" in err and err.count("\n") == 1
+
+
+def test_without_mnist(tmp_path, capsys, monkeypatch):
+    def offline(*_, **__):
+        raise OSError("no network")
+
+    monkeypatch.delenv("COURSEKIT_DATA", raising=False)
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", offline)
+    assert main(["train", "vae", "--data", "mnist", "--out", str(tmp_path)]) == 2
+    err = capsys.readouterr().err
+    assert "MNIST was not found" in err and err.count("\n") == 1 and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["lda", "--out", "x"], ["vae"], ["vae", "--out", "x", "--data", "cifar"]]
+)
+def test_what_is_unknown_or_missing_is_named(capsys, arguments):
+    with pytest.raises(SystemExit) as stop:
+        main(["train", *arguments])
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert stop.value.code == 2 and any(word in last for word in ("'lda'", "--out", "'cifar'"))
+
+
+def test_a_loss_that_explodes_is_one_sentence(tmp_path, capsys, monkeypatch):
+    good = recipes.RECIPES["vae"]
+
+    def wild(*images):
+        recipe = good(*images)
+        recipe.settings.update(learning_rate=1e9, optimizer="sgd")
+        return recipe
+
+    monkeypatch.setitem(recipes.RECIPES, "vae", wild)
+    assert main(["train", "vae", "--out", str(tmp_path), "--steps", "50"]) == 2
+    err = capsys.readouterr().err
+    assert "learning rate" in err and err.startswith("coursekit train: the loss became")
+
+
+def test_help_loads_nothing_heavy():
+    code = "import sys, coursetools.cli\ntry: coursetools.cli.main(['train', '--help'])\n"
+    code += "except SystemExit: print([m for m in ('torch', 'sklearn', 'matplotlib') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT)
+    assert done.stdout.splitlines()[-1] == "[]" and "rbm, autoencoder, vae" in " ".join(done.stdout.split())
+
+
+# MNIST in shape, not in substance: the recipes of 28 x 28 images, without the file.
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("model", train_command.MODELS)
+def test_the_recipes_for_mnist_run(tmp_path, monkeypatch, model):
+    def blown_up(split="train"):
+        digits = data.digits().split()[split == "test"]
+        x = np.kron(digits.x.reshape(-1, 8, 8), np.ones((3, 3)))  # 24 x 24
+        x = np.pad(x, ((0, 0), (2, 2), (2, 2))).reshape(-1, 784) * (255 / 16)
+        x = (x + np.random.default_rng(0).integers(0, 30, x.shape)).clip(0, 255)  # no pixel is constant
+        return data.Dataset(x=x.astype("float32").round(), image_shape=(28, 28), value_range=(0.0, 255.0))
+
+    monkeypatch.setattr(data, "mnist", blown_up)
+    arguments = ["train", model, "--data", "mnist", "--out", str(tmp_path), "--steps", "3"]
+    assert main(arguments) == 0
+    assert np.isfinite(read_history(tmp_path)[1]).all() and (tmp_path / "samples.png").exists()
+
+
+@pytest.mark.exhaustive
+def test_two_processes_train_and_one_speaks(tmp_path):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += ["-m", "coursetools.cli", "train"]
+
+    def run(*arguments):
+        return subprocess.run(
+            [*command, *arguments], capture_output=True, text=True, env=ENVIRONMENT, timeout=300
+        )
+
+    done = run("gan", "--out", str(tmp_path), "--steps", "20")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("gan on digits, 20 steps") == 1 and done.stdout.count("See ") == 1
+    assert len(read_history(tmp_path)[1]) == 20 and (tmp_path / "samples.png").exists()
+    assert not list(tmp_path.glob("*.tmp"))
+    done = run("vae", "--out", str(tmp_path), "--steps", "20")
+    assert done.returncode != 0 and done.stderr.count("holds another run") == 1
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("model", [name for name in train_command.MODELS if name != "autoencoder"])
+def test_a_judge_reads_the_samples(tmp_path, model):
+    train, _ = recipes.load("digits")
+    judge = DigitClassifier(64).fit(recipes.ink(train), train.labels)
+    assert main(["train", model, "--out", str(tmp_path), "--seconds", "12"]) == 0
+    recipe = recipes.RECIPES[model](*recipes.load("digits"))
+    recipe.model.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True))
+    probability = judge.predict_proba(recipe.draw(recipe.model.eval(), torch.Generator().manual_seed(1)))
+    n_classes = len(probability.argmax(1).unique())
+    print(f"{model}: confidence {probability.max(1).values.mean():.2f}, {n_classes} of 10 classes")
+    assert probability.max(1).values.mean() > 0.7 and n_classes >= 7
