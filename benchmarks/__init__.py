@@ -2,7 +2,8 @@
 
 `python3 course.py bench [name ...]` sets up the peers and runs the cases; with .venv in place
 `.venv/bin/python -m benchmarks [name ...]` does the same at once. One file a case; `harness.py` holds what
-all share, `report.py` writes README.md, `references.py` the plain models that people usually copy.
+all share, `report.py` writes README.md, `references.py` the plain models that people usually copy, and
+`stored.py` keeps long runs in data/results for the notebooks.
 """
 
 CASES = ["pca", "kmeans", "linkage", "rbm", "autoencoder", "vae", "gan", "flow", "ddpm"]

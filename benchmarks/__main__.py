@@ -15,6 +15,7 @@ from pathlib import Path
 from benchmarks import CASES
 from benchmarks.harness import Bench, Results
 from benchmarks.report import verdicts, write_readme
+from benchmarks.stored import FOLDER
 
 HERE = Path(__file__).parent
 
@@ -52,7 +53,8 @@ def main(words=None):
         top.exit(2, f"{error}\n")
     path = options.out or (None if options.quick else HERE / "results.json")
     seeds = options.seeds or ([0] if options.quick else [0, 1, 2])
-    results, failed = Results(path), []
+    tables = FOLDER if path == HERE / "results.json" else None
+    results, failed = Results(path, tables), []
     for case, part, work in parts:
         try:
             bench = Bench(results, case, part, seeds=seeds, quick=options.quick)

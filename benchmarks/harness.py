@@ -21,6 +21,8 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from benchmarks.stored import Table
+
 OURS = "coursekit"
 PEERS = ["scikit-learn", "scipy", "normflows", "nflows", "diffusers", "POT"]
 BETTER = ("higher", "lower", None)  # None: shown, not judged
@@ -132,10 +134,14 @@ class Interrupts:
 
 
 class Results:
-    """results.json: {case: {part: {machine, versions, seeds, finished, notes, rows}}}; None: nowhere."""
+    """results.json: {case: {part: {machine, versions, seeds, finished, notes, rows}}}; None: nowhere.
 
-    def __init__(self, path):
+    tables: the folder for `Bench.store`, or None; by default stored/ beside the file.
+    """
+
+    def __init__(self, path, tables=None):
         self.path = None if path is None else Path(path)
+        self.tables = self.path.parent / "stored" if tables is None and path is not None else tables
 
     def read(self):
         if self.path is None or not self.path.exists():
@@ -191,6 +197,13 @@ class Bench:
         row = Row(self, metric, unit, better, target, moonshot, against)
         self.entry["rows"].append(row.entry)
         return row
+
+    def store(self, name, recipe, *parts):
+        """A table in data/results for a notebook, see `stored`; name begins with the lecture's folder.
+
+        recipe: the lecture's module coursekit.X.recipe; parts: its functions that are used, none: the whole.
+        """
+        return Table(self, name, recipe, parts)
 
     def peer(self, name):
         """The module of a peer, or None and a note where it is not installed."""

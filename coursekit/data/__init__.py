@@ -1,10 +1,10 @@
-"""Data sets: arrays in stated shapes, ranges and units, each with its source and licence.
 
 - `tables`: states, distances between cities, moods, ratings of lecturers
 - `images`: handwritten digits
 - `text`: novels and sonnets, in pieces with labels
 - `toys`: distributions in the plane whose density is known
 - `dataset`: the `Dataset` that all but the texts return
+- `stored`: `results(name)`, runs that are too long for a notebook
 
 Nothing here needs a network except `mnist()` without local files. Arrays cannot be written to, so nothing
 changes them by accident; for PyTorch, copy: `torch.tensor(data.digits().x)`.
@@ -12,9 +12,20 @@ changes them by accident; for PyTorch, copy: `torch.tensor(data.digits().x)`.
 
 from coursekit.data.dataset import Dataset
 from coursekit.data.images import MNIST_MD5, binarised, digits, mini_mnist, mnist
+from coursekit.data.stored import StoredRuns, results
 from coursekit.data.tables import eurodist, lecturers, moods, us_cities, usarrests
 from coursekit.data.text import Corpus, austen, sonnets
 from coursekit.data.toys import TOYS, toy2d
 
 __all__ = ["MNIST_MD5", "TOYS", "Corpus", "Dataset", "austen", "binarised", "digits", "eurodist", "lecturers"]
-__all__ += ["mini_mnist", "mnist", "moods", "sonnets", "toy2d", "us_cities", "usarrests"]
+__all__ += [
+    "StoredRuns",
+    "mini_mnist",
+    "mnist",
+    "moods",
+    "results",
+    "sonnets",
+    "toy2d",
+    "us_cities",
+    "usarrests",
+]
