@@ -99,7 +99,7 @@ def test_an_installed_package_carries_the_same_file(tmp_path):
     build = "from setuptools import build_meta; import sys; print(build_meta.build_wheel(sys.argv[1]))"
     source = tmp_path / "source"
     listing = subprocess.run(
-        ["git", "ls-files", "coursekit", "data", "pyproject.toml", "README.md", "LICENSE"],
+        ["git", "ls-files", "coursekit", "coursetools", "data", "pyproject.toml", "README.md", "LICENSE"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -118,6 +118,13 @@ def test_an_installed_package_carries_the_same_file(tmp_path):
     assert (site / "coursekit/embedded/USArrests.csv").read_bytes() == (
         ROOT / "data/USArrests.csv"
     ).read_bytes()
+    # All of the data, and every licence that the data have.
+    there = {path.name for path in (site / "coursekit/embedded").iterdir() if path.is_file()}
+    assert there >= {path.name for path in (ROOT / "data").iterdir() if path.is_file()}
+    texts = {path.name for path in site.glob("coursekit-*.dist-info/licenses/data/licences/*.txt")}
+    assert texts == {path.name for path in (ROOT / "data/licences").iterdir()} != set()
+    metadata = next(site.glob("coursekit-*.dist-info/METADATA")).read_text(encoding="utf-8")
+    assert "License-Expression: MIT AND (GPL-2.0-only OR GPL-3.0-only)" in metadata
     script = f"import sys; sys.path.insert(0, {str(site)!r}); from coursekit import data; "
     script += "print(data.__file__, data.dataset.embedded('USArrests.csv'), data.usarrests().x.sum())"
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
