@@ -2,8 +2,10 @@
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.spatial.distance import cdist
 from torch import nn
 
 
@@ -102,6 +104,40 @@ def mode_coverage(samples, centers, std):
     share = torch.bincount(nearest, minlength=len(centers)).double() / len(samples)
     kl = torch.special.xlogy(share, share * len(centers)).sum()
     return {"modes": int(found.sum()), "good_share": good.double().mean().item(), "kl": kl.item()}
+
+
+def trustworthiness(x, z, *, k: int = 5) -> float:
+    """Are neighbours on a map neighbours in the data? 1 if all are; a random map gets about 1/2.
+
+    Each of the k nearest on the map that is not among the k nearest in the data is charged by how far
+    beyond rank k it is there: 1 - 2 / (n k (2n - 3k - 1)) * sum of (rank - k).
+
+    Args:
+        x: data, (n, d).
+        z: the map, (n, m).
+        k: neighbours looked at, below n / 2.
+
+    Raises:
+        ValueError: x and z have different lengths, or k is not from 1 to below n / 2.
+
+    Source: Venna & Kaski (2001), Neighborhood preservation in nonlinear projection methods, equation 1.
+    """
+    x, z = (np.asarray(points, dtype=np.float64) for points in (x, z))
+    n = len(x)
+    if len(z) != n:
+        raise ValueError(f"the data have {n} points and the map {len(z)}")
+    if not 1 <= k < n / 2:
+        raise ValueError(f"k={k!r} must be from 1 to below n / 2 = {n / 2:g}")
+    order = [np.argsort(_with_infinite_diagonal(cdist(points, points)), axis=1) for points in (x, z)]
+    rank = np.empty((n, n), dtype=int)
+    np.put_along_axis(rank, order[0], np.arange(1, n + 1)[None], axis=1)  # 1 for the nearest
+    beyond = np.take_along_axis(rank, order[1][:, :k], axis=1) - k
+    return float(1 - 2 / (n * k * (2 * n - 3 * k - 1)) * beyond.clip(min=0).sum())
+
+
+def _with_infinite_diagonal(D):
+    np.fill_diagonal(D, np.inf)
+    return D
 
 
 class DigitClassifier(nn.Module):

@@ -14,7 +14,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "diffusion": ["DiffusionMap", "diffusion_kernel"],
         "distances": ["ClassicalMDS", "Isomap", "as_distances", "double_center"],
-        "graphs": ["geodesic_distances", "join_pieces", "neighbor_graph", "neighbor_lists", "squared_distances"],
+        "graphs": [
+            "geodesic_distances",
+            "join_pieces",
+            "neighbor_graph",
+            "neighbor_lists",
+            "squared_distances",
+        ],
         "matching": ["affine_residual", "procrustes_residual"],
         "sensors": ["Localization", "sensor_localization"],
         "spectral": [

@@ -5,7 +5,7 @@ both are soon spread over the same places. This *diffusion distance* counts all 
 edge does little harm; and it is a straight-line distance between the coordinates lambda^t psi.
 
     K_ij = exp(-|x_i - x_j|^2 / (2 bandwidth^2)),  divided by (q_i q_j)^alpha,  q the row sums (density)
-    P = D^-1 K        transition probabilities (n, n), D the row sums       pi = D 1 / sum    where walkers end
+    P = D^-1 K        transition probabilities (n, n), D the row sums     pi = D 1 / sum    where walkers end
     P psi_j = lambda_j psi_j,  1 = lambda_0 > lambda_1 >= ... >= 0          sum_i pi_i psi_j(i)^2 = 1
     map after t steps:  (lambda_1^t psi_1, ..., lambda_k^t psi_k)
     |map_i - map_j|^2  =  sum_z (P^t_iz - P^t_jz)^2 / pi_z                  with all n - 1 coordinates

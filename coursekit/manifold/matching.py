@@ -6,7 +6,8 @@ shear: `affine_residual` takes out any matrix. Both are shares of the true coord
 perfect map; a map that knows nothing gets close to 1.
 
     Y (n, k)   the map             T (n, k)   the truth             both are centred first
-    Procrustes   min over Q orthogonal, s of |T - s Y Q|^2 / |T|^2 = 1 - (sum of singular values of Y^T T)^2 / (|Y|^2 |T|^2)
+    Procrustes   min over Q orthogonal and s of |T - s Y Q|^2 / |T|^2
+                 = 1 - (sum of the singular values of Y^T T)^2 / (|Y|^2 |T|^2)
     affine       min over any matrix A       of |T - Y A|^2 / |T|^2
 
 Source: Gower (1975), Generalized Procrustes analysis. Notebook: 03_manifold_learning.

@@ -5,7 +5,7 @@ of their centred positions obeys one linear equation per known distance, and G i
 Among all such G take the one of largest trace, the most spread out: a convex problem, no start, no luck.
 What is found comes with a proof: multipliers that show that no feasible G has a larger trace.
 
-    G = Y Y^T, G 1 = 0       maximise trace G   over G >= 0 (psd) with   G_ii + G_jj - 2 G_ij = d_ij^2  on all edges
+    G = Y Y^T, G 1 = 0       maximise trace G   over psd G with   G_ii + G_jj - 2 G_ij = d_ij^2  on all edges
     multiplier y_ij          S = sum over edges of y_ij (e_i - e_j)(e_i - e_j)^T  -  (I - 1 1^T / n)
     certificate              S >= 0 (psd) and S G = 0:  any feasible G' has
                              trace G' = sum y_ij d_ij^2 - <S, G'>  <=  sum y_ij d_ij^2 = trace G
@@ -116,7 +116,9 @@ def _checked(n, edges, lengths):
     if edges.ndim != 2 or edges.shape[1] != 2 or edges.dtype.kind not in "iu":
         raise ValueError("edges must be pairs of whole numbers, of shape (m, 2)")
     if lengths.shape != (len(edges),):
-        raise ValueError(f"there are {len(edges)} edges and lengths of shape {lengths.shape}: one each, please")
+        raise ValueError(
+            f"there are {len(edges)} edges and lengths of shape {lengths.shape}: one each, please"
+        )
     if len(edges) == 0 or edges.min() < 0 or edges.max() >= n or np.any(edges[:, 0] == edges[:, 1]):
         raise ValueError(f"an edge joins two different points, numbered from 0 to n_points - 1 = {n - 1}")
     if len(np.unique(np.sort(edges, axis=1), axis=0)) < len(edges):
@@ -126,5 +128,7 @@ def _checked(n, edges, lengths):
     graph = coo_array((np.ones(len(edges)), edges.T), shape=(n, n))
     n_pieces = connected_components(graph, directed=False)[0]
     if n_pieces > 1:
-        raise ValueError(f"the edges leave the points in {n_pieces} pieces: nothing fixes where each of them is")
+        raise ValueError(
+            f"the edges leave the points in {n_pieces} pieces: nothing fixes where each of them is"
+        )
     return edges, lengths

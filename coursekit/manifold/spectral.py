@@ -5,11 +5,12 @@ do there. All patches together make one symmetric matrix M with f^T M f >= 0, th
 the points. The constant function costs nothing and says nothing; the k cheapest functions at right angles
 to it are the coordinates.
 
-    method       a function f costs nothing if ...                      M
-    LLE          f_i is the same mixture of neighbours as x_i is        (I - W)^T (I - W)
-    LTSA         f is linear in the tangent coordinates of each patch   sum over patches of  I - projector on [1, tangent]
-    Hessian      f has no second derivatives on any patch               sum over patches of  projector on its quadratic part
-    Laplacian    neighbours have equal values                           L = D - weights, and  f^T L f = 1/2 sum w_ij (f_i - f_j)^2
+    method      a function f costs nothing if ...                  M
+    LLE         f_i is the same mixture of neighbours as x_i is    (I - W)^T (I - W)
+    LTSA        f is linear in the tangent of each patch           sum of  I - projector on [1, tangent]
+    Hessian     f has no second derivatives on any patch           sum of  projector on the quadratic part
+    Laplacian   neighbours have equal values                       L = D - weights
+                                                  since  f^T L f = 1/2 sum over i, j of w_ij (f_i - f_j)^2
 
     X (n, p)  points       W (n, n)  LLE's weights, rows adding to 1       D (n, n)  degrees, on the diagonal
     U (n, k)  orthonormal, at right angles to 1; the map is sqrt(n) U, of mean 0 and unit covariance (the
@@ -88,16 +89,18 @@ def ltsa_matrix(X: np.ndarray, neighbors: list[np.ndarray], n_components: int) -
 def hessian_matrix(X: np.ndarray, neighbors: list[np.ndarray], n_components: int) -> np.ndarray:
     """M of Hessian eigenmaps: from each patch the squared second derivatives, as least squares sees them.
 
-    Fit f on the patch by 1, the tangent coordinates and their products; orthogonalise in this order, and the
-    last d (d + 1) / 2 columns, d = n_components, measure what is quadratic in f and nothing else.
+    Fit f on the patch, the point itself included, by 1, the tangent coordinates and their products;
+    orthogonalise in this order, and the last d (d + 1) / 2 columns, d = n_components, measure what is
+    quadratic in f and nothing else.
     """
     M = np.zeros((len(X), len(X)))
     first, second = np.triu_indices(n_components)
-    for _, near in patches(neighbors):
+    for points, near in patches(neighbors):
+        near = np.concatenate([points[:, None], near], axis=1)
         theta = tangents(X[near], n_components)
         products = theta[:, :, first] * theta[:, :, second]
-        columns = [np.ones((*near.shape, 1)), theta, products / np.sqrt((products**2).mean())]
-        basis = np.linalg.qr(np.concatenate(columns, axis=2))[0]  # (m, k, 1 + d + d (d + 1) / 2), and no more
+        columns = np.concatenate([np.ones((*near.shape, 1)), theta, products], axis=2)
+        basis = np.linalg.qr(columns)[0]  # (m, k + 1, 1 + d + d (d + 1) / 2), and no more columns
         quadratic = basis[:, :, 1 + n_components :]
         _add(M, near, quadratic @ quadratic.transpose(0, 2, 1))
     return M
@@ -118,7 +121,9 @@ def graph_laplacian(weights: ArrayLike) -> np.ndarray:
     return np.diag(weights.sum(axis=1)) - weights
 
 
-def bottom_eigenvectors(M: np.ndarray, n_components: int, *, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def bottom_eigenvectors(
+    M: np.ndarray, n_components: int, *, free: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """The smallest eigenvalues (k,) of M and orthonormal eigenvectors (n, k) at right angles to `free`.
 
     The function that costs nothing is lifted to the top of the spectrum first. Dropping the first eigenvector
@@ -136,7 +141,7 @@ def bottom_eigenvectors(M: np.ndarray, n_components: int, *, free: np.ndarray) -
 
 
 class _LocalMap(BaseEstimator):
-    """What LLE, LTSA and Hessian eigenmaps share: `_matrix(X, neighbors)` differs, and `_least` neighbours."""
+    """What LLE, LTSA and Hessian eigenmaps share; `_matrix(X, neighbors)` and `_least()` differ."""
 
     def __init__(self, n_components: int = 2, *, n_neighbors: int = 10):
         self.n_components = n_components
@@ -222,7 +227,7 @@ class HessianEigenmap(_LocalMap):
 
     Args:
         n_components: d, the dimensions of sheet and map.
-        n_neighbors: points in a patch, at least 1 + d + d (d + 1) / 2 of them, at most n - 1.
+        n_neighbors: besides the point itself in its patch, at least d + d (d + 1) / 2, at most n - 1.
 
     Attributes:
         embedding_: the map (n, d), with mean 0 and unit covariance.
@@ -234,7 +239,7 @@ class HessianEigenmap(_LocalMap):
     """
 
     def _least(self):
-        return 1 + self.n_components + self.n_components * (self.n_components + 1) // 2
+        return self.n_components + self.n_components * (self.n_components + 1) // 2
 
     def _matrix(self, X, neighbors):
         return hessian_matrix(X, neighbors, self.n_components)

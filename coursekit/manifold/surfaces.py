@@ -4,7 +4,7 @@ Rolled along an Archimedean spiral r = theta and measured in *arc length*, a she
 stretched: the geodesic distance between two points of the roll is the straight distance on the flat sheet.
 That makes the flat sheet the right answer, up to a rotation and a shift.
 
-    sheet (n, 2)   position along the roll, in [0, 90], and across it, in [0, 21]
+    sheet (n, 2)   position along the roll, in [0, 70], and across it, in [0, 15]
     arc length     s(theta) = 1/2 (theta sqrt(1 + theta^2) + arsinh theta), counted from theta = 1.5 pi
 
 Notebook: 03_manifold_learning.
@@ -13,12 +13,12 @@ Notebook: 03_manifold_learning.
 import numpy as np
 from numpy.typing import ArrayLike
 
-LENGTH, WIDTH = 90.0, 21.0
+LENGTH, WIDTH = 70.0, 15.0
 START = 1.5 * np.pi
 
 
 def flat_sheet(n: int, *, hole: bool = False, rng: np.random.Generator | int | None = None) -> np.ndarray:
-    """n points evenly over the rectangle [0, 90] x [0, 21]; (n, 2).
+    """n points evenly over the rectangle [0, 70] x [0, 15]; (n, 2).
 
     Args:
         n: number of points.

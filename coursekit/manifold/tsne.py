@@ -5,7 +5,7 @@ so that the choice is as open as one among `perplexity` equally likely points. O
 picked by a Student t distribution, whose heavy tail leaves room: points at a moderate distance in many
 dimensions may sit far apart in two. The map minimises the divergence between the two.
 
-    p_{j|i} ~ exp(-beta_i d_ij^2),  entropy of row i = log perplexity      P = (p_{j|i} + p_{i|j}) / (2 n), adds to 1
+    p_{j|i} ~ exp(-beta_i d_ij^2),  entropy of row i = log perplexity      P = (p_{j|i} + p_{i|j}) / (2 n)
     w_ij = 1 / (1 + |y_i - y_j|^2), w_ii = 0                               Q = w / sum of all w
     minimise KL(P || Q) = sum p_ij log(p_ij / q_ij)                        over Y (n, 2)
     gradient   dKL/dy_i = 4 sum_j (p_ij - q_ij) w_ij (y_i - y_j)
@@ -100,7 +100,7 @@ def _gradient(P, Y, W, Q):
 
 
 class TSNE(BaseEstimator):
-    """t-distributed stochastic neighbour embedding, exact: each step takes time n^2, so n up to a few thousand.
+    """t-distributed stochastic neighbour embedding, exact: a step takes time n^2, so n up to a few thousand.
 
     Args:
         n_components: k, the dimensions of the map.
