@@ -146,11 +146,19 @@ def real_number(
         value = value.item()
     if not isinstance(value, Real) or isinstance(value, (bool, np.bool_)):
         raise ValueError(f"{name} must be a number, got {value!r}")
-    # Written so that NaN fails, whatever the bounds; so does infinity, since no bound includes it.
+    # Written so that NaN fails, whatever the bounds; infinity is not below infinity, and so fails too.
     if not (low <= value <= high and above < value < below):
-        left, right = ("(" if above >= low else "["), (")" if below <= high else "]")
-        interval = _interval(max(low, above), min(high, below), left, right)
-        raise ValueError(f"{name} must lie in {interval}, got {value:g}")
+        start, end = max(low, above), min(high, below)
+        if math.isfinite(end):
+            interval = _interval(start, end, "(["[low > above], ")]"[high < below])
+            wanted = f"lie in {interval}"
+        elif not math.isfinite(start):
+            wanted = "be finite"
+        elif low > above:
+            wanted = f"be at least {low:g}"
+        else:
+            wanted = f"be above {above:g}" if above else "be positive"
+        raise ValueError(f"{name} must {wanted}, got {value:g}")
     return float(value)
 
 

@@ -59,14 +59,13 @@ def fit_adversarial(
     method `constrain()`, which is called after every step of the opponent. Its two losses, scalars that are
     minimised, come in one of two forms:
 
-        opponent_loss(real, fake, *, rng), generator_loss(fake)        the loop makes the fakes, from standard
-                                                                       normal latents (batch, game.n_latent)
-        opponent_loss(*batch, rng=rng), generator_loss(*batch, rng=rng)   the game makes them itself, from the
-                                                                       rows of x: for conditions, for several
-                                                                       generators, for losses that look at data
+    1. opponent_loss(real, fake, *, rng) and generator_loss(fake): the loop makes the fakes, from standard
+       normal latents (batch, game.n_latent).
+    2. opponent_loss(*batch, rng=rng) and generator_loss(*batch, rng=rng): the game makes the fakes itself,
+       from rows of x. For conditions, for several generators, for generators whose loss looks at data.
 
-    The second form is taken where `generator_loss` has an argument `rng`. Its opponent_loss makes the fakes
-    under torch.no_grad(), and its generator_loss sees the rows of the opponent's last batch.
+    The second form is taken where `generator_loss` has an argument `rng`. Its opponent_loss then makes the
+    fakes under torch.no_grad(), and its generator_loss is given the rows of the opponent's last batch.
 
     Args:
         game: module with the parts and methods above.

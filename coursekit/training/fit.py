@@ -49,8 +49,8 @@ def fit(
 
     Args:
         model: module with `loss(*batch, rng=rng)`, a scalar, the mean over a batch; rng is a torch.Generator.
-        x: array or tensor (n, ...), a `Dataset` (its x counts), or a tuple of arrays of one length, whose rows
-            stay together and are handed to the loss in this order: `(images, labels)` for a model with a
+        x: array or tensor (n, ...), a `Dataset` (its x counts), or a tuple of arrays of one length, whose
+            rows stay together and go to the loss in this order: `(images, labels)` for a model with a
             condition. Floats are cast to the model's precision, whole numbers to int64.
         n_steps: number of steps.
         batch_size: rows per step.

@@ -130,7 +130,7 @@ def _as_part(x, name, dtype, device):
 
 
 def require_call(model: nn.Module, verb: str, *arguments: Any, **keywords: Any) -> None:
-    """ValueError unless model.verb takes these arguments: a tuple with a condition for one that knows none."""
+    """ValueError unless model.verb takes these arguments: labels for a model without a condition, say."""
     signature = inspect.signature(getattr(model, verb))
     try:
         signature.bind(*arguments, **keywords)

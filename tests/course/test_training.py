@@ -373,7 +373,7 @@ def test_too_large_a_learning_rate_is_noticed():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"optimizer": "lion"}, "unknown optimizer 'lion'; choose one of adam, adamw, sgd, rmsprop"),
+        ({"optimizer": "lion"}, "unknown optimizer 'lion'; choose one of adam, adamw, sgd, rmsprop, muon"),
         ({"schedule": "step"}, "unknown schedule 'step'; choose one of constant, linear, cosine"),
         ({"average": 1.0}, "decay of the averaged weights"),
         ({"warm_up": 1.0}, "fraction of the run"),
@@ -383,7 +383,7 @@ def test_too_large_a_learning_rate_is_noticed():
         ({"max_cpu_seconds": -1.0}, "max_cpu_seconds must be positive"),
         ({"device": "gpu"}, 'unknown device \'gpu\'; choose "auto", "cpu" or "cuda"'),
         ({"n_steps": 0}, "at least 1"),
-        ({"learning_rate": 0.0}, "must be positive"),
+        ({"learning_rate": 0.0}, "learning_rate must be positive, got 0"),
     ],
 )
 def test_unusable_options(x, options, message):
@@ -599,6 +599,9 @@ def test_a_game_says_whose_loss_failed(x):
         training.fit_adversarial(game, x, n_steps=3, instance_noise=0.1)
     with pytest.raises(ValueError, match="n_opponent_steps must be at least 1"):
         training.fit_adversarial(new_game(), x, n_steps=3, n_opponent_steps=0)
-    for noise in ({"instance_noise_until": 0}, {"instance_noise": -1.0}):
-        with pytest.raises(ValueError, match="instance_noise must be at least 0 and instance_noise_until"):
+    for noise, message in [
+        ({"instance_noise_until": 0}, r"instance_noise_until, a fraction of the run, must lie in \(0, 1\]"),
+        ({"instance_noise": -1.0}, "instance_noise must be at least 0, got -1"),
+    ]:
+        with pytest.raises(ValueError, match=message):
             training.fit_adversarial(new_game(), x, n_steps=3, **noise)

@@ -19,7 +19,7 @@ from torch import nn
 
 from coursekit import rbm, recipes, training
 from coursekit.flow import glow
-from coursekit.training.ingredients import choose_device
+from coursekit.training.settings import choose_device
 
 BATCH = 16  # of 49 rows: the last batch of an epoch has 1, so that one of the two processes gets none
 OPTIONS = {"n_steps": 60, "batch_size": BATCH, "average": 0.9, "schedule": "cosine", "learning_rate": 1e-2}
