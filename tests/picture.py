@@ -149,3 +149,38 @@ def move_to_the_ends(box):
             control.value = value
             seconds.append(time.process_time() - began)
     return max(seconds)
+
+
+def positions_of(control):
+    """Both ends and the middle of a control's range."""
+    if hasattr(control, "options"):
+        values = [v[1] if isinstance(v, tuple) else v for v in control.options]
+        return [values[0], values[len(values) // 2], values[-1]]
+    middle = control.min + control.step * round((control.max - control.min) / control.step / 2)
+    return [control.min, middle, control.max]
+
+
+def move_through(box, *, limit=0.3):
+    """Move each control of an explorer: the picture changes and describes itself, in `limit` CPU seconds."""
+    picture, reset = box.children[-1], box.children[-2]
+    start = picture.value
+    for control in box.controls.values():
+        first = control.value
+        assert control.description, "a control without a label"
+        seen = set()
+        for value in positions_of(control):
+            control.value = value
+            seen.add(picture.value.split('src="')[1])
+            picture_of_move = picture.value
+            control.value = first
+            control.value = value
+            assert picture.value == picture_of_move, "a frame must depend on its position alone"
+        assert len(seen) == 3, f"the picture does not change with {control.description}"
+        assert 'alt="' in picture.value
+        control.value = positions_of(control)[-1]
+        reset.click()
+        assert control.value == first and picture.value == start
+    # A busy machine only adds to the time: one round of three that keeps it is enough.
+    assert any(move_to_the_ends(box) <= limit for _ in range(3)), (
+        f"a move costs more than {limit} CPU seconds"
+    )

@@ -1,5 +1,7 @@
-"""Lecture 10, autoencoders: linear, tied, denoising, contractive, convolutional; and how deep ones were started
-(`pretraining`)."""
+"""Lecture 10, autoencoders: linear, tied, denoising, contractive, convolutional.
+
+`pretraining` has the layer-wise start of deep ones.
+"""
 
 import lazy_loader
 

@@ -24,7 +24,7 @@ ids = {"ids": lambda path: path.relative_to(ROOT).as_posix()}
 
 
 def may_import(path):
-    """The modules of the package that a file may import, as `networks` or `vae.model` (`vae`: all its models)."""
+    """What a file may import of the package, as `networks` or `vae.pictures`; `vae` means its models."""
     topic, *inner = path.relative_to(PACKAGE).with_suffix("").parts
     if topic in FREE or topic == "__init__":
         return set()

@@ -20,7 +20,7 @@ import pytest
 import torch
 from torch import nn
 
-from coursekit import autoencoder, ddpm, evaluation, flow, gan, pretraining, rbm, recipes, training, vae, wgan
+from coursekit import autoencoder, ddpm, evaluation, flow, gan, rbm, recipes, training, vae, wgan
 from coursekit.networks import TimeMLP, UNet, mlp
 
 CPU, OTHER = "cpu", "mirror"
@@ -155,7 +155,7 @@ def methods():
     yield "flow, whitened", flow.Flow(layers, shape=16, discrete=True), levels, counts
 
     schedule = ddpm.cosine_schedule(5)
-    for target in ddpm.TARGETS:
+    for target in ddpm.model.TARGETS:
         model = ddpm.DDPM(TimeMLP(5, width=16), schedule, shape=5, target=target)
         yield f"ddpm, {target}", model, x, diffuse
     yield "ddpm, u-net", ddpm.DDPM(UNet(width=8), schedule, shape=(1, 4, 4)), points(9, 1, 4, 4), diffuse
@@ -239,7 +239,7 @@ def try_pretraining():
     there = copy.deepcopy(model)
     for each, device in ((model, CPU), (there, OTHER)):
         train = functools.partial(training.fit, n_steps=3, device=device)
-        pretraining.pretrain_layerwise(each, points(20, 5), train)
+        autoencoder.pretrain_layerwise(each, points(20, 5), train)
     weights_close(model, there)
 
 

@@ -14,7 +14,6 @@ from coursekit.data import toy2d
 from coursekit.evaluation import mode_coverage
 from coursekit.gan import (
     GAN,
-    OBJECTIVES,
     MinibatchStd,
     batch_discriminator,
     discriminator_loss,
@@ -24,6 +23,7 @@ from coursekit.gan import (
     optimal_discriminator,
     r1_penalty,
 )
+from coursekit.gan.model import OBJECTIVES
 from coursekit.networks import mlp
 from coursekit.training import fit_adversarial
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
+from picture import move_through
 from scipy.cluster import hierarchy
-from test_widgets import move_through
 
 from coursekit import plots
 from coursekit.clustering import KMeans, cut, explorers, linkage, pictures

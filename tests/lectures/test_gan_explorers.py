@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
+from picture import move_through
 from scipy import integrate, stats
-from test_widgets import move_through
 
 from coursekit import plots
 from coursekit.gan import explorers

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
-from test_widgets import move_through
+from picture import move_through
 
 from coursekit import plots
 from coursekit.rbm import explorers, pictures

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot as plt
-from test_widgets import move_through
+from picture import move_through
 
 from coursekit import plots, wgan
 from coursekit.networks import mlp
 from coursekit.wgan import explorers
+from coursekit.wgan.model import CONSTRAINTS
 
 STEPS = [0, 3, 12, 40]
 GRID = np.linspace(-2.0, 5.0, 41)
@@ -38,7 +39,7 @@ def tiny_game(constraint, seed=3):
     return game, torch.optim.Adam(critic.parameters(), lr=0.03)
 
 
-@pytest.fixture(scope="module", params=wgan.CONSTRAINTS)
+@pytest.fixture(scope="module", params=CONSTRAINTS)
 def training(request, samples):
     """What `snapshots` kept of a tiny critic, and critics trained by hand for 0, 3, 12 and 40 steps."""
     a, b = samples

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot as plt
-from test_widgets import move_through
+from picture import move_through
 
 from coursekit import plots
 from coursekit.vae import VAE, explorers
