@@ -21,6 +21,7 @@ from course_setup import (
     hand_over,
     install_peers,
     learners_config,
+    place_trouble,
     python_trouble,
     set_up,
     torch_source,
@@ -201,6 +202,9 @@ def main(words):
         if trouble:
             raise Trouble(trouble)
         options = parser().parse_args(words)
+        trouble = place_trouble()
+        if trouble:
+            raise Trouble(trouble)
         options.arguments = arguments
         options.torch_index = torch_source(options.torch_index)
         os.chdir(str(ROOT))

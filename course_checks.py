@@ -18,8 +18,8 @@ from course_setup import Trouble, environment
 
 PROGRAMS = {"chromium": "chromium", "bwrap": "bubblewrap", "npm": "npm"}  # program -> Debian's package
 STRICT = ["--nbval", "--nbval-cell-timeout=300", "--nbval-sanitize-with=tests/nbval_sanitize.cfg"]
-# Tests of one file stay together, so that what a file makes once is made once; conftest.py sets the order.
-TOGETHER = ["--dist", "loadgroup", "--no-loadscope-reorder"]
+# Tests of one file stay together, so that its fixtures are made once; tests/conftest.py sets the order.
+TOGETHER = ["--dist", "loadfile", "--no-loadscope-reorder"]
 HOUSE = [f"tests/course/test_{name}.py" for name in ("architecture", "notebooks", "glossary")]
 
 

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 OLDEST_PYTHON = (3, 11)
-# As measured: packages, and what pip keeps for the next time. pip's usual torch for Linux brings CUDA.
+# Gigabytes of disk that .venv takes, as measured; pip's usual torch for Linux comes with CUDA.
 NEEDED_GB, NEEDED_GB_CUDA = 2.5, 5.6
 ROOT = Path(__file__).resolve().parent
 # What JupyterLab leaves out: news, and in `course.py lab` also Voila's preview and what nbgrader has for
@@ -46,19 +46,17 @@ def venv_python(venv, windows=os.name == "nt"):
     return venv / "Scripts" / "python.exe" if windows else venv / "bin" / "python"
 
 
-def place_trouble(venv_is_finished=False):
-    """One sentence if the course cannot live where it lies or its person has no home here, else ''."""
-    venv, home = ROOT / ".venv", Path(os.path.expanduser("~"))
+def place_trouble():
+    """One sentence if the course cannot work where it is, or its person has no home here, else ''."""
     if os.pathsep in str(ROOT):
         return (
             f"No virtual environment can be made below a folder with a {os.pathsep} in its name: "
             f"rename {ROOT} or move the course elsewhere."
         )
-    for path in () if venv_is_finished else (ROOT, venv):
+    for path in (ROOT, ROOT / ".venv"):
         if path.exists() and not os.access(str(path), os.W_OK):
-            return (
-                f"{path} cannot be written: copy the course to a folder of your own and run course.py there."
-            )
+            return f"{path} cannot be written: copy the course to a folder of your own."
+    home = Path(os.path.expanduser("~"))
     nearest = next((path for path in (home, *home.parents) if path.exists()), home)
     if not (nearest.is_dir() and os.access(str(nearest), os.W_OK)):
         return (
@@ -105,11 +103,7 @@ def set_up(torch_index):
         found = {}
     # An index once chosen is kept: the next command need not name it again.
     wanted = wanted_stamp(torch_index or found.get("torch_index", ""))
-    finished = found == wanted and python.exists()
-    trouble = place_trouble(finished)
-    if trouble:
-        raise Trouble(trouble)
-    if finished:
+    if found == wanted and python.exists():
         return python
     print(f"Setting up the course in {venv} (some minutes the first time, then seconds):", flush=True)
     moved = any(key in found and found[key] != wanted[key] for key in ("python", "root", "torch_index"))
@@ -214,7 +208,7 @@ def fetch_assets(python):
 
 
 def warm_fonts(python):
-    """matplotlib's list of fonts, made once for each person: else the first notebook writes that it makes it."""
+    """Have matplotlib make its list of fonts: else the first notebook does, and says so among its outputs."""
     print("  looking for fonts ...", flush=True)
     env = environment(MPLBACKEND="Agg")
     subprocess.run([str(python), "-c", "import matplotlib.font_manager"], env=env, capture_output=True)
@@ -238,26 +232,18 @@ sys.exit(not {pin.lower() for pin in sys.argv[1:]} <= there)"""
 def step(name, command):
     """Run one long step, showing the large downloads; a failure becomes one sentence, its log is kept."""
     print(f"  {name} ...", flush=True)
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
     lines = []
-    try:
-        for line in process.stdout:
-            lines.append(line)
-            if re.search(r"Downloading .*\d [MG]B", line):
-                print("    " + line.strip(), flush=True)
-        code = process.wait()
-    except BaseException:
-        process.terminate()
-        process.wait()
-        raise
+    with subprocess.Popen(command, cwd=ROOT, env=environment(), **pipes) as process:
+        try:
+            for line in process.stdout:
+                lines.append(line)
+                if re.search(r"Downloading .*\d [MG]B", line):
+                    print("    " + line.strip(), flush=True)
+        except BaseException:
+            process.terminate()
+            raise
+    code = process.returncode
     if code != 0:
         log = ROOT / ".venv" / "install.log"
         try:
@@ -291,8 +277,8 @@ def disk_trouble():
     # pip unpacks in the folder for temporary files before it installs.
     full = min((ROOT, Path(tempfile.gettempdir())), key=lambda path: shutil.disk_usage(str(path)).free)
     return (
-        f"The disk is full: make room in {full} and run the same command again; the course takes {NEEDED_GB} GB"
-        f" in all, {NEEDED_GB_CUDA} GB with pip's usual torch for Linux (README says how to do without CUDA)."
+        f"The disk is full: make room in {full} and run the same command again; the course takes "
+        f"{NEEDED_GB} GB, with the usual torch for Linux {NEEDED_GB_CUDA} GB (README says how to avoid it)."
     )
 
 

@@ -1,6 +1,7 @@
 """What all tests share: the `--all` option, and programs beyond Python that some of them need."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -20,12 +21,32 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
+    # Side by side, the long ones start first, so that none is left over at the end.
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     if config.getoption("--all"):
         return
     exhaustive = [item for item in items if item.get_closest_marker("exhaustive")]
     items[:] = [item for item in items if not item.get_closest_marker("exhaustive")]
     if exhaustive:
         config.hook.pytest_deselected(items=exhaustive)  # they appear as "deselected" in the closing line
+
+
+def together(nodeid):
+    """What one worker takes whole, so that its fixtures are made once: a file, of the proofs one homework."""
+    homework = re.search(r"\[(hw\d\d)", nodeid)
+    return nodeid.partition("::")[0] + (homework[1] if homework else "")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    # Marks for `--dist loadgroup` have no effect with this pytest: its tests keep their names.
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByPiece(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return together(nodeid)
+
+    return ByPiece(config, log)
 
 
 def needs_program(sentence, *names):

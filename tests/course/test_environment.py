@@ -14,7 +14,6 @@ import types
 import zipfile
 from pathlib import Path
 
-import conftest
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -88,8 +87,8 @@ def test_a_new_python_is_welcome(version):
 
 def test_an_old_python_can_read_the_files_far_enough():
     known = {"argparse", "course_setup", "errno", "hashlib", "json", "os", "pathlib"}
-    known |= {"re", "shutil", "socket", "subprocess", "sys", "time"}
-    for name in ("course.py", "course_setup.py"):
+    known |= {"course_checks", "re", "shutil", "socket", "subprocess", "sys", "tempfile", "time"}
+    for name in ("course.py", "course_setup.py", "course_checks.py"):
         tree = ast.parse((ROOT / name).read_text(encoding="utf-8"), feature_version=(3, 7))
         tops = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
         names = [alias.name for n in tops if isinstance(n, ast.Import) for alias in n.names]
@@ -108,11 +107,22 @@ def test_an_old_python_can_read_the_files_far_enough():
             "disk is full",
         ),
         ("ERROR: No matching distribution found for torch==2.13.0", "no torch==2.13.0"),
-        ("error: subprocess-exited-with-error", "install.log"),
+        ("error: subprocess-exited-with-error", "last word was: error: subprocess-exited-with-error"),
+        ("", "it did not say why"),
     ],
 )
 def test_a_failed_step_becomes_one_sentence(log, words):
     assert words in sentence(course_setup.install_trouble(log, "installing torch==2.13.0"))
+
+
+def test_only_a_log_that_exists_is_named(house, capfd):
+    failing = [sys.executable, "-c", "print('the one reason.'); raise SystemExit(1)"]
+    with pytest.raises(course_setup.Trouble, match="the one reason[.]$"):
+        course_setup.step("trying", failing)  # there is no .venv to keep a log in
+    (house / ".venv").mkdir()
+    with pytest.raises(course_setup.Trouble, match=".venv/install.log says why"):
+        course_setup.step("trying", failing)
+    assert "the one reason" in (house / ".venv/install.log").read_text()
 
 
 def test_a_python_without_ensurepip_names_the_debian_package(monkeypatch, tmp_path):
@@ -122,11 +132,106 @@ def test_a_python_without_ensurepip_names_the_debian_package(monkeypatch, tmp_pa
     assert not (tmp_path / ".venv").exists()
 
 
-def test_a_full_disk_is_said_before_anything_is_made(house, monkeypatch, capsys):
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: types.SimpleNamespace(free=1e9))
-    assert course.main(["test"]) == 1
-    assert "disk is full" in sentence(capsys.readouterr().err)
+PIP_SOURCES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS")
+
+
+@pytest.mark.parametrize(
+    ("free", "system", "torch", "words"),
+    [
+        (1.0, "linux", "", "takes 5.6 GB here and 1.0 GB of the disk are free: make room"),
+        (3.7, "linux", "", "name PyTorch's CPU index with --torch-index (see README), which takes 2.5 GB"),
+        (3.7, "linux", "https://example.org/cpu", None),
+        (3.7, "darwin", "", None),
+        (1.0, "darwin", "", "takes 2.5 GB here and 1.0 GB of the disk are free: make room"),
+        (1.0, "linux", "https://example.org/cpu", "takes 2.5 GB here"),
+        (5.7, "linux", "", None),
+    ],
+)
+def test_too_little_room_is_said_first(house, monkeypatch, capsys, free, system, torch, words):
+    for name in PIP_SOURCES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: types.SimpleNamespace(free=free * 1e9))
+    monkeypatch.setattr(sys, "platform", system)
+    if words is None:
+        assert course_setup.room_trouble(torch) == ""
+        return
+    assert course.main(["test", *(["--torch-index", torch] if torch else [])]) == 1
+    assert words in sentence(capsys.readouterr().err)
     assert not (house / ".venv").exists()
+
+
+def test_who_tells_pip_of_another_source_is_not_asked_for_cudas_room(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    for name in PIP_SOURCES:
+        monkeypatch.delenv(name, raising=False)
+    assert course_setup.brings_cuda("") and not course_setup.brings_cuda("/wheels")
+    monkeypatch.setenv("PIP_FIND_LINKS", "/wheels")
+    assert not course_setup.brings_cuda("")
+
+
+def test_a_disk_that_fills_up_later_is_said_with_the_room_needed(house, monkeypatch, capsys):
+    def full(torch_index):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(course, "set_up", full)
+    assert course.main(["test"]) == 1
+    said = sentence(capsys.readouterr().err)
+    assert "disk is full" in said and "2.5 GB" in said and "5.6 GB" in said
+
+
+@pytest.mark.parametrize("verb", [["lab"], ["test"], ["build"], ["app", "1"], ["bench"]])
+def test_a_folder_with_a_colon_is_said_before_anything_is_made(house, monkeypatch, capsys, verb):
+    clone = house / f"to{os.pathsep}day"
+    clone.mkdir()
+    for module in (course, course_setup):
+        monkeypatch.setattr(module, "ROOT", clone)
+    assert course.main(verb) == 1
+    said = sentence(capsys.readouterr().err)
+    assert f"a {os.pathsep} in its name" in said and str(clone) in said
+    assert not list(clone.iterdir())
+
+
+def before_and_after(house):
+    return sorted(path.relative_to(house) for path in house.rglob("*"))
+
+
+@pytest.mark.parametrize("verb", [["lab"], ["test"]])
+@pytest.mark.parametrize(
+    ("locked", "words"),
+    [(".", "copy the course to a folder of your own"), ("home", "set HOME to a folder of your own")],
+)
+def test_what_cannot_be_written_is_said_before_anything_is_made(
+    house, monkeypatch, capsys, verb, locked, words
+):
+    (house / "home").mkdir()
+    monkeypatch.setenv("HOME", str(house / "home" / "not" / "yet"))
+    before, closed, access = before_and_after(house), house / locked, os.access
+    # Asked of the system for one folder only: root, who may run this, could write to any.
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != closed and access(path, mode))
+    assert course.main(verb) == 1
+    assert words in sentence(capsys.readouterr().err)
+    assert before_and_after(house) == before
+
+
+def test_a_home_that_is_no_folder_is_said(house, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", os.devnull)
+    assert course.main(["lab"]) == 1
+    assert f"home folder {os.devnull} cannot be written" in sentence(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("closed", ["course", "home"])
+def test_a_read_only_disk_gets_one_sentence(tmp_path, bubblewrap, closed):
+    """The same with a folder that even root cannot write to."""
+    clone, home = tmp_path / "course", tmp_path / "home"
+    clone.mkdir()
+    home.mkdir()
+    for name in ("course.py", "course_setup.py", "course_checks.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, clone)
+    command = [bubblewrap, "--bind", "/", "/", "--dev", "/dev", "--setenv", "HOME", str(home)]
+    command += ["--ro-bind", *[str(tmp_path / closed)] * 2, sys.executable, str(clone / "course.py")]
+    done = subprocess.run([*command, "test", "--", "x"], capture_output=True, text=True)
+    assert done.returncode == 1 and not done.stdout
+    assert "cannot be written" in sentence(done.stderr) and str(tmp_path / closed) in done.stderr
 
 
 def test_a_taken_port_is_said_before_anything_is_done(house, capsys):
@@ -268,7 +373,7 @@ def steps(house, monkeypatch):
     """`set_up` with its slow parts replaced by their names in a list."""
     done = []
 
-    def make_venv(venv):
+    def make_venv(venv, torch_index):
         done.append("venv")
         course_setup.venv_python(venv).parent.mkdir(parents=True, exist_ok=True)
         course_setup.venv_python(venv).touch()
@@ -276,6 +381,7 @@ def steps(house, monkeypatch):
     monkeypatch.setattr(course_setup, "make_venv", make_venv)
     monkeypatch.setattr(course_setup, "install", lambda python, torch_index: done.append("install"))
     monkeypatch.setattr(course_setup, "intact", lambda python, version: python.exists())
+    monkeypatch.setattr(course_setup, "warm_fonts", lambda python: done.append("fonts"))
     monkeypatch.setattr(shutil, "which", lambda name: None)  # no npm: nothing is asked of a network here
     return done
 
@@ -287,7 +393,7 @@ def rerun(steps, torch_index=""):
 
 
 def test_the_second_run_does_nothing(steps, house):
-    assert rerun(steps) == ["venv", "install"]
+    assert rerun(steps) == ["venv", "install", "fonts"]
     assert rerun(steps) == []
     for folder, names in (
         (house / ".venv/etc/jupyter", course_setup.NOT_FOR_ALL),
@@ -316,17 +422,24 @@ def test_what_decks_and_site_need_comes_with_the_set_up(steps, monkeypatch, caps
 
     monkeypatch.setattr(shutil, "which", lambda name: npm)
     monkeypatch.setattr(subprocess, "run", run)
-    assert rerun(steps) == ["venv", "install"]
+    assert rerun(steps) == ["venv", "install", "fonts"]
     assert ran == ([["-m", "coursetools.assets"]] if npm else [])
     assert said in capsys.readouterr().out
     assert rerun(steps) == []  # without them the set-up is complete all the same
+
+
+def test_the_set_up_has_the_list_of_fonts_made(tmp_path, monkeypatch):
+    """Else matplotlib makes it in the first notebook and says so on stderr, where nothing should be said."""
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path))
+    course_setup.warm_fonts(Path(sys.executable))
+    assert list(tmp_path.glob("fontlist-*.json"))
 
 
 def test_new_pins_are_installed_over_the_old_ones(steps, house):
     rerun(steps)
     path = house / "pyproject.toml"
     path.write_text(path.read_text().replace("torch==", "torch==9."))
-    assert rerun(steps) == ["install"]
+    assert rerun(steps) == ["install", "fonts"]
     path.write_text(path.read_text().replace("line-length = 110", "line-length = 100"))
     assert rerun(steps) == []  # a linter's setting needs no network
 
@@ -336,13 +449,13 @@ def test_another_place_or_python_needs_a_new_environment(steps, house):
         rerun(steps)
         stamp = house / ".venv" / "coursekit.json"
         stamp.write_text(json.dumps(json.loads(stamp.read_text()) | change))
-        assert rerun(steps) == ["venv", "install"]
+        assert rerun(steps) == ["venv", "install", "fonts"]
 
 
 def test_the_index_for_torch_is_kept(steps):
-    assert rerun(steps, "https://example.org/cpu") == ["venv", "install"]
+    assert rerun(steps, "https://example.org/cpu") == ["venv", "install", "fonts"]
     assert rerun(steps) == []
-    assert rerun(steps, "https://example.org/other") == ["venv", "install"]
+    assert rerun(steps, "https://example.org/other") == ["venv", "install", "fonts"]
 
 
 @pytest.mark.parametrize("failure", [course_setup.Trouble("No."), KeyboardInterrupt(), OSError(28, "full")])
@@ -354,16 +467,16 @@ def test_a_broken_install_is_taken_up_again(steps, monkeypatch, failure):
         patch.setattr(course_setup, "install", broken)
         with pytest.raises(type(failure)):
             course_setup.set_up("https://example.org/cpu")
-    assert rerun(steps) == ["install"]
+    assert rerun(steps) == ["install", "fonts"]
     assert rerun(steps) == []
 
 
 def test_a_missing_python_or_a_spoilt_stamp_is_repaired(steps, house):
     rerun(steps)
     course_setup.venv_python(house / ".venv").unlink()
-    assert rerun(steps) == ["venv", "install"]
+    assert rerun(steps) == ["venv", "install", "fonts"]
     (house / ".venv" / "coursekit.json").write_text("{")
-    assert rerun(steps) == ["install"]
+    assert rerun(steps) == ["install", "fonts"]
 
 
 # The whole way, with small packages made here: no network needed
@@ -392,7 +505,7 @@ def toy_course(tmp_path):
     """course.py beside a pyproject whose torch, ipykernel and pytest are a few lines each, in wheels/."""
     wheels = tmp_path / "wheels"
     wheels.mkdir()
-    for name in ("course.py", "course_setup.py"):
+    for name in ("course.py", "course_setup.py", "course_checks.py"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "backend.py").write_text(BACKEND)
     (tmp_path / "pyproject.toml").write_text(
@@ -436,6 +549,7 @@ def cpu_seconds_of_children():
 PATIENCE = 180  # seconds; a guard against hanging for ever, not a claim about speed
 
 
+@pytest.mark.timing
 @pytest.mark.skipif(os.name != "posix", reason="process groups are those of POSIX")
 def test_from_no_network_over_ctrl_c_to_a_working_course(toy_course):
     # Port 9 of this machine refuses: no network. One sentence, and nothing that breaks what follows.
@@ -477,125 +591,6 @@ def test_from_no_network_over_ctrl_c_to_a_working_course(toy_course):
     assert "making a virtual environment" in said[0] and said[0].endswith("pytest got [] 42\n"), said
 
 
-# Times, skips and comparisons of `test`
-
-
-def test_cpu_seconds_include_the_child_of_a_child():
-    burn = "import time\nwhile time.process_time() < 0.6: pass"
-    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {burn!r}]); sys.exit(3)"
-    returned, seconds = course.measured([sys.executable, "-c", code], dict(os.environ))
-    assert returned == 3
-    assert seconds is None if not hasattr(os, "wait4") else 0.6 <= seconds < 1.5
-
-
-def test_a_notebook_may_take_twice_its_published_time(tmp_path):
-    assert course.time_trouble(19.9, 10) == "" == course.time_trouble(None, 10)
-    assert "more than twice" in course.time_trouble(20.1, 10)
-    path = tmp_path / "a.ipynb"
-    for metadata, seconds in [({"cpu_seconds": 7.5}, 7.5), ({"cpu_seconds": "7"}, None), ({}, None)]:
-        path.write_text(json.dumps({"metadata": {"coursekit": metadata}}))
-        assert course.published_seconds(path) == seconds
-    for broken in ("{", "{}", '{"metadata": {}}', "[]"):
-        path.write_text(broken)
-        assert course.published_seconds(path) is None
-    assert "no cpu_seconds" in course.time_trouble(1.0, None)
-
-
-def test_all_stages_run_and_the_last_lines_say_what_failed(house, monkeypatch, capfd):
-    for path in (house / "notebooks").glob("*.ipynb"):
-        path.write_text(json.dumps({"metadata": {"coursekit": {"cpu_seconds": 1}}}))
-    fakes = {"ruff": (1, 0.1), "pytest": (0, 0.5), "01_pca": (0, 2.5)}
-    ran = []
-
-    def measured(command, env):
-        ran.append(command)
-        assert env["OMP_NUM_THREADS"] == "1"
-        return fakes.get(Path(command[-1]).stem) or fakes[command[2]]
-
-    monkeypatch.setattr(course, "set_up", lambda torch_index: Path("python"))
-    monkeypatch.setattr(course, "install_programs", lambda: None)
-    monkeypatch.setattr(course, "measured", measured)
-    assert course.main(["test", "--all"]) == 1
-    assert len(ran) == 5 and ran[2][-2:] == ["--all", "tests"]
-    last = capfd.readouterr().out.splitlines()[-4:]
-    assert last[0] == "FAILED ruff check: exit code 1"
-    assert last[2] == "FAILED 01_pca: took 2.5 CPU seconds, more than twice the published 1"
-    assert last[3] == "stages: 2 passed, 3 failed"
-
-
-@pytest.mark.parametrize(("user", "actions"), [(0, ["update", "install"]), (1000, [])])
-def test_programs_are_installed_where_root_and_apt_allow_it(monkeypatch, capsys, user, actions):
-    ran = []
-    monkeypatch.setattr(os, "geteuid", lambda: user, raising=False)
-    monkeypatch.setattr(shutil, "which", lambda name: name if name in ("apt-get", "bwrap", "npm") else None)
-    monkeypatch.setattr(subprocess, "run", lambda command, **options: ran.append(command))
-    course.install_programs()
-    assert [command[2] for command in ran] == actions
-    assert all("chromium" in command and "bubblewrap" not in command for command in ran[1:])
-    assert "Without chromium the tests that need it are skipped" in capsys.readouterr().out
-
-
-def test_a_missing_program_skips_at_home_and_fails_in_ci(monkeypatch):
-    monkeypatch.setenv("CI", "false")
-    with pytest.raises(pytest.skip.Exception, match="no such thing"):
-        conftest.needs_program("there is no such thing", "no-such-program-anywhere")
-    monkeypatch.setenv("CI", "true")
-    with pytest.raises(pytest.fail.Exception, match="no such thing"):
-        conftest.needs_program("there is no such thing", "no-such-program-anywhere")
-    assert Path(conftest.needs_program("no shell", "no-such-program-anywhere", "python3", "python")).exists()
-
-
-def test_exhaustive_tests_wait_for_all(tmp_path):
-    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
-    test = "import pytest\ndef test_a(): pass\n@pytest.mark.exhaustive\ndef test_b(): pass\n"
-    (tmp_path / "test_it.py").write_text(test)
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-c",
-        str(ROOT / "pyproject.toml"),
-        "--rootdir",
-        str(tmp_path),
-    ]
-    for words, closing in ([], "1 passed, 1 deselected"), (["--all"], "2 passed"):
-        done = subprocess.run(
-            [*command, *words, str(tmp_path)],
-            env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-            capture_output=True,
-            text=True,
-        )
-        assert closing in done.stdout.splitlines()[-1]
-
-
-def notebook(path, source, html):
-    output = {"output_type": "display_data", "data": {"text/html": [html]}, "metadata": {}}
-    cell = {"cell_type": "code", "execution_count": 1, "id": "a", "metadata": {}, "source": source}
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    content = {
-        "cells": [cell | {"outputs": [output]}],
-        "metadata": kernel,
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
-    path.write_text(json.dumps(content))
-
-
-def test_descriptions_are_compared_and_pixels_are_not(tmp_path):
-    picture = '<img alt="{}" src="data:image/png;base64,{}=="> <object at 0x{}> {}'
-    show = "from IPython.display import HTML, display\ndisplay({{'text/html': {!r}}}, raw=True)"
-    now = show.format(picture.format("fifty states", "aB+/9", "7f3a2b1c", "12:01:33"))
-    notebook(tmp_path / "same.ipynb", now, picture.format("fifty states", "Zz0", "55d0ffff", "9:59"))
-    notebook(tmp_path / "other.ipynb", now, picture.format("forty states", "aB+/9", "7f3a2b1c", "12:01:33"))
-    sanitize = f"--nbval-sanitize-with={ROOT / 'tests' / 'nbval_sanitize.cfg'}"
-    command = [sys.executable, "-m", "pytest", "-q", "-c", str(ROOT / "pyproject.toml"), "--nbval", sanitize]
-    done = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, cwd=tmp_path)
-    assert "1 failed, 1 passed" in done.stdout.splitlines()[-1], done.stdout
-    failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
-    assert len(failed) == 1 and "other.ipynb" in failed[0]
-
-
 # The real thing: minutes and gigabytes, so only with --all
 
 
@@ -625,6 +620,7 @@ def test_a_plain_install_carries_the_embedded_data(tmp_path):
     assert embedded == {path.name: path.read_bytes() for path in (ROOT / "data").glob("*.csv")} != {}
 
 
+@pytest.mark.timing
 @pytest.mark.exhaustive
 def test_a_fresh_clone_reaches_pytest_and_then_starts_quickly(tmp_path):
     subprocess.run(["git", "clone", "-q", str(ROOT), str(tmp_path / "clone")], check=True)
