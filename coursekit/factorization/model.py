@@ -141,7 +141,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         turned = tuple(None if part is None else _transposed(part) for part in table)
         X, observed = table
         self.objective_ = [loss(X, W, H, observed)]
-        for self.n_iter_ in range(1, self.max_iter + 1):
+        for _ in range(self.max_iter):
             W = step(X, W, H, observed)
             H = step(turned[0], H.T, W.T, turned[1]).T
             self.objective_.append(loss(X, W, H, observed))
@@ -150,8 +150,11 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         else:
             if self.tol > 0:
                 warnings.warn(
-                    f"NMF still improves after max_iter={self.max_iter} steps", ConvergenceWarning, stacklevel=2
+                    f"NMF still improves after max_iter={self.max_iter} steps",
+                    ConvergenceWarning,
+                    stacklevel=2,
                 )
+        self.n_iter_ = len(self.objective_) - 1
         self.W_, self.components_ = W, np.ascontiguousarray(H)
         self.reconstruction_err_ = float(np.sqrt(2 * max(self.objective_[-1], 0)))
         return W
@@ -201,9 +204,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             raise ValueError("solver 'hals' minimises the squared error only; take solver='mu'")
 
     def _checked(self, X, *, reset):
-        X = validate_data(
-            self, X, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan", reset=reset
-        )
+        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan", reset=reset)
         check_non_negative(X, "NMF")
         return X
 
@@ -236,7 +237,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = self.init != "nndsvda"
+        tags.input_tags.allow_nan = True
         tags.input_tags.positive_only = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

@@ -1,6 +1,6 @@
 """What a recommender must beat, and how to find out: held-out ratings, and means of rows and columns.
 
-    x_ij ~ mu + b_i + c_j        mu: mean of all      b_i: how generous row i is      c_j: how liked column j is
+    x_ij ~ mu + b_i + c_j      mu: mean of all     b_i: how generous row i is     c_j: how liked column j is
 
 Nothing here knows what row i thinks of column j in particular; that is what factors may add. A ridge pulls
 the bias of a row or column with few entries towards 0.
@@ -43,7 +43,7 @@ def hold_out(X: ArrayLike, share: float = 0.2, *, rng=None) -> tuple[NDArray, ND
 
 
 def rmse(predicted: ArrayLike, X: ArrayLike, where: ArrayLike) -> float:
-    """Root mean squared error of `predicted` (n, p) against X (n, p) over the entries `where` (n, p) is true."""
+    """Root mean squared error of `predicted` against X over the entries where `where` is true, all (n, p)."""
     where = np.asarray(where, bool)
     error = (np.asarray(predicted) - np.asarray(X))[where]
     if error.size == 0:

@@ -16,8 +16,12 @@ from numpy.typing import NDArray
 SHAPE = (20, 13)
 LENGTH = 4
 # Joint (row, column) of each limb, and the steps of its four positions.
-JOINTS = {(5, 5): [(-1, 0), (-1, -1), (0, -1), (1, -1)], (5, 7): [(-1, 0), (-1, 1), (0, 1), (1, 1)],
-          (14, 5): [(1, 0), (1, -1), (0, -1), (-1, -1)], (14, 7): [(1, 0), (1, 1), (0, 1), (-1, 1)]}  # fmt: skip
+JOINTS = {
+    (5, 5): [(-1, 0), (-1, -1), (0, -1), (1, -1)],
+    (5, 7): [(-1, 0), (-1, 1), (0, 1), (1, 1)],
+    (14, 5): [(1, 0), (1, -1), (0, -1), (-1, -1)],
+    (14, 7): [(1, 0), (1, 1), (0, 1), (-1, 1)],
+}
 
 
 def swimmer(*, torso: bool = False) -> tuple[NDArray, NDArray]:
