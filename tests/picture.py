@@ -4,6 +4,7 @@
 `run_twin(path)` runs a notebook's twin, `watched(look)` sees what it shows.
 """
 
+import os
 import time
 import warnings
 from contextlib import contextmanager
@@ -160,8 +161,20 @@ def positions_of(control):
     return [control.min, middle, control.max]
 
 
-def move_through(box, *, limit=0.3):
-    """Move each control of an explorer: the picture changes and describes itself, in `limit` CPU seconds."""
+def slow_move(box, limit=0.3):
+    """What is wrong with the time of an explorer's moves, or ''. limit: the CPU seconds that a reader waits.
+
+    A busy machine only adds to the time: one round of three that keeps the limit is enough, and side by side
+    with other tests (course.py says so) it is twice as long.
+    """
+    limit *= 2 if os.environ.get("COURSEKIT_SIDE_BY_SIDE") else 1
+    if any(move_to_the_ends(box) <= limit for _ in range(3)):
+        return ""
+    return f"a move costs more than {limit} CPU seconds"
+
+
+def move_through(box):
+    """Move each control of an explorer: the picture changes and describes itself, and soon enough."""
     picture, reset = box.children[-1], box.children[-2]
     start = picture.value
     for control in box.controls.values():
@@ -180,7 +193,5 @@ def move_through(box, *, limit=0.3):
         control.value = positions_of(control)[-1]
         reset.click()
         assert control.value == first and picture.value == start
-    # A busy machine only adds to the time: one round of three that keeps it is enough.
-    assert any(move_to_the_ends(box) <= limit for _ in range(3)), (
-        f"a move costs more than {limit} CPU seconds"
-    )
+    trouble = slow_move(box)
+    assert not trouble, trouble

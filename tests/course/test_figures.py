@@ -15,13 +15,12 @@ import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot as plt
-from picture import SMALLEST, faults, move_to_the_ends, run_twin, watched
+from picture import SMALLEST, faults, move_to_the_ends, run_twin, slow_move, watched
 
 from coursekit import plots
 
 ROOT = Path(__file__).parents[2]
 TWINS = sorted((ROOT / "notebooks" / "source").glob("[0-9][0-9]_*.py"))
-MOVE = 0.3  # CPU seconds that a reader waits for an explorer at most
 USUAL = {"00_start_here"}
 
 
@@ -55,7 +54,8 @@ def test_nothing_an_eye_would_mind(twin, monkeypatch):
     assert boxes or twin.stem.startswith("99")
     assert not found, "\n".join(found)
     for box in boxes:
-        assert any(move_to_the_ends(box) <= MOVE for _ in range(3)), f"a move costs over {MOVE} CPU seconds"
+        trouble = slow_move(box)
+        assert not trouble, trouble
 
 
 def test_the_style_writes_nothing_small():

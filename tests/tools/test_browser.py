@@ -26,6 +26,7 @@ from picture import COLUMN
 import course
 import course_setup
 
+pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 NOTEBOOKS = [path for path in NOTEBOOKS if "explorer(" in path.read_text(encoding="utf-8")]

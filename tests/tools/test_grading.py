@@ -23,6 +23,8 @@ from coursetools.homework.island.probes import decode
 
 ROOT = batch.ROOT
 GRADE = ["grade", batch.NAME, "--submitted", ".", "--out", "OUT"]
+# Four seconds a cell, and a batch that keeps both cores busy.
+pytestmark = pytest.mark.timing
 LIMITS = ["--cell-seconds", "4", "--seconds", "120", "--memory", "1000"]
 KNOWN_TAGS = {"", "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "b", "table", "tr", "th"}
 KNOWN_TAGS |= {"td", "code", "span", "pre", "br"}

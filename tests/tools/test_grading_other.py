@@ -42,6 +42,7 @@ def grade(course, name, submitted, out, *more):
     return {name: one["score"] for name, one in results.items()}, results, (out / "report.md").read_text()
 
 
+@pytest.mark.timing
 def test_statuses_a_warning_files_and_the_order_of_cells(tmp_path, bubblewrap):
     solution = "### BEGIN SOLUTION\ndef twice(x):\n    return 2 * x\n### END SOLUTION"
     hidden = "### BEGIN HIDDEN TESTS\nassert twice('secret') == 'secretsecret'\n### END HIDDEN TESTS"

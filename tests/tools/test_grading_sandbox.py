@@ -82,6 +82,7 @@ HOSTILE = ["loop", "forks", "memory", "file", "spy", "script", "transformer"]
 MORE = ["kills", "child", "nested user space", "system settings", "socket", "threads"]
 
 
+@pytest.mark.timing
 @pytest.mark.exhaustive
 def test_an_ordinary_user_grades_as_safely_as_root(account, bubblewrap):
     """Then submissions run as the teacher's own user, in a name space of users of its own."""

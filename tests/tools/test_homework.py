@@ -9,6 +9,7 @@ from coursetools.homework.build import hidden_source, read_source, release
 from coursetools.homework.island.probes import Probe, decode, encode, judge
 from coursetools.homework.proof import prove
 
+pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[2]
 TWINS = sorted((ROOT / "notebooks/homework/source").glob("hw*/hw*.py"))
 names = pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.stem)

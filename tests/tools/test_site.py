@@ -25,6 +25,7 @@ from coursetools import assets
 from coursetools.site import picture, sources
 from coursetools.site.docstrings import to_rst
 
+pytestmark = pytest.mark.long
 ROOT = Path(__file__).resolve().parents[2]
 USUAL = {"index.html", "notebooks/01_pca_usarrests.html", "reference/pca.html"}
 NOBODY = "http://127.0.0.1:9"  # the port of `discard`: a connection is refused at once

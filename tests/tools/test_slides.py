@@ -16,6 +16,7 @@ from coursetools import assets, cli
 from coursetools.slides import cells, room, words
 from coursetools.slides.plan import plan
 
+pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[2]
 PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 each = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
