@@ -1,7 +1,7 @@
 """The glossary: its links lead somewhere, its names exist, and no model of the package is missing."""
 
 import ast
-import importlib
+import importlib.util
 import json
 import re
 from pathlib import Path
@@ -67,10 +67,9 @@ def exists(dotted, known):
     """Whether `module.Class.method` is there; a word without a dot is a module or an argument's name."""
     first, *rest = dotted.split(".")
     if not rest:
-        return dotted in known or (ROOT / f"coursekit/{dotted}.py").exists()
-    folders = 2 if (ROOT / f"coursekit/{first}").is_dir() else 1
-    thing = importlib.import_module(".".join(["coursekit", first, *rest[: folders - 1]]))
-    for name in rest[folders - 1 :]:
+        return dotted in known or importlib.util.find_spec(f"coursekit.{dotted}") is not None
+    thing = importlib.import_module(f"coursekit.{first}")
+    for name in rest:
         # What fit() sets is no attribute of the class.
         thing = name if name.endswith("_") and name in known else getattr(thing, name, None)
     return thing is not None
