@@ -8,8 +8,17 @@ from scipy.optimize import nnls
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from coursekit.factorization import NMF, Biases, hold_out, nndsvda_start, random_start, rmse, updates
-from coursekit.factorization.swimmer import parts_found, swimmer
+from coursekit.factorization import (
+    NMF,
+    Biases,
+    hold_out,
+    nndsvda_start,
+    parts_found,
+    random_start,
+    rmse,
+    swimmer,
+    updates,
+)
 
 WAYS = [("frobenius", "mu"), ("frobenius", "hals"), ("kullback-leibler", "mu")]
 each_way = pytest.mark.parametrize("loss, solver", WAYS)
