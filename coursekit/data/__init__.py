@@ -1,8 +1,10 @@
+"""Data sets: arrays in stated shapes, ranges and units, each with its source and licence.
 
 - `tables`: states, distances between cities, moods, ratings of lecturers
 - `images`: handwritten digits
 - `text`: novels and sonnets, in pieces with labels
 - `toys`: distributions in the plane whose density is known
+- `units`: images as shares of ink, and a part to learn from and a part to test on
 - `dataset`: the `Dataset` that all but the texts return
 - `stored`: `results(name)`, runs that are too long for a notebook
 
@@ -16,16 +18,20 @@ from coursekit.data.stored import StoredRuns, results
 from coursekit.data.tables import eurodist, lecturers, moods, us_cities, usarrests
 from coursekit.data.text import Corpus, austen, sonnets
 from coursekit.data.toys import TOYS, toy2d
+from coursekit.data.units import ink, signed, train_and_test
 
 __all__ = ["MNIST_MD5", "TOYS", "Corpus", "Dataset", "austen", "binarised", "digits", "eurodist", "lecturers"]
 __all__ += [
     "StoredRuns",
+    "ink",
     "mini_mnist",
     "mnist",
     "moods",
     "results",
+    "signed",
     "sonnets",
     "toy2d",
+    "train_and_test",
     "us_cities",
     "usarrests",
 ]

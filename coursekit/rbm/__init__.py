@@ -15,5 +15,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "BoltzmannMachine",
             "RBM",
         ],
+        "starts": ["mean_logits", "start_apart", "FreshBits", "often_on", "embed"],
     },
 )

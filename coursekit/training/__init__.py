@@ -4,6 +4,7 @@
 `fit_contrastive`  for a Boltzmann machine with `cd_gradient`: Gibbs chains in the place of a loss
 `fit_adversarial`  for a game of two players: k steps of the opponent, one of the generator
 `History`          what each of them returns: the losses, the learning rate, the CPU time
+`Recipe`           a model, the stages of its training, and how to look at the result
 
 The files are meant to be read. Each loop stands visibly in a file of its own; `ingredients.py` holds what a
 loop is made of (batches, optimisers, learning-rate schedules, averaged weights); `run.py` holds what
@@ -14,6 +15,9 @@ surrounds it (checkpoint and resume, Ctrl-C, time budget) and has no mathematics
 from coursekit.training.adversarial import fit_adversarial
 from coursekit.training.contrastive import fit_contrastive
 from coursekit.training.fit import fit
+from coursekit.training.fresh_pixels import FreshPixels
+from coursekit.training.recipe import N_SHOWN, Recipe, Stage, for_budget
 from coursekit.training.run import History
 
-__all__ = ["History", "fit", "fit_adversarial", "fit_contrastive"]
+__all__ = ["N_SHOWN", "FreshPixels", "History", "Recipe", "Stage"]
+__all__ += ["fit", "fit_adversarial", "fit_contrastive", "for_budget"]

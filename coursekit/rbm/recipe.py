@@ -1,0 +1,99 @@
+"""How to train a restricted Boltzmann machine on digits: persistent chains, and the starts of `starts`.
+
+As many chains as the batch has examples, centring, a rate that falls to 0, averaged weights. No momentum: the
+gradient of some steps ago came from chains that have moved on. A longer run takes a smaller rate and averages
+over more steps.
+"""
+
+import torch
+
+from coursekit.data import Dataset, binarised, ink
+from coursekit.evaluation import ais_log_partition
+from coursekit.rbm.model import RBM
+from coursekit.rbm.starts import FreshBits, embed, mean_logits, often_on, start_apart
+from coursekit.training import N_SHOWN, Recipe, Stage, fit_contrastive, for_budget
+
+SETTINGS = {"k": 1, "persistent": True, "batch_size": 128, "momentum": 0.0, "schedule": "linear"}
+# CPU seconds -> (steps, settings).
+DIGITS = {15: (7_000, SETTINGS | {"learning_rate": 0.4, "average": 0.999})}
+MINI_MNIST = {30: (5_000, SETTINGS | {"learning_rate": 0.5, "average": 0.999})}
+MNIST = {
+    30: (3_000, SETTINGS | {"learning_rate": 0.6, "average": 0.9985}),
+    110: (11_000, SETTINGS | {"learning_rate": 0.4, "average": 0.9997}),
+}
+# A fifth of MNIST's pixels are on in one picture of 5000 or less: .05 nats at most, together.
+RARE = 2e-4
+
+
+def digits(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """8 x 8 digits, 64 hidden units."""
+    return recipe(train, test, 64, DIGITS, seconds)
+
+
+def mini_mnist(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """14 x 14 digits, 200 hidden units."""
+    return recipe(train, test, 200, MINI_MNIST, seconds)
+
+
+def mnist(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """MNIST, 500 hidden units."""
+    return recipe(train, test, 500, MNIST, seconds)
+
+
+RECIPES = {"digits": digits, "mini_mnist": mini_mnist, "mnist": mnist}
+
+
+def recipe(train, test, n_hidden, budgets, seconds) -> Recipe:
+    """The recipe of images; budgets: table of steps and settings, of which that for `seconds` is taken."""
+    budget, (n_steps, settings) = for_budget(budgets, seconds)
+    x = torch.from_numpy(ink(train))
+    rbm, stage, finish = machine(x, n_hidden, n_steps, settings, rare=RARE)
+
+    def measure(rbm):
+        return {"log-likelihood of the test set, nats": log_likelihood(rbm, bits_of(test), mean_logits(x))[0]}
+
+    return Recipe(
+        model=rbm,
+        stages=(stage,),
+        seconds=budget,
+        draw=draw,
+        shows="pixel probabilities after 2000 Gibbs steps from noise",
+        measure=measure,
+        finish=finish,
+    )
+
+
+def machine(x, n_hidden, n_steps, settings, *, rare=0.0):
+    """(new RBM, stage that trains its couplings, what then puts them in); x (n, pixels) in [0, 1].
+
+    rare: pixels whose mean is not above it get no couplings.
+    """
+    coupled = often_on(x, rare) if rare else torch.ones(x.shape[1], dtype=torch.bool)
+    bias = mean_logits(x)
+    small, rbm = FreshBits(int(coupled.sum()), n_hidden), RBM(x.shape[1], n_hidden)
+    start_apart(small, x[:, coupled])
+    loss = "none: persistent chains reconstruct nothing"
+    stage = Stage(small, x[:, coupled], fit_contrastive, n_steps, settings, loss)
+    return rbm, stage, lambda: embed(small, rbm, coupled, bias)
+
+
+def bits_of(images):
+    """The bits on which likelihoods are measured, always the same draw: float32 (n, pixels)."""
+    return torch.tensor(binarised(images).x, dtype=torch.float32)
+
+
+@torch.no_grad()
+def log_likelihood(rbm, bits, bias, *, n_steps=10_000):
+    """(mean log p of bits (n, pixels) in nats, standard error of log Z), by annealed importance sampling.
+
+    bias: visible biases (pixels,) of the machine without couplings from which the chains set out.
+    """
+    rng = torch.Generator().manual_seed(1234)
+    log_z, error = ais_log_partition(rbm, n_steps=n_steps, n_chains=100, rng=rng, base_bias=bias)
+    free_energy = torch.cat([rbm.free_energy(part) for part in bits.split(1000)])
+    return -free_energy.double().mean().item() - log_z, error
+
+
+def draw(rbm, rng):
+    """Pixel probabilities (N_SHOWN, pixels) at the end of long chains."""
+    return rbm.visible_mean(rbm.sample_hidden(rbm.sample(N_SHOWN, n_steps=2000, rng=rng), rng=rng))
