@@ -2,14 +2,14 @@
 
 Put the pixels of an image in a row. Then, for any distribution,
     log p(x) = sum over i of log p(x_i | x_1, ..., x_{i-1}),
-and a model of images is d classifiers of one pixel each, of which number i may look at the first i - 1 pixels only.
-It is trained by maximum likelihood itself, all d at once; a sample takes d passes, one for each pixel.
+and a model of images is d classifiers of one pixel each, of which number i may look at the first i - 1 pixels
+only. It is trained by maximum likelihood itself, all d at once; a sample takes d passes, one for each pixel.
 
     x       images, (n, d), whole grey levels 0, ..., n_levels - 1 as float or int; pixels in reading order
     logits  (n, d, n_levels), logits[:, i] from x[:, :i] alone: its softmax is p(x_i | the pixels before)
 
-Sources: Frey 1998, chapter 3 (fully visible belief net); Bengio & Bengio 2000; Germain et al. 2015 (MADE), eq. 3, 8-9.
-Notebook 06_autoregressive_images.
+Sources: Frey 1998, chapter 3 (fully visible belief net); Bengio & Bengio 2000; Germain et al. 2015 (MADE),
+eq. 3, 8-9. Notebook 06_autoregressive_images.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,29 +18,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from coursekit.inputs import as_input, positive_int
 
-def as_levels(x: Tensor, n_pixels: int, n_levels: int) -> Tensor:
-    """Images as int64 levels (n, d), or one sentence on what is wrong with them.
+
+def as_levels(x: Tensor, n_pixels: int, n_levels: int, *, like: nn.Module, name: str = "x") -> Tensor:
+    """Images as int64 levels (n, d) on the device of a model, or one sentence on what is wrong with them.
 
     Args:
         x: images (n, d), array or tensor, whole numbers in any dtype.
         n_pixels: d, pixels per image.
         n_levels: number of grey levels.
+        like: the model.
+        name: what the sentence calls the images.
 
     Raises:
         ValueError: for another width, for levels that are not whole or out of range, and for NaN.
     """
-    x = torch.as_tensor(x)
-    if x.ndim != 2 or x.shape[1] != n_pixels:
-        raise ValueError(
-            f"images as rows of {n_pixels} pixels are needed, (n, {n_pixels}), got {tuple(x.shape)}"
-        )
+    x = as_input(x, n_pixels, like=like, name=name, low=0, high=n_levels - 1)
     levels = x.long()
     if not bool((levels == x).all()):
-        raise ValueError("whole grey levels (0, 1, 2, ...) are needed; got fractions or NaN")
-    if len(levels) and not (levels.min() >= 0 and levels.max() < n_levels):
-        low, high = int(levels.min()), int(levels.max())
-        raise ValueError(f"grey levels from 0 to {n_levels - 1} are needed, got {low} to {high}")
+        raise ValueError(f"{name} must hold whole grey levels from 0 to {n_levels - 1}, got fractions")
     return levels
 
 
@@ -81,26 +78,25 @@ def sample_in_order(
 
 
 def start_from(
-    start: Tensor | None, n: int, n_pixels: int, n_levels: int, device: torch.device
+    start: Tensor | None, n: int, n_pixels: int, n_levels: int, *, like: nn.Module
 ) -> tuple[Tensor, int]:
     """Empty images (n, d) whose first pixels are those of `start` (n, m) or (1, m), and m; see `sample`."""
-    x = torch.zeros(n, n_pixels, dtype=torch.int64, device=device)
-    if start is None:
-        return x, 0
-    n_known = start.shape[-1]
-    if start.ndim != 2 or len(start) not in (1, n) or n_known > n_pixels:
-        raise ValueError(
-            f"start holds the first pixels of {n} images, (1 or {n}, m), got {tuple(start.shape)}"
-        )
-    x[:, :n_known] = as_levels(start, n_known, n_levels)
+    n_known = 0 if start is None else as_input(start, like=like, name="start").shape[-1]
+    start = torch.zeros(1, 0) if start is None else start
+    known = as_levels(start, n_known, n_levels, like=like, name="start")
+    if len(known) not in (1, n) or n_known > n_pixels:
+        raise ValueError(f"start must hold the first pixels, (1 or {n}, m), got {tuple(known.shape)}")
+    x = known.new_zeros(positive_int(n, "n"), n_pixels)
+    x[:, :n_known] = known
     return x, n_known
 
 
 class FullyVisibleBeliefNet(nn.Module):
     """One softmax regression per pixel, on the pixels before it. Frey 1998, chapter 3.
 
-    logits_i = bias_i + sum over j < i of weight_ij x_j / (n_levels - 1): d classifiers without a hidden layer, whose
-    weights are the lower triangle of one matrix. For two levels they are logistic regressions.
+    logits_i = bias_i + sum over j < i of weight_ij features(x_j): d classifiers without a hidden layer. For
+    black and white the feature of a pixel is its value, and they are logistic regressions; with more levels
+    it is the level, scaled to [0, 1], and whether there is any ink at all.
 
     Args:
         n_pixels: d, pixels per image.
@@ -113,21 +109,26 @@ class FullyVisibleBeliefNet(nn.Module):
 
     def __init__(self, n_pixels: int, n_levels: int = 2):
         super().__init__()
-        self.n_pixels, self.n_levels = n_pixels, n_levels
-        self.weight = nn.Parameter(torch.zeros(n_pixels, n_levels, n_pixels))
+        self.n_pixels, self.n_levels = (
+            positive_int(n_pixels, "n_pixels"),
+            positive_int(n_levels, "n_levels", low=2),
+        )
+        n_features = 1 if n_levels == 2 else 2
+        self.weight = nn.Parameter(torch.zeros(n_pixels, n_levels, n_features, n_pixels))
         self.bias = nn.Parameter(torch.zeros(n_pixels, n_levels))
         earlier = torch.ones(n_pixels, n_pixels).tril(-1)  # [i, j] = 1 where j < i
         self.register_buffer("earlier", earlier, persistent=False)
 
     def logits(self, x: Tensor) -> Tensor:
         """Logits (n, d, n_levels) of every pixel given those before it; x (n, d)."""
-        x = as_levels(x, self.n_pixels, self.n_levels).to(self.bias.dtype) / (self.n_levels - 1)
-        weight = self.weight * self.earlier[:, None]
-        return torch.einsum("nj,ikj->nik", x, weight) + self.bias
+        levels = as_levels(x, self.n_pixels, self.n_levels, like=self)
+        features = torch.stack([levels / (self.n_levels - 1), levels > 0], dim=1).to(self.bias.dtype)
+        weight = self.weight * self.earlier[:, None, None]
+        return torch.einsum("nfj,ikfj->nik", features[:, : weight.shape[2]], weight) + self.bias
 
     def log_prob(self, x: Tensor) -> Tensor:
         """log p(x) in nats, (n,), exactly; x (n, d)."""
-        return level_log_prob(self.logits(x), as_levels(x, self.n_pixels, self.n_levels))
+        return level_log_prob(self.logits(x), as_levels(x, self.n_pixels, self.n_levels, like=self))
 
     def loss(self, x: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """Mean negative log-likelihood, nats per image; x (n, d). There is nothing random about it."""
@@ -135,12 +136,12 @@ class FullyVisibleBeliefNet(nn.Module):
 
     def sample(self, n: int, *, start: Tensor | None = None, rng: torch.Generator | None = None) -> Tensor:
         """n images (n, d), int64; start (n, m) or (1, m) holds their first m pixels."""
-        x, n_known = start_from(start, n, self.n_pixels, self.n_levels, self.bias.device)
+        x, n_known = start_from(start, n, self.n_pixels, self.n_levels, like=self)
         return sample_in_order(self.logits, x, range(n_known, self.n_pixels), rng=rng)
 
 
 class MaskedLinear(nn.Linear):
-    """A linear layer some of whose weights are held at zero: y = (W * mask) x + b. Germain et al. 2015, eq. 8."""
+    """A linear layer with some weights held at zero: y = (W * mask) x + b. Germain et al. 2015, eq. 8."""
 
     def __init__(self, mask: Tensor):
         super().__init__(mask.shape[1], mask.shape[0])
@@ -154,9 +155,10 @@ class MaskedLinear(nn.Linear):
 class MADE(nn.Module):
     """A perceptron with masks: one pass gives all d conditionals, and none sees its own pixel or a later one.
 
-    Every unit carries a number, its degree. A pixel's is its place in the order, 1 to d; a hidden unit of degree m may
-    read units of degree at most m below it; the logits of the pixel in place i read hidden units of degree below i.
-    So every path from an input to an output leads from an earlier pixel to a later one. Germain et al. 2015, eq. 8-9.
+    Every unit carries a number, its degree. A pixel's is its place in the order, 1 to d; a hidden unit of
+    degree m may read units of degree at most m below it; the logits of the pixel in place i read hidden units
+    of degree below i. So every path from an input to an output leads from an earlier pixel to a later one.
+    Germain et al. 2015, eq. 8-9.
 
     Args:
         n_pixels: d, pixels per image.
@@ -180,7 +182,10 @@ class MADE(nn.Module):
         dropout: float = 0.0,
     ):
         super().__init__()
-        self.n_pixels, self.n_levels = n_pixels, n_levels
+        self.n_pixels, self.n_levels = (
+            positive_int(n_pixels, "n_pixels"),
+            positive_int(n_levels, "n_levels", low=2),
+        )
         self.order = list(range(n_pixels)) if order is None else [int(i) for i in order]
         if sorted(self.order) != list(range(n_pixels)):
             raise ValueError(f"order must hold each of 0 to {n_pixels - 1} once")
@@ -199,13 +204,13 @@ class MADE(nn.Module):
 
     def logits(self, x: Tensor) -> Tensor:
         """Logits (n, d, n_levels) of every pixel given those before it in the order; x (n, d)."""
-        levels = as_levels(x, self.n_pixels, self.n_levels)
+        levels = as_levels(x, self.n_pixels, self.n_levels, like=self)
         scaled = 2 * levels.to(self.net[-1].bias.dtype) / (self.n_levels - 1) - 1
         return self.net(scaled).reshape(-1, self.n_pixels, self.n_levels)
 
     def log_prob(self, x: Tensor) -> Tensor:
         """log p(x) in nats, (n,), exactly; x (n, d)."""
-        return level_log_prob(self.logits(x), as_levels(x, self.n_pixels, self.n_levels))
+        return level_log_prob(self.logits(x), as_levels(x, self.n_pixels, self.n_levels, like=self))
 
     def loss(self, x: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """Mean negative log-likelihood, nats per image; x (n, d)."""

@@ -1,7 +1,7 @@
 """Many grey levels with few numbers: the discretised logistic distribution and mixtures of it.
 
-A softmax over 256 levels does not know that 117 lies beside 118. A bell curve does: let the level be a logistic
-variable with mean m and scale s, rounded. Level k gets the mass of its bin,
+A softmax over 256 levels does not know that 117 lies beside 118. A bell curve does: let the level be a
+logistic variable with mean m and scale s, rounded. Level k gets the mass of its bin,
     P(k) = sigmoid((k + 1/2 - m) / s) - sigmoid((k - 1/2 - m) / s),
 and the two outermost levels also get the tails beyond them, so that the levels sum to 1 exactly.
 
@@ -17,7 +17,7 @@ from torch import Tensor
 
 
 def discretized_logistic_log_prob(x: Tensor, mean: Tensor, log_scale: Tensor, *, n_levels: int) -> Tensor:
-    """log P(x) in nats, of the broadcast shape of the arguments. Salimans et al. 2017, eq. 2, never -inf by rounding.
+    """log P(x) in nats, of the broadcast shape of the arguments; never -inf by rounding.
 
     With a = (x + 1/2 - m) / s and b = (x - 1/2 - m) / s the difference of two sigmoids is a product,
         sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - e^(b - a)),    a - b = 1 / s,
@@ -32,8 +32,8 @@ def discretized_logistic_log_prob(x: Tensor, mean: Tensor, log_scale: Tensor, *,
     Raises:
         ValueError: for a level out of range.
 
-    >>> level = torch.arange(256.0)
-    >>> discretized_logistic_log_prob(level, torch.tensor(90.0), torch.tensor(2.0), n_levels=256).exp().sum().round()
+    >>> m, log_s = torch.tensor(90.0), torch.tensor(2.0)
+    >>> discretized_logistic_log_prob(torch.arange(256), m, log_s, n_levels=256).exp().sum().round()
     tensor(1.)
     """
     x = torch.as_tensor(x)

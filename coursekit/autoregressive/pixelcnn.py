@@ -4,18 +4,19 @@ A convolution is causal when its window ends before the pixel it speaks about. T
     plain   square windows with a mask; stacked, they miss a wedge of the past on the right, the blind spot
     gated   two stacks: a vertical one sees all rows above, a horizontal one the pixels to the left in the
             same row and what the vertical one hands over; together they see exactly the past
-Each layer of the gated one lets its features through gates, tanh(f) * sigmoid(g), and adds to the output by a skip
-connection of its own.
+Each layer of the gated one lets its features through gates, tanh(f) * sigmoid(g), and adds to the output by a
+skip connection of its own.
 
     x        images, (n, d), whole grey levels 0, ..., n_levels - 1; d = height * width in reading order
     logits   (n, d, n_levels); the softmax of logits[:, i] is p(x_i | x_1, ..., x_{i-1})
     v, h     features of the vertical and the horizontal stack, (n, width, height, width of the image)
 
-Sources: van den Oord, Kalchbrenner & Kavukcuoglu 2016 (Pixel recurrent neural networks), section 3.4 and figure 2;
-van den Oord et al. 2016 (Conditional image generation with PixelCNN decoders), eq. 2 and figures 1-2;
-Salimans et al. 2017 for the logistic head. Notebook 06_autoregressive_images.
+Sources: van den Oord, Kalchbrenner & Kavukcuoglu 2016 (Pixel recurrent neural networks), section 3.4 and
+figure 2; van den Oord et al. 2016 (Conditional image generation with PixelCNN decoders), eq. 2 and figures
+1-2; Salimans et al. 2017 for the logistic head. Notebook 06_autoregressive_images.
 """
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -25,6 +26,7 @@ from torch import Tensor, nn
 
 from coursekit.autoregressive.chain import as_levels, level_log_prob, sample_in_order, start_from
 from coursekit.autoregressive.logistic import discretized_mixture_log_prob
+from coursekit.inputs import one_of, positive_int
 
 
 def causal_mask(kernel: int, kind: Literal["A", "B"]) -> Tensor:
@@ -32,24 +34,25 @@ def causal_mask(kernel: int, kind: Literal["A", "B"]) -> Tensor:
 
     Args:
         kernel: side of the window, odd.
-        kind: "A" leaves the centre out, for the first layer, where the centre is the pixel itself; "B" lets it in,
-            for later layers, where the centre holds features that were made without the pixel.
+        kind: "A" leaves the centre out, for the first layer, where the centre is the pixel itself; "B" lets
+            it in, for later layers, where the centre holds features that were made without the pixel.
     """
-    if kernel < 3 or kernel % 2 == 0:
-        raise ValueError(f"kernel must be odd and at least 3, got {kernel}")
-    if kind not in ("A", "B"):
-        raise ValueError(f"unknown kind of mask {kind!r}; choose one of A, B")
+    if positive_int(kernel, "kernel", low=3) % 2 == 0:
+        raise ValueError(f"kernel must be odd, so that its window has a centre, got {kernel}")
+    one_of("kind of mask", kind, ("A", "B"))
     centre = kernel * kernel // 2
     mask = torch.zeros(kernel * kernel)
     mask[: centre + (kind == "B")] = 1
     return mask.reshape(kernel, kernel)
 
 
-def seen_pixels(shape: tuple[int, int], row: int, column: int, *, kernel: int, n_layers: int, gated: bool) -> np.ndarray:
+def seen_pixels(
+    shape: tuple[int, int], row: int, column: int, *, kernel: int, n_layers: int, gated: bool
+) -> np.ndarray:
     """Which pixels the conditional at (row, column) can depend on: a boolean array of the image's shape.
 
-    By arithmetic, without a network. Plain: every layer moves the window one kernel further, r = kernel // 2. From d
-    rows above, what is e columns to the right is seen only if e <= d r: moving right costs moving up.
+    By arithmetic, without a network. Plain: every layer moves the window one kernel further, r = kernel // 2.
+    From d rows above, what is e columns to the right is seen only if e <= d r: moving right costs moving up.
 
     Args:
         shape: (height, width) of the image.
@@ -122,8 +125,8 @@ class GatedLayer(nn.Module):
         n_in: channels of v and h coming in.
         width: channels going out.
         kernel: side of the windows, odd.
-        first: in the first layer both stacks read the image itself, so the vertical one must leave out the pixel's
-            own row, and the horizontal one the pixel.
+        first: in the first layer both stacks read the image itself, so the vertical one must leave out the
+            pixel's own row, and the horizontal one the pixel.
     """
 
     def __init__(self, n_in: int, width: int, kernel: int, *, first: bool):
@@ -136,7 +139,7 @@ class GatedLayer(nn.Module):
         self.first = first
 
     def forward(self, v: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """v, h (n, n_in, height, width) -> v, h and this layer's share of the output, (n, width, ...) each."""
+        """v, h (n, n_in, ...) -> v, h and this layer's share of the output, (n, width, ...) each."""
         from_above = self.vertical(v)
         through = gate(self.horizontal(h) + self.down(from_above))
         # No residual in the first layer: there h is the image, which holds the pixel itself.
@@ -176,9 +179,10 @@ class PixelCNN(nn.Module):
         dropout: float = 0.0,
     ):
         super().__init__()
-        if head not in ("softmax", "logistic"):
-            raise ValueError(f"unknown head {head!r}; choose one of softmax, logistic")
-        self.shape, self.n_levels, self.gated, self.head = tuple(shape), n_levels, gated, head
+        self.shape, self.n_levels = tuple(shape), positive_int(n_levels, "n_levels", low=2)
+        self.gated, self.head = gated, one_of("head", head, ("softmax", "logistic"))
+        for name, value in (("width", width), ("n_layers", n_layers), ("n_components", n_components)):
+            positive_int(value, name)
         causal_mask(kernel, "A")  # says what is wrong with the kernel
         n_in = 2  # the image, and a channel of ones that tells the border from a grey pixel
         widths = [n_in] + [width] * n_layers
@@ -192,7 +196,11 @@ class PixelCNN(nn.Module):
             )
         n_out = n_levels if head == "softmax" else 3 * n_components
         self.readout = nn.Sequential(
-            nn.ReLU(), nn.Dropout2d(dropout), nn.Conv2d(width, width, 1), nn.ReLU(), nn.Conv2d(width, n_out, 1)
+            nn.ReLU(),
+            nn.Dropout2d(dropout),
+            nn.Conv2d(width, width, 1),
+            nn.ReLU(),
+            nn.Conv2d(width, n_out, 1),
         )
         # A place of its own for every pixel, beside what the convolutions say everywhere alike.
         self.bias = nn.Parameter(torch.zeros(n_out, *self.shape))
@@ -216,29 +224,36 @@ class PixelCNN(nn.Module):
             h = h + layer(torch.relu(h))
         return h
 
+    def outputs(self, x: Tensor) -> Tensor:
+        """What the network says of each pixel, from those before it: (n, d, n_levels or 3 n_components)."""
+        levels = as_levels(x, self.n_pixels, self.n_levels, like=self)
+        image = 2 * levels.to(self.bias.dtype).reshape(-1, 1, *self.shape) / (self.n_levels - 1) - 1
+        return (self.readout(self.features(image)) + self.bias).flatten(2).transpose(1, 2)
+
+    def mixture(self, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits of weights, means and log-scales of the mixture, (n, d, n_components) each."""
+        weight, mean, log_scale = outputs.chunk(3, dim=-1)
+        # In units of half the range of levels and spread over it, so that outputs near 0 are a sensible
+        # start.
+        half = (self.n_levels - 1) / 2
+        spread = torch.linspace(-1, 1, mean.shape[-1], dtype=outputs.dtype, device=outputs.device)
+        return weight, half * (1 + spread + mean), math.log(half / 4) + log_scale.clamp(min=-7)
+
     def logits(self, x: Tensor) -> Tensor:
         """Logits (n, d, n_levels) of every pixel given those before it; x (n, d)."""
-        levels = as_levels(x, self.n_pixels, self.n_levels)
-        image = 2 * levels.to(self.bias.dtype).reshape(-1, 1, *self.shape) / (self.n_levels - 1) - 1
-        out = (self.readout(self.features(image)) + self.bias).flatten(2).transpose(1, 2)  # (n, d, n_out)
-        return out if self.head == "softmax" else self.mixture_log_prob(out)
-
-    def mixture_log_prob(self, out: Tensor) -> Tensor:
-        """Log-probabilities (n, d, n_levels) of the mixture with parameters out (n, d, 3 n_components)."""
-        weight, mean, log_scale = out.chunk(3, dim=-1)
-        # In units of half the range of grey levels, so that numbers near 0 are a sensible start.
-        half = (self.n_levels - 1) / 2
-        spread = torch.linspace(-1, 1, mean.shape[-1], dtype=out.dtype, device=out.device)
-        mean, log_scale = half * (1 + mean + spread), log_scale.clamp(min=-7) + np.log(half / 4)
-        level = torch.arange(self.n_levels, dtype=out.dtype, device=out.device)
-        parameters = (part[..., None, :] for part in (weight, mean, log_scale))
-        return discretized_mixture_log_prob(
-            level.expand(*out.shape[:2], -1), *parameters, n_levels=self.n_levels
-        )
+        outputs = self.outputs(x)
+        if self.head == "softmax":
+            return outputs
+        level = torch.arange(self.n_levels, dtype=outputs.dtype, device=outputs.device)
+        parameters = (part[..., None, :] for part in self.mixture(outputs))  # (n, d, 1, n_components)
+        return discretized_mixture_log_prob(level, *parameters, n_levels=self.n_levels)
 
     def log_prob(self, x: Tensor) -> Tensor:
         """log p(x) in nats, (n,), exactly; x (n, d)."""
-        return level_log_prob(self.logits(x), as_levels(x, self.n_pixels, self.n_levels))
+        levels, outputs = as_levels(x, self.n_pixels, self.n_levels, like=self), self.outputs(x)
+        if self.head == "softmax":
+            return level_log_prob(outputs, levels)
+        return discretized_mixture_log_prob(levels, *self.mixture(outputs), n_levels=self.n_levels).sum(1)
 
     def loss(self, x: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """Mean negative log-likelihood, nats per image; x (n, d)."""
@@ -246,5 +261,5 @@ class PixelCNN(nn.Module):
 
     def sample(self, n: int, *, start: Tensor | None = None, rng: torch.Generator | None = None) -> Tensor:
         """n images (n, d), int64, a pass per pixel; start (n, m) or (1, m) holds their first m pixels."""
-        x, n_known = start_from(start, n, self.n_pixels, self.n_levels, self.bias.device)
+        x, n_known = start_from(start, n, self.n_pixels, self.n_levels, like=self)
         return sample_in_order(self.logits, x, range(n_known, self.n_pixels), rng=rng)

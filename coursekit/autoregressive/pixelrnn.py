@@ -1,18 +1,18 @@
 """PixelRNN with a row LSTM: a memory that travels down the image, one row at a time.
 
-A convolution sees as far as its layers reach; a recurrent network carries along what it has seen. Every position
-holds a state, made from the states of its three neighbours above and from features of its own row:
+A convolution sees as far as its layers reach; a recurrent network carries along what it has seen. Every
+position holds a state, made from the states of its three neighbours above and from features of its own row:
     (o, f, i, g) = K_state * h_above + K_input * features         K_input with mask B
     c = sigmoid(f) c_above + sigmoid(i) tanh(g),    h = sigmoid(o) tanh(c)
-A whole row is made at once, the rows one after the other. For training all pixels are known (teacher forcing); for
-sampling the state is carried along, and each pixel costs one row instead of the whole image.
+A whole row is made at once, the rows one after the other. For training all pixels are known (teacher
+forcing); for sampling the state is carried along, and each pixel costs one row instead of the whole image.
 
     x         images, (n, d), whole grey levels 0, ..., n_levels - 1; d = height * width in reading order
     features  masked convolution of the image (mask A), (n, width, height, width of the image)
     h, c      hidden state and memory of one row, (n, width, width of the image) each
 
-Source: van den Oord, Kalchbrenner & Kavukcuoglu 2016 (Pixel recurrent neural networks), section 3.1, eq. 3, with one
-LSTM layer. Notebook 06_autoregressive_images.
+Source: van den Oord, Kalchbrenner & Kavukcuoglu 2016 (Pixel recurrent neural networks), section 3.1, eq. 3,
+with one LSTM layer. Notebook 06_autoregressive_images.
 """
 
 import torch
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from coursekit.autoregressive.chain import as_levels, level_log_prob, start_from
 from coursekit.autoregressive.pixelcnn import MaskedConv2d
+from coursekit.inputs import positive_int
 
 
 class PixelRNN(nn.Module):
@@ -39,7 +40,8 @@ class PixelRNN(nn.Module):
 
     def __init__(self, shape: tuple[int, int], *, n_levels: int = 2, width: int = 32, kernel: int = 5):
         super().__init__()
-        self.shape, self.n_levels, self.width, self.kernel = tuple(shape), n_levels, width, kernel
+        self.shape, self.n_levels = tuple(shape), positive_int(n_levels, "n_levels", low=2)
+        self.width, self.kernel = positive_int(width, "width"), kernel
         self.first = MaskedConv2d(2, width, kernel, "A")
         self.input_to_state = nn.Conv1d(width, 4 * width, 2)  # the left neighbour's features and its own
         self.state_to_state = nn.Conv1d(width, 4 * width, 3, padding=1, bias=False)
@@ -52,7 +54,7 @@ class PixelRNN(nn.Module):
         return self.shape[0] * self.shape[1]
 
     def image(self, levels: Tensor) -> Tensor:
-        """Levels (n, d) -> (n, 2, height, width): grey in [-1, 1], and ones that tell the border from grey."""
+        """Levels (n, d) -> (n, 2, height, width): grey in [-1, 1]; ones, which tell the border from grey."""
         grey = 2 * levels.to(self.bias.dtype).reshape(-1, 1, *self.shape) / (self.n_levels - 1) - 1
         return torch.cat([grey, torch.ones_like(grey)], dim=1)
 
@@ -80,7 +82,7 @@ class PixelRNN(nn.Module):
 
     def logits(self, x: Tensor) -> Tensor:
         """Logits (n, d, n_levels) of every pixel given those before it, all pixels being known; x (n, d)."""
-        features = torch.relu(self.first(self.image(as_levels(x, self.n_pixels, self.n_levels))))
+        features = torch.relu(self.first(self.image(as_levels(x, self.n_pixels, self.n_levels, like=self))))
         state, rows = self.empty_state(len(x)), []
         for row in range(self.shape[0]):
             state = self.step(features[:, :, row], state)
@@ -89,7 +91,7 @@ class PixelRNN(nn.Module):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """log p(x) in nats, (n,), exactly; x (n, d)."""
-        return level_log_prob(self.logits(x), as_levels(x, self.n_pixels, self.n_levels))
+        return level_log_prob(self.logits(x), as_levels(x, self.n_pixels, self.n_levels, like=self))
 
     def loss(self, x: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """Mean negative log-likelihood, nats per image; x (n, d)."""
@@ -101,7 +103,7 @@ class PixelRNN(nn.Module):
 
         The state of the row above is carried along, so a pixel costs a window of `kernel` rows, not an image.
         """
-        x, n_known = start_from(start, n, self.n_pixels, self.n_levels, self.bias.device)
+        x, n_known = start_from(start, n, self.n_pixels, self.n_levels, like=self)
         n_columns, state = self.shape[1], self.empty_state(n)
         for row in range(self.shape[0]):
             for column in range(n_columns):

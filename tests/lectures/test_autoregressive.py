@@ -139,7 +139,7 @@ def test_a_start_is_kept_and_the_rest_is_drawn_given_it(name):
     one_each = levels(5, 3, 3)
     assert torch.equal(model.sample(5, start=one_each)[:, :3], one_each)
     for wrong in (torch.zeros(3, 2), torch.zeros(5, 5), torch.full((1, 2), 3)):
-        with pytest.raises(ValueError, match=r"start|levels"):
+        with pytest.raises(ValueError, match="start must"):
             model.sample(5, start=wrong)
 
 
@@ -148,8 +148,8 @@ def test_a_start_is_kept_and_the_rest_is_drawn_given_it(name):
     ("x", "sentence"),
     [
         (torch.zeros(2, 10), r"\(n, 9\)"),
-        (torch.full((2, 9), 3.0), "from 0 to 2"),
-        (torch.full((2, 9), -1), "from 0 to 2"),
+        (torch.full((2, 9), 3.0), "must lie in"),
+        (torch.full((2, 9), -1), "must lie in"),
         (torch.full((2, 9), 0.5), "whole"),
         (torch.full((2, 9), float("nan")), "NaN"),
     ],
@@ -162,7 +162,7 @@ def test_bad_images_are_refused_in_a_sentence(name, x, sentence):
 def test_fully_visible_net_is_logistic_regression_pixel_by_pixel():
     model, x = randomize(FullyVisibleBeliefNet(6)), levels(5, 6, 2)
     for i in range(6):
-        w, b = model.weight[i, 1, :i] - model.weight[i, 0, :i], model.bias[i, 1] - model.bias[i, 0]
+        w, b = model.weight[i, 1, 0, :i] - model.weight[i, 0, 0, :i], model.bias[i, 1] - model.bias[i, 0]
         p_one = torch.sigmoid(x[:, :i].double() @ w + b)
         torch.testing.assert_close(model.logits(x).softmax(-1)[:, i, 1], p_one)
 
