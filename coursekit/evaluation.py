@@ -1,15 +1,27 @@
-"""How good is a generative model? Measures that need only samples, densities or energies."""
+"""How good is a generative model, or a map? Measures that need only samples, densities or energies.
+
+Likelihood    `bits_per_dim`, `ais_log_partition`
+Samples       `frechet_distance`, `precision_recall`, `nearest_share`, `mode_coverage`, all on points or, for
+              images, on the features of a `DigitClassifier`
+Maps          `trustworthiness`
+
+Arrays and tensors are taken, and measured in float64. NaN is an error everywhere: a model that has diverged
+has no quality to measure.
+"""
 
 import math
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.spatial.distance import cdist
-from torch import nn
+from torch import Tensor, nn
+
+from coursekit.draws import bernoulli, normal
+from coursekit.inputs import as_input, as_labels, one_of, positive_int, real_number
+
+# Likelihood
 
 
-def bits_per_dim(log_prob, n_dims, *, level=1.0):
+def bits_per_dim(log_prob, n_dims: int, *, level: float = 1.0):
     """-log2 of the probability of one grey level, per value; same shape as log_prob (number, array, tensor).
 
     log_prob: nats per example; of the levels themselves, or of a density at dequantised data. n_dims: values
@@ -23,7 +35,9 @@ def bits_per_dim(log_prob, n_dims, *, level=1.0):
 
 
 @torch.no_grad()
-def ais_log_partition(rbm, *, n_steps=10_000, n_chains=100, rng=None, base_bias=None):
+def ais_log_partition(
+    rbm, *, n_steps: int = 10_000, n_chains: int = 100, rng: torch.Generator | None = None, base_bias=None
+) -> tuple[float, float]:
     """log Z of an RBM in nats by annealed importance sampling: (log_z, standard_error), two floats.
 
     A path of machines leads from one without couplings, whose Z is known, to the one asked for: the machine
@@ -37,12 +51,14 @@ def ais_log_partition(rbm, *, n_steps=10_000, n_chains=100, rng=None, base_bias=
     if n_steps < 1 or n_chains < 2:
         raise ValueError(f"n_steps must be at least 1 and n_chains 2, got {n_steps} and {n_chains}")
     W, b, c = rbm.weight, rbm.hidden_bias, rbm.visible_bias
-    a = c if base_bias is None else torch.as_tensor(base_bias, dtype=c.dtype, device=c.device)
+    a = c if base_bias is None else as_input(base_bias, (), like=c, name="base_bias")
+    if len(a) != len(c):
+        raise ValueError(f"base_bias must have one entry for each of {len(c)} visible units, got {len(a)}")
 
     def draw_visible(drive):
         if rbm.visible == "gaussian":
-            return drive + torch.randn(drive.shape, generator=rng, dtype=c.dtype, device=c.device)
-        return _bits(torch.sigmoid(drive), rng)
+            return drive + normal(drive, rng)
+        return bernoulli(torch.sigmoid(drive), rng)
 
     if rbm.visible == "gaussian":
         log_z_visible = (a.double() ** 2 + math.log(2 * math.pi)).sum() / 2
@@ -55,7 +71,7 @@ def ais_log_partition(rbm, *, n_steps=10_000, n_chains=100, rng=None, base_bias=
         logits = v @ W.T + b
         gain = (v @ (c - a)) / n_steps + (F.softplus(t_next * logits) - F.softplus(t * logits)).sum(1)
         log_weight += gain
-        h = _bits(torch.sigmoid(t_next * logits), rng)
+        h = bernoulli(torch.sigmoid(t_next * logits), rng)
         v = draw_visible((1 - t_next) * a + t_next * (h @ W + c))
     log_mean = torch.logsumexp(log_weight, 0) - math.log(n_chains)
     # The logarithm of a mean: its standard error is the relative one of the mean itself (delta method).
@@ -63,18 +79,18 @@ def ais_log_partition(rbm, *, n_steps=10_000, n_chains=100, rng=None, base_bias=
     return (log_z_visible + len(b) * math.log(2) + log_mean).item(), relative.item()
 
 
-def frechet_distance(a, b):
+# Samples
+
+
+def frechet_distance(a, b) -> float:
     """Distance of the Gaussians fitted to two samples, a (n, d) and b (m, d), arrays or tensors; a float.
 
     ||mean_a - mean_b||^2 + tr(cov_a + cov_b - 2 (cov_a cov_b)^(1/2)), in squared units of the features.
     It sees means and covariances only. Dowson & Landau 1982; on features of a classifier Heusel et al. 2017.
     """
-    a = _tensor(a, torch.float64)
-    b = _tensor(b, torch.float64, a.device)
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
-        raise ValueError(
-            f"two samples (n, d) and (m, d) are needed, got {tuple(a.shape)} and {tuple(b.shape)}"
-        )
+    a, b = _samples(a=a, b=b)
+    if min(len(a), len(b)) < 2:
+        raise ValueError(f"two samples of at least 2 points are needed, got {len(a)} and {len(b)}")
     cov_a, cov_b = (torch.atleast_2d(torch.cov(sample.T)) for sample in (a, b))
     values, vectors = torch.linalg.eigh(cov_a)
     root_a = vectors * values.clamp(min=0).sqrt() @ vectors.T
@@ -84,7 +100,71 @@ def frechet_distance(a, b):
     return (shift + cov_a.trace() + cov_b.trace() - 2 * cross).clamp(min=0).item()
 
 
-def mode_coverage(samples, centers, std):
+def precision_recall(real, fake, *, k: int = 3) -> dict[str, float]:
+    """Are the samples good, and are they varied? Two numbers for each question, from balls around points.
+
+    A ball around a point of a set reaches to its k-th nearest neighbour in the same set; the union of the
+    balls stands for the support of the distribution.
+
+    - `precision`: share of the fakes in some ball of the real set. `recall`: share of the real points in some
+      ball of the fake set. Kynkaanniemi et al. 2019, equations 1 and 2.
+    - `density`: in how many balls of the real set a fake is on average, divided by k. One outlier among the
+      real points, with its huge ball, no longer decides; near 1 for equal distributions, and it may be more.
+      `coverage`: share of the balls of the real set that hold a fake. Naeem et al. 2020, equations 3 and 4.
+
+    Args:
+        real: (n, d), data.
+        fake: (m, d), samples; take as many as data, for recall rises with m.
+        k: which neighbour a ball reaches, smaller than n and m.
+
+    Raises:
+        ValueError: shapes that do not fit, NaN, or k too large.
+    """
+    real, fake = _samples(real=real, fake=fake)
+    k = positive_int(k, "k", high=min(len(real), len(fake)) - 1)
+    reach_real, reach_fake = _reach(real, k), _reach(fake, k)
+    n_balls = []
+    covered = recalled = torch.zeros(len(real), dtype=torch.bool, device=real.device)
+    for points, reach in zip(fake.split(STRIP), reach_fake.split(STRIP), strict=True):
+        distance = _distances(points, real)  # (strip, n)
+        inside = distance <= reach_real
+        n_balls.append(inside.sum(1))
+        covered = covered | inside.any(0)
+        recalled = recalled | (distance <= reach[:, None]).any(0)
+    n_balls = torch.cat(n_balls).double()
+    return {
+        "precision": (n_balls > 0).double().mean().item(),
+        "recall": recalled.double().mean().item(),
+        "density": n_balls.mean().item() / k,
+        "coverage": covered.double().mean().item(),
+    }
+
+
+def nearest_share(samples, train, test) -> float:
+    """Does the model memorise? Probability that a sample is nearer to the training data than new data are.
+
+    A sample's distance to its nearest training point is compared with that of a new point, over all pairs of
+    a sample and a new point; a tie counts half. 0.5: the samples keep the distance that new data keep. 1:
+    they are copies. Near 0: they are far from all data. Read it beside `precision_recall`, for half copies
+    and half noise give 0.5 as well. Meehan et al. 2020, section 3, without their division into cells.
+
+    Args:
+        samples: (m, d), drawn from the model.
+        train: (n, d), what the model has learned from.
+        test: (l, d), data that it has not seen.
+    """
+    samples, train, test = _samples(samples=samples, train=train, test=test)
+    of_samples, of_test = (
+        torch.cat([_distances(strip, train).amin(1) for strip in points.split(STRIP)])
+        for points in (samples, test)
+    )
+    of_test = of_test.sort().values
+    nearer = torch.searchsorted(of_test, of_samples)  # how many new points are nearer than this sample
+    not_farther = torch.searchsorted(of_test, of_samples, right=True)
+    return 1 - (nearer + not_farther).double().mean().item() / (2 * len(test))
+
+
+def mode_coverage(samples, centers, std) -> dict[str, float]:
     """Which of the known modes were found? Samples (n, d), centers (k, d), std one number or (k,) -> dict.
 
     `modes`: how many modes hold at least 0.1 % of the samples within 3 std of their center. `good_share`:
@@ -92,11 +172,11 @@ def mode_coverage(samples, centers, std):
     `kl`: KL(shares || uniform) in nats of the shares of samples by nearest center, 0 when all modes get the
     same, log k when one gets everything. Srivastava et al. 2017; Lin et al. 2018, section 4.
     """
-    samples = _tensor(samples, torch.float64)
-    centers, std = (_tensor(each, torch.float64, samples.device) for each in (centers, std))
-    if samples.ndim != 2 or centers.ndim != 2 or samples.shape[1] != centers.shape[1] or len(samples) == 0:
+    samples, centers = _samples(samples=samples, centers=centers)
+    std = torch.as_tensor(std, dtype=torch.float64, device=samples.device)
+    if std.shape not in ((), (len(centers),)) or not bool((std > 0).all()):
         raise ValueError(
-            f"samples (n, d) and centers (k, d) needed, got {tuple(samples.shape)} and {tuple(centers.shape)}"
+            f"std must be one positive number or one for each of {len(centers)} centers, got {std.tolist()}"
         )
     distance, nearest = torch.cdist(samples, centers).min(dim=1)
     good = distance <= 3 * std.expand(len(centers))[nearest]
@@ -106,40 +186,6 @@ def mode_coverage(samples, centers, std):
     return {"modes": int(found.sum()), "good_share": good.double().mean().item(), "kl": kl.item()}
 
 
-def trustworthiness(x, z, *, k: int = 5) -> float:
-    """Are neighbours on a map neighbours in the data? 1 if all are; a random map gets about 1/2.
-
-    Each of the k nearest on the map that is not among the k nearest in the data is charged by how far
-    beyond rank k it is there: 1 - 2 / (n k (2n - 3k - 1)) * sum of (rank - k).
-
-    Args:
-        x: data, (n, d).
-        z: the map, (n, m).
-        k: neighbours looked at, below n / 2.
-
-    Raises:
-        ValueError: x and z have different lengths, or k is not from 1 to below n / 2.
-
-    Source: Venna & Kaski (2001), Neighborhood preservation in nonlinear projection methods, equation 1.
-    """
-    x, z = (np.asarray(points, dtype=np.float64) for points in (x, z))
-    n = len(x)
-    if len(z) != n:
-        raise ValueError(f"the data have {n} points and the map {len(z)}")
-    if not 1 <= k < n / 2:
-        raise ValueError(f"k={k!r} must be from 1 to below n / 2 = {n / 2:g}")
-    order = [np.argsort(_with_infinite_diagonal(cdist(points, points)), axis=1) for points in (x, z)]
-    rank = np.empty((n, n), dtype=int)
-    np.put_along_axis(rank, order[0], np.arange(1, n + 1)[None], axis=1)  # 1 for the nearest
-    beyond = np.take_along_axis(rank, order[1][:, :k], axis=1) - k
-    return float(1 - 2 / (n * k * (2 * n - 3 * k - 1)) * beyond.clip(min=0).sum())
-
-
-def _with_infinite_diagonal(D):
-    np.fill_diagonal(D, np.inf)
-    return D
-
-
 class DigitClassifier(nn.Module):
     """Judge of generated digits: a small perceptron from images (n, d) to 10 classes; train it with `fit`.
 
@@ -147,7 +193,7 @@ class DigitClassifier(nn.Module):
     `frechet_distance`; its confidence, the largest probability, tells clean digits from smeared ones.
     """
 
-    def __init__(self, n_inputs, *, n_hidden=128, n_features=64, n_classes=10):
+    def __init__(self, n_inputs: int, *, n_hidden: int = 128, n_features: int = 64, n_classes: int = 10):
         super().__init__()
         self.register_buffer("mean", torch.zeros(n_inputs))
         self.register_buffer("scale", torch.ones(()))
@@ -156,12 +202,27 @@ class DigitClassifier(nn.Module):
         )
         self.head = nn.Linear(n_features, n_classes)
 
-    def fit(self, x, labels, *, n_epochs=30, batch_size=64, learning_rate=2e-3, noise=0.2, seed=0):
+    def fit(
+        self,
+        x,
+        labels,
+        *,
+        n_epochs: int = 30,
+        batch_size: int = 64,
+        learning_rate: float = 2e-3,
+        noise: float = 0.2,
+        seed: int = 0,
+    ) -> "DigitClassifier":
         """Learn from x (n, d) and labels (n,) in 0..9; returns self. noise: its std, in units of x's spread.
 
         Learning under noise keeps the judge from being sure of itself a little off the data.
         """
-        x, labels = self._data(x), _tensor(labels, torch.int64, self.mean.device)
+        x = self._data(x)
+        labels = as_labels(labels, len(x), n_classes=self.head.out_features, device=x.device)
+        n_epochs, batch_size = positive_int(n_epochs, "n_epochs"), positive_int(batch_size, "batch_size")
+        noise = real_number(noise, "noise", low=0)
+        if len(x) == 0 or not x.std() > 0:
+            raise ValueError(f"x must hold images that are not all alike, got {len(x)} of one value")
         self.mean.copy_(x.mean(0))
         self.scale.copy_(x.std())
         rng = torch.Generator(x.device).manual_seed(seed)
@@ -173,7 +234,7 @@ class DigitClassifier(nn.Module):
         schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, n_steps)
         for _ in range(n_epochs):
             for rows in torch.randperm(len(x), generator=rng, device=x.device).split(batch_size):
-                blur = torch.randn(x[rows].shape, generator=rng, dtype=x.dtype, device=x.device)
+                blur = normal(x[rows], rng)
                 loss = F.cross_entropy(self(x[rows] + noise * self.scale * blur), labels[rows])
                 optimizer.zero_grad()
                 loss.backward()
@@ -196,15 +257,74 @@ class DigitClassifier(nn.Module):
         return self(self._data(x)).softmax(-1)
 
     def _data(self, x):
-        return _tensor(x, self.mean.dtype, self.mean.device)
+        return as_input(x, len(self.mean), like=self.mean)
 
 
-def _tensor(x, dtype, device=None):
-    # Arrays are copied: the data sets of the course are read-only, which a tensor cannot be.
-    where = {"dtype": dtype, "device": device}
-    return x.to(**where) if torch.is_tensor(x) else torch.tensor(x, **where)
+# Maps
 
 
-def _bits(probability, rng):
-    uniform = torch.rand(probability.shape, generator=rng, dtype=probability.dtype, device=probability.device)
-    return (uniform < probability).to(probability.dtype)
+def trustworthiness(x, z, *, k: int = 5, metric: str = "euclidean") -> float:
+    """Are neighbours on the map neighbours in the data? 1: all of them. An intruder costs by how far it came.
+
+    1 - 2 / (n k (2n - 3k - 1)) sum_i sum_j max(0, r(i, j) - k) over the k nearest neighbours j of i on the
+    map, where r(i, j) says that j is the r-th nearest of i in the data. A random map is near 1/2.
+    Venna & Kaski 2001, equation 4; scikit-learn's function of the same name.
+
+    Args:
+        x: (n, d) data, or (n, n) distances.
+        z: (n, m), the map.
+        k: how many neighbours, less than n / 2, which keeps the value in [0, 1].
+        metric: "euclidean", or "precomputed" where x holds distances.
+    """
+    one_of("metric", metric, ("euclidean", "precomputed"))
+    x, z = _points(x, "x"), _points(z, "z")
+    n = len(x)
+    if len(z) != n:
+        raise ValueError(f"the data have {n} points and the map {len(z)}")
+    if metric == "precomputed" and x.shape[1] != n:
+        raise ValueError(f"distances between {n} points are ({n}, {n}), got {tuple(x.shape)}")
+    if not 1 <= k < n / 2:
+        raise ValueError(f"k must be from 1 to below n / 2 = {n / 2:g}, got {k!r}")
+    k = positive_int(k, "k")
+    of_data, on_map = (
+        each.clone().fill_diagonal_(math.inf)  # nothing is its own neighbour
+        for each in (x if metric == "precomputed" else _distances(x, x), _distances(z, z))
+    )
+    rank = of_data.argsort(dim=1, stable=True).argsort(dim=1) + 1
+    neighbours = on_map.argsort(dim=1, stable=True)[:, :k]
+    excess = (rank.gather(1, neighbours) - k).clamp(min=0).sum().item()
+    return 1 - 2 * excess / (n * k * (2 * n - 3 * k - 1))
+
+
+# Distances, in strips of this many rows where all at once would fill the memory.
+STRIP = 1000
+
+
+def _distances(a, b):
+    # Differences and not the expanded square: what is equal must be at distance 0.
+    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def _reach(points, k):
+    """Distance (n,) of each point to its k-th nearest other one."""
+    # The nearest is the point itself, or its twin.
+    return torch.cat([_distances(strip, points).kthvalue(k + 1).values for strip in points.split(STRIP)])
+
+
+def _samples(**named):
+    """Tensors (n, d), float64 and of one width, on the device of the first."""
+    first = next(iter(named.values()))
+    device = first.device if torch.is_tensor(first) else None
+    points = [_points(each, name, device) for name, each in named.items()]
+    if len({each.shape[1] for each in points}) > 1:
+        shapes = " and ".join(f"{name} {tuple(each.shape)}" for name, each in zip(named, points, strict=True))
+        raise ValueError(f"samples of one width are needed, got {shapes}")
+    return points
+
+
+def _points(x, name, device=None) -> Tensor:
+    device = x.device if device is None and torch.is_tensor(x) else device
+    x = as_input(x, (None,), like=torch.empty((), dtype=torch.float64, device=device), name=name)
+    if len(x) == 0:
+        raise ValueError(f"{name} must hold at least one point")
+    return x
