@@ -5,6 +5,7 @@ import importlib.util
 import json
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -70,6 +71,9 @@ def exists(dotted, known):
         return dotted in known or importlib.util.find_spec(f"coursekit.{dotted}") is not None
     thing = importlib.import_module(f"coursekit.{first}")
     for name in rest:
+        module = f"{getattr(thing, '__name__', '')}.{name}"
+        if isinstance(thing, ModuleType) and not hasattr(thing, name) and importlib.util.find_spec(module):
+            importlib.import_module(module)
         # What fit() sets is no attribute of the class.
         thing = name if name.endswith("_") and name in known else getattr(thing, name, None)
     return thing is not None
