@@ -1,8 +1,4 @@
-"""Deep belief networks: restricted machines stacked, the top one undirected, the rest a directed net below it.
-
-Each machine learns from the hidden units of the one before, and a bound says why that may help. Notebook
-09_deep_belief_networks.
-"""
+"""Lecture 09, deep belief networks: restricted machines stacked, the lower ones read as a directed net."""
 
 import lazy_loader
 

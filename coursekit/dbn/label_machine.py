@@ -1,8 +1,8 @@
 """A restricted machine that sees an example and its class: the top of a deep belief network with labels.
 
-The visible layer is [x, y]: bits x as before, and beside them one unit per class, of which exactly one is on.
-The energy is the ordinary one; only the set of visible states is smaller. So the units of y are no longer
-independent given h: they are a *softmax* group, and every sum over y has n_labels terms instead of 2^n_labels.
+The visible layer is [x, y]: bits x as before, and beside them one unit per class, exactly one of which is
+on. The energy is the ordinary one; only the set of visible states is smaller. So the units of y are no longer
+independent given h: they are a *softmax* group, and a sum over y has n_labels terms instead of 2^n_labels.
 
     energy       E(x, y, h) = -h'Wx - h'U e_y - c'x - d_y - b'h       e_y: the unit vector of class y
     free energy  F(x, y) = -c'x - d_y - sum_j softplus(b_j + W_j x + U_jy)
@@ -16,7 +16,8 @@ Sources: Hinton, Osindero & Teh 2006, section 6; Larochelle & Bengio 2008, eq. 2
 import torch
 import torch.nn.functional as F
 
-from coursekit.rbm.model import RBM, bernoulli, states_of
+from coursekit.draws import bernoulli
+from coursekit.rbm import RBM, states_of
 
 
 class LabelRBM(RBM):
@@ -78,7 +79,7 @@ class LabelRBM(RBM):
         return self.join(bernoulli(bits, rng), torch.multinomial(classes, 1, generator=rng)[:, 0])
 
     def gibbs_tables(self):
-        """Not for label machines: raises ValueError, since the tables would list states with several classes."""
+        """Raises ValueError: the tables of single bits would list states with several classes at once."""
         raise ValueError(
             "a label machine has no tables of single bits: take `given_label(y)`, which has them"
         )

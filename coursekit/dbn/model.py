@@ -1,14 +1,14 @@
 """Deep belief networks: a directed net whose top two layers are a restricted machine.
 
-A deep directed net is easy to sample and hard to learn: its hidden units explain each other away, so that the
-posterior over them is no product. A restricted machine has an exact posterior for nothing, and can be read as
-an infinitely deep directed net with tied weights. Untie the lowest layer, and what is above it may learn to be
-a better prior for its hidden units: that is the next machine. Each such step raises a bound on log p(v), if
-the new machine starts as the old one turned over.
+A deep directed net is easy to sample and hard to learn: its hidden units explain each other away, so that
+the posterior over them is no product. A restricted machine has an exact factorial posterior, and can be read
+as an infinitely deep directed net with tied weights. Untie the lowest layer, and what is above it may learn
+to be a better prior for its hidden units: that is the next machine. If it starts as the old one turned over,
+each gain of its training raises a bound on log p(v).
 
-    the model     p(v, h1, ..., hL) = p(v | h1) ... p(h_{L-2} | h_{L-1}) p(h_{L-1}, hL),  the last one a machine's
-    downwards     p(h_k = 1 | h_{k+1}) = sigmoid(c_k + W_k' h_{k+1})     generative weights, h_0 = v
-    upwards       q(h_{k+1} = 1 | h_k) = sigmoid(b_k + R_k h_k)          recognition weights, R_k = W_k while tied
+    the model     p(v, h1, ..., hL) = p(v | h1) ... p(h_{L-2} | h_{L-1}) p(h_{L-1}, hL), the last a machine's
+    downwards     p(h_k = 1 | h_{k+1}) = sigmoid(c_k + W_k' h_{k+1})    generative weights, h_0 = v
+    upwards       q(h_{k+1} = 1 | h_k) = sigmoid(b_k + R_k h_k)         recognition weights, R_k = W_k if tied
     the bound     log p(v) >= E_q[log p(v, h) - log q(h | v)],  the gap is KL(q || p(h | v))
     up-down       wake: gradient of the bound in W_k, c_k;   sleep: of E_p[log q(h | v)] in R_k, b_k;
                   top: contrastive divergence from where the wake phase arrives
@@ -16,8 +16,8 @@ the new machine starts as the old one turned over.
     machine k     rows (n, sizes[k]) below, (n, sizes[k + 1]) above;  W_k `weight`, c_k `visible_bias`,
                   b_k `hidden_bias`, R_k `recognition[k]` after `untie`
 
-Sources: Hinton, Osindero & Teh 2006 (eq. 8 for the bound, appendix B for up-down); Salakhutdinov & Murray 2008
-(likelihood); Hinton & Salakhutdinov 2006 (fine-tuning). Notebook 09_deep_belief_networks.
+Sources: Hinton, Osindero & Teh 2006 (eq. 8 for the bound, appendix B for up-down); Salakhutdinov & Murray
+2008 (likelihood); Hinton & Salakhutdinov 2006 (fine-tuning). Notebook 09_deep_belief_networks.
 """
 
 import math
@@ -27,7 +27,9 @@ import torch
 from torch import Tensor, nn
 
 from coursekit.dbn.label_machine import LabelRBM
-from coursekit.rbm.model import RBM, bernoulli, log_bernoulli, states_of
+from coursekit.draws import bernoulli
+from coursekit.inputs import as_input, as_labels, positive_int
+from coursekit.rbm import RBM, log_bernoulli, states_of
 
 
 class DBN(nn.Module):
@@ -49,11 +51,13 @@ class DBN(nn.Module):
 
     def __init__(self, sizes: Sequence[int], *, n_labels: int = 0):
         super().__init__()
-        if len(sizes) < 3 or min(sizes) < 1 or n_labels < 0:
+        if len(sizes) < 3:
             raise ValueError(
-                "a deep belief network needs at least three layers of at least one unit, such as (64, 32, 32),"
-                f" and n_labels at least 0; got {tuple(sizes)} and {n_labels}"
+                "a deep belief network has at least three layers, such as sizes=(64, 32, 32), got "
+                f"{tuple(sizes)}; one machine alone is rbm.RBM or dbn.LabelRBM"
             )
+        sizes = [positive_int(size, "each of sizes") for size in sizes]
+        n_labels = positive_int(n_labels, "n_labels", low=0)
         *below, (n_in, n_top) = zip(sizes[:-1], sizes[1:], strict=True)
         top = LabelRBM(n_in, n_top, n_labels) if n_labels else RBM(n_in, n_top)
         self.sizes, self.n_labels = tuple(sizes), n_labels
@@ -89,7 +93,8 @@ class DBN(nn.Module):
     def untie(self) -> None:
         """Give the way up weights of its own, equal to those of the way down at first; needed for up-down."""
         if not len(self.recognition):
-            self.recognition.extend(nn.Parameter(m.weight.detach().clone()) for m in self.machines[:-1])
+            weights = [machine.weight for machine in self.machines[:-1]]
+            self.recognition.extend(nn.Parameter(W.detach().clone(), W.requires_grad) for W in weights)
 
     # The two directions
 
@@ -130,7 +135,7 @@ class DBN(nn.Module):
 
     @torch.no_grad()
     def sample_top(self, n, *, labels=None, n_steps=1000, start=None, rng=None) -> Tensor:
-        """h_{L-1} after n_steps Gibbs steps of the top machine, bits (n, sizes[-2]); arguments as `sample`."""
+        """h_{L-1} after n_steps Gibbs steps of the top machine, (n, sizes[-2]); arguments as `sample`."""
         top, n_features = self.machines[-1], self.sizes[-2]
         fair = torch.full_like(top.visible_bias[:n_features], 0.5).expand(n, -1)
         v = bernoulli(fair, rng) if start is None else start
@@ -252,10 +257,9 @@ class DBN(nn.Module):
             raise ValueError("up-down needs recognition weights of their own: call untie() first")
         top, last = self.machines[-1], len(self.machines) - 1
         awake = self.up(v, rng=rng)
+        seen = awake[-1]
         if self.n_labels:
-            seen = top.join(awake[-1], self._labels(labels, len(awake[-1])))
-        else:
-            seen = awake[-1]
+            seen = top.join(seen, self._labels(labels, len(seen)))
         contrast, (end, _) = top.cd_gradient(seen, k=k, rng=rng)
         asleep = self.down(end[:, : self.sizes[-2]], rng=rng)
 
@@ -293,19 +297,11 @@ class DBN(nn.Module):
         self._require_labels()
         if labels is None:
             raise ValueError("the top machine sees the class too: give labels, int64 (n,)")
-        labels = torch.as_tensor(labels, device=self.machines[0].weight.device).expand(n)
-        if labels.is_floating_point() or labels.min() < 0 or labels.max() >= self.n_labels:
-            raise ValueError(f"labels must be whole numbers from 0 to {self.n_labels - 1}")
-        return labels.long()
+        return as_labels(labels, n, n_classes=self.n_labels, device=self.machines[0].weight.device)
 
     def _checked(self, v):
         """v in the model's precision; ValueError for a wrong width or values that are no probabilities."""
-        v = torch.as_tensor(v).to(self.machines[0].weight)
-        if v.ndim != 2 or v.shape[1] != self.sizes[0]:
-            raise ValueError(f"v must be (n, {self.sizes[0]}), got {tuple(v.shape)}")
-        if not bool(((v >= 0) & (v <= 1)).all()):
-            raise ValueError("v must hold bits (or probabilities in [0, 1]): binarise grey levels first")
-        return v
+        return as_input(v, self.sizes[0], like=self, name="v", low=0, high=1)
 
 
 def _log_bits(logits, states):
