@@ -38,7 +38,8 @@ def as_input(
     Args:
         x: tensor, array, or nested list of numbers; whole numbers and bits are cast too.
         shape: of one example: its width, a tuple (None for an axis of any length), or None for any shape.
-        like: module or tensor; of a module, the first parameter or buffer with decimals.
+        like: module or tensor; of a module, the first floating parameter or buffer. One without any leaves
+            floats as they are.
         name: what the sentence calls x.
         low: smallest value allowed.
         high: largest value allowed.
@@ -47,8 +48,9 @@ def as_input(
     Raises:
         ValueError: x is no array of numbers, has another shape, or holds a value that is not allowed.
     """
-    like = _pattern(like)
-    x = as_tensor(x, name).to(like.device, like.dtype)
+    x = as_tensor(x, name)
+    like = _pattern(like, x)
+    x = x.to(like.device, like.dtype)
     if shape is not None:
         wanted = (shape,) if isinstance(shape, int) else tuple(shape)
         found = tuple(x.shape[1:])
@@ -74,6 +76,7 @@ def as_labels(
     n: int | None = None,
     *,
     n_classes: int | None = None,
+    low: int = 0,
     device: torch.device | str | None = None,
     name: str = "labels",
 ) -> Tensor:
@@ -85,7 +88,8 @@ def as_labels(
     Args:
         labels: whole numbers (n,), in any dtype; or one number for all n.
         n: how many there must be.
-        n_classes: labels must lie in 0..n_classes - 1; None asks only that none is negative.
+        n_classes: labels must lie in low..n_classes - 1; None sets no upper end.
+        low: the smallest label allowed; -1 where -1 means that no class is given.
         device: where the labels go; None leaves a tensor where it is.
         name: what the sentence calls the labels.
 
@@ -103,8 +107,8 @@ def as_labels(
     labels = labels.to(torch.int64)
     if len(labels):
         least, most = int(labels.min()), int(labels.max())
-        if least < 0 or (n_classes is not None and most >= n_classes):
-            end = "from 0" if n_classes is None else f"in 0..{n_classes - 1}"
+        if least < low or (n_classes is not None and most >= n_classes):
+            end = f"from {low}" if n_classes is None else f"in {low}..{n_classes - 1}"
             raise ValueError(f"{name} must be class numbers {end}, got {least} to {most}")
     return labels
 
@@ -174,14 +178,14 @@ def one_of(name: str, value: Any, choices: Iterable[str]) -> Any:
     return value
 
 
-def _pattern(like):
-    """A floating tensor that tells in which precision and on which device a module computes."""
+def _pattern(like, x):
+    """A floating tensor that tells in which precision and on which device a module computes on x."""
     if isinstance(like, Tensor):
         return like
     for tensor in (*like.parameters(), *like.buffers()):
         if tensor.is_floating_point():
             return tensor
-    return torch.empty(())
+    return x if x.is_floating_point() else x.new_empty((), dtype=torch.get_default_dtype())
 
 
 def as_tensor(x: Any, name: str = "x") -> Tensor:

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from coursekit.inputs import as_labels
+
 ACTIVATIONS = {
     "linear": nn.Identity,
     "relu": nn.ReLU,
@@ -64,15 +66,46 @@ def time_embedding(t, n_features, *, max_period=10_000.0):
     return torch.cat([angles.cos(), angles.sin()], dim=-1)
 
 
+class LabelEmbedding(nn.Module):
+    """A learned vector for each class and one for "no class given"; labels (n,) -> (n, n_features).
+
+    The label -1 says that no class is given. A network that sees it in training now and then works with a
+    class and without, which is what classifier-free guidance needs (Ho & Salimans 2022).
+
+    Args:
+        n_classes: labels are int64 in 0..n_classes - 1, or -1.
+        n_features: length of a vector.
+    """
+
+    def __init__(self, n_classes: int, n_features: int):
+        super().__init__()
+        self.n_classes = n_classes
+        self.vectors = nn.Embedding(n_classes + 1, n_features)
+        nn.init.normal_(self.vectors.weight, std=0.02)
+
+    def forward(self, labels):
+        device = self.vectors.weight.device
+        return self.vectors(as_labels(labels, n_classes=self.n_classes, low=-1, device=device) + 1)
+
+
 class TimeMLP(nn.Module):
     """Residual perceptron that knows the time: (x (n, d), t (n,)) -> (n, d); zero when new.
 
     Every block normalises its input, scales and shifts it by amounts read off t, and is let in through a gate
     that also depends on t and starts closed (AdaLN-Zero, Peebles & Xie 2023, section 3.2).
-    n_time: size of the embedding of t, an even number.
+
+    Args:
+        n_features: d.
+        width: of the hidden layers.
+        n_blocks: number of residual blocks.
+        n_time: size of the embedding of t, an even number.
+        n_classes: 0, or the number of classes: a third argument, labels (n,), then tells which; without it,
+            or where it is -1, no class is given.
     """
 
-    def __init__(self, n_features, *, width=256, n_blocks=3, n_time=64):
+    def __init__(
+        self, n_features: int, *, width: int = 256, n_blocks: int = 3, n_time: int = 64, n_classes: int = 0
+    ):
         super().__init__()
         self.n_time = n_time
         self.time = nn.Sequential(nn.Linear(n_time, n_time), nn.SiLU(), nn.Linear(n_time, n_time), nn.SiLU())
@@ -86,9 +119,11 @@ class TimeMLP(nn.Module):
         for layer in (*self.modulations, self.leave):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
+        self.labels = LabelEmbedding(n_classes, n_time) if n_classes else None
 
-    def forward(self, x, t):
+    def forward(self, x, t, condition=None):
         time = self.time(time_embedding(t.to(x.dtype), self.n_time))
+        time = _add_labels(time, self.labels, condition)
         h = self.enter(x)
         for modulation, block in zip(self.modulations, self.blocks, strict=True):
             scale, shift, gate = modulation(time).chunk(3, dim=-1)
@@ -117,10 +152,10 @@ class UNet(nn.Module):
 
     Two resolutions, `width` channels at the full one and twice as many at half of it; the fine features are
     handed across, so that the way up need not invent the details. n_time: size of the embedding of t, an even
-    number. Ronneberger et al. 2015; Ho et al. 2020, appendix B.
+    number. n_classes: as in `TimeMLP`. Ronneberger et al. 2015; Ho et al. 2020, appendix B.
     """
 
-    def __init__(self, n_channels=1, *, width=32, n_time=64):
+    def __init__(self, n_channels: int = 1, *, width: int = 32, n_time: int = 64, n_classes: int = 0):
         super().__init__()
         if width % 8:
             raise ValueError(
@@ -140,14 +175,29 @@ class UNet(nn.Module):
         )
         nn.init.zeros_(self.leave[-1].weight)
         nn.init.zeros_(self.leave[-1].bias)
+        self.labels = LabelEmbedding(n_classes, n_wide) if n_classes else None
 
-    def forward(self, x, t):
+    def forward(self, x, t, condition=None):
+        if x.shape[-2] % 2 or x.shape[-1] % 2:
+            raise ValueError(f"UNet halves height and width, so both must be even, got {tuple(x.shape)}")
         time = self.time(time_embedding(t.to(x.dtype), self.n_time))
+        time = _add_labels(time, self.labels, condition)
         fine = self.fine(self.enter(x), time)  # (n, width, h, w)
         h = self.down(fine)  # (n, 2 width, h/2, w/2)
         for block in self.coarse:
             h = block(h, time)
         return self.leave(self.merge(torch.cat([fine, self.up(h)], dim=1), time))
+
+
+def _add_labels(time, labels, condition):
+    """The embedded times (n, n_time) plus the embedded condition (n,), if the network knows any."""
+    if labels is None:
+        if condition is not None:
+            raise ValueError("this network was built without classes: give it n_classes")
+        return time
+    if condition is None:
+        condition = torch.full((len(time),), -1)
+    return time + labels(condition)
 
 
 class ResidualBlock(nn.Module):

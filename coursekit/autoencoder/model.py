@@ -25,6 +25,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from coursekit.draws import normal, uniform
 from coursekit.networks import activation_layer
 
 NOISE_KINDS = ("gaussian", "masking")
@@ -37,8 +38,8 @@ def corrupt(x, amount, kind="gaussian", *, rng=None):
     if kind not in NOISE_KINDS:
         raise ValueError(f"unknown noise_kind {kind!r}; choose one of {', '.join(NOISE_KINDS)}")
     if kind == "gaussian":
-        return x + amount * torch.randn(x.shape, generator=rng, dtype=x.dtype, device=x.device)
-    return x * (torch.rand(x.shape, generator=rng, dtype=x.dtype, device=x.device) >= amount)
+        return x + amount * normal(x, rng)
+    return x * (uniform(x, rng) >= amount)
 
 
 def squared_error(x, y):

@@ -15,7 +15,8 @@ Objective: E || eps - eps_theta(x_t, t) ||^2 over x_0, t and eps, a reweighted b
     eps           noise                the noise mixed into x_0, standard normal                  as x
     v             target="v"           sqrt(abar_t) eps - sqrt(1 - abar_t) x_0                    as x
 
-Sources: Ho, Jain & Abbeel 2020 ("Ho"); Song, Meng & Ermon 2021 ("DDIM"); Salimans & Ho 2022 (v). The chain
+Sources: Ho, Jain & Abbeel 2020 ("Ho"); Song, Meng & Ermon 2021 ("DDIM"); Salimans & Ho 2022 (v); Ho &
+Salimans 2022 ("Guidance": conditions, and how to strengthen them without a classifier). The chain
 itself is in schedule.py. Notebook 17_ddpm.
 """
 
@@ -23,15 +24,8 @@ import torch
 from torch import nn
 
 from coursekit.ddpm.schedule import per_example
-
-__all__ = [
-    "DDPM",
-    "MixtureNoisePredictor",
-    "NoiseSchedule",
-    "cosine_schedule",
-    "gaussian_kl",
-    "linear_schedule",
-]
+from coursekit.draws import normal, uniform
+from coursekit.inputs import as_input, as_labels, one_of, positive_int, real_number
 
 TARGETS = ("noise", "v")
 
@@ -75,14 +69,20 @@ class DDPM(nn.Module):
     """Denoising diffusion model; images or vectors of `shape`, best scaled to [-1, 1] or to unit variance.
 
     shape: of one example, a tuple or the number of features.
-    noise_predictor: module (x_t (n, *shape), t (n,) int64 in 1..T) -> (n, *shape).
+    noise_predictor: module (x_t (n, *shape), t (n,) int64 in 1..T) -> (n, *shape); one that knows classes
+    takes labels (n,) as a third argument, where -1 says that no class is given (`networks.LabelEmbedding`).
     schedule: a NoiseSchedule. target: what the network puts out, "noise" (Ho) or "v" (Salimans & Ho).
+
+    Every verb then takes condition, class labels (n,); `sample` a single one for all as well. dropped: the
+    part of the labels that `loss` hides from the network, so that it learns the unconditional noise too.
+    guidance w: the network's output is moved from the unconditional one to the conditional one and beyond,
+    by a factor of 1 + w ("Guidance", eq. 6); 0 is the conditional model itself.
     """
 
-    def __init__(self, noise_predictor, schedule, *, shape, target="noise"):
+    def __init__(self, noise_predictor, schedule, *, shape, target="noise", dropped=0.1):
         super().__init__()
-        if target not in TARGETS:
-            raise ValueError(f"unknown target {target!r}; choose one of {', '.join(TARGETS)}")
+        one_of("target", target, TARGETS)
+        self.dropped = real_number(dropped, "dropped", low=0, high=1)
         self.noise_predictor = noise_predictor
         self.schedule = schedule
         self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
@@ -95,30 +95,46 @@ class DDPM(nn.Module):
         signal, spread = self.schedule.mixing(t, x0)
         return signal * x0 + spread * noise
 
-    def predict(self, xt, t):
+    def output(self, xt, t, *, condition=None, guidance=0.0):
+        """What the network puts out, (n, *shape), moved on by the guidance. Guidance eq. 6."""
+        if condition is None:
+            if guidance:
+                raise ValueError("guidance strengthens a condition: give condition=labels with it")
+            return self.noise_predictor(xt, t)
+        labels = as_labels(condition, len(xt), low=-1, device=xt.device, name="condition")
+        output = self.noise_predictor(xt, t, labels)
+        if guidance:
+            output = output + guidance * (output - self.noise_predictor(xt, t))
+        return output
+
+    def predict(self, xt, t, *, condition=None, guidance=0.0):
         """The network's guesses (x_0, noise), (n, *shape) each; q_sample makes x_t of them. Ho eq. 15."""
         signal, spread = self.schedule.mixing(t, xt)
-        output = self.noise_predictor(xt, t)
+        output = self.output(xt, t, condition=condition, guidance=guidance)
         if self.target == "noise":
             return (xt - spread * output) / signal, output
         return signal * xt - spread * output, signal * output + spread * xt
 
-    def predict_x0(self, xt, t):
+    def predict_x0(self, xt, t, *, condition=None, guidance=0.0):
         """The network's guess of x_0, (n, *shape); with target="noise" it is of little use near t = T."""
-        return self.predict(xt, t)[0]
+        return self.predict(xt, t, condition=condition, guidance=guidance)[0]
 
-    def p_sample(self, xt, t, *, rng=None):
+    def p_sample(self, xt, t, *, condition=None, guidance=0.0, rng=None):
         """A step of Ho's Algorithm 2, x_t -> x_{t-1}, (n, *shape); variance beta tilde: no noise at t = 1."""
-        mean, variance = self.schedule.posterior(self.predict_x0(xt, t), xt, t)
-        return mean + variance.sqrt() * _normal(xt, rng)
+        x0 = self.predict_x0(xt, t, condition=condition, guidance=guidance)
+        mean, variance = self.schedule.posterior(x0, xt, t)
+        return mean + variance.sqrt() * normal(xt, rng)
 
-    def ddim_step(self, xt, t, s, *, eta=0.0, rng=None):
+    def ddim_step(self, xt, t, s, *, eta=0.0, condition=None, guidance=0.0, rng=None):
         """From time t (n,) to any earlier time s (n,); (n, *shape). DDIM eq. 12 and 16.
 
         eta scales the noise: at 1 and s = t - 1 this is p_sample, at 0 nothing is random, and s may then be
         later than t as well: the walk from data to noise.
         """
-        x0, noise = self.predict(xt, t)
+        eta = real_number(eta, "eta", low=0, high=1)
+        if eta and (s >= t).any():
+            raise ValueError("with eta > 0 a step goes back in time: every s must be smaller than its t")
+        x0, noise = self.predict(xt, t, condition=condition, guidance=guidance)
         if not eta:
             return self.q_sample(x0, s, noise)
         abar_t, abar_s = (self.schedule.at("alpha_bars", time) for time in (t, s))
@@ -126,24 +142,24 @@ class DDPM(nn.Module):
         # Rounding may leave a tiny negative number where nothing of the old noise is kept.
         kept = (1 - abar_s - variance).clamp(min=0)
         weights = (per_example(square.sqrt(), xt) for square in (abar_s, kept, variance))
-        parts = (x0, noise, _normal(xt, rng))
+        parts = (x0, noise, normal(xt, rng))
         return sum(weight * part for weight, part in zip(weights, parts, strict=True))
 
-    def denoising_kl(self, x0, xt, t):
+    def denoising_kl(self, x0, xt, t, *, condition=None):
         """KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)) for t >= 2, (n,) nats. Ho eq. 8."""
         if (t < 2).any():
             raise ValueError(
                 "the step from t = 1 to data counts as reconstruction: denoising_kl needs t >= 2"
             )
         mean_q, variance = self.schedule.posterior(x0, xt, t)
-        mean_p, _ = self.schedule.posterior(self.predict_x0(xt, t), xt, t)
+        mean_p, _ = self.schedule.posterior(self.predict_x0(xt, t, condition=condition), xt, t)
         return gaussian_kl(mean_q, variance, mean_p, variance)
 
-    def reconstruction(self, x0, x1):
+    def reconstruction(self, x0, x1, *, condition=None):
         """log p(x_0 | x_1), (n,) nats: a Gaussian of variance beta_1 around the guess of x_0."""
         t = torch.ones(len(x0), dtype=torch.int64, device=x0.device)
         beta = per_example(self.schedule.at("betas", t), x0)
-        error = (x0 - self.predict_x0(x1, t)) ** 2
+        error = (x0 - self.predict_x0(x1, t, condition=condition)) ** 2
         return -0.5 * (error / beta + (2 * torch.pi * beta).log()).flatten(1).sum(-1)
 
     def prior_kl(self, x0):
@@ -152,18 +168,20 @@ class DDPM(nn.Module):
         signal, spread = self.schedule.mixing(t, x0)
         return gaussian_kl(signal * x0, spread**2, torch.zeros_like(x0), torch.ones_like(spread))
 
-    def elbo(self, x, *, rng=None):
+    def elbo(self, x, condition=None, *, rng=None):
         """Terms of the bound in nats, each (n,); x (n, *shape). Ho eq. 5.
 
         elbo = reconstruction - denoising - prior <= log p(x), where denoising sums the KL of steps 2..T.
         Unbiased, from one draw of x_t at every t: T passes through the network.
         """
+        x = as_input(x, self.shape, like=self._origin)
         t = torch.ones(len(x), dtype=torch.int64, device=x.device)
-        reconstruction = self.reconstruction(x, self.q_sample(x, t, _normal(x, rng)))
+        x1 = self.q_sample(x, t, normal(x, rng))
+        reconstruction = self.reconstruction(x, x1, condition=condition)
         denoising = torch.zeros_like(reconstruction)
         for step in range(2, self.schedule.T + 1):
-            xt = self.q_sample(x, step * t, _normal(x, rng))
-            denoising = denoising + self.denoising_kl(x, xt, step * t)
+            xt = self.q_sample(x, step * t, normal(x, rng))
+            denoising = denoising + self.denoising_kl(x, xt, step * t, condition=condition)
         prior = self.prior_kl(x)
         return {
             "prior": prior,
@@ -172,42 +190,44 @@ class DDPM(nn.Module):
             "elbo": reconstruction - denoising - prior,
         }
 
-    def loss(self, x, *, rng=None):
+    def loss(self, x, condition=None, *, rng=None):
         """Squared error of the target, summed over an example, averaged over x (n, *shape). Ho eq. 14.
 
         Each t is uniform on 1..T, as in Algorithm 1; within a batch the times are spread evenly from one
         random start: less variance, the same expectation (Kingma et al. 2021, appendix I.1).
         """
+        x = as_input(x, self.shape, like=self._origin)
         n = len(x)
-        start = torch.rand((), generator=rng, dtype=torch.float64, device=x.device)
-        spread = (start + torch.arange(n, dtype=torch.float64, device=x.device) / n) % 1
-        t = 1 + (spread * self.schedule.T).long()
-        noise = _normal(x, rng)
-        output = self.noise_predictor(self.q_sample(x, t, noise), t)
+        start = uniform(x.new_empty((), dtype=torch.float64), rng)
+        places = (start + torch.arange(n, dtype=torch.float64, device=x.device) / n) % 1
+        t = 1 + (places * self.schedule.T).long()
+        noise = normal(x, rng)
+        if condition is not None:
+            condition = as_labels(condition, n, device=x.device, name="condition")
+            condition = torch.where(uniform(x, rng, shape=(n,)) < self.dropped, -1, condition)
+        output = self.output(self.q_sample(x, t, noise), t, condition=condition)
         signal, spread = self.schedule.mixing(t, x)
         wanted = noise if self.target == "noise" else signal * noise - spread * x
         return ((wanted - output) ** 2).flatten(1).sum(-1).mean()
 
     @torch.no_grad()
-    def sample(self, n, *, rng=None):
+    def sample(self, n, *, condition=None, guidance=0.0, rng=None):
         """n samples by all T steps of Algorithm 2, (n, *shape)."""
-        x = _normal(self._origin.expand(n, *self.shape), rng)
+        given = {"condition": condition, "guidance": guidance}
+        x = normal(self._origin, rng, shape=(n, *self.shape))
         for step in range(self.schedule.T, 0, -1):
-            x = self.p_sample(x, torch.full((n,), step, device=x.device), rng=rng)
+            x = self.p_sample(x, torch.full((n,), step, device=x.device), rng=rng, **given)
         return x
 
     @torch.no_grad()
-    def sample_ddim(self, n, n_steps, *, eta=0.0, rng=None):
+    def sample_ddim(self, n, n_steps, *, eta=0.0, condition=None, guidance=0.0, rng=None):
         """n samples in n_steps strides, evenly spaced from T down to 0, (n, *shape). DDIM section 4.2."""
-        if not 1 <= n_steps <= self.schedule.T:
+        if positive_int(n_steps, "n_steps") > self.schedule.T:
             raise ValueError(f"n_steps must lie in 1..T = {self.schedule.T}, got {n_steps}")
-        x = _normal(self._origin.expand(n, *self.shape), rng)
+        given = {"condition": condition, "guidance": guidance}
+        x = normal(self._origin, rng, shape=(n, *self.shape))
         times = torch.linspace(self.schedule.T, 0, n_steps + 1, dtype=torch.float64).round().long().tolist()
         for t, s in zip(times[:-1], times[1:], strict=True):
             t, s = (torch.full((n,), time, device=x.device) for time in (t, s))
-            x = self.ddim_step(x, t, s, eta=eta, rng=rng)
+            x = self.ddim_step(x, t, s, eta=eta, rng=rng, **given)
         return x
-
-
-def _normal(like, rng):
-    return torch.randn(like.shape, generator=rng, dtype=like.dtype, device=like.device)

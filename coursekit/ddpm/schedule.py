@@ -33,8 +33,9 @@ class NoiseSchedule:
         tables = {"betas": self.betas, "alphas": self.alphas, "alpha_bars": self.alpha_bars}
         if name not in tables:
             raise ValueError(f"unknown table {name!r}; choose one of {', '.join(tables)}")
-        if t.dtype != torch.int64 or t.ndim != 1:
-            raise ValueError(f"t must be int64 of shape (n,), one an example; got {t.dtype} {tuple(t.shape)}")
+        if not isinstance(t, torch.Tensor) or t.dtype != torch.int64 or t.ndim != 1:
+            got = f"{t.dtype} {tuple(t.shape)}" if isinstance(t, torch.Tensor) else repr(t)
+            raise ValueError(f"t must be int64 of shape (n,), one per example; got {got}")
         if len(t) and not 0 <= t.min() <= t.max() <= self.T:
             raise ValueError(f"t must lie in 0..T = {self.T}, got {int(t.min())} to {int(t.max())}")
         return tables[name][t.cpu()]

@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from coursekit.draws import normal, uniform
 from coursekit.flow.layers import ActNorm, AffineCoupling, InvertibleLinear, Permute, Whiten
 
 __all__ = [
@@ -56,7 +57,7 @@ def dequantize(x, *, rng=None):
         raise ValueError(
             "dequantize expects whole grey levels (0, 1, 2, ...); rescale the data to levels first"
         )
-    return x + torch.rand(x.shape, generator=rng, dtype=x.dtype, device=x.device)
+    return x + uniform(x, rng)
 
 
 class Squeeze(nn.Module):
@@ -194,9 +195,7 @@ class Flow(nn.Module):
 
     def sample(self, n, *, rng=None):
         """n examples (n, *shape) from noise z ~ N(0, I); not rounded to levels."""
-        dtype, device = self.origin.dtype, self.origin.device
-        z = torch.randn(n, *self.latent_shape, generator=rng, dtype=dtype, device=device)
-        return self.inverse(z)[0]
+        return self.inverse(normal(self.origin, rng, shape=(n, *self.latent_shape)))[0]
 
 
 def real_nvp(n_features, *, n_layers=8, hidden=(64, 64)):

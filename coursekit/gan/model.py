@@ -30,6 +30,8 @@ import torch.nn.functional as F
 from scipy.special import rel_entr, xlog1py, xlogy
 from torch import nn
 
+from coursekit.draws import normal
+from coursekit.inputs import as_input
 from coursekit.networks import mlp
 
 OBJECTIVES = ("minimax", "non_saturating", "least_squares")
@@ -167,13 +169,23 @@ class GAN(nn.Module):
         _check_targets(label_smoothing, fake_label)
         if not 0 <= r1 < math.inf:
             raise ValueError(f"r1 is the price of a slope, at least 0 and finite, got {r1}")
-        self.generator, self.opponent = generator, discriminator
+        self.generator, self.discriminator = generator, discriminator
         self.n_latent, self.objective = n_latent, objective
         self.label_smoothing, self.fake_label, self.r1 = label_smoothing, fake_label, r1
 
+    @property
+    def opponent(self):
+        """The discriminator, under the name that the training loop uses for either game."""
+        return self.discriminator
+
+    def __setattr__(self, name, value):
+        # A module that is assigned goes past a property, and the old opponent would play on.
+        super().__setattr__("discriminator" if name == "opponent" else name, value)
+
     def score(self, x):
         """Raw scores s(x) of the discriminator, x (n, ...) -> (n,)."""
-        scores = self.opponent(x)
+        x = as_input(x, like=self.discriminator, finite=False)
+        scores = self.discriminator(x)
         if scores.numel() != len(x):
             raise ValueError(
                 f"the discriminator made {tuple(scores.shape)} of {len(x)} samples: one score each is needed"
@@ -186,6 +198,7 @@ class GAN(nn.Module):
 
     def opponent_loss(self, real, fake, *, rng=None):
         """The discriminator's loss on samples real (n, ...) and fake (m, ...); a scalar. rng is not used."""
+        real = as_input(real, like=self.discriminator, name="real", finite=False)
         real = real.detach().requires_grad_(self.r1 > 0)
         real_scores = self.score(real)
         loss = discriminator_loss(
@@ -208,9 +221,7 @@ class GAN(nn.Module):
     def sample(self, n, *, rng=None):
         """n samples of the generator, (n, ...), from standard normal latents."""
         like = next(self.generator.parameters())
-        return self.generator(
-            torch.randn(n, self.n_latent, generator=rng, dtype=like.dtype, device=like.device)
-        )
+        return self.generator(normal(like, rng, shape=(n, self.n_latent)))
 
 
 def _check_targets(alpha, beta):

@@ -24,6 +24,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from coursekit.draws import bernoulli, normal
+
 VISIBLE = ("bernoulli", "gaussian")
 MAX_ENUMERATED = 20
 
@@ -43,11 +45,6 @@ def all_states(n_units, *, dtype=None, device=None):
 def states_of(bias):
     """`all_states` of the units with these biases (n,), in their precision and on their device."""
     return all_states(len(bias), dtype=bias.dtype, device=bias.device)
-
-
-def bernoulli(probability, rng=None):
-    """Bits of the same shape and dtype as `probability`, each 1 with its own probability."""
-    return torch.empty_like(probability).uniform_(generator=rng).lt_(probability)  # is u below p? 1 or 0
 
 
 def log_bernoulli(logits, states):
@@ -168,7 +165,7 @@ class RBM(nn.Module):
         mean = self.visible_mean(h)
         if self.visible == "bernoulli":
             return bernoulli(mean, rng)
-        return mean + torch.randn(mean.shape, generator=rng, dtype=mean.dtype, device=mean.device)
+        return mean + normal(mean, rng)
 
     @torch.no_grad()
     def gibbs_step(self, v, *, rng=None):

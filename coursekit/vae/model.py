@@ -25,6 +25,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from coursekit.draws import bernoulli, normal
+from coursekit.inputs import as_input, as_labels, positive_int
 from coursekit.networks import mlp, residual_mlp
 
 LIKELIHOODS = ("bernoulli", "gaussian")
@@ -35,8 +37,7 @@ def reparametrize(mean, log_var, rng=None):
 
     mean, log_var: one shape, (n, k). Every entry gets noise of its own. Kingma & Welling 2014, section 2.4.
     """
-    noise = torch.randn(mean.shape, generator=rng, dtype=mean.dtype, device=mean.device)
-    return mean + (0.5 * log_var).exp() * noise
+    return mean + (0.5 * log_var).exp() * normal(mean, rng)
 
 
 def gaussian_kl(mean, log_var):
@@ -116,6 +117,8 @@ class VAE(nn.Module):
     LayerNorm (at least one, all of one width): trains deeper and faster.
     observation_variance: of the Gaussian likelihood, the same for every input: a fixed number, or "learned".
     prior_components: 0 for the prior N(0, I); else the number of Gaussians of a learned `MixturePrior`.
+    n_classes: 0, or the number of classes of a conditional VAE: encoder and decoder are then told the class,
+    and every verb takes condition, labels (n,) in 0..n_classes - 1 (Kingma et al. 2014; Sohn et al. 2015).
     """
 
     def __init__(
@@ -130,6 +133,7 @@ class VAE(nn.Module):
         residual=False,
         observation_variance=1.0,
         prior_components=0,
+        n_classes=0,
     ):
         super().__init__()
         if likelihood not in LIKELIHOODS:
@@ -145,10 +149,10 @@ class VAE(nn.Module):
             raise ValueError(f"prior_components must be at least 1, or 0 for N(0, I); got {prior_components}")
         hidden = (hidden,) if isinstance(hidden, int) else tuple(hidden)
         network = residual_mlp if residual else mlp
-        self.encoder = network((n_inputs, *hidden, 2 * n_latent), activation=activation)
-        self.decoder = network((n_latent, *reversed(hidden), n_inputs), activation=activation)
+        self.encoder = network((n_inputs + n_classes, *hidden, 2 * n_latent), activation=activation)
+        self.decoder = network((n_latent + n_classes, *reversed(hidden), n_inputs), activation=activation)
         self.prior = MixturePrior(n_latent, prior_components) if prior_components else None
-        self.n_inputs, self.n_latent = n_inputs, n_latent
+        self.n_inputs, self.n_latent, self.n_classes = n_inputs, n_latent, n_classes
         self.likelihood, self.beta = likelihood, beta
         log_var = torch.tensor(0.0 if learned else math.log(observation_variance))
         if learned:
@@ -156,78 +160,94 @@ class VAE(nn.Module):
         else:
             self.register_buffer("observation_log_var", log_var)
 
-    def encode(self, x):
+    def encode(self, x, condition=None):
         """Mean and log-variance of q(z | x), each (n, n_latent); x (n, n_inputs)."""
-        if x.ndim != 2 or x.shape[1] != self.n_inputs:
-            raise ValueError(f"x has shape {tuple(x.shape)}; this VAE expects (n, {self.n_inputs})")
-        return self.encoder(x).chunk(2, dim=-1)
+        x = as_input(x, self.n_inputs, like=self, finite=False)
+        return self.encoder(self._beside_class(x, condition)).chunk(2, dim=-1)
 
-    def decode(self, z):
+    def decode(self, z, condition=None):
         """Of p(x | z), the logits (Bernoulli) or the means (Gaussian); (n, n_latent) -> (n, n_inputs)."""
-        return self.decoder(z)
+        z = as_input(z, self.n_latent, like=self, name="z", finite=False)
+        return self.decoder(self._beside_class(z, condition))
 
-    def decode_mean(self, z):
+    def _beside_class(self, x, condition):
+        """The rows with their class beside them, a 1 among zeros: (n, k) -> (n, k + n_classes)."""
+        if (condition is None) != (self.n_classes == 0):
+            raise ValueError(
+                f"this VAE has {self.n_classes} classes: "
+                + ("each call needs condition=labels" if self.n_classes else "a condition needs n_classes")
+            )
+        if condition is None:
+            return x
+        how = {"n_classes": self.n_classes, "device": x.device, "name": "condition"}
+        return torch.cat([x, F.one_hot(as_labels(condition, len(x), **how), self.n_classes).to(x)], 1)
+
+    def decode_mean(self, z, condition=None):
         """E[x | z]: pixel probabilities (Bernoulli) or means (Gaussian); shapes as in `decode`."""
-        return self.decode(z).sigmoid() if self.likelihood == "bernoulli" else self.decode(z)
+        drive = self.decode(z, condition)
+        return drive.sigmoid() if self.likelihood == "bernoulli" else drive
 
-    def conditional_log_prob(self, x, z):
+    def conditional_log_prob(self, x, z, condition=None):
         """log p(x | z) in nats, summed over the inputs; x (n, n_inputs), z (n, n_latent) -> (n,)."""
+        x = as_input(x, self.n_inputs, like=self)
         if self.likelihood == "gaussian":
-            return log_normal(x, self.decode(z), self.observation_log_var)
-        if x.min() < 0 or x.max() > 1:
+            return log_normal(x, self.decode(z, condition), self.observation_log_var)
+        if len(x) and (x.min() < 0 or x.max() > 1):
             raise ValueError("a Bernoulli likelihood needs x in [0, 1]; divide the pixels by their maximum")
-        return log_bernoulli(x, self.decode(z))
+        return log_bernoulli(x, self.decode(z, condition))
 
     def log_prior(self, z):
         """log p(z) in nats, (n, n_latent) -> (n,)."""
         zero = torch.zeros_like(z)
         return log_normal(z, zero, zero) if self.prior is None else self.prior.log_prob(z)
 
-    def elbo(self, x, *, rng=None):
+    def elbo(self, x, condition=None, *, rng=None):
         """Terms of the bound from one sample of z, a dict of (n,) in nats. Kingma & Welling 2014, eq. 10.
 
         Keys: `reconstruction`, `kl`, and `elbo` = reconstruction - kl, which knows no beta. The KL to N(0, I)
         is exact; to a learned prior it is log q(z | x) - log p(z) at the same sample, and may be negative.
+        With a condition all of it is given the class, and so bounds log p(x | class).
         """
-        mean, log_var = self.encode(x)  # (n, n_latent) each
+        mean, log_var = self.encode(x, condition)  # (n, n_latent) each
         z = reparametrize(mean, log_var, rng)
-        reconstruction = self.conditional_log_prob(x, z)
+        reconstruction = self.conditional_log_prob(x, z, condition)
         if self.prior is None:
             kl = gaussian_kl(mean, log_var)
         else:
             kl = log_normal(z, mean, log_var) - self.log_prior(z)
         return {"reconstruction": reconstruction, "kl": kl, "elbo": reconstruction - kl}
 
-    def log_likelihood(self, x, n_samples, *, rng=None):
+    def log_likelihood(self, x, n_samples, *, condition=None, rng=None):
         """Importance-weighted bound on log p(x), (n, n_inputs) -> (n,); tight as n_samples grows.
 
         Burda et al. 2016, eq. 8. Memory grows with n_samples only where gradients are recorded.
         """
-        if n_samples < 1:
-            raise ValueError(f"n_samples must be at least 1, got {n_samples}")
-        mean, log_var = self.encode(x)
+        n_samples = positive_int(n_samples, "n_samples")
+        mean, log_var = self.encode(x, condition)
         log_weights = []
         for _ in range(n_samples):
             z = reparametrize(mean, log_var, rng)
-            log_joint = self.conditional_log_prob(x, z) + self.log_prior(z)
+            log_joint = self.conditional_log_prob(x, z, condition) + self.log_prior(z)
             log_weights.append(log_joint - log_normal(z, mean, log_var))
         return importance_weighted_bound(torch.stack(log_weights))  # (n_samples, n) -> (n,)
 
-    def loss(self, x, *, rng=None):
+    def loss(self, x, condition=None, *, rng=None):
         """Minus the bound with its KL term times beta, mean over the batch. Higgins et al. 2017, eq. 4."""
-        terms = self.elbo(x, rng=rng)
+        terms = self.elbo(x, condition, rng=rng)
         return -(terms["reconstruction"] - self.beta * terms["kl"]).mean()
 
     @torch.no_grad()
-    def sample(self, n, *, rng=None):
-        """n draws of x, (n, n_inputs): z from the prior, its decoding, then the noise of p(x | z)."""
+    def sample(self, n, *, condition=None, rng=None):
+        """n draws of x, (n, n_inputs): z from the prior, its decoding, then the noise of p(x | z).
+
+        condition: labels (n,) or one label for all.
+        """
         like = self.observation_log_var
         if self.prior is None:
-            z = torch.randn(n, self.n_latent, generator=rng, dtype=like.dtype, device=like.device)
+            z = normal(like, rng, shape=(n, self.n_latent))
         else:
             z = self.prior.sample(n, rng=rng)
-        mean = self.decode_mean(z)
+        mean = self.decode_mean(z, condition)
         if self.likelihood == "gaussian":
             return reparametrize(mean, like.expand_as(mean), rng)
-        uniform = torch.rand(mean.shape, generator=rng, dtype=mean.dtype, device=mean.device)
-        return (uniform < mean).to(mean.dtype)
+        return bernoulli(mean, rng)

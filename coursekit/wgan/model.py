@@ -25,6 +25,9 @@ from scipy.optimize import linprog
 from scipy.sparse import eye_array, kron, vstack
 from torch import nn
 
+from coursekit.draws import normal, uniform
+from coursekit.inputs import as_input
+
 CONSTRAINTS = ("penalty", "clip")
 
 
@@ -82,7 +85,8 @@ def gradient_penalty(critic, real, fake, *, epsilon=None, one_sided=False, rng=N
         )
     n = len(real)
     if epsilon is None:
-        epsilon = torch.rand(n, generator=rng, dtype=real.dtype, device=real.device)
+        epsilon = uniform(real, rng, shape=(n,))
+    epsilon = as_input(epsilon, (), like=real, name="epsilon")
     epsilon = epsilon.reshape(n, *[1] * (real.dim() - 1))
     between = (epsilon * real + (1 - epsilon) * fake).detach().requires_grad_()
     # The sum lets one backward pass give every row its own gradient; the graph is kept to train the critic.
@@ -132,14 +136,23 @@ class WGAN(nn.Module):
             raise ValueError(
                 f"penalty_weight must not be negative, clip positive: {penalty_weight=}, {clip=}"
             )
-        self.generator, self.opponent, self.n_latent = generator, critic, n_latent
+        self.generator, self.critic, self.n_latent = generator, critic, n_latent
         self.constraint, self.penalty_weight, self.clip = constraint, penalty_weight, clip
         self.one_sided = one_sided
         self.constrain()
 
+    @property
+    def opponent(self):
+        """The critic, under the name that the training loop uses for either game."""
+        return self.critic
+
+    def __setattr__(self, name, value):
+        # A module that is assigned goes past a property, and the old opponent would play on.
+        super().__setattr__("critic" if name == "opponent" else name, value)
+
     def score(self, x):
         """The critic f(x), (n, ...) -> (n,)."""
-        scores = self.opponent(x)
+        scores = self.critic(as_input(x, like=self.critic, finite=False))
         if scores.numel() != len(x):
             raise ValueError(
                 f"the critic made {tuple(scores.shape)} of {len(x)} samples: one score each is needed"
@@ -154,6 +167,7 @@ class WGAN(nn.Module):
         """What the critic minimises on real (n, ...) and fake (n, ...); a scalar. Gulrajani et al., eq. 3."""
         loss = -self.dual_value(real, fake)
         if self.constraint == "penalty":
+            real, fake = (as_input(x, like=self.critic, finite=False) for x in (real, fake))
             slopes = gradient_penalty(self.score, real, fake, one_sided=self.one_sided, rng=rng)
             loss = loss + self.penalty_weight * slopes.mean()
         return loss
@@ -166,12 +180,11 @@ class WGAN(nn.Module):
     def constrain(self):
         """After a step of the critic: with "clip", each of its weights is put back into [-clip, clip]."""
         if self.constraint == "clip":
-            for weight in self.opponent.parameters():
+            for weight in self.critic.parameters():
                 weight.clamp_(-self.clip, self.clip)
 
     @torch.no_grad()
     def sample(self, n, *, rng=None):
         """n samples of the generator, (n, ...), from standard normal latents."""
         like = next(self.generator.parameters())
-        z = torch.randn(n, self.n_latent, generator=rng, dtype=like.dtype, device=like.device)
-        return self.generator(z)
+        return self.generator(normal(like, rng, shape=(n, self.n_latent)))

@@ -25,7 +25,8 @@ def test_numbers_of_any_kind_come_in_the_precision_of_the_model(x, dtype):
 
 def test_the_precision_is_read_off_a_buffer_where_there_is_no_parameter():
     model = nn.Module()
-    assert as_input(X, like=model).dtype == torch.float32
+    assert as_input(X, like=model).dtype == torch.float64
+    assert as_input([[1, 2]], like=model).dtype == torch.float32
     model.register_buffer("counts", torch.zeros(2, dtype=torch.int64))
     model.register_buffer("origin", torch.zeros(2, dtype=torch.float64))
     assert as_input(X, like=model).dtype == torch.float64
@@ -108,6 +109,7 @@ def test_one_label_stands_for_all():
         ([NAN, 1], {}, "labels must be whole numbers"),
         ([0, 10], {"n_classes": 10}, r"labels must be class numbers in 0\.\.9, got 0 to 10"),
         ([-1, 1], {}, "labels must be class numbers from 0, got -1 to 1"),
+        ([-2, 1], {"low": -1, "n_classes": 3}, r"labels must be class numbers in -1\.\.2, got -2 to 1"),
         (["a", "b"], {"name": "condition"}, "condition must be an array of numbers"),
     ],
 )

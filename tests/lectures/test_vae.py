@@ -518,7 +518,7 @@ def test_unusable_options_are_named(options, message):
 
 def test_unusable_data_are_named():
     model = VAE(6, 2, hidden=5)
-    with pytest.raises(ValueError, match=r"expects \(n, 6\)"):
+    with pytest.raises(ValueError, match=r"x must have shape \(n, 6\), got \(3, 5\)"):
         model.elbo(torch.rand(3, 5))
     with pytest.raises(ValueError, match=r"expects \(n, 6\)"):
         model.loss(torch.rand(6))
