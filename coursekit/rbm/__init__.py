@@ -8,7 +8,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "model": [
             "all_states",
             "states_of",
-            "bernoulli",
             "log_bernoulli",
             "moments",
             "difference",
