@@ -7,6 +7,7 @@ import argparse
 import errno
 import os
 import shutil
+import signal
 import socket
 import sys
 import time
@@ -104,6 +105,8 @@ def test(options):
     else:
         checks.install_programs()
         aside, alone = checks.course_stages(python, options.cores, options.all)
+    # What a cancelled job sends must not leave stages behind that go on for minutes.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     checks.run(aside, options.cores, one_thread())
     checks.run(alone, 1, one_thread())
     return checks.summary(aside + alone)

@@ -59,8 +59,8 @@ class Stage:
         self.code = 0 if code == 5 and self.may_be_empty else code  # pytest's 5: there was no test to run
         return True
 
-    def stop(self, patience=20):
-        """End it. Ctrl-C reached it too, so it is given the time to clear up after itself."""
+    def stop(self, patience):
+        """Wait for its end, and after `patience` seconds bring it about."""
         end = time.monotonic() + patience
         while not self.ended():
             if time.monotonic() > end:
@@ -91,13 +91,14 @@ def run(stages, cores, env):
                 for stage in [stage for stage in running if stage.ended()]:
                     running.remove(stage)
                     progress.clear()
-                    print(f"\n== {stage.name} ({clock(stage.seconds)})")
+                    used = "" if stage.cpu_seconds is None else f", {stage.cpu_seconds:.0f} CPU seconds"
+                    print(f"\n== {stage.name} ({clock(stage.seconds)}{used})")
                     print(closing(stage.output()) if stage.code == 0 else stage.output(), flush=True)
                 progress.say(running, len(waiting))
                 time.sleep(0.05)
-        finally:
+        finally:  # after Ctrl-C, which reached the stages too, they are given the time to clear up
             for stage in running:
-                stage.stop()
+                stage.stop(patience=20 if sys.exc_info()[0] is KeyboardInterrupt else 0)
 
 
 def closing(output):

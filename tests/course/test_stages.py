@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -103,17 +104,21 @@ def test_no_tests_are_no_failure_where_there_may_be_none(capsys):
     assert [stage.code for stage in stages] == [0, 5]
 
 
-def test_ctrl_c_leaves_no_stage_behind(monkeypatch, capsys):
-    stage = python("import time; time.sleep(600)")
+@pytest.mark.parametrize("how", [KeyboardInterrupt, SystemExit])
+def test_ctrl_c_and_the_end_of_a_job_leave_no_stage_behind(tmp_path, monkeypatch, capsys, how):
+    def interrupt(self, running, n_waiting):
+        if (tmp_path / "ready").exists():
+            if how is KeyboardInterrupt:
+                running[0].process.send_signal(signal.SIGINT)  # a terminal sends it to all
+            raise how
 
-    def ctrl_c(self, running, n_waiting):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(checks._Progress, "say", ctrl_c)
-    monkeypatch.setattr(checks.Stage.stop, "__defaults__", (0.1,))
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setattr(checks._Progress, "say", interrupt)
+    code = f"import pathlib, time\ntry:\n pathlib.Path({str(tmp_path)!r}, 'ready').touch(); time.sleep(600)\n"
+    stage = python(code + f"finally:\n pathlib.Path({str(tmp_path)!r}, 'cleared').touch()")
+    with pytest.raises(how):
         checks.run([stage], 1, dict(os.environ))
     assert stage.code not in (None, 0)
+    assert (tmp_path / "cleared").exists() == (how is KeyboardInterrupt)
 
 
 # Which stages, times, and the last lines
