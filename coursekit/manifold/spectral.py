@@ -18,7 +18,7 @@ to it are the coordinates.
 
 Source: Roweis & Saul (2000) for LLE; Zhang & Zha (2004) for LTSA; Donoho & Grimes (2003) for Hessian
 eigenmaps; Belkin & Niyogi (2003), equations 1 and 2, for the Laplacian. scikit-learn's "hessian" takes all
-columns of a full QR decomposition and so computes LTSA. Notebook: 03_manifold_learning.
+columns of a full QR decomposition and so computes LTSA; both leave each point out of its own patch. Notebook: 03_manifold_learning.
 """
 
 import numpy as np
@@ -74,10 +74,22 @@ def tangents(patch: np.ndarray, n_components: int) -> np.ndarray:
     return vectors[:, :, ::-1][:, :, :n_components]
 
 
-def ltsa_matrix(X: np.ndarray, neighbors: list[np.ndarray], n_components: int) -> np.ndarray:
-    """M of local tangent space alignment: from each patch, what no linear function of its tangent gives."""
+def ltsa_matrix(
+    X: np.ndarray, neighbors: list[np.ndarray], n_components: int, *, with_itself: bool = True
+) -> np.ndarray:
+    """M of local tangent space alignment: from each patch, what no linear function of its tangent gives.
+
+    Args:
+        X: points, (n, p).
+        neighbors: n index arrays.
+        n_components: dimensions of the sheet.
+        with_itself: a point belongs to its own patch. scikit-learn leaves it out; then a point that is
+            nobody's neighbour is in no patch at all, and a map may put it anywhere at no cost.
+    """
     M = np.zeros((len(X), len(X)))
-    for _, near in patches(neighbors):
+    for points, near in patches(neighbors):
+        if with_itself:
+            near = np.concatenate([points[:, None], near], axis=1)
         k = near.shape[1]
         theta = tangents(X[near], n_components)
         # The tangent has mean 0 up to rounding, also where a patch has no extent and any vectors come out.
@@ -204,7 +216,7 @@ class LTSA(_LocalMap):
 
     Args:
         n_components: k, the dimensions of sheet and map.
-        n_neighbors: points in a patch, more than k, at most n - 1.
+        n_neighbors: besides the point itself in its patch, more than k, at most n - 1.
 
     Attributes:
         embedding_: the map (n, k), with mean 0 and unit covariance.

