@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import conftest
+import picture
 import pytest
 
 import course
@@ -326,6 +327,18 @@ def test_a_file_stays_together_and_long_ones_start_first(tmp_path):
     # Two workers start with the first two pieces.
     first = min(seen.iterdir(), key=lambda path: path.stat().st_mtime_ns)
     assert first.name[0] in "ca" and workers["c"] != workers["a"]
+
+
+def test_an_explorer_may_take_twice_its_time_beside_other_tests(monkeypatch, capsys):
+    monkeypatch.setattr(picture, "move_to_the_ends", lambda box: 0.5)
+    monkeypatch.delenv("COURSEKIT_SIDE_BY_SIDE", raising=False)
+    assert picture.slow_move(None) == "a move costs more than 0.3 CPU seconds"
+    ask = python("import os; print('said', os.environ.get('COURSEKIT_SIDE_BY_SIDE'))")
+    for cores, said in ((1, "said None"), (2, "said 1")):
+        checks.run([ask], cores, dict(os.environ))
+        assert said in capsys.readouterr().out
+    monkeypatch.setenv("COURSEKIT_SIDE_BY_SIDE", "1")
+    assert picture.slow_move(None) == ""
 
 
 def test_the_proofs_of_two_homeworks_may_run_side_by_side():
