@@ -1,7 +1,10 @@
 """The `coursekit` command. Each subcommand lives where its subject does; here they are only put together."""
 
 import argparse
+import os
 import sys
+
+import coursekit
 
 
 def main(arguments=None):
@@ -12,9 +15,8 @@ def main(arguments=None):
     from coursetools.slides import commands as slides
 
     parser = argparse.ArgumentParser(prog="coursekit", description="The tools of the course.")
-    subjects = parser.add_subparsers(
-        dest="subject", required=True, metavar="homework | site | slides | train"
-    )
+    parser.add_argument("--version", action="version", version=f"coursekit {coursekit.__version__}")
+    subjects = parser.add_subparsers(dest="subject", metavar="homework | site | slides | train")
     subject = subjects.add_parser("homework", help="build, prove and grade homework")
     homework.add_commands(subject)
     subject.set_defaults(start=homework.run)
@@ -28,6 +30,9 @@ def main(arguments=None):
     train.add_arguments(subject)
     subject.set_defaults(start=train.run)
     options = parser.parse_args(arguments)
+    if options.subject is None:
+        parser.print_help()
+        return 0
     try:
         return options.start(options)
     except ModuleNotFoundError as error:  # the library alone is installed, without what this command needs
@@ -39,6 +44,9 @@ def main(arguments=None):
             file=sys.stderr,
         )
         return 2
+    except BrokenPipeError:  # as in `coursekit homework status | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 if __name__ == "__main__":

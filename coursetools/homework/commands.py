@@ -65,6 +65,8 @@ def run(options):
     """Exit code of one command: 0 done, 1 a proof failed, 2 it could not run, 130 interrupted."""
     try:
         return options.run(options)
+    except BrokenPipeError:
+        raise
     except (ValueError, OSError) as error:
         print(f"coursekit homework: {error}", file=sys.stderr)
         return 2

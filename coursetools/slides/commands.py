@@ -15,9 +15,12 @@ def run(options):
     """Write the decks that the options name; the exit code is 0, or 2 if one could not be written."""
     from coursetools.assets import AssetError
 
+    out = Path(options.out)
     try:
+        if out.exists() and not out.is_dir():
+            raise ValueError(f"{out} is a file: name a folder with --out.")
         for path in notebooks(options.numbers):
-            write(path, Path(options.out), code=not options.no_code)
+            write(path, out, code=not options.no_code)
     except (AssetError, ValueError, OSError) as error:
         print(f"coursekit slides: {error}", file=sys.stderr)
         return 2
@@ -26,10 +29,13 @@ def run(options):
 
 def notebooks(numbers):
     """The notebooks of this course folder that are meant, in order. numbers: list of "11" or "all"."""
-    found = {path.stem[:2]: path for path in sorted(Path("notebooks").glob("[0-9][0-9]_*.ipynb"))}
-    if not found:
+    for course in (Path.cwd(), Path(__file__).parents[2]):
+        found = {path.stem[:2]: path for path in sorted((course / "notebooks").glob("[0-9][0-9]_*.ipynb"))}
+        if found:
+            break
+    else:
         raise ValueError("there is no folder notebooks/ here: go to the course folder first.")
-    chosen = list(found) if "all" in numbers else [number[:2].zfill(2) for number in numbers]
+    chosen = list(found) if "all" in numbers else [number.partition("_")[0].zfill(2) for number in numbers]
     for number in chosen:
         if number not in found:
             raise ValueError(f"there is no notebook {number}: choose from {', '.join(found)}, or `all`.")

@@ -351,7 +351,7 @@ def test_solutions_can_be_left_out(tmp_path):
 
 
 def test_an_answer_is_one_sentence(tmp_path, capsys):
-    from coursekit import cli
+    from coursetools import cli
 
     (tmp_path / "mine.txt").write_text("not a site")
     for place in (tmp_path, tmp_path / "mine.txt", tmp_path / "mine.txt" / "site"):

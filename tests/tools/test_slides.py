@@ -4,6 +4,8 @@ import base64
 import hashlib
 import io
 import re
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -342,15 +344,27 @@ def test_decks_keep_their_size_their_figures_and_all_prose(path):
 
 def test_mistakes_are_told_in_one_sentence(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(ROOT)
-    assert cli.main(["slides", "3"]) == 2
-    assert "there is no notebook 03: choose from 00, 01" in capsys.readouterr().err
+    for wrong in ("40", "113", "eleven"):
+        assert cli.main(["slides", wrong]) == 2
+        assert f"there is no notebook {wrong}: choose from 00, 01" in capsys.readouterr().err
+    (tmp_path / "a file").touch()
+    assert cli.main(["slides", "00", "--out", str(tmp_path / "a file")]) == 2
+    assert "is a file: name a folder with --out." in capsys.readouterr().err
     monkeypatch.setenv("COURSEKIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", "")
     assert cli.main(["slides", "00", "--out", str(tmp_path)]) == 2
     assert "install Node.js" in capsys.readouterr().err and not list(tmp_path.glob("*.html"))
-    monkeypatch.chdir(tmp_path)
-    assert cli.main(["slides", "all"]) == 2
-    assert "go to the course folder" in capsys.readouterr().err
+
+
+def test_the_command_says_what_it_is_and_bears_a_closed_pipe(capsys):
+    assert cli.main([]) == 0
+    assert "homework | site | slides | train" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["--version"])
+    assert re.fullmatch(r"coursekit \d+\.\d+\.\d+\n", capsys.readouterr().out)
+    closed = f"{sys.executable} -m coursetools.cli homework status | true"
+    done = subprocess.run(["bash", "-c", closed], cwd=ROOT, capture_output=True, text=True)
+    assert done.stderr == ""
 
 
 # In a browser
