@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coursekit.draws import bernoulli, normal
-from coursekit.inputs import as_input, as_labels, one_of, positive_int, real_number
+from coursekit.inputs import as_input, as_labels, as_tensor, one_of, positive_int, real_number
 
 # Likelihood
 
@@ -173,7 +173,7 @@ def mode_coverage(samples, centers, std) -> dict[str, float]:
     same, log k when one gets everything. Srivastava et al. 2017; Lin et al. 2018, section 4.
     """
     samples, centers = _samples(samples=samples, centers=centers)
-    std = torch.as_tensor(std, dtype=torch.float64, device=samples.device)
+    std = as_tensor(std, "std").to(samples)
     if std.shape not in ((), (len(centers),)) or not bool((std > 0).all()):
         raise ValueError(
             f"std must be one positive number or one for each of {len(centers)} centers, got {std.tolist()}"

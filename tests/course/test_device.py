@@ -115,7 +115,9 @@ def judge(m, x, g):
 
 def measures(m, x, g):
     centers = np.array([[0.0, 0.0], [1.0, 1.0]])  # of the CPU, as data sets have them
-    return evaluation.mode_coverage(x, centers, [0.5, 0.7]), evaluation.frechet_distance(x, centers)
+    near = evaluation.precision_recall(x, 0.9 * x.flip(0)), evaluation.nearest_share(x[:9], x[9:], x[20:])
+    of_modes = evaluation.mode_coverage(x, centers, [0.5, 0.7]), evaluation.frechet_distance(x, centers)
+    return *near, *of_modes, evaluation.trustworthiness(x, x**3)
 
 
 def methods():
