@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "model": ["gaussian_kl", "MixtureNoisePredictor", "DDPM"],
+        "latent": ["LatentCoder", "LatentDDPM"],
         "schedule": ["NoiseSchedule", "per_example", "linear_schedule", "cosine_schedule"],
     },
 )

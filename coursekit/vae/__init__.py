@@ -15,5 +15,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "MixturePrior",
             "VAE",
         ],
+        "whitening": ["Whitened", "whiten_encoder", "start_at_mean"],
     },
 )

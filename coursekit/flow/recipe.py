@@ -1,0 +1,129 @@
+"""How to train a normalising flow: affine couplings in the plane; digits through a logit and whitening.
+
+On digits the couplings are shallow, with dropout, between learned rotations: without it a flow overfits after
+seconds, and the logit is worth half a bit per pixel.
+"""
+
+import math
+
+import torch
+
+from coursekit.data import Dataset
+from coursekit.evaluation import bits_per_dim
+from coursekit.flow.layers import AffineCoupling, InvertibleLinear, Permute, Whiten
+from coursekit.flow.model import Flow, Logit, real_nvp
+from coursekit.training import N_SHOWN, Recipe, Stage, fit, for_budget
+
+COSINE = {"schedule": "cosine"}
+# CPU seconds -> (steps, settings).
+DIGITS = {15: (1_500, COSINE | {"batch_size": 256, "learning_rate": 4e-3})}
+MINI_MNIST = {40: (1_500, COSINE | {"batch_size": 256, "learning_rate": 2e-3})}
+MNIST = {60: (1_000, COSINE | {"batch_size": 256, "learning_rate": 1e-3})}
+TOYS = {
+    "moons": {20: (2_500, COSINE | {"batch_size": 512, "learning_rate": 3e-3})},
+    "ring": {20: (2_500, COSINE | {"batch_size": 512, "learning_rate": 1e-3})},
+    "checkerboard": {20: (2_500, COSINE | {"batch_size": 512, "learning_rate": 3e-3})},
+}
+MARGIN = 0.003  # of the logit: how far grey levels stay from 0 and 1
+
+
+def digits(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """8 x 8 digits: 4 learned rotations and couplings 32-256-64."""
+    return images(train, test, DIGITS, seconds, width=256, mix=InvertibleLinear)
+
+
+def mini_mnist(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """14 x 14 digits: 4 shuffles and couplings 98-512-196."""
+    return images(train, test, MINI_MNIST, seconds, width=512, mix=shuffle)
+
+
+def mnist(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """MNIST: 4 shuffles and couplings 392-512-784."""
+    return images(train, test, MNIST, seconds, width=512, mix=shuffle)
+
+
+def moons(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """Two half circles in the plane: 8 couplings 1-64-64-2."""
+    return toy(train, test, TOYS["moons"], seconds)
+
+
+def ring(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """8 Gaussians on a circle: 8 couplings 1-64-64-2, at a lower rate."""
+    return toy(train, test, TOYS["ring"], seconds)
+
+
+def checkerboard(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """8 squares of 16: 8 couplings 1-64-64-2."""
+    return toy(train, test, TOYS["checkerboard"], seconds)
+
+
+RECIPES = {"digits": digits, "mini_mnist": mini_mnist, "mnist": mnist}
+RECIPES |= {"moons": moons, "ring": ring, "checkerboard": checkerboard}
+
+
+def images(train, test, budgets, seconds, *, width, mix) -> Recipe:
+    """The recipe of grey levels; mix: function of the number of pixels that makes the layer of a step."""
+    budget, (n_steps, settings) = for_budget(budgets, seconds)
+    x = torch.tensor(train.x, dtype=torch.float32)
+    n, n_levels = x.shape[1], int(train.value_range[1]) + 1
+    layers = [Logit(n_levels, margin=MARGIN), Whiten(n)]
+    for _ in range(4):
+        layers += [mix(n), AffineCoupling(n, hidden=(width,), dropout=0.3)]
+    flow = Flow(layers, shape=n, discrete=True)
+    # Whiten counts pixels; where few digits are at hand each is seen under several dequantisation noises.
+    flow.initialize(x.repeat(10, 1) if len(x) < 10_000 else x)
+
+    def draw(flow, rng):
+        return (flow.sample(N_SHOWN, rng=rng).floor() / (n_levels - 1)).clamp(0, 1)
+
+    def measure(flow):
+        new = torch.tensor(test.x, dtype=torch.float32)
+        one, many = digit_bits(flow, new, n_noises=100 if n == 64 else 10)
+        return {"bits per pixel of the test set": one, "with several noises": many}
+
+    return Recipe(
+        model=flow,
+        stages=(Stage(flow, x, fit, n_steps, settings, "minus the log-likelihood in nats"),),
+        seconds=budget,
+        draw=draw,
+        shows="samples",
+        measure=measure,
+    )
+
+
+def toy(train, test, budgets, seconds) -> Recipe:
+    """The recipe of points in the plane."""
+    budget, (n_steps, settings) = for_budget(budgets, seconds)
+    flow = real_nvp(2)
+
+    @torch.no_grad()
+    def measure(flow):
+        new = torch.tensor(test.x, dtype=torch.float32)
+        return {"negative log-likelihood of the test points, nats": flow.loss(new).item()}
+
+    return Recipe(
+        model=flow,
+        stages=(Stage(flow, train.x, fit, n_steps, settings, "minus the log-likelihood in nats"),),
+        seconds=budget,
+        draw=lambda flow, rng: flow.sample(10 * N_SHOWN, rng=rng).detach(),
+        shows="samples",
+        measure=measure,
+    )
+
+
+def shuffle(n):
+    """A fixed permutation of n features. InvertibleLinear's triangular factors diverge at several hundred."""
+    return Permute(torch.randperm(n))
+
+
+@torch.no_grad()
+def digit_bits(flow, x, *, n_noises):
+    """Bits per dimension of grey levels x (n, pixels): (one noise each, on average; the mean of n_noises).
+
+    The mean density over several noises is nearer to the probability of the levels: Burda et al. 2016.
+    """
+    rng = torch.Generator().manual_seed(0)
+    flow.eval()
+    log_probs = torch.stack([flow.discrete_log_prob(x, rng=rng) for _ in range(n_noises)])
+    many = log_probs.logsumexp(0) - math.log(n_noises)
+    return [bits_per_dim(value.mean().item(), x.shape[1]) for value in (log_probs, many)]

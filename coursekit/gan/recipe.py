@@ -1,0 +1,91 @@
+"""How to train a generative adversarial network on digits and on two toys.
+
+The loss that does not saturate, rates that fall to 0, few latents, averaged weights. For images also noise on
+data and samples that fades over the run, a discriminator twice as fast, and one that sees how much a batch
+varies. For the toys a penalty on the slope of the score at the data (R1): without it modes are lost.
+"""
+
+import torch
+from torch import nn
+
+from coursekit.data import Dataset, signed
+from coursekit.evaluation import mode_coverage
+from coursekit.gan.model import GAN, batch_discriminator
+from coursekit.networks import mlp
+from coursekit.training import N_SHOWN, Recipe, Stage, fit_adversarial, for_budget
+
+IMAGES = {"learning_rate": 1e-3, "opponent_learning_rate": 2e-3, "schedule": "linear"}
+IMAGES |= {"instance_noise": 0.5, "instance_noise_until": 1.0, "average": 0.995}
+# CPU seconds -> (steps, settings).
+DIGITS = {40: (5_000, IMAGES)}
+MINI_MNIST = {40: (4_000, IMAGES)}
+MNIST = {60: (4_000, IMAGES)}
+TOYS = {"learning_rate": 3e-3, "batch_size": 128, "schedule": "linear", "average": 0.99}
+RING = {20: (9_000, TOYS)}
+GRID = {45: (12_000, TOYS)}
+R1 = 0.1
+STD = {"ring": 0.02, "grid": 0.05 / 2.828}  # of each Gaussian
+
+
+def digits(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """8 x 8 digits: 16 latents, networks of two layers of 256."""
+    return images(train, DIGITS, seconds, n_latent=16)
+
+
+def mini_mnist(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """14 x 14 digits: 32 latents, networks of two layers of 256."""
+    return images(train, MINI_MNIST, seconds, n_latent=32)
+
+
+def mnist(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """MNIST: 32 latents, networks of two layers of 256."""
+    return images(train, MNIST, seconds, n_latent=32)
+
+
+def ring(train: Dataset, test: Dataset, *, seconds: float | None = None, r1: float = R1) -> Recipe:
+    """8 Gaussians on a circle: networks of two layers of 64. r1: see `GAN`."""
+    return toy(train, STD["ring"], RING, seconds, width=64, r1=r1)
+
+
+def grid(train: Dataset, test: Dataset, *, seconds: float | None = None, r1: float = R1) -> Recipe:
+    """25 Gaussians in a square: networks of two layers of 128. r1: see `GAN`."""
+    return toy(train, STD["grid"], GRID, seconds, width=128, r1=r1)
+
+
+RECIPES = {"digits": digits, "mini_mnist": mini_mnist, "mnist": mnist, "ring": ring, "grid": grid}
+
+
+def images(train, budgets, seconds, *, n_latent, width=256) -> Recipe:
+    """The recipe of images; budgets: table of steps and settings, of which that for `seconds` is taken."""
+    budget, (n_steps, settings) = for_budget(budgets, seconds)
+    x = torch.from_numpy(signed(train))
+    generator = nn.Sequential(mlp((n_latent, width, width, x.shape[1])), nn.Tanh())
+    gan = GAN(generator, batch_discriminator(x.shape[1], width), n_latent=n_latent)
+    return Recipe(
+        model=gan,
+        stages=(Stage(gan, x, fit_adversarial, n_steps, settings, "the generator's, in nats"),),
+        seconds=budget,
+        draw=lambda gan, rng: ((gan.sample(N_SHOWN, rng=rng) + 1) / 2).clamp(0, 1),
+        shows="samples of the generator",
+    )
+
+
+def toy(train, std, budgets, seconds, *, width, r1) -> Recipe:
+    """The recipe of Gaussians of one std in the plane."""
+    budget, (n_steps, settings) = for_budget(budgets, seconds)
+    x = torch.tensor(train.x, dtype=torch.float32)
+    discriminator = mlp((2, width, width, 1), activation="leaky_relu")
+    gan = GAN(mlp((2, width, width, 2)), discriminator, n_latent=2, r1=r1)
+
+    def measure(gan):
+        samples = gan.sample(10_000, rng=torch.Generator().manual_seed(0))
+        return mode_coverage(samples, train.centers, std)
+
+    return Recipe(
+        model=gan,
+        stages=(Stage(gan, x, fit_adversarial, n_steps, settings, "the generator's, in nats"),),
+        seconds=budget,
+        draw=lambda gan, rng: gan.sample(10 * N_SHOWN, rng=rng),
+        shows="samples of the generator",
+        measure=measure,
+    )

@@ -1,0 +1,99 @@
+"""How to train a variational autoencoder on digits: a whitened encoder, fresh bits, on MNIST a learned prior.
+
+One residual block each way: a second one costs more steps than it gains in so short a run. Pixels are drawn
+anew for every batch. The longer the run, the lower the rate.
+"""
+
+import torch
+
+from coursekit.data import Dataset, binarised, ink
+from coursekit.training import N_SHOWN, FreshPixels, Recipe, Stage, fit, for_budget
+from coursekit.vae.model import VAE
+from coursekit.vae.whitening import start_at_mean, whiten_encoder
+
+SETTINGS = {"batch_size": 128, "optimizer": "adamw", "schedule": "cosine"}
+LARGE = SETTINGS | {"batch_size": 192, "betas": (0.9, 0.99), "warm_up": 0.05}
+# CPU seconds -> (steps, settings).
+DIGITS = {15: (8_000, SETTINGS | {"learning_rate": 3e-3})}
+MINI_MNIST = {30: (8_000, SETTINGS | {"learning_rate": 3e-3, "warm_up": 0.05})}
+MNIST = {
+    30: (3_000, LARGE | {"learning_rate": 8e-3}),
+    110: (11_000, LARGE | {"learning_rate": 6e-3}),
+}
+
+
+def digits(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """8 x 8 digits: 16 latents, 128 units, the prior N(0, I)."""
+    return recipe(train, test, DIGITS, seconds, n_latent=16, hidden=128)
+
+
+def mini_mnist(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """14 x 14 digits: 24 latents, 256 units, the prior N(0, I)."""
+    return recipe(train, test, MINI_MNIST, seconds, n_latent=24, hidden=256)
+
+
+def mnist(
+    train: Dataset, test: Dataset, *, seconds: float | None = None, prior_components: int = 500
+) -> Recipe:
+    """MNIST: 40 latents, 320 units; the prior a mixture of 500 Gaussians, or N(0, I) with 0 components."""
+    sizes = {"n_latent": 40, "hidden": 320, "prior_components": prior_components}
+    return recipe(train, test, MNIST, seconds, **sizes)
+
+
+RECIPES = {"digits": digits, "mini_mnist": mini_mnist, "mnist": mnist}
+
+
+def recipe(train, test, budgets, seconds, **sizes) -> Recipe:
+    """The recipe of images; budgets: table of steps and settings, of which that for `seconds` is taken."""
+    budget, (n_steps, settings) = for_budget(budgets, seconds)
+    x = torch.from_numpy(ink(train))
+    vae = VAE(x.shape[1], activation="silu", residual=True, **sizes)
+    whiten_encoder(vae, x)
+    start_at_mean(vae, x)
+
+    def measure(vae):
+        bits = bits_of(test)
+        elbo = mean_elbo(vae, bits)
+        return {
+            "bound on the test set, nats": elbo,
+            "importance-weighted bound, nats": importance_weighted(vae, bits[:2000], elbo),
+        }
+
+    return Recipe(
+        model=vae,
+        stages=(Stage(FreshPixels(vae), x, fit, n_steps, settings, "minus the bound in nats"),),
+        seconds=budget,
+        draw=draw,
+        shows="pixel probabilities decoded from the prior",
+        measure=measure,
+    )
+
+
+def bits_of(images):
+    """The bits on which likelihoods are measured, always the same draw: float32 (n, pixels)."""
+    return torch.tensor(binarised(images).x, dtype=torch.float32)
+
+
+@torch.no_grad()
+def mean_elbo(model, bits, *, n_draws=10):
+    """The bound in nats, averaged over bits (n, pixels) and over n_draws draws of z for each."""
+    rng = torch.Generator().manual_seed(0)
+    return sum(model.elbo(bits, rng=rng)["elbo"].mean().item() for _ in range(n_draws)) / n_draws
+
+
+@torch.no_grad()
+def importance_weighted(model, bits, elbo, *, n_samples=200):
+    """The bound with n_samples samples: what it gains on these bits (n, pixels), added to `elbo` of all."""
+    rng = torch.Generator().manual_seed(0)
+    gain = [
+        model.log_likelihood(part, n_samples, rng=rng) - model.elbo(part, rng=rng)["elbo"]
+        for part in bits.split(500)
+    ]
+    return elbo + torch.cat(gain).mean().item()
+
+
+def draw(vae, rng):
+    """Pixel probabilities (N_SHOWN, pixels) of latents from the prior."""
+    if vae.prior is not None:
+        return vae.decode_mean(vae.prior.sample(N_SHOWN, rng=rng))
+    return vae.decode_mean(torch.randn(N_SHOWN, vae.n_latent, generator=rng))
