@@ -24,7 +24,8 @@ python3 course.py bench --quick          # tiny budgets, digits and toys, under 
 
 With `.venv` in place, `.venv/bin/python -m benchmarks rbm --seeds 0 1 2` starts at once; `--out FILE` keeps
 the values in a file of your own (to try a recipe), `--table` writes this page anew from `results.json`.
-A part is saved after every value, and a run renews only the parts that it was asked for.
+A part is saved after every value, and a run renews only the parts that it was asked for. Where a notebook
+reads what was measured, the part also stores a small table in `data/results`; see `stored.py`.
 MNIST is read from `$COURSEKIT_DATA/mnist`; where it is not, the part says so and is skipped.
 Each case is one file with its recipe at the top (`RECIPE`, `RECIPES`); peers that take a few lines of code
 stand in `references.py`.

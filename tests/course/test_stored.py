@@ -139,6 +139,28 @@ def test_quick_runs_store_nothing(tmp_path, recipe, monkeypatch):
     assert results.tables == tmp_path / "stored"  # `--out FILE` keeps its tables beside FILE
 
 
+@pytest.mark.parametrize("out", [True, False])
+def test_the_command_stores_in_data_results_and_with_out_beside_the_file(tmp_path, recipe, monkeypatch, out):
+    """Of the command only where things go is looked at: cases and page are others' tests."""
+    from benchmarks import __main__ as command
+
+    def work(run):
+        with run.store("vae_digits", recipe) as table:
+            table.add(seed=run.seeds[0], steps=1, seconds=0.1)
+
+    monkeypatch.setattr(command, "HERE", tmp_path)
+    monkeypatch.setattr(command, "FOLDER", tmp_path / "data" / "results")
+    monkeypatch.setattr(command, "chosen", lambda names: [("vae", "digits", work)])
+    monkeypatch.setattr(command, "write_readme", lambda *_: None)
+    words = ["--out", str(tmp_path / "mine" / "trial.json")] if out else []
+    (tmp_path / "mine").mkdir()
+    assert command.main([*words, "--seeds", "5"]) == 0
+    stored_in = "mine/stored" if out else "data/results"
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("vae_*")] == [
+        f"{stored_in}/vae_digits.json"
+    ]
+
+
 def test_unknown_names_and_columns_are_answered_with_the_known_ones(tmp_path, recipe):
     with pytest.raises(ValueError, match="no stored results 'vae'; there is nothing yet"):
         data.results("vae")
