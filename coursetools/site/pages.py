@@ -95,7 +95,7 @@ def is_model(path):
 def module_page(page, modules):
     """The page of a module: what its docstrings say, then the pages below it.
 
-    modules: pairs (path, page). The files of a lecture's models come one after the other on the folder's page,
+    modules: pairs (path, page). The files of a lecture's models follow one another on the folder's page,
     each with its own docstring, under the names by which the folder hands them on.
     """
     files = sorted(path for path, its_page in modules if its_page == page)
