@@ -97,9 +97,13 @@ class Table:
         self.rows, self.arrays = [], {}
 
     def add(self, *, seed, steps, seconds, **values):
-        """One run: its seed, steps made, CPU seconds, and what was measured: numbers and short words."""
+        """One run: its seed, steps made, CPU seconds, and what was measured: numbers and short words.
+
+        steps: a number, or one for each stage of the training; then their sum is stored.
+        """
         if self.bench.interrupts and self.bench.interrupts.pressed():
             raise KeyboardInterrupt
+        steps = sum(steps) if isinstance(steps, (list, tuple)) else steps
         row = {"seed": int(seed), "steps": int(steps), "seconds": float(seconds), **values}
         self.rows.append({key: _plain(key, value) for key, value in row.items()})
         self.bench.say(f"stored in {self.name}: {self.rows[-1]}")

@@ -191,6 +191,9 @@ class DigitClassifier(nn.Module):
 
     x is in any fixed units, the same for `fit` and for judging. Its hidden layer serves as the features of
     `frechet_distance`; its confidence, the largest probability, tells clean digits from smeared ones.
+
+    >>> DigitClassifier(64).predict_proba(torch.zeros(3, 64)).shape
+    torch.Size([3, 10])
     """
 
     def __init__(self, n_inputs: int, *, n_hidden: int = 128, n_features: int = 64, n_classes: int = 10):

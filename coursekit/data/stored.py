@@ -12,7 +12,11 @@ from coursekit.data.dataset import embedded
 class StoredRuns:
     """A table with one row for each run, and arrays that came out of the runs. Arrays are read-only.
 
-    `print(runs)` says in one line what was run, where and when.
+    `print(runs)` says in one line what was run and when.
+
+    >>> runs = StoredRuns("trial", rows=({"seed": 0, "steps": 9, "seconds": 1.0, "loss": 0.5},))
+    >>> float(runs.column("loss", seed=0).mean())
+    0.5
 
     Args:
         name: of the files in data/results.

@@ -22,6 +22,9 @@ NOVELS = {
 class Corpus:
     """Texts in reading order, each with a label. Arrays are read-only.
 
+    >>> Corpus(("No.", "Yes, sir."), labels=[0, 1], label_names=("his", "hers"), source="overheard")
+    Corpus(2 texts, 3 words; source: overheard)
+
     Args:
         texts: n strings.
         labels: (n,) int64; `label_names[labels[i]]` says what text i belongs to.

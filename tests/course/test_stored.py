@@ -97,10 +97,10 @@ def test_what_is_written_is_read(tmp_path, recipe):
         for seed in run.seeds:
             for prior in ("normal", "mixture"):
                 elbo = np.float32(-90.0 - seed) if prior == "normal" else -80.0
-                table.add(seed=seed, steps=300, seconds=1.5 + seed, prior=prior, elbo=elbo, good=True)
+                table.add(seed=seed, steps=[100, 200], seconds=1.5 + seed, prior=prior, elbo=elbo, good=True)
         table.arrays["samples"] = pictures
     runs = data.results("vae_digits")
-    assert runs.seeds == (0, 1, 2) and len(runs.rows) == 6
+    assert runs.seeds == (0, 1, 2) and len(runs.rows) == 6 and set(runs.column("steps")) == {300}
     np.testing.assert_array_equal(runs.column("elbo", prior="normal"), [-90, -91, -92])
     np.testing.assert_array_equal(runs.column("elbo", prior="mixture", seed=1), [-80])
     np.testing.assert_array_equal(runs.arrays["samples"], pictures)
