@@ -1,7 +1,7 @@
 """Lecture 04: a table as a product of two factors without negative entries: parts, missing ratings, topics.
 
-The files: `model` is the estimator, `updates` its steps and objectives, `ratings` the means that a recommender
-must beat, `known_parts` images whose parts are known. Notebook: 04_nmf_ratings.
+The files: `model` is the estimator, `updates` its steps and objectives, `ratings` the means that a
+recommender must beat, `known_parts` images whose parts are known. Notebook: 04_nmf_ratings.
 """
 
 import lazy_loader
