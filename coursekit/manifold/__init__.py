@@ -21,7 +21,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "neighbor_lists",
             "squared_distances",
         ],
-        "matching": ["affine_residual", "procrustes_residual"],
+        "matching": [
+            "affine_residual",
+            "aligned",
+            "procrustes_residual",
+            "same_label_share",
+            "with_signs_of",
+        ],
         "sensors": ["Localization", "sensor_localization"],
         "spectral": [
             "LTSA",

@@ -16,6 +16,8 @@ Source: Gower (1975), Generalized Procrustes analysis. Notebook: 03_manifold_lea
 import numpy as np
 from numpy.typing import ArrayLike
 
+from coursekit.manifold.graphs import squared_distances
+
 
 def procrustes_residual(Y: ArrayLike, T: ArrayLike) -> float:
     """Share of the truth's variance missed after the best rotation, reflection, shift and scale.
@@ -34,6 +36,31 @@ def affine_residual(Y: ArrayLike, T: ArrayLike) -> float:
     Y, T = _centred(Y, T)
     fitted = Y @ np.linalg.lstsq(Y, T, rcond=None)[0]
     return float(np.sum((T - fitted) ** 2) / np.sum(T**2))
+
+
+def aligned(Y: ArrayLike, T: ArrayLike) -> np.ndarray:
+    """The map Y (n, k), turned, mirrored and moved onto T (n, k) as well as it goes; its scale stays.
+
+    >>> aligned([[0.0, 0.0], [2.0, 0.0]], [[5.0, 5.0], [5.0, 7.0]]).round(6).tolist()
+    [[5.0, 5.0], [5.0, 7.0]]
+    """
+    centred, truth = _centred(Y, T)
+    U, _, V = np.linalg.svd(centred.T @ truth)
+    return centred @ U @ V + np.asarray(T, dtype=np.float64).mean(axis=0)
+
+
+def with_signs_of(Y: ArrayLike, T: ArrayLike) -> np.ndarray:
+    """Y (n, k), each column with the sign that makes it agree with T (n, k): an eigenvector's sign is free."""
+    Y, T = np.asarray(Y, dtype=np.float64), np.asarray(T, dtype=np.float64)
+    return Y * np.where(np.sum(Y * T, axis=0) < 0, -1.0, 1.0)
+
+
+def same_label_share(Y: ArrayLike, labels: ArrayLike) -> float:
+    """How often the nearest other point on the map Y (n, k) has the same label; labels (n,)."""
+    D2 = squared_distances(Y)
+    np.fill_diagonal(D2, np.inf)
+    labels = np.asarray(labels)
+    return float(np.mean(labels[D2.argmin(axis=1)] == labels))
 
 
 def _centred(Y, T):

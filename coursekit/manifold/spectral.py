@@ -18,7 +18,8 @@ to it are the coordinates.
 
 Source: Roweis & Saul (2000) for LLE; Zhang & Zha (2004) for LTSA; Donoho & Grimes (2003) for Hessian
 eigenmaps; Belkin & Niyogi (2003), equations 1 and 2, for the Laplacian. scikit-learn's "hessian" takes all
-columns of a full QR decomposition and so computes LTSA; both leave each point out of its own patch. Notebook: 03_manifold_learning.
+columns of a full QR decomposition and so computes LTSA; both leave each point out of its own patch.
+Notebook: 03_manifold_learning.
 """
 
 import numpy as np

@@ -105,7 +105,7 @@ class TSNE(BaseEstimator):
     Args:
         n_components: k, the dimensions of the map.
         perplexity: about how many neighbours a point has; from 1 to n - 1.
-        early_exaggeration: factor on P during the first 250 steps.
+        early_exaggeration: factor on P during the first 250 steps; 4 as in the paper, scikit-learn takes 12.
         learning_rate: of gradient descent with momentum and gains; "auto" is n / early_exaggeration / 4, or
             50 if that is more. (This gradient carries its factor 4; for an implementation that drops it
             multiply by 4.)
@@ -130,7 +130,7 @@ class TSNE(BaseEstimator):
         n_components: int = 2,
         *,
         perplexity: float = 30.0,
-        early_exaggeration: float = 12.0,
+        early_exaggeration: float = 4.0,
         learning_rate: float | str = "auto",
         max_iter: int = 1000,
         init: str | ArrayLike = "pca",

@@ -488,7 +488,7 @@ def test_tsne_ends_as_low_as_scikit_learn(seed):
     rng = np.random.default_rng(seed)
     X = np.concatenate([rng.normal(size=(50, 8)) + 4 * rng.normal(size=8) for _ in range(3)])
     start = 1e-4 * rng.normal(size=(150, 2))
-    ours = TSNE(perplexity=15, init=start).fit(X)
+    ours = TSNE(perplexity=15, early_exaggeration=12.0, init=start).fit(X)
     theirs = sklearn.manifold.TSNE(perplexity=15, init=start.copy(), method="exact", min_grad_norm=0).fit(X)
     np.testing.assert_allclose(ours.kl_divergence_, theirs.kl_divergence_, rtol=0.05)
     P = manifold.joint_probabilities(manifold.squared_distances(X), 15)
@@ -570,6 +570,9 @@ def test_residuals_leave_free_what_a_map_leaves_free():
     assert manifold.procrustes_residual(3 * T @ turn + 1, T) < 1e-14
     sheared = T @ [[2, 1], [0, 0.5]] + 4
     assert manifold.affine_residual(sheared, T) < 1e-14 < 0.05 < manifold.procrustes_residual(sheared, T)
+    np.testing.assert_allclose(manifold.aligned(T @ turn + 1, T), T, atol=1e-12)
+    np.testing.assert_array_equal(manifold.with_signs_of(T * [1, -1], T), T)
+    assert manifold.same_label_share([[0.0], [1], [5], [9]], [1, 1, 2, 2]) == 0.75
     other = rng.normal(size=(30, 2))
     disparity = scipy.spatial.procrustes(T, other)[2]
     np.testing.assert_allclose(manifold.procrustes_residual(other, T), disparity, rtol=1e-10)

@@ -1,0 +1,268 @@
+"""Pictures of lecture 03: maps with names, sheets and rolls, networks, and maps made by t-SNE."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from coursekit.plots import COLORS, CYCLE, line_label
+
+SHEET = "viridis"  # position along the true sheet: one colour map in all pictures of this lecture
+COORDINATES = ("first coordinate", "second coordinate")
+
+
+def city_map(places, names, *, title, unit):
+    """Cities at their places (n, 2), each with its name; equal scales."""
+    figure, ax = plt.subplots(figsize=(8.6, 4.6))
+    _named_points(ax, places, names, unit)
+    ax.set_title(title)
+    return figure
+
+
+def named_map_and_eigenvalues(places, names, listed, repaired, *, unit):
+    """A map (n, 2) with names, and the eigenvalues (n,) of a table as listed and as repaired."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 5), width_ratios=[2.1, 1])
+    _named_points(left, places, names, unit)
+    left.set_title("the map of the table as it is listed")
+    ranks = np.arange(1, len(listed) + 1)
+    for values, color, shift in ((listed, COLORS["data"], -0.2), (repaired, COLORS["model"], 0.2)):
+        right.barh(ranks + shift, values / 1e6, height=0.4, color=color)
+    right.axvline(0, color=COLORS["data"], linewidth=0.8)
+    right.set(ylim=(len(listed) + 0.7, 0.3), yticks=[1, 5, 10, 15, 20], ylabel="rank of the eigenvalue")
+    right.set(xlabel=f"eigenvalue (million {unit}²)", title="both have negative ones")
+    right.annotate("as listed", (6, 12.0), color=COLORS["data"], fontsize=10.5)
+    right.annotate("shortest paths", (6, 13.4), color=COLORS["model"], fontsize=10.5)
+    return figure
+
+
+def map_over_scores(scores, placed_rows, placed, names):
+    """PCA scores (n, 2) as rings, and on them points placed from distances alone, with their names."""
+    figure, ax = plt.subplots(figsize=(8.6, 4.8))
+    others = np.setdiff1d(np.arange(len(scores)), placed_rows)
+    ax.plot(*scores[others].T, "o", color=COLORS["data"], markersize=3.5)
+    ax.plot(*scores[placed_rows].T, "o", color=COLORS["data"], markersize=13, markerfacecolor="none")
+    ax.plot(*placed.T, "o", color=COLORS["latent"], markersize=6)
+    for name, point in zip(names, placed, strict=True):
+        ax.annotate(name, point, (9, 7), textcoords="offset points", color=COLORS["latent"], fontsize=10.5)
+    ax.set(xlabel="first score", ylabel="second score", aspect="equal")
+    ax.set(title="placed from distances alone (orange), each state falls on its PCA score (ring)")
+    return figure
+
+
+def roll_and_maps(X, position, maps):
+    """A roll (n, 3) coloured by the true position along it (n,), and maps of it: list of (title, Y)."""
+    figure = plt.figure(figsize=(9.2, 3.4))
+    ax = figure.add_subplot(1, len(maps) + 1, 1, projection="3d")
+    ax.scatter(X[:, 0], X[:, 1], X[:, 2], c=position, cmap=SHEET, s=7)
+    ax.view_init(elev=12, azim=-72)
+    ax.set(title="the data", xticklabels=[], yticklabels=[], zticklabels=[])
+    ax.set_box_aspect(np.ptp(X, axis=0) / np.ptp(X, axis=0).max() * [1, 1, 1], zoom=1.15)
+    for number, (title, Y) in enumerate(maps, start=2):
+        panel = figure.add_subplot(1, len(maps) + 1, number)
+        _sheet_scatter(panel, Y, position, title, equal=True)
+    return figure
+
+
+def maps_of_a_sheet(maps, position, *, n_columns=4, equal=False):
+    """Maps in panels, each on its own scale, coloured by true position (n,): list of (title, Y (n, 2))."""
+    n_rows = -(-len(maps) // n_columns)
+    figure, axes = plt.subplots(n_rows, n_columns, figsize=(9.2, 2.7 * n_rows), squeeze=False)
+    for ax, (title, Y) in zip(axes.flat, maps, strict=True):
+        _sheet_scatter(ax, Y, position, title, equal=equal)
+    return figure
+
+
+def neighbor_frame(X, position, edges, jumps, Y, *, n_neighbors, residual):
+    """The roll from the side with its neighbour graph, edges that jump in red, and the map made of it.
+
+    X (n, 3); position (n,), 0 to 70; edges (m, 2) and which of them jump (m,), bool; Y (n, 2).
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.7), width_ratios=[1, 1.25])
+    flat = X[:, [0, 2]]
+    for chosen, color, width in ((~jumps, COLORS["noise"], 0.4), (jumps, COLORS["wrong"], 0.9)):
+        ends = flat[edges[chosen]]  # (m, 2, 2)
+        broken = np.concatenate([ends, np.full((len(ends), 1, 2), np.nan)], axis=1).reshape(-1, 2)
+        left.plot(*broken.T, color=color, linewidth=width, zorder=1 + (color == COLORS["wrong"]))
+    left.scatter(*flat.T, c=position, cmap=SHEET, s=6, zorder=3)
+    left.set(xlim=(-14, 14), ylim=(-14, 14), aspect="equal", xlabel="$x_1$ (the roll from the side)")
+    left.set(ylabel="$x_3$", title=f"k = {n_neighbors}: {jumps.sum()} edges jump")
+    right.scatter(*Y.T, c=position, cmap=SHEET, s=6)
+    right.set(xlim=(-50, 50), ylim=(-31, 31), aspect="equal", xlabel="first coordinate of Isomap")
+    right.set(ylabel="second coordinate", title=f"share of the sheet missed: {residual:.3f}")
+    return figure
+
+
+def distances_from_one(x, start, panels):
+    """A flat sheet x (n, 2) coloured by the distance of each point from one of them, `start`.
+
+    panels: rows of [(title, distances (n,)), ...]; the panels of a row share one scale.
+    """
+    figure, axes = plt.subplots(len(panels), len(panels[0]), figsize=(9.2, 4.2), sharex=True, sharey=True)
+    for row, contents in zip(axes, panels, strict=True):
+        largest = max(distance.max() for _, distance in contents)
+        for ax, (title, distance) in zip(row, contents, strict=True):
+            shown = ax.scatter(*x.T, c=distance, cmap="cividis", s=9, vmin=0, vmax=largest)
+            ax.plot(*x[start], "*", color=COLORS["wrong"], markersize=13)
+            ax.set(aspect="equal", title=title)
+        figure.colorbar(shown, ax=row, label="distance from the star")
+    for ax in axes[-1]:
+        ax.set_xlabel("position along the sheet")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("across it")
+    return figure
+
+
+def networks(truth, edges, panels):
+    """Sensors (n, 2) with the edges (m, 2) whose lengths are known, and maps of them laid on the truth.
+
+    panels: list of (title, map (n, 2) already aligned); a red line leads from the truth to the map.
+    """
+    figure, axes = plt.subplots(1, len(panels) + 1, figsize=(9.2, 3.3), sharex=True, sharey=True)
+    for i, j in edges:
+        axes[0].plot(*truth[[i, j]].T, color=COLORS["noise"], linewidth=0.6, zorder=0)
+    axes[0].set(title=f"truth, and {len(edges)} known lengths", ylabel="$x_2$ (km)")
+    for ax, (title, places) in zip(axes[1:], panels, strict=True):
+        for there, here in zip(truth, places, strict=True):
+            ax.plot(*zip(there, here, strict=True), color=COLORS["wrong"], linewidth=1.2)
+        ax.plot(*places.T, "o", color=COLORS["model"], markersize=4)
+        ax.set_title(title)
+    for ax in axes:
+        ax.plot(
+            *truth.T, "o", color=COLORS["data"], markersize=8, markerfacecolor="none", markeredgewidth=0.9
+        )
+        ax.set(aspect="equal", xlabel="$x_1$ (km)", xlim=(-0.15, 1.15), ylim=(-0.15, 1.15))
+    return figure
+
+
+def perplexity_curves(widths, curves, goal):
+    """Perplexity of one row of p against the Gaussian's width (m,): list of (name, perplexities (m,))."""
+    figure, ax = plt.subplots(figsize=(7.2, 3.6))
+    for (name, values), color in zip(curves, (COLORS["model"], COLORS["latent"]), strict=True):
+        ax.plot(widths, values, color=color)
+        chosen = np.interp(goal, values, widths)
+        ax.plot(chosen, goal, "o", color=color, markersize=7, zorder=3)
+        ax.plot([chosen] * 2, [0, goal], color=color, linewidth=0.9, linestyle=":")
+        line_label(ax, widths[-1], values[-1], name, color)
+    ax.axhline(goal, color=COLORS["data"], linewidth=0.9)
+    ax.text(widths[0], goal + 4, f" perplexity {goal} is asked for", color=COLORS["data"], fontsize=10)
+    ax.set(xlabel="width of the Gaussian (ink levels)", ylabel="perplexity of the row", ylim=(0, None))
+    ax.set(title="each point gets its own width", xlim=(widths[0], widths[-1]))
+    return figure
+
+
+def room_on_the_map(distance, on_the_map):
+    """Distance in the data (in widths) against the distance on the map with the same weight; both (m,)."""
+    figure, ax = plt.subplots(figsize=(7.2, 3.6))
+    ax.plot(distance, on_the_map, color=COLORS["model"])
+    ax.plot(distance, distance, color=COLORS["noise"], linestyle="--")
+    line_label(ax, distance[-1], on_the_map[-1], "Student t", COLORS["model"])
+    line_label(ax, distance[-1], distance[-1], "Gaussian:\nno change", "#6b6b6b")
+    ax.set(xlabel="distance in the data, in units where the weight is exp(-d²)", ylabel="distance on the map")
+    ax.set(title="a heavy tail makes room: near stays near, moderate goes far", ylim=(0, 13))
+    ax.set(xlim=(0, distance[-1]))
+    return figure
+
+
+def labelled_maps(maps, labels, *, n_columns=4):
+    """Maps (n, 2) of digits in panels, each point drawn as its digit: list of (title, Y); labels (n,)."""
+    n_rows = -(-len(maps) // n_columns)
+    figure, axes = plt.subplots(n_rows, n_columns, figsize=(9.2, 2.55 * n_rows), squeeze=False)
+    for ax, (title, Y) in zip(axes.flat, maps, strict=True):
+        _digits(ax, Y, labels, size=5)
+        ax.set(title=title, xticks=[], yticks=[])
+    for ax in axes[-1]:
+        ax.set_xlabel(COORDINATES[0])
+    for ax in axes[:, 0]:
+        ax.set_ylabel(COORDINATES[1])
+    return figure
+
+
+def perplexity_frame(Y, labels, perplexities, same_label, far, now):
+    """A t-SNE map (n, 2) of digits; by perplexity (m,), how well near and far are kept, and where we are.
+
+    same_label: share of points whose nearest on the map has the same label, (m,). far: rank correlation of
+    all distances, data against map, (m,). now: index of the perplexity drawn.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 4), width_ratios=[1.3, 1])
+    reach = 1.08 * np.abs(Y).max()
+    _digits(left, Y / reach, labels, size=6)
+    left.set(xlim=(-1, 1), ylim=(-1, 1), aspect="equal", xticks=[], yticks=[], xlabel=COORDINATES[0])
+    left.set(ylabel=COORDINATES[1], title=f"perplexity {perplexities[now]}")
+    for values, name, color in (
+        (same_label, "nearest has the same label (share)", COLORS["data"]),
+        (far, "distances keep their order (rank correlation)", COLORS["latent"]),
+    ):
+        right.plot(perplexities, values, "o-", color=color, markersize=4)
+        right.plot(perplexities[now], values[now], "o", color=color, markersize=10)
+        right.annotate(name, (perplexities[0], values[0]), (0, 12), textcoords="offset points", color=color)
+    right.set(xscale="log", ylim=(0, 1.15), xlabel="perplexity", ylabel="near and far")
+    right.set(title="near is kept at any perplexity, far is not")
+    right.set_xticks(perplexities[::2], [str(p) for p in perplexities[::2]])
+    right.minorticks_off()
+    return figure
+
+
+def read_with_care(columns):
+    """Data above their t-SNE maps, groups in two colours: list of (title above, x, title below, Y, group)."""
+    figure, axes = plt.subplots(2, len(columns), figsize=(9.2, 5.6))
+    for (above, below), (first, x, second, Y, group) in zip(axes.T, columns, strict=True):
+        for ax, points, title in ((above, x, first), (below, Y, second)):
+            for value, color in ((0, CYCLE[0]), (1, CYCLE[1])):
+                ax.plot(*points[group == value].T, ".", color=color, markersize=4)
+            ax.set(title=title, aspect="equal", xticks=[], yticks=[])
+            ax.set_adjustable("datalim")
+        above.set_xlabel("first two principal scores")
+        below.set_xlabel("map by t-SNE")
+    return figure
+
+
+def _sheet_scatter(ax, Y, position, title, *, equal):
+    ax.scatter(*Y.T, c=position, cmap=SHEET, s=6)
+    ax.set(title=title, xlabel=COORDINATES[0], xticks=[], yticks=[])
+    if equal:
+        ax.set_aspect("equal", adjustable="datalim")
+    if ax.get_subplotspec().is_first_col():
+        ax.set_ylabel(COORDINATES[1])
+
+
+def _digits(ax, Y, labels, *, size):
+    for label in np.unique(labels):
+        points, color = Y[labels == label], CYCLE[int(label) % 10]
+        ax.plot(*points.T, linestyle="none", marker=f"${label}$", color=color, markersize=size, mew=0.2)
+
+
+def _named_points(ax, places, names, unit):
+    """Points with names, each name on the side where it covers least."""
+    ax.plot(*places.T, "o", color=COLORS["data"], markersize=4)
+    middle, reach = (places.max(axis=0) + places.min(axis=0)) / 2, np.ptp(places, axis=0)
+    for axis, low, high in zip("xy", middle - 0.62 * reach, middle + 0.58 * reach, strict=True):
+        getattr(ax, f"set_{axis}lim")(low, high)
+    ax.set(aspect="equal", xlabel=f"{COORDINATES[0]} ({unit})", ylabel=f"{COORDINATES[1]} ({unit})")
+    ax.figure.canvas.draw()  # fixes the layout, so that data and pixels can be compared
+    dots = ax.transData.transform(places)
+    boxes = []
+    for name, point, dot in zip(names, places, dots, strict=True):
+        text = ax.annotate(
+            name, point, (0, 0), textcoords="offset points", fontsize=9.6, color=COLORS["data"]
+        )
+        size = text.get_window_extent().size
+
+        def cost(place, size=size, dot=dot):
+            low = dot + place + (np.sign(place) - 1) / 2 * size
+            high = low + size
+            shared = sum(
+                np.prod(np.clip(np.minimum(high, b) - np.maximum(low, a), 0, None)) for a, b in boxes
+            )
+            covered = np.all((dots > low - 4) & (dots < high + 4), axis=1).sum()
+            outside = np.any(low < ax.bbox.min) or np.any(high > ax.bbox.max)
+            return shared + 300 * covered + 1e5 * outside + np.abs(place).sum()
+
+        places_tried = [
+            np.array([dx * r, dy * r])
+            for r in (6, 12, 20)
+            for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))
+        ]
+        best = min(places_tried, key=cost)
+        low = dot + best + (np.sign(best) - 1) / 2 * size
+        boxes.append((low - 2, low + size + 2))
+        text.set_position(tuple(0.72 * best))  # pixels to points at 100 dots an inch
+        text.set_horizontalalignment(("right", "center", "left")[int(np.sign(best[0])) + 1])
+        text.set_verticalalignment(("top", "center", "bottom")[int(np.sign(best[1])) + 1])
