@@ -86,7 +86,9 @@ def run(stages, cores, env):
             while waiting or running:
                 while waiting and sum(s.cores for s in running) + min(waiting[0].cores, cores) <= cores:
                     stage = waiting.pop(0)
-                    stage.start(Path(folder) / f"{len(waiting)}.log", env)
+                    own = Path(folder) / str(len(waiting))
+                    # Two kernels would share a file of history; and a person's own set-up is not to matter.
+                    stage.start(own.with_suffix(".log"), {**env, "IPYTHONDIR": f"{own}-ipython"})
                     running.append(stage)
                 for stage in [stage for stage in running if stage.ended()]:
                     running.remove(stage)

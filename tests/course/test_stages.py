@@ -99,6 +99,13 @@ def test_how_far_it_is():
     assert checks.clock(59.6) == "60 s" and checks.clock(754) == "12 min 34 s"
 
 
+def test_kernels_of_two_stages_share_no_history(capsys):
+    stages = [python("import os; print(os.environ['IPYTHONDIR'])") for _ in range(2)]
+    checks.run(stages, 2, dict(os.environ))
+    folders = {line for line in capsys.readouterr().out.splitlines() if line.endswith("-ipython")}
+    assert len(folders) == 2 and not any(map(os.path.exists, folders))
+
+
 def test_no_tests_are_no_failure_where_there_may_be_none(capsys):
     stages = [python("raise SystemExit(5)", may_be_empty=empty) for empty in (True, False)]
     checks.run(stages, 2, dict(os.environ))
