@@ -9,6 +9,7 @@ Each raises ValueError with the name that the caller gives. Nothing here changes
 to the model's precision, NumPy arrays and lists become tensors, and that is all.
 """
 
+import itertools
 import math
 import operator
 from collections.abc import Iterable
@@ -182,7 +183,7 @@ def _pattern(like, x):
     """A floating tensor that tells in which precision and on which device a module computes on x."""
     if isinstance(like, Tensor):
         return like
-    for tensor in (*like.parameters(), *like.buffers()):
+    for tensor in itertools.chain(like.parameters(), like.buffers()):
         if tensor.is_floating_point():
             return tensor
     return x if x.is_floating_point() else x.new_empty((), dtype=torch.get_default_dtype())

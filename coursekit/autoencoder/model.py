@@ -21,11 +21,14 @@ Sources: Hinton & Salakhutdinov 2006 (deep); Vincent et al. 2010, section 2 (den
 Notebook: 10_autoencoders.
 """
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from coursekit.draws import normal, uniform
+from coursekit.inputs import as_input, one_of, real_number
 from coursekit.networks import activation_layer
 
 NOISE_KINDS = ("gaussian", "masking")
@@ -35,9 +38,7 @@ OUTPUTS = {"gaussian": "linear", "bernoulli": "sigmoid"}  # likelihood -> activa
 def corrupt(x, amount, kind="gaussian", *, rng=None):
     """x with noise; shape of x. "gaussian" adds noise of standard deviation amount (in units of x),
     "masking" sets each entry to 0 with probability amount."""
-    if kind not in NOISE_KINDS:
-        raise ValueError(f"unknown noise_kind {kind!r}; choose one of {', '.join(NOISE_KINDS)}")
-    if kind == "gaussian":
+    if one_of("noise_kind", kind, NOISE_KINDS) == "gaussian":
         return x + amount * normal(x, rng)
     return x * (uniform(x, rng) >= amount)
 
@@ -102,6 +103,7 @@ class Autoencoder(nn.Module):
         self.n_inputs, self.n_code = n_inputs, n_code
         self._set_objective(likelihood, noise, noise_kind, contraction)
         code_activation = code_activation or ("linear" if hidden else activation)
+        hidden = (hidden,) if isinstance(hidden, int) else tuple(hidden)
         sizes = [n_inputs, *hidden, n_code]
         down = [nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
         up = [TiedLinear(a) if tied else nn.Linear(a.out_features, a.in_features) for a in reversed(down)]
@@ -111,24 +113,22 @@ class Autoencoder(nn.Module):
         self.one_sigmoid_layer = len(down) == 1 and code_activation == "sigmoid"
 
     def _set_objective(self, likelihood, noise, noise_kind, contraction):
-        if likelihood not in OUTPUTS:
-            raise ValueError(f"unknown likelihood {likelihood!r}; choose one of {', '.join(OUTPUTS)}")
-        if noise < 0 or contraction < 0 or (noise_kind == "masking" and noise >= 1):
-            raise ValueError(
-                f"noise and contraction must be >= 0 and masking noise < 1, got {noise} and {contraction}"
-            )
-        corrupt(torch.zeros(1, 1), noise, noise_kind)
-        self.likelihood, self.noise, self.noise_kind = likelihood, noise, noise_kind
-        self.contraction = contraction
+        self.likelihood = one_of("likelihood", likelihood, OUTPUTS)
+        self.noise_kind = one_of("noise_kind", noise_kind, NOISE_KINDS)
+        below = 1 if noise_kind == "masking" else math.inf
+        self.noise = real_number(noise, "noise", low=0, below=below)
+        self.contraction = real_number(contraction, "contraction", low=0)
+        # One draw, as ever: without it each seed would start from other weights.
+        corrupt(torch.zeros(1, 1), self.noise, self.noise_kind)
         self.output = activation_layer(OUTPUTS[likelihood])
 
     def encode(self, x):
         """Codes; (n, n_inputs) -> (n, n_code)."""
-        return self.encoder(x)
+        return self.encoder(as_input(x, self.n_inputs, like=self, finite=False))
 
     def decode(self, z):
         """Reconstructions; (n, n_code) -> (n, n_inputs)."""
-        return self.output(self.decoder(z))
+        return self.output(self.decoder(as_input(z, self.n_code, like=self, name="z", finite=False)))
 
     def reconstruct(self, x):
         """x through the code and back, without noise; (n, n_inputs) -> the same shape."""
@@ -136,6 +136,7 @@ class Autoencoder(nn.Module):
 
     def jacobian(self, x):
         """J = df/dx at each row of x, (n, n_code, n_inputs), by automatic differentiation."""
+        x = as_input(x, self.n_inputs, like=self)
         return torch.func.vmap(torch.func.jacrev(lambda row: self.encode(row[None])[0]))(x)
 
     def jacobian_norm(self, x):
@@ -157,6 +158,8 @@ class Autoencoder(nn.Module):
 
     def loss(self, x, *, rng=None):
         """Objective of the head of this file, a scalar; x (n, n_inputs)."""
+        limits = {"low": 0, "high": 1} if self.likelihood == "bernoulli" else {}
+        x = as_input(x, self.n_inputs, like=self, **limits)
         seen = corrupt(x, self.noise, self.noise_kind, rng=rng) if self.noise else x
         drive = self.decoder(self.encode(seen))
         if self.likelihood == "gaussian":

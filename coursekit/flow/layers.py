@@ -68,6 +68,7 @@ class AffineCoupling(nn.Module):
         self.flip, self.bound = flip, bound
         n_passed, n_changed = reversed(self.sizes) if flip else self.sizes
         build = conv_net if image else mlp
+        hidden = (hidden,) if isinstance(hidden, int) else tuple(hidden)
         self.network = build([n_passed, *hidden, 2 * n_changed], activation=activation, dropout=dropout)
         nn.init.zeros_(self.network[-1].weight)
         nn.init.zeros_(self.network[-1].bias)

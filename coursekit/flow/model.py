@@ -23,6 +23,7 @@ from torch import nn
 
 from coursekit.draws import normal, uniform
 from coursekit.flow.layers import ActNorm, AffineCoupling, InvertibleLinear, Permute, Whiten
+from coursekit.inputs import as_input, as_tensor, positive_int
 
 __all__ = [
     "ActNorm",
@@ -52,6 +53,7 @@ def dequantize(x, *, rng=None):
     on the result bounds the probability of the level: E_u log p(x + u) <= log P(x), by Jensen, with
     P(x) = integral of p over the level's unit cube. ValueError if x is not whole numbers.
     """
+    x = as_tensor(x)
     x = x if x.is_floating_point() else x.to(torch.get_default_dtype())
     if not torch.equal(x, x.round()):
         raise ValueError(
@@ -148,10 +150,7 @@ class Flow(nn.Module):
 
     def forward(self, x):
         """x (n, *shape) -> z (n, *latent_shape) and log|det dz/dx| (n,), summed over layers. Glow, eq. 7."""
-        if tuple(x.shape[1:]) != self.shape:
-            raise ValueError(
-                f"this flow takes x of shape (n, {', '.join(map(str, self.shape))}), got {tuple(x.shape)}"
-            )
+        x = as_input(x, self.shape, like=self.origin, finite=False)
         total = x.new_zeros(len(x))
         for layer in self.layers:
             x, log_det = layer.forward(x)
@@ -160,6 +159,7 @@ class Flow(nn.Module):
 
     def inverse(self, z):
         """z (n, *latent_shape) -> x (n, *shape) and log|det dx/dz| (n,)."""
+        z = as_input(z, self.latent_shape, like=self.origin, name="z", finite=False)
         total = z.new_zeros(len(z))
         for layer in reversed(self.layers):
             z, log_det = layer.inverse(z)
@@ -184,13 +184,13 @@ class Flow(nn.Module):
         log of the mean density at n_samples noises: for one sample its expectation is E_u log p(x + u), and
         it rises to log P(x) as n_samples grows. Theis et al. 2016, eq. 1-3; Burda et al. 2016 for the mean.
         """
-        if n_samples < 1:
-            raise ValueError(f"n_samples must be at least 1, got {n_samples}")
+        n_samples, x = positive_int(n_samples, "n_samples"), as_input(x, self.shape, like=self.origin)
         log_probs = torch.stack([self.log_prob(dequantize(x, rng=rng)) for _ in range(n_samples)])
         return log_probs.logsumexp(0) - math.log(n_samples)
 
     def loss(self, x, *, rng=None):
         """Mean negative log-likelihood of the batch, nats per example; rng draws the dequantisation noise."""
+        x = as_input(x, self.shape, like=self.origin)
         return -self.log_prob(dequantize(x, rng=rng) if self.discrete else x).mean()
 
     def sample(self, n, *, rng=None):

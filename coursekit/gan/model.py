@@ -1,11 +1,11 @@
-"""Generative adversarial networks: a forger and an inspector learn from each other.
+"""Generative adversarial networks: a generator and a discriminator learn from each other.
 
 The generator turns noise into samples, the discriminator says how likely a sample is to be real. Each step of
-the inspector makes it better at telling the two apart, each step of the forger uses what the inspector has
-learned. Where the inspector plays its best, the game measures how far the two distributions are apart, and
-the forger wins only by making them equal.
+the discriminator makes it better at telling the two apart, each step of the generator uses what it has
+learned. Where the discriminator plays its best, the game measures how far apart the two distributions are,
+and the generator wins only by making them equal: a forger against an inspector.
 
-    value(D, G) = E_data[log D(x)] + E_z[log(1 - D(G(z)))]      raised by the inspector, lowered by the forger
+    value(D, G) = E_data[log D(x)] + E_z[log(1 - D(G(z)))]          raised by D, lowered by G
     max_D value = 2 JSD(p_data, p_model) - log 4                reached by D* = p_data / (p_data + p_model)
 
     z  (n, n_latent), standard normal       D(x)    probability that x is real, sigmoid(s(x))
@@ -14,7 +14,7 @@ the forger wins only by making them equal.
     alpha  taken off the target of real samples (1 - alpha), beta  target of generated ones
 
 Two expectations are added, not halved (least squares keeps its halves). Texts that label real samples 0 and
-halve the sum play the same game: their value is log 2 - JSD for the inspector that minimises.
+halve the sum play the same game: their value is log 2 - JSD for the discriminator that minimises.
 
 Sources: Goodfellow et al. 2014 (the value, eq. 1; D*, eq. 2; its value, eq. 6; the loss that does not
 saturate, section 3); Salimans et al. 2016, section 3.4 (smoothed labels); Mao et al. 2017 (least squares,

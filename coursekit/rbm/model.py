@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from coursekit.draws import bernoulli, normal
+from coursekit.inputs import as_input, one_of, positive_int
 
 VISIBLE = ("bernoulli", "gaussian")
 MAX_ENUMERATED = 20
@@ -116,30 +117,40 @@ class RBM(nn.Module):
 
     def __init__(self, n_visible, n_hidden, *, visible="bernoulli"):
         super().__init__()
-        if visible not in VISIBLE:
-            raise ValueError(f"unknown visible units {visible!r}; choose one of {', '.join(VISIBLE)}")
-        self.visible = visible
+        self.visible = one_of("visible units", visible, VISIBLE)
         self.weight = nn.Parameter(0.01 * torch.randn(n_hidden, n_visible))
         self.visible_bias = nn.Parameter(torch.zeros(n_visible))
         self.hidden_bias = nn.Parameter(torch.zeros(n_hidden))
 
     def energy(self, v, h):
         """E(v, h) in nats; v (n, n_visible), h (n, n_hidden) -> (n,)."""
+        v, h = self._visible(v), self._hidden(h)
         energy = -((h @ self.weight) * v).sum(-1) - v @ self.visible_bias - h @ self.hidden_bias
         return energy + (v**2).sum(-1) / 2 if self.visible == "gaussian" else energy
 
     def free_energy(self, v):
         """F(v) = -log sum_h exp(-E(v, h)) in nats, (n, n_visible) -> (n,)."""
+        v = self._visible(v)
         free_energy = -v @ self.visible_bias - F.softplus(self._hidden_logits(v)).sum(-1)
         return free_energy + (v**2).sum(-1) / 2 if self.visible == "gaussian" else free_energy
 
     def hidden_free_energy(self, h):
         """-log of exp(-E(v, h)) summed (Gaussian: integrated) over v, in nats, (n, n_hidden) -> (n,)."""
+        h = self._hidden(h)
         drive = self._visible_drive(h)
         if self.visible == "bernoulli":
             return -h @ self.hidden_bias - F.softplus(drive).sum(-1)
         # The integral of exp(-v^2/2 + a v) is sqrt(2 pi) exp(a^2/2), once for each visible unit.
         return -h @ self.hidden_bias - (drive**2 + math.log(2 * math.pi)).sum(-1) / 2
+
+    def _visible(self, v):
+        """v (n, n_visible) as a tensor; a Bernoulli unit takes values in [0, 1], grey ones included."""
+        high = 1 if self.visible == "bernoulli" else math.inf
+        low = 0 if self.visible == "bernoulli" else -math.inf
+        return as_input(v, len(self.visible_bias), like=self.weight, name="v", low=low, high=high)
+
+    def _hidden(self, h):
+        return as_input(h, len(self.hidden_bias), like=self.weight, name="h", finite=False)
 
     def _hidden_logits(self, v):
         return v @ self.weight.T + self.hidden_bias
@@ -149,11 +160,12 @@ class RBM(nn.Module):
 
     def hidden_probability(self, v):
         """p(h_j = 1 | v) = sigmoid(b_j + W_j v), (n, n_visible) -> (n, n_hidden)."""
+        v = as_input(v, len(self.visible_bias), like=self.weight, name="v", finite=False)
         return torch.sigmoid(self._hidden_logits(v))
 
     def visible_mean(self, h):
         """E[v | h] = sigmoid(c + W'h), Gaussian c + W'h; (n, n_hidden) -> (n, n_visible)."""
-        drive = self._visible_drive(h)
+        drive = self._visible_drive(self._hidden(h))
         return drive if self.visible == "gaussian" else torch.sigmoid(drive)
 
     def sample_hidden(self, v, *, rng=None):
@@ -184,6 +196,7 @@ class RBM(nn.Module):
     @torch.no_grad()
     def exact_gradient(self, v):
         """Gradient of mean log p(v), uphill, as a dict by parameter name; ValueError as log_partition."""
+        v = self._visible(v)
         states, of_visible = self._enumerated()
         if of_visible:
             pair, free_energy = (states, self.hidden_probability(states)), self.free_energy(states)
@@ -200,8 +213,9 @@ class RBM(nn.Module):
         these, (m, n_hidden), from which the chains go on; None means at the data, and passing back what the
         last call returned makes them persistent (Tieleman 2008).
         """
-        if k < 1:
-            raise ValueError(f"k must be at least 1 Gibbs step, got {k}")
+        k, v = positive_int(k, "k"), self._visible(v)
+        if not len(v):
+            raise ValueError("v must hold at least one example, got an empty batch")
         hidden = self.hidden_probability(v)
         v_k = self.sample_visible(bernoulli(hidden if chains is None else chains[1], rng), rng=rng)
         for _ in range(k - 1):
@@ -214,6 +228,7 @@ class RBM(nn.Module):
     @torch.no_grad()
     def expected_cd_gradient(self, v, *, k=1):
         """Mean of `cd_gradient` over its random bits: k exact steps of v's law. Errors as gibbs_tables."""
+        k, v = positive_int(k, "k"), self._visible(v)
         hidden_given_visible, visible_given_hidden = self.gibbs_tables()
         visible, hidden = states_of(self.visible_bias), states_of(self.hidden_bias)
         p_hidden = log_bernoulli(self._hidden_logits(v), hidden).exp().mean(0)

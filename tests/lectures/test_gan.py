@@ -496,3 +496,15 @@ def test_one_point_against_a_line_goes_round_unless_slopes_cost(objective, gamma
 def test_a_price_that_cannot_be_is_refused(r1):
     with pytest.raises(ValueError, match="r1 is the price of a slope, at least 0 and finite"):
         r1_game(r1)
+
+
+def test_the_loop_knows_the_discriminator_as_the_opponent():
+    game = GAN(mlp((2, 3)), mlp((3, 1)), n_latent=2)
+    assert game.opponent is game.discriminator and "opponent" not in dict(game.named_children())
+    for name in ("opponent", "discriminator"):
+        other = mlp((3, 4, 1))
+        setattr(game, name, other)
+        assert game.opponent is game.discriminator is other
+        x = torch.rand(5, 3)
+        assert torch.equal(game.score(x), other(x)[:, 0])
+        assert torch.equal(game.score(x.double().numpy()), other(x)[:, 0])  # arrays of any precision

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import wasserstein_distance
+from torch import nn
 
 from coursekit.gan import jensen_shannon
 from coursekit.networks import mlp
@@ -246,7 +247,7 @@ def test_sample_is_by_rng_alone():
         (lambda: gradient_penalty(critic(), torch.zeros(3, 2), torch.zeros(2, 2)), "one shape"),
         (lambda: earth_mover_1d([], [1.0]), "finite numbers"),
         (lambda: earth_mover_1d([np.nan], [1.0]), "finite numbers"),
-        (lambda: earth_mover_lp([0.5, 0.6], [1.0], np.ones((2, 1))), "one sum"),
+        (lambda: earth_mover_lp([0.5, 0.6], [1.0], np.ones((2, 1))), "one positive sum"),
         (lambda: earth_mover_lp([0.5, 0.5], [1.0], np.ones((1, 2))), "shape"),
         (lambda: lipschitz_bound(torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.SiLU())), "SiLU"),
         (
@@ -258,3 +259,79 @@ def test_sample_is_by_rng_alone():
 def test_errors_are_for_people(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+# Masses of every size
+
+
+def on_a_line(p, q, places):
+    """The distance by the distribution functions, and the linear programme's answer with its plan."""
+    by_cdf = np.abs(np.cumsum(p - q))[:-1] @ np.diff(places)
+    return by_cdf, *earth_mover_lp(p, q, np.abs(places[:, None] - places))
+
+
+def test_a_mass_below_the_solvers_tolerance_is_carried():
+    cost = np.abs(np.arange(3.0)[:, None] - np.arange(3.0))
+    distance, plan = earth_mover_lp([0.5, 0.5 - 1e-7, 1e-7], [0.5 - 1e-7, 0.5, 1e-7], cost)
+    np.testing.assert_allclose(distance, 1e-7, rtol=1e-6)
+    assert plan.min() >= 0
+
+
+@pytest.mark.parametrize("total", [1e-9, 1.0, 1e9])
+def test_a_plan_has_its_marginals_whatever_the_unit_of_mass(total):
+    places = np.arange(100.0)
+    p, q = (np.exp(-0.5 * ((places - m) / s) ** 2) for m, s in ((20, 5), (60, 10)))
+    p, q = total * p / p.sum(), total * q / q.sum()
+    by_cdf, distance, plan = on_a_line(p, q, places)
+    np.testing.assert_allclose(distance, by_cdf, rtol=1e-9)
+    assert plan.min() >= 0
+    np.testing.assert_allclose(plan.sum(axis=1), p, atol=1e-9 * total)
+    np.testing.assert_allclose(plan.sum(axis=0), q, atol=1e-9 * total)
+
+
+def test_sums_may_differ_by_the_rounding_of_their_precision_and_no_more():
+    rng = np.random.default_rng(0)
+    p, q = np.exp(rng.normal(size=(2, 40)).astype(np.float32))
+    p, q = p / p.sum(), q / q.sum() * np.float32(1 + 3e-7)
+    by_cdf, distance, _ = on_a_line(p, q, np.sort(rng.normal(size=40)))
+    np.testing.assert_allclose(distance, by_cdf, rtol=1e-5)
+    cost = np.ones((40, 40))
+    for wrong in (q.astype(float), q * np.float32(1.001), -q, q * np.nan):
+        with pytest.raises(ValueError, match="of one positive sum"):
+            earth_mover_lp(p.astype(float), wrong, cost)
+    with pytest.raises(ValueError, match="cost holds"):
+        earth_mover_lp(p, q, np.full((40, 40), np.nan))
+
+
+def test_lipschitz_bound_is_the_product_of_spectral_norms():
+    layer = nn.Linear(2, 2)
+    with torch.no_grad():
+        layer.weight.copy_(torch.diag(torch.tensor([3.0, 2.0])))
+    assert lipschitz_bound(layer) == pytest.approx(3)
+    assert lipschitz_bound(nn.Sequential(layer, nn.ReLU(), layer)) == pytest.approx(9)
+
+
+def test_clipping_keeps_what_is_small_and_holds_from_the_start():
+    critic = nn.Linear(3, 1)
+    with torch.no_grad():
+        critic.weight.copy_(torch.tensor([[-1.0, 0.05, 1.0]]))
+    game = WGAN(nn.Linear(1, 3), critic, n_latent=1, constraint="clip", clip=0.1)
+    torch.testing.assert_close(critic.weight.data, torch.tensor([[-0.1, 0.05, 0.1]]))
+    with torch.no_grad():
+        critic.weight.copy_(torch.tensor([[0.02, -3.0, 3.0]]))
+    game.constrain()
+    torch.testing.assert_close(critic.weight.data, torch.tensor([[0.02, -0.1, 0.1]]))
+    assert WGAN(nn.Linear(1, 3), nn.Linear(3, 1), n_latent=1).clip == 0.01  # Algorithm 1's c
+
+
+def test_the_loop_knows_the_critic_as_the_opponent():
+    game = WGAN(mlp((2, 3)), mlp((3, 1)), n_latent=2)
+    assert game.opponent is game.critic and "opponent" not in dict(game.named_children())
+    for name in ("opponent", "critic"):
+        other = mlp((3, 4, 1))
+        setattr(game, name, other)
+        assert game.opponent is game.critic is other
+        x = torch.rand(5, 3)
+        assert torch.equal(game.score(x), other(x)[:, 0])
+        losses = [game.opponent_loss(a, 0 * a, rng=torch.Generator().manual_seed(0)) for a in (x, x.double())]
+        assert torch.equal(*losses)
