@@ -1,4 +1,4 @@
-"""Lecture 02, clustering: K-means half step by half step (`kmeans`), and trees of merges (`agglomerative`)."""
+"""Lecture 02, clustering: K-means half step by half step (`kmeans`), trees of merges (`agglomerative`)."""
 
 import lazy_loader
 
@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "linkage",
             "cut",
             "finite",
+            "power_of_two",
             "AgglomerativeClustering",
         ],
     },

@@ -20,7 +20,10 @@ Sources: James, Witten, Hastie, Tibshirani, An Introduction to Statistical Learn
 Lance and Williams 1967; Muellner 2011, arXiv:1109.2378. Notebook: 02_clustering.
 """
 
+import warnings
+
 import numpy as np
+from scipy.spatial.distance import squareform
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import check_array, validate_data
 
@@ -164,30 +167,48 @@ def closest_pairs(D, method):
 def linkage(X, method):
     """Merge tree of the rows of X (n, p), n >= 2, in SciPy's format, so SciPy's dendrogram draws it.
 
+    X may also be the n(n-1)/2 distances of all pairs, as SciPy's pdist and squareform write them; centroid
+    and Ward linkage take them for Euclidean.
+
     Returns Z (n - 1, 4): row i merges clusters Z[i, 0] < Z[i, 1] at height Z[i, 2] (units of X) into cluster
     n + i, which has Z[i, 3] points. Rows are sorted by height, equal heights in the order they were found;
     centroid linkage keeps the order of merging, so an inversion shows as a height below the one before.
     Every merge joins two clusters at the smallest dissimilarity of that moment, with ties as well (each
     of the three functions above documents its order). Memory: 8 n^2 bytes (single: some copies of X). Raises
     ValueError for an unknown method, NaN or one point, MemoryError beyond 20 000 points (single: never).
+    Warns of a square matrix of distances, which would be taken for the coordinates of points.
     """
     if method not in METHODS:
         raise ValueError(f"unknown linkage {method!r}; choose one of {', '.join(METHODS)}")
-    X = finite(check_array(X, dtype=np.float64, ensure_all_finite=False, ensure_min_samples=2))
-    n = len(X)
-    if n > MAX_POINTS and method != "single":
+    X = check_array(X, dtype=np.float64, ensure_all_finite=False, ensure_2d=False)
+    pairs = X.ndim == 1  # the distances of all pairs
+    X = finite(X if pairs else check_array(X, ensure_all_finite=False, ensure_min_samples=2))
+    if not pairs and len(X) == X.shape[1] and not X.diagonal().any() and (X >= 0).all() and (X == X.T).all():
+        warnings.warn(
+            "X looks like a matrix of distances and is taken for points: if it is one, hand over "
+            "scipy.spatial.distance.squareform(X)",
+            stacklevel=2,
+        )
+    if pairs and (X < 0).any():
+        raise ValueError("a distance in X is negative: distances of pairs are 0 or more")
+    # In units of a power of two, which change no digit, no square is too large or too small for a float.
+    unit = power_of_two(X if pairs else np.ptp(X, axis=0))
+    D = squareform(X / unit, checks=False) if pairs else None
+    n = len(X if D is None else D)
+    if n > MAX_POINTS and (method != "single" or pairs):
         raise MemoryError(
             f"{method} linkage of {n} points would take {8e-9 * n**2:.1f} GB for the distances of all pairs; "
             f"take a sample of at most {MAX_POINTS} points, K-means, or single linkage, which needs no matrix"
         )
-    if method == "single":
-        merges = minimum_spanning_tree(X)
-    elif method == "centroid":
-        merges = closest_pairs(squared_distances(X), method)
+    if method == "single" and not pairs:
+        merges = minimum_spanning_tree(X / unit)
     else:
-        D = squared_distances(X)
-        merges = nearest_neighbour_chain(np.sqrt(D, out=D) if method == "average" else D, method)
-    heights = merges[:, 2] if method == "average" else np.sqrt(np.maximum(merges[:, 2], 0))
+        D = squared_distances(X / unit) if D is None else np.square(D, out=D)
+        if method == "centroid":
+            merges = closest_pairs(D, method)
+        else:
+            merges = nearest_neighbour_chain(np.sqrt(D, out=D) if method == "average" else D, method)
+    heights = unit * (merges[:, 2] if method == "average" else np.sqrt(np.maximum(merges[:, 2], 0)))
     # A stable sort: a cluster is always found before the one it goes into, also at equal heights.
     order = np.arange(n - 1) if method == "centroid" else np.argsort(heights, kind="stable")
     return _numbered(merges[order, :2].astype(int).tolist(), heights[order].tolist(), n)
@@ -230,6 +251,12 @@ def finite(X):
     if not np.isfinite(total):
         raise ValueError("X contains NaN or inf (or overflows); drop or fill those rows first")
     return X
+
+
+def power_of_two(X):
+    """The power of two just below the largest size in X, 1 where all is 0; dividing by it rounds nothing."""
+    largest = float(np.abs(X).max())
+    return 2.0 ** np.floor(np.log2(largest)) if largest > 0 else 1.0
 
 
 class AgglomerativeClustering(ClusterMixin, BaseEstimator):

@@ -22,9 +22,8 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from coursekit.clustering.agglomerative import finite
+from coursekit.clustering.agglomerative import finite, power_of_two
 
-__all__ = ["AgglomerativeClustering", "KMeans", "cut", "linkage"]
 INITS = ("random_partition", "k-means++")
 BLOCK = 1024  # rows at a time: they stay in the cache, and no table of all points and clusters is needed
 
@@ -78,7 +77,9 @@ class _Clusters:
         self.X, self.labels, self.centers = X, None, None
         self.counts, self.sums = np.zeros(n_clusters), np.zeros((n_clusters, X.shape[1]))
         self.norms = np.einsum("ij,ij->i", X, X)
-        self.total = self.norms.sum(dtype=np.float64)
+        self.total = float(
+            sum(np.square(X[i : i + BLOCK], dtype=float).sum() for i in range(0, len(X), BLOCK))
+        )
         self.leads = np.zeros(len(X))
         self.rounding = np.sqrt(8 * np.finfo(X.dtype).eps * self.norms.max())  # of a distance, at the worst
 
@@ -106,7 +107,7 @@ class _Clusters:
         changed = np.arange(len(labels)) if old is None else np.flatnonzero(labels != old)
         for start in range(0, len(changed), BLOCK):
             rows = changed[start : start + BLOCK]
-            change = np.zeros((len(self.counts), len(rows)), dtype=self.X.dtype)
+            change = np.zeros((len(self.counts), len(rows)))
             change[labels[rows], np.arange(len(rows))] = 1
             if old is not None:
                 change[old[rows], np.arange(len(rows))] = -1
@@ -123,11 +124,17 @@ class _Clusters:
         return means if self.centers is None else np.where(self.counts[:, None] > 0, means, self.centers)
 
     def objective(self, centers):
-        """Sum of squared distances to centers (K, p), as sum |x|^2 - 2 sum_k S_k m_k + sum_k n_k |m_k|^2."""
+        """Sum of squared distances to centers (K, p), as sum |x|^2 - 2 sum_k S_k m_k + sum_k n_k |m_k|^2.
+
+        Where that cancels more than half of the digits, from the differences themselves.
+        """
         if centers is None or self.labels is None:
             return float("nan")
         cross, square = (self.sums * centers).sum(), (self.counts * (centers**2).sum(axis=1)).sum()
-        return float(max(self.total - 2 * cross + square, 0.0))
+        quick = self.total - 2 * cross + square
+        if quick > 1e-8 * self.total:
+            return float(quick)
+        return float(((self.X - centers[self.labels]) ** 2).sum())
 
     def _fill_empty(self):
         distances = ((self.X - self.centers.astype(self.X.dtype)[self.labels]) ** 2).sum(axis=1)
@@ -178,9 +185,13 @@ class KMeans(ClusterMixin, BaseEstimator):
         self._check_choices(*X.shape)
         rng = check_random_state(self.random_state)
         # Far from the origin |x|^2 would swallow the differences between centres.
-        mean = X.mean(axis=0)
+        # In units of a power of two, which change no digit, squares stay within the range of float32 too.
+        mean = X.mean(axis=0, dtype=np.float64).astype(X.dtype)
         X = X - mean
-        runs = [self._run(X, mean, rng) for _ in range(self.n_init if isinstance(self.init, str) else 1)]
+        unit = power_of_two(X)
+        X /= X.dtype.type(unit)
+        n_runs = self.n_init if isinstance(self.init, str) else 1
+        runs = [self._run(X, mean, unit, rng) for _ in range(n_runs)]
         self.history_ = min(runs, key=lambda history: history[-1]["objective"])
         last = self.history_[-1]
         self.labels_, self.cluster_centers_, self.inertia_ = (
@@ -199,20 +210,21 @@ class KMeans(ClusterMixin, BaseEstimator):
             validate_data(self, X, dtype=(np.float64, np.float32), ensure_all_finite=False, reset=False)
         )
         middle = self.cluster_centers_.mean(axis=0)
-        X, centers = (X - middle).astype(X.dtype), (self.cluster_centers_ - middle).astype(X.dtype)
+        unit = power_of_two(self.cluster_centers_ - middle)
+        X, centers = (((a - middle) / unit).astype(X.dtype) for a in (X, self.cluster_centers_))
         return nearest_center(X, np.einsum("ij,ij->i", X, X), centers)[0].astype(np.int32)
 
-    def _run(self, X, mean, rng):
-        """The history of one start; X is centred, the centres in the history are not."""
+    def _run(self, X, mean, unit, rng):
+        """The history of one start; X is centred and in units of `unit`, what the history holds is not."""
         clusters, centers, history = _Clusters(X, self.n_clusters), None, []
 
         def note(step):
-            shown = None if centers is None else centers + mean
-            objective = clusters.objective(centers)
+            shown = None if centers is None else centers * unit + mean
+            objective = clusters.objective(centers) * unit**2
             history.append(dict(step=step, labels=clusters.labels, centers=shown, objective=objective))
 
         if not isinstance(self.init, str):
-            centers = np.asarray(self.init, dtype=np.float64) - mean
+            centers = (np.asarray(self.init, dtype=np.float64) - mean) / unit
         elif self.init == "k-means++":
             centers = k_means_plus_plus(X, self.n_clusters, rng)
         else:

@@ -1,4 +1,4 @@
-"""Lecture 01, principal component analysis: the directions of largest variance, and the angles between subspaces."""
+"""Lecture 01, principal component analysis: directions of largest variance, and angles between subspaces."""
 
 import lazy_loader
 
@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "model": [
             "centre_and_spread",
+            "safe_unit",
             "gram",
             "eigenpairs",
             "principal_axes_svd",

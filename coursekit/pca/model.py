@@ -29,6 +29,7 @@ def centre_and_spread(X, standardize, *, n_rows=2048):
     """Mean and scale of each column of X (n, p): its standard deviation with 1/n, or 1 without `standardize`.
 
     A constant column has scale 1, and exactly its own value as mean: the rounding of a mean is no variance.
+    A column that varies by rounding alone, as .3 beside .1 + .2, has scale 1 too.
     """
     constant = np.arange(X.shape[1])
     for start in range(0, len(X), n_rows):  # Fewer and fewer columns are left to look at.
@@ -37,9 +38,18 @@ def centre_and_spread(X, standardize, *, n_rows=2048):
     mean[constant] = X[0, constant]
     if not standardize:
         return mean, np.ones_like(mean)
-    spread = np.sqrt(np.mean((X - mean) ** 2, axis=0, dtype=np.float64)).astype(X.dtype)
-    spread[constant] = 1
+    spread = np.sqrt(np.mean(np.square(X - mean, dtype=np.float64), axis=0)).astype(X.dtype)
+    spread[spread <= 10 * np.finfo(X.dtype).eps * np.abs(mean)] = 1
     return mean, spread
+
+
+def safe_unit(X, mean):
+    """1, or a power of two in whose units the squares of X - mean neither overflow nor vanish; X (n, p)."""
+    size = float(max((X.max(axis=0) - mean).max(), (mean - X.min(axis=0)).max()))
+    range_ = np.finfo(X.dtype)
+    if size == 0 or np.sqrt(range_.tiny) / range_.eps < size < np.sqrt(range_.max / X.size):
+        return 1.0
+    return 2.0 ** np.floor(np.log2(size))
 
 
 def gram(X, mean, scale, *, n_rows=4096):
@@ -145,9 +155,17 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
         self.mean_, self.scale_ = centre_and_spread(X, self.standardize)
         principal_axes = principal_axes_eigh if use_gram else principal_axes_svd
-        variances, V = principal_axes(X, self.mean_, self.scale_)
+        mean, scale, unit = self.mean_, self.scale_, safe_unit(X, self.mean_)
+        if unit != 1:
+            X, mean = (array / X.dtype.type(unit) for array in (X, mean))
+            if self.standardize:  # the unit cancels
+                scale, unit = scale / X.dtype.type(unit), 1.0
+        variances, V = principal_axes(X, mean, scale)
         self.components_ = with_fixed_signs(V[:k])
-        self.explained_variance_ = variances[:k].copy()
+        with np.errstate(over="ignore", under="ignore"):
+            self.explained_variance_ = (variances[:k] * unit**2).astype(X.dtype)
+        if not np.isfinite(self.explained_variance_).all():
+            raise ValueError(f"X varies too much for {X.dtype}: hand it over as float64 or in larger units")
         total = variances.sum()
         self.explained_variance_ratio_ = variances[:k] / (total if total > 0 else 1)
         self.n_components_ = self._n_features_out = k

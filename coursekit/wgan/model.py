@@ -19,6 +19,8 @@ Sources: Arjovsky et al. 2017 (eqs. 1 and 2, Algorithm 1: alpha 5e-5, c .01, m 6
 Gulrajani et al. 2017 (penalty, eq. 3); Petzka et al. 2018 (one-sided, eq. 8). Notebook 14_wgan.
 """
 
+import math
+
 import numpy as np
 import torch
 from scipy.optimize import linprog
@@ -29,6 +31,7 @@ from coursekit.draws import normal, uniform
 from coursekit.inputs import as_input
 
 CONSTRAINTS = ("penalty", "clip")
+MASS = 1000.0  # in the linear programme
 
 
 def earth_mover_1d(a, b):
@@ -52,23 +55,43 @@ def earth_mover_lp(p, q, cost):
     """The primal as a linear programme: smallest cost of carrying p (n,) into q (m,), and the plan (n, m).
 
     p, q: non-negative masses with equal sums. cost (n, m): price of one unit from place i to place j. Entry
-    (i, j) of the plan is the mass that goes from i to j: rows sum to p, columns to q. Arjovsky et al., eq. 1.
+    (i, j) of the plan is the mass that goes from i to j: rows sum to p, columns to q. Sums that differ by the
+    rounding of their precision (a float32 softmax) are allowed: q is then scaled to the sum of p.
+    Arjovsky et al., eq. 1.
     """
+    p, q = np.asarray(p), np.asarray(q)
+    rounding = max(
+        [np.finfo(mass.dtype).eps * mass.size for mass in (p, q) if mass.dtype.kind == "f"] + [1e-9]
+    )
     p, q, cost = (np.asarray(array, dtype=np.float64) for array in (p, q, cost))
     if p.ndim != 1 or q.ndim != 1 or cost.shape != (len(p), len(q)):
         raise ValueError(
             f"cost must have shape (len(p), len(q)), got {cost.shape} for {p.shape} and {q.shape}"
         )
-    if (p < 0).any() or (q < 0).any() or not np.isclose(p.sum(), q.sum(), rtol=1e-9):
-        raise ValueError(f"p and q must be masses of one sum, got sums {p.sum():.6g} and {q.sum():.6g}")
+    if not np.isfinite(cost).all():
+        raise ValueError("cost holds values that are NaN or infinite: name a price for every pair of places")
+    if not (
+        (p >= 0).all() and (q >= 0).all() and np.isclose(p.sum(), q.sum(), rtol=rounding) and p.sum() > 0
+    ):
+        raise ValueError(
+            f"p and q must be masses, none negative, of one positive sum, got {p.sum():.9g} and {q.sum():.9g}"
+        )
     rows = kron(eye_array(len(p)), np.ones((1, len(q))))
     columns = kron(np.ones((1, len(p))), eye_array(len(q)))
-    # The masses agree to rounding only; scaled exactly, the programme cannot be called infeasible for it.
-    marginals = np.concatenate([p, q * (p.sum() / q.sum())])
-    found = linprog(cost.ravel(), A_eq=vstack([rows, columns]), b_eq=marginals, method="highs")
+    # The solver's tolerance is an absolute one: beside a mass of MASS it is below the smallest that counts.
+    unit, price = p.sum() / MASS, max(np.abs(cost).max(), np.finfo(float).tiny)
+    marginals = np.concatenate([p / unit, q / (q.sum() / MASS)])
+    found = linprog(
+        cost.ravel() / price,
+        A_eq=vstack([rows, columns]),
+        b_eq=marginals,
+        method="highs",
+        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+    )
     if not found.success:
         raise ValueError(f"the linear programme has no solution: {found.message}")
-    return float(found.fun), found.x.reshape(cost.shape)
+    plan = np.maximum(found.x, 0).reshape(cost.shape) * unit
+    return float((plan * cost).sum()), plan
 
 
 def gradient_penalty(critic, real, fake, *, epsilon=None, one_sided=False, rng=None):
@@ -101,13 +124,13 @@ def lipschitz_bound(network):
     The product of the largest singular values of the weights: a composition rises no faster than its parts
     together. ValueError for a layer whose slope is not known here.
     """
-    bound = 1.0
-    for layer in network.modules():
-        if isinstance(layer, nn.Linear):
-            bound *= torch.linalg.matrix_norm(layer.weight.detach(), ord=2).item()
-        elif not isinstance(layer, (nn.Sequential, nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Flatten, nn.Identity)):
-            raise ValueError(f"the slope of {type(layer).__name__} is not known: use linear layers and ReLU")
-    return bound
+    if isinstance(network, nn.Sequential):
+        return math.prod(lipschitz_bound(layer) for layer in network)
+    if isinstance(network, nn.Linear):
+        return torch.linalg.matrix_norm(network.weight.detach(), ord=2).item()
+    if isinstance(network, (nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Flatten, nn.Identity)):
+        return 1.0
+    raise ValueError(f"the slope of {type(network).__name__} is not known: use linear layers and ReLU")
 
 
 class WGAN(nn.Module):

@@ -304,7 +304,7 @@ def dissimilarity(A, B, method):
     return {"single": np.min, "complete": np.max, "average": np.mean}[method](cdist(A, B))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", trees.METHODS)
 def test_equal_to_scipy_on_random_data(method):
     for seed in range(30):
         rng = np.random.default_rng(seed)
@@ -314,7 +314,7 @@ def test_equal_to_scipy_on_random_data(method):
         np.testing.assert_allclose(linkage(X, method), hierarchy.linkage(X, method), rtol=1e-9)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", trees.METHODS)
 @pytest.mark.parametrize("kind", ["random", "grid", "copies"])
 def test_every_merge_is_a_current_minimum(method, kind):
     for seed in range(6):
@@ -407,7 +407,7 @@ def test_rounding_never_puts_a_parent_below_its_child():
         height[b] = d
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", trees.METHODS)
 def test_lance_williams_is_the_definition(method):
     rng = np.random.default_rng(4)
     A, B, K = rng.normal(size=(3, 4)), rng.normal(size=(5, 4)) + 1, rng.normal(size=(2, 4)) - 1
@@ -433,7 +433,7 @@ def test_single_linkage_is_the_minimum_spanning_tree():
         np.testing.assert_allclose(linkage(X, "single")[:, 2], edges, rtol=1e-12)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", trees.METHODS)
 def test_cophenetic_distance_by_linkage(method):
     X = np.random.default_rng(8).normal(size=(25, 2))
     Z = linkage(X, method)
@@ -461,7 +461,7 @@ def test_single_linkage_trails_where_complete_does_not():
     assert np.sum(complete[:, :2].min(axis=1) < 39) < 25
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", trees.METHODS)
 def test_cut_equals_scipy_and_counts_from_the_first_point(method):
     X = np.random.default_rng(9).normal(size=(50, 2))
     Z = linkage(X, method)
@@ -492,7 +492,7 @@ def test_number_of_dissimilarities():
         assert np.count_nonzero(np.triu(D)) == n * (n - 1) // 2
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", trees.METHODS)
 def test_bad_input_to_linkage_gets_a_sentence(method):
     for X, sentence in (
         ([[1.0, np.nan], [2, 3]], "X contains NaN"),
@@ -521,3 +521,65 @@ def test_too_many_points_say_how_much_memory():
     for method in ("complete", "average", "centroid", "ward"):
         with pytest.raises(MemoryError, match=r"20001 points would take 3\.2 GB"):
             linkage(X, method)
+
+
+# Data of every size
+
+
+@pytest.mark.parametrize("method", trees.METHODS)
+@pytest.mark.parametrize("size", [1e-200, 1e200])
+def test_merge_heights_keep_their_digits_far_from_one(method, size):
+    X = np.random.default_rng(5).normal(size=(30, 2))
+    expected = linkage(X, method)
+    found = linkage(X * size, method)
+    np.testing.assert_array_equal(found[:, [0, 1, 3]], expected[:, [0, 1, 3]])
+    np.testing.assert_allclose(found[:, 2] / size, expected[:, 2], rtol=1e-12)
+
+
+@pytest.mark.parametrize("method", trees.METHODS)
+def test_distances_of_pairs_make_the_same_tree_and_a_square_matrix_is_warned_of(method):
+    X = np.random.default_rng(6).normal(size=(25, 3))
+    pairs = pdist(X)
+    expected = linkage(X, method)
+    np.testing.assert_allclose(linkage(pairs, method), expected, rtol=1e-9)
+    with pytest.warns(UserWarning, match="squareform"):
+        linkage(squareform(pairs), method)
+    with pytest.raises(ValueError, match="negative"):
+        linkage(-pairs, method)
+
+
+def test_distances_beyond_one_strip_of_the_matrix():
+    X = np.random.default_rng(7).normal(size=(400, 3))
+    expected = cdist(X, X, "sqeuclidean")
+    np.testing.assert_allclose(trees.squared_distances(X), expected, rtol=1e-10, atol=1e-12)
+    for method in ("complete", "ward"):
+        found = linkage(X, method)
+        np.testing.assert_allclose(found, hierarchy.linkage(X, method), rtol=1e-9)
+
+
+@pytest.mark.parametrize("offset", [0.0, 100.0])
+def test_the_objective_keeps_its_digits_where_clusters_are_narrow(offset):
+    X = np.array([-1.0001, -0.9999, 0.9999, 1.0001], np.float32)[:, None] + np.float32(offset)
+    model = KMeans(2, n_init=5, random_state=0).fit(X)
+    centers = np.array([X[:2].mean(dtype=float), X[2:].mean(dtype=float)])
+    expected = ((X[:, 0] - centers[[0, 0, 1, 1]]) ** 2).sum()
+    np.testing.assert_allclose(model.inertia_, expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("size", [1e-24, 1e18])
+def test_k_means_in_float32_far_from_one(size):
+    X = np.random.default_rng(8).normal(size=(60, 3)).astype(np.float32)
+    expected, found = (KMeans(3, random_state=0).fit(x) for x in (X, X * np.float32(size)))
+    np.testing.assert_array_equal(found.labels_, expected.labels_)
+    np.testing.assert_allclose(found.inertia_ / size / size, expected.inertia_, rtol=1e-5)
+    np.testing.assert_array_equal(found.predict(X * np.float32(size)), found.labels_)
+
+
+def test_a_refilled_cluster_is_looked_at_again_in_small_units():
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        X = 1e-3 * rng.normal(size=(30, 2))
+        start = np.vstack([X[:2], 1e-2 * rng.normal(size=(2, 2)) + 0.1])
+        model = KMeans(4, init=start).fit(X)
+        nearest = cdist(X, model.cluster_centers_).argmin(axis=1)
+        np.testing.assert_array_equal(model.labels_, nearest)

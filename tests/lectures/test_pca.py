@@ -347,3 +347,41 @@ def test_principal_angles_do_not_count_repeated_columns():
     A = np.array([[1.0, 2, 3], [0, 0, 0], [0, 0, 0]])
     B = np.array([[1.0, 0], [0, 1], [0, 0]])
     np.testing.assert_allclose(principal_angles(A, B), [0], atol=1e-15)
+
+
+# Columns and data of every size
+
+
+def test_a_column_that_varies_by_rounding_alone_is_not_blown_up():
+    X = np.random.default_rng(2).normal(size=(40, 3))
+    X[:, 1] = [0.3, 0.1 + 0.2] * 20
+    model = PCA(standardize=True).fit(X)
+    assert model.scale_[1] == 1
+    assert np.abs(model.explained_variance_).min() < 1e-30
+    X[:, 1] = 1 + 1e-7 * X[:, 0]  # small, and no rounding
+    np.testing.assert_allclose(PCA(standardize=True).fit(X).scale_, X.std(axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize("solver", ["svd", "eigh"])
+@pytest.mark.parametrize("size", [1e-24, 1e18])
+def test_float32_data_far_from_one(size, solver, standardize):
+    X = np.random.default_rng(3).normal(size=(50, 3)) * [3, 2, 1]
+    expected = PCA(standardize=standardize).fit(X)
+    found = PCA(solver=solver, standardize=standardize).fit((X * size).astype(np.float32))
+    np.testing.assert_allclose(found.components_, expected.components_, atol=1e-5)
+    np.testing.assert_allclose(found.explained_variance_ratio_, expected.explained_variance_ratio_, rtol=1e-5)
+    back = found.inverse_transform(found.transform((X * size).astype(np.float32)))
+    np.testing.assert_allclose(back / size, X, atol=1e-5)
+
+
+def test_variances_beyond_float32_get_a_sentence():
+    X = (np.random.default_rng(4).normal(size=(50, 3)) * 1e20).astype(np.float32)
+    with pytest.raises(ValueError, match="float64"):
+        PCA().fit(X)
+
+
+def test_dependent_columns_make_no_angle_of_their_own():
+    rng = np.random.default_rng(9)
+    A = rng.normal(size=(6, 2))
+    assert len(principal_angles(np.c_[A, A @ [0.3, 0.7]], rng.normal(size=(6, 4)))) == 2
