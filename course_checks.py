@@ -87,7 +87,7 @@ def run(stages, cores, env):
                 while waiting and sum(s.cores for s in running) + min(waiting[0].cores, cores) <= cores:
                     stage = waiting.pop(0)
                     own = Path(folder) / str(len(waiting))
-                    # Two kernels would share a file of history; and a person's own set-up is not to matter.
+                    # What a person lets IPython do at its start is not to matter.
                     stage.start(own.with_suffix(".log"), {**env, "IPYTHONDIR": f"{own}-ipython"})
                     running.append(stage)
                 for stage in [stage for stage in running if stage.ended()]:

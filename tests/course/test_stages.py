@@ -99,7 +99,7 @@ def test_how_far_it_is():
     assert checks.clock(59.6) == "60 s" and checks.clock(754) == "12 min 34 s"
 
 
-def test_kernels_of_two_stages_share_no_history(capsys):
+def test_no_stage_sees_what_a_person_lets_ipython_do(capsys):
     stages = [python("import os; print(os.environ['IPYTHONDIR'])") for _ in range(2)]
     checks.run(stages, 2, dict(os.environ))
     folders = {line for line in capsys.readouterr().out.splitlines() if line.endswith("-ipython")}
