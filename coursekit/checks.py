@@ -117,7 +117,9 @@ def answer(claim, yours, expected, *, wrong=None, atol=1e-8, rtol=1e-8):
         if same(_array(value, "wrong")):
             raise CheckFailed(f"{claim}: {sentence}")
     place, mine, right = _worst(np.abs(_difference(yours, expected)), yours, expected)
-    raise CheckFailed(f"{claim}: your value{place} is {mine:.6g}, but {right:.6g} is expected")
+    # As many digits as it takes to see that the two differ.
+    digits = next((d for d in (6, 9, 12) if f"{mine:.{d}g}" != f"{right:.{d}g}"), 17)
+    raise CheckFailed(f"{claim}: your value{place} is {mine:.{digits}g}, but {right:.{digits}g} is expected")
 
 
 def _array(value, name):

@@ -329,6 +329,14 @@ def test_a_well_known_slip_is_named():
     answer("variance", 2.0, 2.0, wrong={"no slip here": 2.0})
 
 
+@pytest.mark.parametrize("off", [1e-3, 1e-6, 1e-7, 1e-12])
+def test_two_values_that_differ_are_never_shown_alike(off):
+    with pytest.raises(CheckFailed) as failure:
+        answer("claim", 3 + off, 3, atol=0, rtol=0)
+    mine = str(failure.value).split(" is ")[1].split(",")[0]
+    assert mine != "3" and float(mine) == pytest.approx(3 + off, rel=1e-11)
+
+
 def test_tolerances_of_an_answer():
     answer("claim", 1.05, 1.0, atol=0.1)
     answer("claim", 105.0, 100.0, rtol=0.1)
