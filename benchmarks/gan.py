@@ -4,10 +4,8 @@ Ring: 8 Gaussians of std .02 on a circle of radius 2. Grid: 5 x 5 Gaussians of s
 sample is good within 3 std of a mode (.989 of the data are); a mode is found with a thousandth of the
 samples; KL of the shares by nearest mode from even ones. Digits: a classifier trained in the run on the real
 training digits reads the samples; Frechet distance to the test digits in its features. Peers: the vanilla
-GAN, with networks as large and the same seconds; on MNIST the classic DCGAN too. The recipe: the loss that
-does not saturate, rates falling to 0, few latents, averaged weights. For the toys also a price on the slope
-of the score at the data (R1), and beside it the same recipe without; for images noise on data and samples
-that fades over the run, and a discriminator that sees how much a batch varies.
+GAN, with networks as large and the same seconds; on MNIST the classic DCGAN too. Ours follow
+coursekit/gan/recipe.py; on the toys the same recipe without R1 is beside it.
 """
 
 import numpy as np
@@ -16,28 +14,19 @@ import torch
 
 from benchmarks import references
 from benchmarks.harness import OURS, Skipped, mnist, take_turns
-from coursekit.data import digits, toy2d
+from coursekit.data import signed, toy2d, train_and_test
 from coursekit.evaluation import DigitClassifier, frechet_distance, mode_coverage
-from coursekit.gan import GAN, batch_discriminator
-from coursekit.networks import mlp
-from coursekit.training import fit_adversarial
+from coursekit.gan import recipe
 from coursekit.wgan import earth_mover_1d, earth_mover_lp
 
-TOY_STD = {"ring": 0.02, "grid": 0.05 / 2.828}
-# Toy -> (seconds, width of the networks).
-TOY_RECIPES = {"ring": (20, 64), "grid": (45, 128)}
-TOY_R1 = 0.1
-TOY_TRAINING = {"learning_rate": 3e-3, "batch_size": 128, "schedule": "linear", "average": 0.99}
+# What -> (CPU seconds, width of the peers' networks: that of ours).
+BUDGETS = {"ring": (20, 64), "grid": (45, 128), "digits": (40, 256), "mnist": (60, 256)}
 # Measure -> {toy: (target, moonshot)}.
 TOY_MEASURES = {
     "modes": ("higher", {"ring": (8, 8), "grid": (22, 25)}),
     "good_share": ("higher", {"ring": (0.88, None), "grid": (0.45, 0.85)}),
     "kl": ("lower", {}),
 }
-# Images: (seconds, latents, width, settings).
-IMAGE_TRAINING = {"learning_rate": 1e-3, "opponent_learning_rate": 2e-3, "schedule": "linear"}
-IMAGE_TRAINING |= {"instance_noise": 0.5, "instance_noise_until": 1.0, "average": 0.995}
-IMAGE_RECIPES = {"digits": (40, 16, 256, IMAGE_TRAINING), "mnist": (60, 32, 256, IMAGE_TRAINING)}
 IMAGE_MEASURES = {
     "confidence": ("higher", {"digits": 0.9}),
     "classes": ("higher", {"digits": 10}),
@@ -48,17 +37,23 @@ IMAGE_MEASURES = {
 
 
 def vanilla_samples(nets, x, n, *, n_latent, seconds, seed):
-    """n samples of the reference after so many CPU seconds; nets (generator, discriminator)."""
-    references.play(*nets, x, n_latent=n_latent, seconds=seconds, seed=seed)
+    """(n samples of the reference after so many CPU seconds, its steps); nets (generator, discriminator)."""
+    steps = references.play(*nets, x, n_latent=n_latent, seconds=seconds, seed=seed)
     torch.manual_seed(seed)
     with torch.no_grad():
-        return nets[0].eval()(torch.randn(n, n_latent))
+        return nets[0].eval()(torch.randn(n, n_latent)), steps
+
+
+def our_samples(bench, build, parts, n, *, budget, seed, **options):
+    """(n samples of the recipe after its budget, the steps made)."""
+    ours, steps = bench.follow(build, *parts, budget=budget, seed=seed, **options)
+    return ours.model.sample(n, rng=torch.Generator().manual_seed(seed)), steps
 
 
 def toy(name):
     def part(bench):
-        seconds, width = TOY_RECIPES[name]
-        seconds = bench.budget(seconds)
+        budget, width = BUDGETS[name]
+        seconds, build = bench.budget(budget), recipe.RECIPES[name]
         rows = {}
         for measure, (better, goals) in TOY_MEASURES.items():
             target, moonshot = goals.get(name, (None, None))
@@ -66,20 +61,16 @@ def toy(name):
             rows[measure] = bench.row(what, "", better, target=target, moonshot=moonshot)
         for seed in bench.seeds:
             data, samples = toy2d(name, 50_000, rng=1000 + seed), {}
-            limits = {"n_steps": 10**6, "max_cpu_seconds": seconds, "seed": seed, "device": "cpu"}
-            for who, price in ((OURS, TOY_R1), ("coursekit, r1 = 0", 0.0)):
-                torch.manual_seed(seed)
-                discriminator = mlp((2, width, width, 1), activation="leaky_relu")
-                gan = GAN(mlp((2, width, width, 2)), discriminator, n_latent=2, r1=price)
-                fit_adversarial(gan, data.x, **limits, **TOY_TRAINING)
-                samples[who] = gan.sample(10_000, rng=torch.Generator().manual_seed(seed))
+            for who, r1 in ((OURS, recipe.R1), ("coursekit, r1 = 0", 0.0)):
+                options = {"budget": budget, "seed": seed, "r1": r1}
+                samples[who] = our_samples(bench, build, (data, None), 10_000, **options)
             torch.manual_seed(seed)
             nets = references.vanilla_gan(2, n_latent=2, width=width)
             x = torch.tensor(data.x, dtype=torch.float32)
             samples["vanilla GAN"] = vanilla_samples(nets, x, 10_000, n_latent=2, seconds=seconds, seed=seed)
-            for who, points in samples.items():
-                for measure, value in mode_coverage(points, data.centers, TOY_STD[name]).items():
-                    rows[measure].add(who, seed, value)
+            for who, (points, steps) in samples.items():
+                for measure, value in mode_coverage(points, data.centers, recipe.STD[name]).items():
+                    rows[measure].add(who, seed, value, steps=steps)
 
     part.__doc__ = f"The {name} of Gaussians, 10 000 samples."
     return part
@@ -99,11 +90,11 @@ def read(judge, samples, train, test):
     ]
 
 
-def images(bench, name, parts, middle):
-    """Rows of one set of images; parts: training and test set, middle: the grey that becomes 0."""
-    seconds, n_latent, width, settings = IMAGE_RECIPES[name]
-    seconds = bench.budget(seconds)
-    train, test = (torch.tensor(part.x / middle - 1, dtype=torch.float32) for part in parts)
+def images(bench, name, parts):
+    """Rows of one set of images; parts: training and test set."""
+    budget, width = BUDGETS[name]
+    seconds, build = bench.budget(budget), recipe.RECIPES[name]
+    train, test = (torch.from_numpy(signed(part)) for part in parts)
     d, few = train.shape[1], train[:10_000]
     judge = DigitClassifier(d).fit(train, parts[0].labels, n_epochs=30 if name == "digits" else 3, seed=100)
     real = zip(IMAGE_MEASURES, read(judge, test, few, test), strict=True)
@@ -113,12 +104,7 @@ def images(bench, name, parts, middle):
         for measure, (better, goals) in IMAGE_MEASURES.items()
     ]
     for seed in bench.seeds:
-        torch.manual_seed(seed)
-        generator = torch.nn.Sequential(mlp((n_latent, width, width, d)), torch.nn.Tanh())
-        gan = GAN(generator, batch_discriminator(d, width), n_latent=n_latent)
-        limits = {"n_steps": 10**6, "max_cpu_seconds": seconds, "seed": seed, "device": "cpu"}
-        fit_adversarial(gan, train, **limits, **settings)
-        samples = {OURS: gan.sample(1000, rng=torch.Generator().manual_seed(seed))}
+        samples = {OURS: our_samples(bench, build, parts, 1000, budget=budget, seed=seed)}
         torch.manual_seed(seed)
         generator, discriminator = references.vanilla_gan(d, n_latent=100, width=width)
         peers = {"vanilla GAN": (torch.nn.Sequential(generator, torch.nn.Tanh()), discriminator)}
@@ -126,21 +112,21 @@ def images(bench, name, parts, middle):
             peers["DCGAN"] = references.dcgan()
         for who, nets in peers.items():
             samples[who] = vanilla_samples(nets, train, 1000, n_latent=100, seconds=seconds, seed=seed)
-        for who, points in samples.items():
+        for who, (points, steps) in samples.items():
             for row, value in zip(rows, read(judge, points, few, test), strict=True):
-                row.add(who, seed, value)
+                row.add(who, seed, value, steps=steps)
 
 
 def digit_images(bench):
     "8 x 8 digits, 1437 for training, 1000 samples."
-    images(bench, "digits", digits().split(), 8)
+    images(bench, "digits", train_and_test("digits"))
 
 
 def mnist_images(bench):
     "MNIST, 1000 samples; nearest: among the first 10 000 training digits."
     if bench.quick:
         raise Skipped("--quick takes digits and toys only")
-    images(bench, "mnist", (mnist("train"), mnist("test")), 127.5)
+    images(bench, "mnist", (mnist("train"), mnist("test")))
 
 
 def earth_mover(bench):

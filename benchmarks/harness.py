@@ -170,11 +170,17 @@ class Row:
         self.entry = {"metric": metric, "unit": unit, "better": better}
         self.entry |= {"target": target, "moonshot": moonshot, "against": against, "values": {}}
 
-    def add(self, who, seed, value):
-        """Note a value, print it and save; who is OURS or a peer's name."""
+    def add(self, who, seed, value, *, steps=None):
+        """Note a value, print it and save; who is OURS or a peer's name.
+
+        steps: of the training behind it, a number or one for each stage.
+        """
         if self.bench.interrupts and self.bench.interrupts.pressed():
             raise KeyboardInterrupt
         self.entry["values"].setdefault(who, {})[str(seed)] = float(value)
+        if steps is not None:
+            steps = steps[0] if isinstance(steps, list) and len(steps) == 1 else steps
+            self.entry.setdefault("steps", {}).setdefault(who, {})[str(seed)] = steps
         self.bench.say(f"seed {seed}  {self.entry['metric']}  {who}: {value:.4g} {self.entry['unit']}")
         self.bench.save()
 
@@ -191,6 +197,20 @@ class Bench:
     def budget(self, seconds):
         """CPU seconds to train for: with --quick as few as show that it runs."""
         return 0.3 if self.quick else seconds
+
+    def follow(self, build, train, test, *, budget, seed, **options):
+        """(a recipe trained for its budget of CPU seconds, steps of each stage): what `coursekit train` does.
+
+        build: function of a lecture's recipe.py, which gets the two data sets, the budget and the options.
+        """
+        import torch
+
+        torch.manual_seed(seed)
+        recipe, spent = cpu_seconds(build, train, test, seconds=budget, **options)
+        # With --quick building alone may take longer than the budget.
+        limits = {"seconds": self.budget(budget), "spent": 0.0 if self.quick else spent}
+        histories = recipe.train(**limits, seed=seed, device="cpu")
+        return recipe, [len(history.learning_rate) for history in histories]
 
     def row(self, metric, unit, better, *, target=None, moonshot=None, against=None):
         """A new row of the table; see `Row`."""

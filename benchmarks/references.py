@@ -54,11 +54,11 @@ class PlainVAE(nn.Module):
 
 @torch.no_grad()
 def plain_cd1(x, n_hidden, *, seconds, seed, rate=0.05, batch_size=100):
-    """CD-1 on bits x (n, n_visible) for so many CPU seconds; the machine as an RBM of ours."""
+    """CD-1 on bits x (n, n_visible) for so many CPU seconds: (the machine as an RBM of ours, steps made)."""
     torch.manual_seed(seed)
     weight = 0.01 * torch.randn(n_hidden, x.shape[1])
     b, c = torch.zeros(n_hidden), torch.zeros(x.shape[1])
-    stop = time.process_time() + seconds
+    stop, n_steps = time.process_time() + seconds, 0
     while time.process_time() < stop:
         for rows in torch.randperm(len(x)).split(batch_size):
             v = x[rows]
@@ -68,13 +68,14 @@ def plain_cd1(x, n_hidden, *, seconds, seed, rate=0.05, batch_size=100):
             weight += rate * (h.T @ v - h1.T @ v1) / len(v)
             b += rate * (h - h1).mean(0)
             c += rate * (v - v1).mean(0)
+            n_steps += 1
             if time.process_time() > stop:
                 break
     rbm = RBM(x.shape[1], n_hidden).requires_grad_(False)
     rbm.weight.copy_(weight)
     rbm.hidden_bias.copy_(b)
     rbm.visible_bias.copy_(c)
-    return rbm
+    return rbm, n_steps
 
 
 def dense(sizes, activation):

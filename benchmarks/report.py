@@ -27,8 +27,9 @@ the values in a file of your own (to try a recipe), `--table` writes this page a
 A part is saved after every value, and a run renews only the parts that it was asked for. Where a notebook
 reads what was measured, the part also stores a small table in `data/results`; see `stored.py`.
 MNIST is read from `$COURSEKIT_DATA/mnist`; where it is not, the part says so and is skipped.
-Each case is one file with its recipe at the top (`RECIPE`, `RECIPES`); peers that take a few lines of code
-stand in `references.py`.
+What is trained here follows the recipe in the lecture's folder, which is what a person gets by the command:
+`coursekit train vae --data mnist --seconds 110 --measure --out DIR` repeats a run of ours. Peers that take a
+few lines of code are in `references.py`. Steps are given where the run shown has counted them.
 
 *Target*: of our mean, or, where it says so, of our mean beside the first peer's (a ratio or a difference,
 seed by seed). *Within the spread*: missed by less than the standard deviation. *Moonshot*: the aim beyond.
@@ -68,7 +69,7 @@ def section(case, part, about, entry):
     titles = ["", "coursekit", *["peers", "beside them"] * peers, *["target", "moonshot"] * goals]
     lines += ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
     for row in rows:
-        cells = [label(row), summary(row["values"].get(OURS, {}), "")]
+        cells = [label(row), summary(row["values"].get(OURS, {}), "") + in_steps(row, OURS)]
         cells += [peer_cell(row), beside(row)] * peers
         cells += [goal(row, row["target"], "missed by"), goal(row, row["moonshot"], "away by")] * goals
         lines.append("| " + " | ".join(cells) + " |")
@@ -144,7 +145,18 @@ def peers_of(row):
 
 
 def peer_cell(row):
-    return "<br>".join(f"{who}: {summary(values)}" for who, values in peers_of(row).items())
+    return "<br>".join(
+        f"{who}: {summary(values)}{in_steps(row, who)}" for who, values in peers_of(row).items()
+    )
+
+
+def in_steps(row, who):
+    """How many steps of training are behind the values of `who`, on average; of several stages each."""
+    counted = list(row.get("steps", {}).get(who, {}).values())
+    if not counted:
+        return ""
+    stages = zip(*(steps if isinstance(steps, list) else [steps] for steps in counted), strict=True)
+    return f" in {' + '.join(f'{statistics.fmean(stage):.0f}' for stage in stages)} steps"
 
 
 def beside(row):

@@ -17,7 +17,7 @@ LARGE = SETTINGS | {"learning_rate": 5e-3, "betas": (0.9, 0.99), "warm_up": 0.05
 # CPU seconds -> (steps, settings).
 DIGITS = {10: (4_000, SETTINGS | {"learning_rate": 2e-3})}
 MINI_MNIST = {30: (8_000, SETTINGS | {"learning_rate": 3e-3, "warm_up": 0.05})}
-MNIST = {30: (3_000, LARGE), 100: (10_000, LARGE)}
+MNIST = {30: (2_400, LARGE), 100: (8_000, LARGE)}
 
 
 def digits(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:

@@ -20,9 +20,9 @@ CODER = {"batch_size": 256, "learning_rate": 2e-3, "optimizer": "adamw", "schedu
 CODES = {"batch_size": 256, "learning_rate": 3e-3, "optimizer": "adamw", "schedule": "cosine"}
 CODES |= {"average": 0.995}
 # CPU seconds -> (steps, settings); of MNIST: of the coder and of the diffusion.
-DIGITS = {40: (8_000, PIXELS)}
-MINI_MNIST = {60: (8_000, PIXELS)}
-MNIST = {60: ((1_200, CODER), (4_000, CODES))}
+DIGITS = {40: (8_500, PIXELS)}
+MINI_MNIST = {60: (5_500, PIXELS)}
+MNIST = {60: ((1_400, CODER), (1_700, CODES))}
 CODER_SHARE = 0.4
 
 

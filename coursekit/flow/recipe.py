@@ -16,13 +16,13 @@ from coursekit.training import N_SHOWN, Recipe, Stage, fit, for_budget
 
 COSINE = {"schedule": "cosine"}
 # CPU seconds -> (steps, settings).
-DIGITS = {15: (1_500, COSINE | {"batch_size": 256, "learning_rate": 4e-3})}
-MINI_MNIST = {40: (1_500, COSINE | {"batch_size": 256, "learning_rate": 2e-3})}
+DIGITS = {15: (1_300, COSINE | {"batch_size": 256, "learning_rate": 4e-3})}
+MINI_MNIST = {40: (1_900, COSINE | {"batch_size": 256, "learning_rate": 2e-3})}
 MNIST = {60: (1_000, COSINE | {"batch_size": 256, "learning_rate": 1e-3})}
 TOYS = {
-    "moons": {20: (2_500, COSINE | {"batch_size": 512, "learning_rate": 3e-3})},
-    "ring": {20: (2_500, COSINE | {"batch_size": 512, "learning_rate": 1e-3})},
-    "checkerboard": {20: (2_500, COSINE | {"batch_size": 512, "learning_rate": 3e-3})},
+    "moons": {20: (2_900, COSINE | {"batch_size": 512, "learning_rate": 3e-3})},
+    "ring": {20: (2_900, COSINE | {"batch_size": 512, "learning_rate": 1e-3})},
+    "checkerboard": {20: (2_900, COSINE | {"batch_size": 512, "learning_rate": 3e-3})},
 }
 MARGIN = 0.003  # of the logit: how far grey levels stay from 0 and 1
 
@@ -71,7 +71,7 @@ def images(train, test, budgets, seconds, *, width, mix) -> Recipe:
         layers += [mix(n), AffineCoupling(n, hidden=(width,), dropout=0.3)]
     flow = Flow(layers, shape=n, discrete=True)
     # Whiten counts pixels; where few digits are at hand each is seen under several dequantisation noises.
-    flow.initialize(x.repeat(10, 1) if len(x) < 10_000 else x)
+    flow.initialize(x.repeat(max(1, 15_000 // len(x)), 1))
 
     def draw(flow, rng):
         return (flow.sample(N_SHOWN, rng=rng).floor() / (n_levels - 1)).clamp(0, 1)

@@ -17,12 +17,12 @@ from coursekit.training import N_SHOWN, Recipe, Stage, fit_adversarial, for_budg
 IMAGES = {"learning_rate": 1e-3, "opponent_learning_rate": 2e-3, "schedule": "linear"}
 IMAGES |= {"instance_noise": 0.5, "instance_noise_until": 1.0, "average": 0.995}
 # CPU seconds -> (steps, settings).
-DIGITS = {40: (5_000, IMAGES)}
-MINI_MNIST = {40: (4_000, IMAGES)}
-MNIST = {60: (4_000, IMAGES)}
+DIGITS = {40: (3_000, IMAGES)}
+MINI_MNIST = {40: (2_500, IMAGES)}
+MNIST = {60: (2_300, IMAGES)}
 TOYS = {"learning_rate": 3e-3, "batch_size": 128, "schedule": "linear", "average": 0.99}
-RING = {20: (9_000, TOYS)}
-GRID = {45: (12_000, TOYS)}
+RING = {20: (6_000, TOYS)}
+GRID = {45: (8_000, TOYS)}
 R1 = 0.1
 STD = {"ring": 0.02, "grid": 0.05 / 2.828}  # of each Gaussian
 

@@ -15,11 +15,11 @@ from coursekit.training import N_SHOWN, Recipe, Stage, fit_contrastive, for_budg
 
 SETTINGS = {"k": 1, "persistent": True, "batch_size": 128, "momentum": 0.0, "schedule": "linear"}
 # CPU seconds -> (steps, settings).
-DIGITS = {15: (7_000, SETTINGS | {"learning_rate": 0.4, "average": 0.999})}
-MINI_MNIST = {30: (5_000, SETTINGS | {"learning_rate": 0.5, "average": 0.999})}
+DIGITS = {15: (10_000, SETTINGS | {"learning_rate": 0.4, "average": 0.999})}
+MINI_MNIST = {30: (10_000, SETTINGS | {"learning_rate": 0.5, "average": 0.999})}
 MNIST = {
-    30: (3_000, SETTINGS | {"learning_rate": 0.6, "average": 0.9985}),
-    110: (11_000, SETTINGS | {"learning_rate": 0.4, "average": 0.9997}),
+    30: (3_300, SETTINGS | {"learning_rate": 0.6, "average": 0.9985}),
+    110: (12_000, SETTINGS | {"learning_rate": 0.4, "average": 0.9997}),
 }
 # A fifth of MNIST's pixels are on in one picture of 5000 or less: .05 nats at most, together.
 RARE = 2e-4

@@ -14,11 +14,11 @@ from coursekit.vae.whitening import start_at_mean, whiten_encoder
 SETTINGS = {"batch_size": 128, "optimizer": "adamw", "schedule": "cosine"}
 LARGE = SETTINGS | {"batch_size": 192, "betas": (0.9, 0.99), "warm_up": 0.05}
 # CPU seconds -> (steps, settings).
-DIGITS = {15: (8_000, SETTINGS | {"learning_rate": 3e-3})}
-MINI_MNIST = {30: (8_000, SETTINGS | {"learning_rate": 3e-3, "warm_up": 0.05})}
+DIGITS = {15: (4_000, SETTINGS | {"learning_rate": 3e-3})}
+MINI_MNIST = {30: (4_000, SETTINGS | {"learning_rate": 3e-3, "warm_up": 0.05})}
 MNIST = {
-    30: (3_000, LARGE | {"learning_rate": 8e-3}),
-    110: (11_000, LARGE | {"learning_rate": 6e-3}),
+    30: (2_000, LARGE | {"learning_rate": 8e-3}),
+    110: (7_000, LARGE | {"learning_rate": 6e-3}),
 }
 
 

@@ -4,6 +4,7 @@ Run by torchrun, this file is the program of each process (see `main`); run by p
 looks at what the processes have written down.
 """
 
+import importlib
 import os
 import shutil
 import signal
@@ -17,10 +18,12 @@ import torch
 from test_training import noisy_model, press_ctrl_c_at, stop_at
 from torch import nn
 
-from coursekit import rbm, recipes, training
+from coursekit import data as datasets
+from coursekit import rbm, training
 from coursekit.flow import glow
 from coursekit.training.settings import choose_device
 
+pytestmark = pytest.mark.long
 BATCH = 16  # of 49 rows: the last batch of an epoch has 1, so that one of the two processes gets none
 OPTIONS = {"n_steps": 60, "batch_size": BATCH, "average": 0.9, "schedule": "cosine", "learning_rate": 1e-2}
 
@@ -388,9 +391,10 @@ def test_recipes_learn_alike_in_half_precision(name):
     losses = []
     for autocast in (False, True):
         torch.manual_seed(0)
-        recipe = recipes.RECIPES[name](*recipes.load("digits"))
-        settings = recipe.settings | {"n_steps": 60, "device": "cpu"}
-        losses.append(recipe.loop(recipe.model, recipe.x, **settings, autocast=autocast).loss)
+        recipes = importlib.import_module(f"coursekit.{name}.recipe").RECIPES
+        (stage,) = recipes["digits"](*datasets.train_and_test("digits")).stages
+        settings = stage.settings | {"n_steps": 60, "device": "cpu"}
+        losses.append(stage.loop(stage.model, stage.x, **settings, autocast=autocast).loss)
     assert losses[0] != losses[1]
     np.testing.assert_allclose(losses[1], losses[0], rtol=0.01)
 
