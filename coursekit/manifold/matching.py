@@ -50,7 +50,7 @@ def aligned(Y: ArrayLike, T: ArrayLike) -> np.ndarray:
 
 
 def with_signs_of(Y: ArrayLike, T: ArrayLike) -> np.ndarray:
-    """Y (n, k), each column with the sign that makes it agree with T (n, k): an eigenvector's sign is free."""
+    """Y (n, k), each column with the sign that agrees with T (n, k): an eigenvector's sign is free."""
     Y, T = np.asarray(Y, dtype=np.float64), np.asarray(T, dtype=np.float64)
     return Y * np.where(np.sum(Y * T, axis=0) < 0, -1.0, 1.0)
 

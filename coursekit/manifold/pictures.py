@@ -5,7 +5,9 @@ import numpy as np
 
 from coursekit.plots import COLORS, CYCLE, line_label
 
-SHEET = "viridis"  # position along the true sheet: one colour map in all pictures of this lecture
+# Position along the true sheet, in all pictures of this lecture; nine steps keep stored pictures small.
+SHEET = plt.get_cmap("viridis", 9)
+DOTS = {"linewidths": 0, "antialiased": False}
 COORDINATES = ("first coordinate", "second coordinate")
 
 
@@ -51,7 +53,7 @@ def roll_and_maps(X, position, maps):
     """A roll (n, 3) coloured by the true position along it (n,), and maps of it: list of (title, Y)."""
     figure = plt.figure(figsize=(9.2, 3.4))
     ax = figure.add_subplot(1, len(maps) + 1, 1, projection="3d")
-    ax.scatter(X[:, 0], X[:, 1], X[:, 2], c=position, cmap=SHEET, s=7)
+    ax.scatter(X[:, 0], X[:, 1], X[:, 2], c=position, cmap=SHEET, s=8, depthshade=False, **DOTS)
     ax.view_init(elev=12, azim=-72)
     ax.set(title="the data", xticklabels=[], yticklabels=[], zticklabels=[])
     ax.set_box_aspect(np.ptp(X, axis=0) / np.ptp(X, axis=0).max() * [1, 1, 1], zoom=1.15)
@@ -81,10 +83,10 @@ def neighbor_frame(X, position, edges, jumps, Y, *, n_neighbors, residual):
         ends = flat[edges[chosen]]  # (m, 2, 2)
         broken = np.concatenate([ends, np.full((len(ends), 1, 2), np.nan)], axis=1).reshape(-1, 2)
         left.plot(*broken.T, color=color, linewidth=width, zorder=1 + (color == COLORS["wrong"]))
-    left.scatter(*flat.T, c=position, cmap=SHEET, s=6, zorder=3)
+    left.scatter(*flat.T, c=position, cmap=SHEET, s=8, zorder=3, **DOTS)
     left.set(xlim=(-14, 14), ylim=(-14, 14), aspect="equal", xlabel="$x_1$ (the roll from the side)")
     left.set(ylabel="$x_3$", title=f"k = {n_neighbors}: {jumps.sum()} edges jump")
-    right.scatter(*Y.T, c=position, cmap=SHEET, s=6)
+    right.scatter(*Y.T, c=position, cmap=SHEET, s=8, **DOTS)
     right.set(xlim=(-50, 50), ylim=(-31, 31), aspect="equal", xlabel="first coordinate of Isomap")
     right.set(ylabel="second coordinate", title=f"share of the sheet missed: {residual:.3f}")
     return figure
@@ -99,7 +101,9 @@ def distances_from_one(x, start, panels):
     for row, contents in zip(axes, panels, strict=True):
         largest = max(distance.max() for _, distance in contents)
         for ax, (title, distance) in zip(row, contents, strict=True):
-            shown = ax.scatter(*x.T, c=distance, cmap="cividis", s=9, vmin=0, vmax=largest)
+            shown = ax.scatter(
+                *x.T, c=distance, cmap=plt.get_cmap("cividis", 9), s=11, vmin=0, vmax=largest, **DOTS
+            )
             ax.plot(*x[start], "*", color=COLORS["wrong"], markersize=13)
             ax.set(aspect="equal", title=title)
         figure.colorbar(shown, ax=row, label="distance from the star")
@@ -214,8 +218,21 @@ def read_with_care(columns):
     return figure
 
 
+def named_groups(places, groups, *, title):
+    """Points (n, 2) in their group's colour, each group with its name above it; groups (n,) of text."""
+    figure, ax = plt.subplots(figsize=(8.6, 4.2))
+    for name, color in zip(np.unique(groups), CYCLE, strict=False):
+        points = places[groups == name]
+        ax.plot(*points.T, "o", color=color, markersize=4)
+        top = (points[:, 0].mean(), points[:, 1].max())
+        ax.annotate(name, top, (0, 8), textcoords="offset points", color=color, fontsize=14, ha="center")
+    ax.set(aspect="equal", xlabel=COORDINATES[0], ylabel=COORDINATES[1], title=title)
+    ax.margins(y=0.2)
+    return figure
+
+
 def _sheet_scatter(ax, Y, position, title, *, equal):
-    ax.scatter(*Y.T, c=position, cmap=SHEET, s=6)
+    ax.scatter(*Y.T, c=position, cmap=SHEET, s=8, **DOTS)
     ax.set(title=title, xlabel=COORDINATES[0], xticks=[], yticks=[])
     if equal:
         ax.set_aspect("equal", adjustable="datalim")
