@@ -119,9 +119,10 @@ class ActNorm(nn.Module):
         if values.shape[1] < 2:
             raise ValueError("ActNorm takes its scale from a batch: give it at least two examples")
         self.bias.copy_(-values.mean(1))
-        # A constant feature has no scale of its own: it keeps scale 1.
+        # A feature that is constant up to rounding has no scale of its own: it keeps scale 1.
         std = values.std(1, correction=0)
-        self.log_scale.copy_(-torch.where(std > 1e-6, std, torch.ones_like(std)).log())
+        rounding = 10 * torch.finfo(std.dtype).eps * values.mean(1).abs()
+        self.log_scale.copy_(-torch.where(std > rounding, std, torch.ones_like(std)).log())
         self.initialized.fill_(True)
 
     def log_det(self, x):

@@ -81,6 +81,8 @@ class Squeeze(nn.Module):
         return F.pixel_unshuffle(x, 2), x.new_zeros(len(x))
 
     def inverse(self, z):
+        if z.ndim != 4 or z.shape[1] % 4:
+            raise ValueError(f"Squeeze undoes (n, 4 channels, height, width), got {tuple(z.shape)}")
         return F.pixel_shuffle(z, 2), z.new_zeros(len(z))
 
 

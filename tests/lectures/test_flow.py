@@ -412,3 +412,54 @@ def test_initialize_prepares_each_layer_with_the_output_of_the_one_before():
 def test_errors_say_what_to_do(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+# What a change of a formula would otherwise pass by
+
+
+def test_dequantized_levels_keep_their_precision():
+    assert dequantize(torch.zeros(3, 2, dtype=torch.float64)).dtype == torch.float64
+    assert dequantize(torch.zeros(3, 2, dtype=torch.int64)).dtype == torch.get_default_dtype()
+
+
+def test_whitening_puts_the_largest_variance_first():
+    x = torch.randn(500, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    x = x * torch.tensor([1.0, 5.0, 0.2])
+    layer = Whiten(3).double()
+    layer.initialize(x)
+    # Row i of A is an eigenvector divided by its standard deviation: the largest has the shortest row.
+    assert layer.matrix.norm(dim=1).argsort().tolist() == [0, 1, 2]
+    assert layer.matrix[0].abs().argmax() == 1
+
+
+def test_act_norm_scales_small_features_and_leaves_rounding_alone():
+    x = torch.randn(200, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    x[:, 1] = 1 + 1e-8 * x[:, 1]
+    x[:, 2] = torch.tensor([0.3, 0.1 + 0.2], dtype=torch.float64).repeat(100)
+    layer = ActNorm(3).double()
+    layer.initialize(x)
+    spread = layer(x)[0].std(0, correction=0)
+    torch.testing.assert_close(spread[:2], torch.ones(2, dtype=torch.float64), rtol=1e-6, atol=0)
+    assert spread[2] < 1e-10
+
+
+def test_a_discrete_flow_starts_from_dequantized_levels():
+    x = torch.randint(0, 2, (400, 2), generator=torch.Generator().manual_seed(2)).double()
+    flow = (
+        Flow([ActNorm(2)], shape=2, discrete=True)
+        .double()
+        .initialize(x, rng=torch.Generator().manual_seed(3))
+    )
+    # Uniform noise adds 1/12 to the variance of the levels.
+    expected = (x.var(0, correction=0) + 1 / 12).rsqrt()
+    torch.testing.assert_close(flow.layers[0].log_scale.exp(), expected, rtol=0.1, atol=0)
+    assert (flow.layers[0].log_scale.exp() < x.std(0, correction=0).reciprocal() * 0.95).all()
+
+
+def test_squeeze_undoes_whole_blocks_only():
+    with pytest.raises(ValueError, match="Squeeze undoes"):
+        Squeeze().inverse(torch.zeros(1, 3, 4, 4))
+
+
+def test_a_real_nvp_has_eight_couplings_where_nothing_else_is_said():
+    assert sum(isinstance(layer, AffineCoupling) for layer in real_nvp(4).layers) == 8

@@ -572,3 +572,39 @@ def test_fit_contrastive_says_what_is_wrong():
         broken = random_machine(6, 3)
         broken.weight[0, 0] = math.nan
         run(broken, 2)
+
+
+# What a change of a formula would otherwise pass by
+
+
+def test_a_sweep_leaves_its_input_as_it_was():
+    machine = BoltzmannMachine(5)
+    x = torch.zeros(4, 5)
+    machine.gibbs_sweep(x, rng=torch.Generator().manual_seed(0))
+    assert not x.any()
+
+
+def test_one_step_is_the_expected_gradients_default():
+    rbm = RBM(4, 3).double()
+    with torch.no_grad():
+        for parameter in rbm.parameters():
+            parameter.normal_(generator=torch.Generator().manual_seed(1))
+    v = all_states(4).double()[[3, 5, 11]]
+    for name, value in rbm.expected_cd_gradient(v).items():
+        torch.testing.assert_close(value, rbm.expected_cd_gradient(v, k=1)[name])
+        assert not torch.allclose(value, rbm.expected_cd_gradient(v, k=2)[name])
+
+
+@pytest.mark.parametrize("n_steps", [0, 1])
+def test_samples_start_from_fair_hidden_bits_and_make_their_steps(n_steps):
+    rbm, n = RBM(2, 2).double(), 200_000
+    with torch.no_grad():
+        for parameter in rbm.parameters():
+            parameter.normal_(std=1.5, generator=torch.Generator().manual_seed(2))
+    hidden_given_visible, visible_given_hidden = rbm.gibbs_tables()
+    law = torch.full((4,), 0.25, dtype=torch.float64) @ visible_given_hidden
+    for _ in range(n_steps):
+        law = law @ hidden_given_visible @ visible_given_hidden
+    v = rbm.sample(n, n_steps=n_steps, rng=torch.Generator().manual_seed(3))
+    share = torch.stack([(v == state).all(1).double().mean() for state in all_states(2).double()])
+    assert ((share - law).abs() <= 4 * (law * (1 - law) / n).sqrt()).all()

@@ -540,3 +540,27 @@ def test_digits_are_learned_beyond_independent_pixels(seed):
         bound = torch.stack([model.elbo(test, rng=generator(seed))["elbo"] for seed in range(5)]).mean()
     assert bound > independent + 1.5
     assert np.isfinite(bound.item())
+
+
+# What a change of a formula would otherwise pass by
+
+
+def test_a_latent_is_active_by_its_variance():
+    wide = torch.tensor([[-1.0], [1.0]]) * torch.tensor([[0.005, 0.02]]).sqrt()
+    assert active_units(wide.repeat(500, 1)).tolist() == [False, True]
+
+
+def test_the_gradient_of_the_importance_weighted_bound_goes_through_q():
+    torch.manual_seed(0)
+    vae, k = VAE(3, 2, hidden=(4,)).double(), 4
+    x = torch.randint(0, 2, (5, 3), generator=generator(1)).double()
+    weights = list(vae.encoder.parameters())
+    found = torch.autograd.grad(vae.log_likelihood(x, k, rng=generator(2)).mean(), weights)
+    mean, log_var = vae.encode(x)
+    rng, log_w = generator(2), []
+    for _ in range(k):
+        z = mean + torch.randn(5, 2, dtype=torch.float64, generator=rng) * (log_var / 2).exp()
+        log_joint = D.Bernoulli(logits=vae.decode(z)).log_prob(x).sum(-1) + D.Normal(0, 1).log_prob(z).sum(-1)
+        log_w.append(log_joint - D.Normal(mean, (log_var / 2).exp()).log_prob(z).sum(-1))
+    by_hand = (torch.stack(log_w).logsumexp(0) - math.log(k)).mean()
+    torch.testing.assert_close(torch.autograd.grad(by_hand, weights), found)
