@@ -351,9 +351,9 @@ def test_same_seed_same_model():
     [
         ({"activation": "softsign"}, "unknown activation 'softsign'; choose one of linear, relu"),
         ({"noise_kind": "salt"}, "unknown noise_kind 'salt'; choose one of gaussian, masking"),
-        ({"noise": -0.1}, "must be >= 0"),
-        ({"contraction": -1}, "must be >= 0"),
-        ({"noise": 1.0, "noise_kind": "masking"}, "masking noise < 1"),
+        ({"noise": -0.1}, "noise must be at least 0, got -0.1"),
+        ({"contraction": -1}, "contraction must be at least 0, got -1"),
+        ({"noise": 1.0, "noise_kind": "masking"}, r"noise must lie in \[0, 1\), got 1"),
     ],
 )
 def test_unusable_options(options, message):
