@@ -62,6 +62,37 @@ def bench(path, case="pca", part="small", seeds=(0, 1, 2), quick=False):
     return Bench(Results(path), case, part, seeds=list(seeds), quick=quick)
 
 
+def test_steps_are_kept_beside_the_values(tmp_path):
+    path = tmp_path / "results.json"
+
+    def measured(b):
+        row = b.row("a", "nats", "higher")
+        for seed in (0, 1):
+            row.add(OURS, seed, 1.0, steps=[10 + seed, 30])
+            row.add("peer", seed, 0.5, steps=[100 * (seed + 1)])
+            row.add("PCA", seed, 0.0)
+
+    assert bench(path).run(measured)
+    entry = json.loads(path.read_text())["pca"]["small"]
+    assert entry["rows"][0]["steps"] == {OURS: {"0": [10, 30], "1": [11, 30]}, "peer": {"0": 100, "1": 200}}
+    page = report.section("pca", "small", "", entry)
+    assert "| 1 (2 seeds) in 10 + 30 steps |" in page and "peer: 0.5 (2 seeds) in 150 steps" in page
+    assert "PCA: 0 (2 seeds) |" in page
+
+
+def test_a_recipe_is_followed_for_its_budget():
+    """The seed decides, the steps are counted; with --quick it gets a fraction of a second."""
+    from coursekit.autoencoder import recipe
+    from coursekit.data import train_and_test
+
+    parts = train_and_test("digits")
+    quick = bench(None, quick=True)
+    done, steps = quick.follow(recipe.digits, *parts, budget=10, seed=3)
+    again, _ = quick.follow(recipe.digits, *parts, budget=10, seed=4)
+    assert len(steps) == 1 and steps[0] > 1 and done.seconds == 10
+    assert not torch.equal(done.model.encoder[0][0].weight, again.model.encoder[0][0].weight)
+
+
 def test_an_interrupted_run_keeps_what_it_has_and_leaves_the_rest(tmp_path):
     path = tmp_path / "results.json"
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,6 +52,18 @@ def test_the_command_knows_every_recipe():
     assert {"rbm", "autoencoder", "vae", "gan", "wgan", "flow", "ddpm"} <= set(MODELS)
     for model in MODELS:
         assert recipes(model) and recipes(model).keys() <= set(train_command.DATA)
+
+
+def test_the_page_gives_the_budgets_of_the_recipes():
+    """docs/training.md: a row for each model, the CPU seconds for which it has settings."""
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    for model in MODELS:
+        module = importlib.import_module(f"coursekit.{model}.recipe")
+        if not hasattr(module, "DIGITS"):
+            continue
+        budgets = [getattr(module, name, {}) for name in ("DIGITS", "MINI_MNIST", "MNIST")]
+        cells = [" or ".join(map(str, each)) for each in budgets]
+        assert f"| `{model}` | {' | '.join(cells)} |" in page, model
 
 
 EVERY = [(model, name) for model in MODELS for name in recipes(model) if name != "mnist"]
