@@ -1,10 +1,11 @@
 """How to train a deep belief network: machine after machine, then all together, then as a classifier.
 
-    pretrain     each machine by persistent contrastive divergence on the hidden bits of the one before
+    layers       one stage per machine: contrastive divergence on the hidden bits of the one below
+    pretrain     goes through these stages
     up_down      contrastive wake-sleep over all layers at once
     fine_tune    backpropagation through the class probabilities; afterwards the network no longer draws
 
-`digits` puts data and settings together, for the 8 x 8 digits and for MNIST. Notebook 09_deep_belief_networks.
+`digits` and its like put data and settings together. Notebook 09_deep_belief_networks.
 """
 
 import numpy as np
@@ -12,60 +13,73 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from coursekit import data
+from coursekit.data import Dataset, binarised, ink
+from coursekit.dbn.label_machine import LabelRBM
 from coursekit.dbn.model import DBN
 from coursekit.evaluation import ais_log_partition
-from coursekit.rbm import RBM
-from coursekit.training import fit_contrastive
+from coursekit.networks import mlp
+from coursekit.rbm.starts import start_apart
+from coursekit.training import N_SHOWN, Recipe, Stage, fit_contrastive, for_budget
+
+SETTINGS = {"persistent": True, "batch_size": 100, "learning_rate": 1.0, "average": 0.99}
+# CPU seconds -> (steps of each machine, settings).
+DIGITS = {15: ((1000, 1500), SETTINGS)}
+MINI_MNIST = {30: ((1500, 2500), SETTINGS)}
+# The sizes of the 2006 paper. Settings of a trial on another machine, to be measured: 10 epochs per machine.
+MNIST = {125: ((6000, 6000, 6000), SETTINGS | {"learning_rate": 0.1})}
 
 
-def start_at_mean(machine: RBM, x: Tensor) -> None:
-    """Set the visible bias to the logit of the mean of x (n, n_visible), so that learning starts there."""
-    mean = x.mean(0).clamp(0.5 / len(x), 1 - 0.5 / len(x))
-    with torch.no_grad():
-        machine.visible_bias.copy_(mean.logit())
-
-
-def pretrain(
-    dbn: DBN,
-    x: Tensor,
-    labels: Tensor | None = None,
-    *,
-    n_steps: int | tuple[int, ...],
-    learning_rate: float = 0.2,
-    batch_size: int = 100,
-    average: float = 0.99,
-    seed: int = 0,
-    **options,
-) -> None:
-    """Train the machines of a new network one after another, from the pixels up, in place.
+def layers(
+    dbn: DBN, x: Tensor, labels: Tensor | None = None, *, n_steps: tuple[int, ...], settings: dict
+) -> tuple[Stage, ...]:
+    """One stage per machine of a new network, from the pixels up.
 
     What a machine hands to the next are its hidden units *drawn* given the data, not their probabilities: the
     bound is an average over such draws.
 
     Args:
         dbn: a new network.
-        x: bits (n, sizes[0]); repeat few examples with several draws of their bits.
+        x: bits (n, sizes[0]); few examples come several times, each with bits of their own.
         labels: int64 (n,), where the top machine sees them.
-        n_steps: updates of each machine, one number or one per machine.
-        learning_rate: of every machine, falling to 0; see `training.fit_contrastive`.
-        batch_size: rows per step, and number of persistent chains.
-        average: decay of the averaged weights.
-        seed: of the batches and of the hidden bits handed on.
-        options: further keywords of `training.fit_contrastive`, such as on_step.
+        n_steps: updates of each machine.
+        settings: keywords of `training.fit_contrastive`.
     """
-    rng = torch.Generator().manual_seed(seed)
-    steps = [n_steps] * len(dbn.machines) if isinstance(n_steps, int) else n_steps
-    h = torch.as_tensor(x).to(dbn.machines[0].weight)
-    for k, machine in enumerate(dbn.machines):
-        if k == len(dbn.machines) - 1 and dbn.n_labels:
-            h = machine.join(h, torch.as_tensor(labels))
-        start_at_mean(machine, h)
-        settings = {"persistent": True, "learning_rate": learning_rate, "batch_size": batch_size}
-        settings |= {"average": average, "n_steps": steps[k], "seed": seed + k} | options
-        fit_contrastive(machine, h, **settings)
-        if k < len(dbn.machines) - 1:
+    rng = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
+    loss = "none: persistent chains reconstruct nothing"
+
+    def seen_by(k):
+        h = x.to(dbn.machines[0].weight)
+        for machine in dbn.machines[:k]:
             h = machine.sample_hidden(h, rng=rng).detach()
+        if k == len(dbn.machines) - 1 and dbn.n_labels:
+            h = dbn.machines[k].join(h, labels)
+        start_apart(dbn.machines[k], h)
+        return h
+
+    return tuple(
+        Stage(
+            machine,
+            lambda k=k: seen_by(k),
+            fit_contrastive,
+            n_steps[k],
+            settings,
+            loss,
+            share=n_steps[k] / sum(n_steps),
+        )
+        for k, machine in enumerate(dbn.machines)
+    )
+
+
+def pretrain(
+    dbn: DBN, x: Tensor, labels: Tensor | None = None, *, n_steps: tuple[int, ...], seed: int = 0, **options
+) -> None:
+    """Train the machines of a new network one after another, in place; arguments as in `layers`.
+
+    options: keywords of `training.fit_contrastive` beside SETTINGS. The first weights, and the bits handed
+    on, come from PyTorch's global generator.
+    """
+    for stage in layers(dbn, x, labels, n_steps=n_steps, settings=SETTINGS | options):
+        stage.loop(stage.model, stage.x(), n_steps=stage.n_steps, seed=seed, **stage.settings)
 
 
 @torch.no_grad()
@@ -117,6 +131,7 @@ def fine_tune(
     """
     rng = torch.Generator().manual_seed(seed)
     logits = network.label_logits if isinstance(network, DBN) else network
+    x, labels = torch.as_tensor(x), torch.as_tensor(labels)
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps)
     network.train()
@@ -153,29 +168,66 @@ def log_partition(dbn: DBN, *, n_steps=10_000, n_chains=100, rng=None, base_bias
     return torch.logsumexp(log_z, 0).item(), (share * error).norm().item()
 
 
-def binary_digits(images: data.Dataset, n_draws: int = 1) -> tuple[Tensor, Tensor]:
-    """Bits (n_draws * n, pixels) and their labels: several draws of the same images, each with its own seed."""
-    x = np.concatenate([data.binarised(images, seed).x for seed in range(n_draws)])
+def relu_net(n_inputs: int, n_classes: int = 10) -> nn.Sequential:
+    """What people train today instead: ReLU, dropout, no pre-training; x (n, n_inputs) -> logits."""
+    return mlp((n_inputs, 400, 400, n_classes), dropout=0.5)
+
+
+def one_machine(train: Dataset, n_hidden: int, n_steps: int) -> LabelRBM:
+    """A single machine that sees pixels and label, trained with SETTINGS: the control without depth."""
+    x, labels = bits_and_labels(train, 10)
+    machine = LabelRBM(x.shape[1], n_hidden, 10).float()
+    seen = machine.join(x, labels)
+    start_apart(machine, seen)
+    fit_contrastive(machine, seen, n_steps=n_steps, device="cpu", **SETTINGS)
+    return machine
+
+
+def bits_and_labels(images: Dataset, n_draws: int = 1) -> tuple[Tensor, Tensor]:
+    """Bits (n_draws * n, pixels) and their labels: several draws of the same images, a seed each."""
+    x = np.concatenate([binarised(images, seed).x for seed in range(n_draws)])
     return torch.tensor(x, dtype=torch.float32), torch.tensor(images.labels).repeat(n_draws)
 
 
-# Sizes, draws of each image, and updates per machine. The 8 x 8 digits take about ten CPU-seconds; MNIST in
-# the sizes of the paper takes minutes.
-SETTINGS = {
-    64: {"sizes": (64, 128, 300), "n_draws": 10, "n_steps": (1000, 1500)},
-    196: {"sizes": (196, 200, 500), "n_draws": 3, "n_steps": (800, 1000)},
-    784: {"sizes": (784, 500, 500, 2000), "n_draws": 1, "n_steps": (6000, 6000, 6000)},
-}
+def error(network: DBN, images: Dataset) -> float:
+    """Share of the images that get a wrong class; grey pixels count as probabilities of bits."""
+    guess = network.predict_proba(ink(images), rng=torch.Generator().manual_seed(0)).argmax(1)
+    return (guess != torch.tensor(images.labels)).double().mean().item()
 
 
-def digits(images: data.Dataset, *, seed: int = 0, **options) -> DBN:
-    """A pretrained network with ten labels for images of 8 x 8, 14 x 14 or 28 x 28 pixels.
+def draw(network: DBN, rng: torch.Generator) -> Tensor:
+    """Pixel probabilities (N_SHOWN, pixels) at the end of long top chains, each label in turn."""
+    return network.sample(N_SHOWN, labels=torch.arange(N_SHOWN) % 10, n_steps=500, means=True, rng=rng)
 
-    options: keywords of `pretrain` that replace those of SETTINGS.
-    """
-    settings = SETTINGS[images.x.shape[1]]
-    torch.manual_seed(seed)
-    dbn = DBN(settings["sizes"], n_labels=10)
-    x, labels = binary_digits(images, settings["n_draws"])
-    pretrain(dbn, x, labels, **({"n_steps": settings["n_steps"], "seed": seed} | options))
-    return dbn
+
+def recipe(train, test, sizes, n_draws, budgets, seconds) -> Recipe:
+    """The recipe of images; budgets: table of steps and settings, of which that for `seconds` is taken."""
+    budget, (n_steps, settings) = for_budget(budgets, seconds)
+    dbn = DBN((train.x.shape[1], *sizes), n_labels=10).float()
+    x, labels = bits_and_labels(train, n_draws)
+    return Recipe(
+        model=dbn,
+        stages=layers(dbn, x, labels, n_steps=n_steps, settings=settings),
+        seconds=budget,
+        draw=draw,
+        shows="pixel probabilities, the digits 0 to 9 in turn, after 500 Gibbs steps of the top machine",
+        measure=lambda model: {"error on the test set": error(model, test)},
+    )
+
+
+def digits(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """8 x 8 digits, 128 and 300 hidden units, labels on top."""
+    return recipe(train, test, (128, 300), 10, DIGITS, seconds)
+
+
+def mini_mnist(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """14 x 14 digits, 200 and 500 hidden units, labels on top."""
+    return recipe(train, test, (200, 500), 3, MINI_MNIST, seconds)
+
+
+def mnist(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """MNIST, 500, 500 and 2000 hidden units, labels on top: the network of Hinton et al. 2006."""
+    return recipe(train, test, (500, 500, 2000), 1, MNIST, seconds)
+
+
+RECIPES = {"digits": digits, "mini_mnist": mini_mnist, "mnist": mnist}

@@ -321,3 +321,57 @@ def test_bad_input_gets_one_sentence():
     with pytest.raises(ValueError, match="2\\^30"):
         DBN((4, 30, 3)).log_prob(torch.zeros(2, 4))
     assert DBN((4, 3, 3)).up(np.zeros((2, 4), dtype=np.uint8))[-1].shape == (2, 3)
+
+
+# The recipe
+
+
+def tiny(n_steps=(5, 5)):
+    from coursekit.dbn import recipe
+
+    torch.manual_seed(0)
+    dbn = DBN((6, 5, 4), n_labels=3)
+    x, labels = random_bits(40, 6).float(), torch.arange(40) % 3
+    return recipe, dbn, x, labels, recipe.layers(dbn, x, labels, n_steps=n_steps, settings={"batch_size": 8})
+
+
+def test_each_machine_learns_from_drawn_bits_of_the_one_below():
+    _, dbn, x, labels, (first, second) = tiny()
+    assert first.model is dbn.machines[0] and torch.equal(first.x(), x)
+    seen = second.x()
+    assert second.model is dbn.machines[1] and torch.equal(seen[:, 5:].argmax(1), labels)
+    assert set(seen[:, :5].unique().tolist()) == {0.0, 1.0}, "bits, no probabilities"
+    assert not torch.equal(seen[:, :5], second.x()[:, :5])
+
+
+def test_the_same_seed_gives_the_same_network():
+    ends = []
+    for _ in range(2):
+        recipe, dbn, x, labels, _ = tiny()
+        recipe.pretrain(dbn, x, labels, n_steps=(5, 5), batch_size=8, device="cpu")
+        ends.append(dbn.state_dict())
+    assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
+
+
+def test_up_down_and_fine_tuning_change_what_they_should():
+    recipe, dbn, x, labels, _ = tiny()
+    before = dbn.state_dict()["machines.0.weight"].clone()
+    recipe.up_down(dbn.requires_grad_(False), x, labels, n_steps=3)
+    assert not torch.equal(dbn.machines[0].weight, before)
+    assert not torch.equal(dbn.machines[0].weight, dbn.recognition[0])
+    loss, labels = torch.nn.functional.cross_entropy, x[:, 0].long()
+    dbn.requires_grad_(True)
+    start = loss(dbn.label_logits(x), labels).item()
+    recipe.fine_tune(dbn, x, labels, n_steps=100, learning_rate=0.05)
+    assert loss(dbn.label_logits(x), labels).item() < start - 0.1
+
+
+def test_log_partition_of_a_network_with_labels_is_put_together_from_its_classes():
+    from coursekit.dbn import recipe
+
+    dbn = randomise(DBN((5, 4, 3), n_labels=3))
+    log_z, error = recipe.log_partition(dbn, n_steps=300, n_chains=200, rng=generator(0))
+    assert abs(log_z - dbn.machines[1].log_partition()) < 4 * error < 0.2
+    plain = randomise(DBN((5, 4, 3)))
+    log_z, error = recipe.log_partition(plain, n_steps=300, n_chains=200, rng=generator(0))
+    assert abs(log_z - plain.machines[1].log_partition()) < 4 * error < 0.2
