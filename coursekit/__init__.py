@@ -5,6 +5,7 @@ The lectures, in the order of the course, each a folder:
 - `start`: the first hour (00)
 - `pca`: principal component analysis, and the angles between subspaces (01)
 - `clustering`: K-means half step by half step, and agglomerative clustering (02)
+- `manifold`: maps from distances, from patches, from walks and from neighbours: MDS to t-SNE (03)
 - `factorization`: non-negative factors, ratings with blanks, topics (04)
 - `rbm`: Boltzmann machines, restricted ones, contrastive divergence (08)
 - `autoencoder`: linear, tied, denoising, contractive, convolutional autoencoders (10)

@@ -13,12 +13,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "diffusion": ["DiffusionMap", "diffusion_kernel"],
-        "distances": ["ClassicalMDS", "Isomap", "as_distances", "double_center"],
+        "distances": ["ClassicalMDS", "Isomap", "as_distances", "check_n_components", "double_center"],
         "graphs": [
             "geodesic_distances",
             "join_pieces",
             "neighbor_graph",
             "neighbor_lists",
+            "patches",
             "squared_distances",
         ],
         "matching": [
@@ -40,8 +41,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "lle_matrix",
             "lle_weights",
             "ltsa_matrix",
+            "tangents",
         ],
-        "surfaces": ["flat_sheet", "roll_up"],
+        "surfaces": ["arc_length", "flat_sheet", "roll_up"],
         "tsne": ["TSNE", "conditional_probabilities", "joint_probabilities", "kl_and_gradient"],
     },
 )

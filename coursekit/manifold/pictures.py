@@ -196,8 +196,11 @@ def perplexity_frame(Y, labels, perplexities, same_label, far, now):
     ):
         right.plot(perplexities, values, "o-", color=color, markersize=4)
         right.plot(perplexities[now], values[now], "o", color=color, markersize=10)
-        right.annotate(name, (perplexities[0], values[0]), (0, 12), textcoords="offset points", color=color)
-    right.set(xscale="log", ylim=(0, 1.15), xlabel="perplexity", ylabel="near and far")
+        below = -30 if values is far else 14
+        right.annotate(
+            name, (perplexities[0], values[0]), (0, below), textcoords="offset points", color=color
+        )
+    right.set(xscale="log", ylim=(0, 1.15), xlabel="perplexity", ylabel="share, or correlation")
     right.set(title="near is kept at any perplexity, far is not")
     right.set_xticks(perplexities[::2], [str(p) for p in perplexities[::2]])
     right.minorticks_off()
