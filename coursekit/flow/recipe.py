@@ -94,6 +94,7 @@ def images(train, test, budgets, seconds, *, width, mix) -> Recipe:
 def toy(train, test, budgets, seconds) -> Recipe:
     """The recipe of points in the plane."""
     budget, (n_steps, settings) = for_budget(budgets, seconds)
+    x = torch.tensor(train.x, dtype=torch.float32)
     flow = real_nvp(2)
 
     @torch.no_grad()
@@ -103,7 +104,7 @@ def toy(train, test, budgets, seconds) -> Recipe:
 
     return Recipe(
         model=flow,
-        stages=(Stage(flow, train.x, fit, n_steps, settings, "minus the log-likelihood in nats"),),
+        stages=(Stage(flow, x, fit, n_steps, settings, "minus the log-likelihood in nats"),),
         seconds=budget,
         draw=lambda flow, rng: flow.sample(10 * N_SHOWN, rng=rng).detach(),
         shows="samples",

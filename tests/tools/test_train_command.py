@@ -17,12 +17,13 @@ from matplotlib.image import imread
 
 from coursekit import data
 from coursekit.evaluation import DigitClassifier
-from coursekit.training import N_SHOWN, fit
+from coursekit.training import N_SHOWN, fit, fit_adversarial, fit_contrastive
 from coursetools import train as train_command
 from coursetools.cli import main
 
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 MODELS = train_command.models()
+pytestmark = pytest.mark.long
 
 
 def read_history(folder):
@@ -109,7 +110,7 @@ def test_a_boltzmann_machine_has_no_loss_but_learns(parts, name):
     torch.manual_seed(0)
     recipe = recipes("rbm")[name](*parts[name])
     bits, bias = bits_of(parts[name][1]), mean_logits(torch.from_numpy(data.ink(parts[name][0])))
-    recipe.train(n_steps=100, device="cpu")
+    recipe.train(n_steps=400, device="cpu")
     independent = (bits * bias - torch.nn.functional.softplus(bias)).sum(1).mean().item()
     value, error = log_likelihood(recipe.model, bits, bias, n_steps=300)
     assert value > independent + 1 + 4 * error
@@ -119,15 +120,18 @@ def test_a_boltzmann_machine_has_no_loss_but_learns(parts, name):
 def test_every_model_trains_and_leaves_its_folder_complete(tmp_path, capsys, parts, model):
     assert main(["train", model, "--out", str(tmp_path / "deep" / "run"), "--steps", "3"]) == 0
     folder = tmp_path / "deep" / "run"
-    names = {"checkpoint.pt", "history.csv", "model.pt", "run.json", "samples.png"}
+    recipe = recipes(model)["digits"](*parts["digits"])
+    names = {"history.csv", "model.pt", "run.json", "samples.png", *recipe.checkpoint_names()}
     assert {path.name for path in folder.iterdir()} == names
 
     header, rows = read_history(folder)
     assert header[0] == "step" and header[-2:] == ["learning_rate", "cpu_seconds"]
-    assert ("loss" in header) == (model != "rbm") and ("opponent_loss" in header) == (
-        model in ("gan", "wgan")
-    )
-    assert rows[:, 0].tolist() == [1, 2, 3] and np.isfinite(rows).all()
+    loops = {stage.loop for stage in recipe.stages}
+    assert ("loss" in header) == (loops != {fit_contrastive})
+    assert ("opponent_loss" in header) == (fit_adversarial in loops)
+    assert ("stage" in header) == (len(recipe.stages) > 1) and np.isfinite(rows).all()
+    if len(recipe.stages) == 1:
+        assert rows[:, 0].tolist() == [1, 2, 3]
 
     picture = imread(folder / "samples.png")[..., 0]
     assert picture.min() < 0.3 and picture.max() == 1
@@ -136,7 +140,6 @@ def test_every_model_trains_and_leaves_its_folder_complete(tmp_path, capsys, par
     assert captured.out.startswith(f"{model} on digits, 3 steps.") and "samples.png" in captured.out
 
     # The weights fit a new model of the same recipe.
-    recipe = recipes(model)["digits"](*parts["digits"])
     recipe.model.load_state_dict(torch.load(folder / "model.pt", weights_only=True))
     pictures = recipe.draw(recipe.model.eval(), torch.Generator().manual_seed(0)).detach()
     assert pictures.shape == (N_SHOWN, 64) and pictures.min() >= 0 and pictures.max() <= 1
@@ -153,7 +156,7 @@ def test_it_learns(tmp_path, parts):
 def test_a_budget_in_seconds(tmp_path):
     assert main(["train", "vae", "--out", str(tmp_path), "--seconds", "0.5"]) == 0
     _, rows = read_history(tmp_path)
-    assert rows[-1, -1] >= 0.5 > rows[-2, -1]
+    assert rows[-2, -1] < 0.5  # building the model is a part of it
     assert rows[-1, 2] < 0.1 * rows[0, 2]  # the learning rate has followed the time
 
 
