@@ -256,7 +256,7 @@ def finite(X):
 def power_of_two(X):
     """The power of two just below the largest size in X, 1 where all is 0; dividing by it rounds nothing."""
     largest = float(np.abs(X).max())
-    return 2.0 ** np.floor(np.log2(largest)) if largest > 0 else 1.0
+    return float(2.0 ** np.floor(np.log2(largest))) if largest > 0 else 1.0
 
 
 class AgglomerativeClustering(ClusterMixin, BaseEstimator):

@@ -49,7 +49,7 @@ def safe_unit(X, mean):
     range_ = np.finfo(X.dtype)
     if size == 0 or np.sqrt(range_.tiny) / range_.eps < size < np.sqrt(range_.max / X.size):
         return 1.0
-    return 2.0 ** np.floor(np.log2(size))
+    return float(2.0 ** np.floor(np.log2(size)))
 
 
 def gram(X, mean, scale, *, n_rows=4096):
