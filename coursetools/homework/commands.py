@@ -95,8 +95,8 @@ def build(options):
 
 def test(options):
     """Print one line an exercise; exit code 1 when a side of the proof does not hold."""
-    from coursetools.homework.folder import TWINS, find_course
-    from coursetools.homework.proof import prove
+    from coursetools.homework.folder import SEED_FILE, TWINS, class_seed, find_course
+    from coursetools.homework.proof import SEEDS, prove
 
     course, failed = find_course(options.course), 0
     for name in _chosen(course, options.names):
@@ -104,7 +104,8 @@ def test(options):
         if not mistakes.exists():
             raise ValueError(f"{name} has no planted mistakes: {mistakes.relative_to(course)} is missing")
         try:
-            verdicts = prove(course / TWINS / name / f"{name}.py", mistakes)
+            seeds = SEEDS + ((class_seed(course),) if (course / SEED_FILE).exists() else ())
+            verdicts = prove(course / TWINS / name / f"{name}.py", mistakes, seeds)
         except AssertionError as error:
             print(f"{name}: FAILED: {error}")
             failed += 1

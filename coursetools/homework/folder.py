@@ -4,6 +4,7 @@ In this course a test cell holds probes, judged outside the submission's reach. 
 nbgrader course holds hidden asserts: they have to run beside the submission, which can read and bend them.
 """
 
+import ast
 import os
 import re
 from dataclasses import dataclass
@@ -44,6 +45,8 @@ class Homework:
     exercises: tuple[Exercise, ...]
     forbidden: tuple[str, ...]
     files: Path | None = None  # holds what else students got; another course's cells may read it
+    given: frozenset[str] = frozenset()  # code cells that students got and need not touch
+    asides: frozenset[str] = frozenset()  # given cells that no other cell needs, such as pictures
 
     @property
     def assignment(self):
@@ -116,7 +119,57 @@ def load_homework(course, name):
     if not exercises:
         raise ValueError(f"{path.name} has no cell with points, so there is nothing to grade")
     facts = teacher.metadata.get("coursekit", {})
-    return Homework(name, path, teacher, student, exercises, tuple(facts.get("forbidden", ())), files)
+    code = [cell for cell in student.cells if cell.cell_type == "code"]
+    given = frozenset(cell.source.strip() for cell in code if not grading(cell))
+    forbidden = tuple(facts.get("forbidden", ()))
+    return Homework(name, path, teacher, student, exercises, forbidden, files, given, asides_of(student))
+
+
+def names_bound(source):
+    """The names that a cell binds at its top level."""
+    tree, found = ast.parse(source), set()
+    inner = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+    todo = list(tree.body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, ast.alias):
+            found.add((node.asname or node.name).partition(".")[0])
+        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            found.add(node.id)
+        elif not isinstance(node, inner):
+            todo += ast.iter_child_nodes(node)
+    return found
+
+
+def asides_of(notebook):
+    """Sources of the given cells behind the first answer whose names no other given cell reads.
+
+    A picture is such a cell. What it binds is nobody's business but its own: it runs in a copy of the
+    namespace. A function of which the text speaks stays, since students call it.
+    """
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    words = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    first = next((n for n, cell in enumerate(cells) if grading(cell).get("solution")), len(cells))
+    found = set()
+    for cell in cells[first:]:
+        if grading(cell):
+            continue
+        try:
+            bound = names_bound(cell.source)
+            others = {
+                node.id
+                for other in cells
+                if other is not cell
+                for node in ast.walk(ast.parse(other.source))
+                if isinstance(node, ast.Name)
+            }
+        except SyntaxError:  # a magic, in another course
+            continue
+        if not bound & others and not any(f"`{name}" in words for name in bound):
+            found.add(cell.source.strip())
+    return frozenset(found)
 
 
 def _both_versions(path):

@@ -18,7 +18,7 @@ import coursekit
 from coursetools.homework.grading.exchange import collect_inbound, is_inbound
 from coursetools.homework.grading.feedback import feedback_page
 from coursetools.homework.grading.gradebook import prepare, record
-from coursetools.homework.grading.intake import collect_hand_ins, understand
+from coursetools.homework.grading.intake import Changed, collect_hand_ins, understand
 from coursetools.homework.grading.judge import Judge
 from coursetools.homework.grading.marking import NotGraded, mark
 from coursetools.homework.grading.report import grades_table, report_page
@@ -56,7 +56,7 @@ def grade(
             todo.append((one, key, before))
     if todo:
         batch = _Batch(homework, out, advance or (lambda done, total: None), len(handed), len(results))
-        if any(one.content for one, _, _ in todo):
+        if any(one.sha256 for one, _, _ in todo):
             secret = (course, submitted, out)
             with (
                 Sandbox(
@@ -71,12 +71,13 @@ def grade(
     missing = sorted(earlier.keys() - results.keys())
     results |= {student: earlier[student] for student in missing}
     ordered = [results[student] for student in sorted(results)]
-    record(out, homework, ordered)
+    record(out, homework, ordered, lambda result: _cells_of(out, result))
     (out / "feedback").mkdir(exist_ok=True)
     for result in ordered:
         settle(result)
-        _save(out, result)
-        page = feedback_page(result, homework.name, homework.max_score)
+        whole = result | {"cells": _cells_of(out, result)}
+        _save(out, whole)
+        page = feedback_page(whole, homework.name, homework.max_score)
         _write(out / "feedback" / f"{file_stem(result['student'])}.html", page)
     _write(out / "grades.csv", grades_table(ordered, homework))
     page = report_page(ordered, homework, isolated=isolated, remarks=remarks, missing=missing)
@@ -145,7 +146,7 @@ class _Batch:
                 answered, result["message"] = understand(handed, self.homework)
                 if answered is not None:
                     self._mark(result, answered)
-        except NotGraded as error:
+        except (NotGraded, Changed) as error:
             result |= {"message": f"{error}", "key": ""}  # without a key it is tried again next time
         except Exception as error:
             result |= {"message": f"the grader itself failed: {type(error).__name__}: {error}", "key": ""}
@@ -156,12 +157,15 @@ class _Batch:
                 result["message"] += f"; an earlier hand-in had {old:g} of {most:g} points"
         result["seconds"] = time.time() - began
         _save(self.out, result)
+        del result["cells"]  # they are on disk, and a class has many
         return result
 
     def _mark(self, result, answered):
         marked = mark(answered, self.homework, self.sandbox, self.judge, self.stop.is_set)
         result["exercises"] = [{**row, "auto": row["points"]} for row in marked["exercises"]]
-        result["cells"], result["status"], result["message"] = marked["cells"], "graded", ""
+        result["cells"], result["message"] = marked["cells"], ""
+        reached = all(row["points"] is not None or row["kind"] == "manual" for row in marked["exercises"])
+        result["status"] = "graded" if reached else "not graded"
         result["notes"] += answered.notes + marked["notes"]
         digests = {k: hashlib.sha256(v.encode()).hexdigest() for k, v in answered.answers.items()}
         changed = {k for k in digests if result["answers"].get(k, digests[k]) != digests[k]}
@@ -174,10 +178,20 @@ def settle(result):
     if not result["exercises"]:
         return
     waiting = [row for row in result["exercises"] if row["points"] is None]
+    missed = [row["exercise"] for row in waiting if row["kind"] not in ("manual", "task")]
     result["score"] = sum(row["points"] for row in result["exercises"] if row["points"] is not None)
     result["status"] = "needs manual grading" if waiting else "graded"
-    words = [f"{row['exercise']} ({row['max']:g} points) waits for a person" for row in waiting]
+    words = [
+        f"{row['exercise']} ({row['max']:g} points) waits for a person"
+        for row in waiting
+        if row["exercise"] not in missed
+    ]
+    if missed:
+        result["status"], result["score"] = "not graded", None
+        words.insert(0, f"not reached within the time: {', '.join(missed)}")
     result["message"] = "; ".join(words + result["notes"])[:600]
+    if missed and (result.get("earlier") or {}).get("score") is not None:
+        result["message"] += f"; an earlier hand-in had {result['earlier']['score']:g} points"
 
 
 def file_stem(student):
@@ -199,12 +213,18 @@ def _fingerprint(homework, seed, limits, isolated):
 
 
 def load_results(out):
-    """The results of earlier runs."""
+    """The results of earlier runs, without the cells, which are too many to have in memory."""
     results = []
     for path in sorted((out / "results").glob("*.json")):
         with contextlib.suppress(ValueError, OSError):
             results.append(json.loads(path.read_text(encoding="utf-8")))
+            results[-1].pop("cells", None)
     return results
+
+
+def _cells_of(out, result):
+    path = out / "results" / f"{file_stem(result['student'])}.json"
+    return json.loads(path.read_text(encoding="utf-8"))["cells"]
 
 
 def _load(out, homework):

@@ -12,6 +12,7 @@ import warnings
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from nbgrader.utils import notebook_hash, parse_utc
@@ -152,6 +153,8 @@ def _take(folder, claim, homework):
         if facts.st_uid != claim.user:
             return Handed(claim.owner, problem="the folder was exchanged for another one while it was read")
         handed = look(claim.owner, handle, homework, owner=claim.user)
+        if handed.again:  # by then the folder is closed
+            handed.again = partial(handed.again, folder / claim.name)
         handed.when = f"{claim.when:%Y-%m-%d %H:%M:%S} UTC"
         changed = datetime.fromtimestamp(facts.st_ctime, UTC)
         if abs(changed - claim.when) > SLACK:

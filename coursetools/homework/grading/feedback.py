@@ -59,7 +59,7 @@ def sentence(text):
 
 def _row(row):
     if row["points"] is None:
-        found = "is read by your teacher"
+        found = "is read by your teacher" if row["kind"] == "manual" else escape(sentence(row["hidden"]))
     elif row["hidden"] is None:
         found = "<span class='right'>right, on other data too</span>" if row["kind"] != "manual" else "read"
     elif row["visible"]:

@@ -43,8 +43,10 @@ def prepare(out, homework):
         ) from None
 
 
-def record(out, homework, results):
+def record(out, homework, results, cells_of):
     """Write the results into `out`/gradebook.db and take from there what a person decided.
+
+    cells_of: gives the cells of a result, as they were run.
 
     Changes the rows of `results`: points that a person gave, None while somebody still has to look, and her
     comments. A manual grade is never overwritten; when the answer has changed since, it has to be confirmed.
@@ -55,10 +57,10 @@ def record(out, homework, results):
             if result["exercises"]:
                 _record_one(gradebook, homework, result)
     for result in results:
-        if result["cells"]:
+        if cells := cells_of(result):
             folder = out / "autograded" / result["student"] / homework.assignment
             with contextlib.suppress(OSError):  # a name too long for a folder: the formgrader lacks this one
-                _write_notebook(folder / f"{homework.notebook}.ipynb", _for_the_formgrader(result, homework))
+                _write_notebook(folder / f"{homework.notebook}.ipynb", _for_the_formgrader(cells, homework))
 
 
 def _database(out):
@@ -105,11 +107,11 @@ def _record_one(gradebook, homework, result):
     gradebook.db.commit()
 
 
-def _for_the_formgrader(result, homework):
+def _for_the_formgrader(shown_cells, homework):
     """The submission as nbgrader expects it after autograding; text only."""
     facts = {grading(c)["grade_id"]: c.metadata for c in homework.student.cells if grading(c)}
     cells, seen = [], set()
-    for shown in result["cells"]:
+    for shown in shown_cells:
         name = shown["grade_id"]
         metadata = facts[name] if name in facts and name not in seen else {}
         seen.add(name)

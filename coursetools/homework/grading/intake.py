@@ -2,31 +2,44 @@
 
 A file from a student is hostile data: it may be a link, a pipe, broken, huge, or another notebook under the
 right name. Whatever it is, it becomes either a list of cells to run or one sentence that says why not.
+
+Of a class no more is in memory than the notebooks being graded at this moment: what was found is remembered
+by its place and its digest, and read again. All sizes are bounded before anything is built from them.
 """
 
+import contextlib
 import csv
 import errno
 import hashlib
+import json
 import os
 import stat
 import unicodedata
-import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import nbformat
 
 from coursetools.homework.folder import grading
 
 MAX_FILE = 50_000_000  # bytes of one notebook
+MAX_FOLDER = 100_000_000  # of all notebooks that one student handed in
+MAX_PARTS = 1_000_000  # lists and objects in one notebook, each of which costs memory
+MAX_ITEMS = 4_000_000  # and what they hold
+MAX_CELLS = 2_000
+LITTER = {"__MACOSX", ".git", ".ipynb_checkpoints", ".DS_Store", ".Trashes", ".fseventsd", ".Spotlight-V100"}
+
+
+class Changed(Exception):
+    """A file is no longer the one that was found; the message says which."""
 
 
 @dataclass
 class Handed:
-    """What one student handed in: bytes of the notebook, or in `problem` a sentence why there are none."""
+    """What one student handed in: where the notebook is, or in `problem` a sentence why there is none."""
 
     student: str
-    content: bytes = b""
+    sha256: str = ""  # of the notebook's bytes
+    again: Callable | None = None  # reads them; OSError or ValueError if they are no longer there
     file: str = ""
     problem: str = ""
     notes: list[str] = field(default_factory=list)
@@ -36,8 +49,18 @@ class Handed:
     @property
     def digest(self):
         """Changes when anything about the hand-in does."""
-        facts = (self.file, self.problem, self.notes, self.when, self.tickets)
-        return hashlib.sha256(self.content + repr(facts).encode()).hexdigest()
+        facts = (self.sha256, self.file, self.problem, self.notes, self.when, self.tickets)
+        return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+    def content(self):
+        """The bytes that were found; raises Changed if the file has changed since."""
+        try:
+            content = self.again()
+        except (OSError, ValueError):
+            content = b""
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise Changed(f"{self.file} was changed while the class was graded: grade again")
+        return content
 
 
 @dataclass
@@ -65,7 +88,7 @@ def read_roster(path):
             f"the roster {path} has no column `student`: its first line names {', '.join(rows[0])}"
         )
     names = [student_name(row[column].strip()) for row in rows[1:] if len(row) > column]
-    if odd := [name for name in names if "/" in name or name.startswith(".")]:
+    if odd := [name for name in names if "/" in name or name in (".", "..")]:
         raise ValueError(f"the roster {path} names {odd[0]!r}, which cannot be the name of a folder")
     return list(dict.fromkeys(filter(None, names)))
 
@@ -87,7 +110,7 @@ def collect_hand_ins(folder, homework, roster=None):
         )
     for entry in sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name)):
         student = student_name(entry.name)
-        if entry.name.startswith("."):
+        if entry.name in LITTER or entry.name.startswith("._"):
             continue
         if not (entry.is_dir() or entry.is_symlink()):
             remarks.append(f"the file {student} lies in no student's folder and was left alone")
@@ -118,42 +141,96 @@ def with_roster(handed, roster):
 
 
 def look(student, folder, homework, *, owner=None):
-    """The one notebook in a student's folder that is this homework.
+    """The one notebook in a student's folder that is this homework, or in a folder inside it.
 
     folder: a path, or the number of an open folder. owner: who has to own the files, or None for anybody.
     """
     try:
-        names = sorted(n for n in os.listdir(folder) if n.endswith(".ipynb") and not n.startswith("."))
+        files = _notebooks(folder)
     except OSError as error:
         return Handed(student, problem=f"the folder cannot be read: {error.strerror}")
-    if not names:
+    if not files:
         return Handed(student, problem="the folder holds no notebook (a file that ends in .ipynb)")
-    read = [_read(student, folder, name, owner) for name in names]
-    if len(read) == 1:
-        return read[0]
-    matching = [one for one in read if not one.problem and not understand(one, homework)[1]]
+    listed = ", ".join(student_name("/".join(file)) for file in files[:5])
+    unclear = f"{len(files)} notebooks ({listed}), and it is not clear which one counts"
+    matching, read, total = [], None, 0
+    for file in files:
+        read, content = _read(student, folder, file, owner)
+        total += len(content)
+        if total > MAX_FOLDER:
+            most = MAX_FOLDER // 1_000_000
+            return Handed(student, problem=f"{len(files)} notebooks, together larger than {most} MB")
+        if len(files) > 1 and not read.problem and not understand(read, homework, content)[1]:
+            matching.append(read)
+    if len(files) == 1:
+        return read
     if len(matching) > 1:  # JupyterLab's copies lie beside what was handed out
-        matching = [one for one in matching if one.file == f"{homework.notebook}.ipynb"]
-    listed = ", ".join(student_name(name) for name in names[:5])
+        named = f"{homework.notebook}.ipynb"
+        matching = [one for one in matching if one.file.rpartition("/")[2] == named]
     if len(matching) != 1:
-        return Handed(
-            student, problem=f"{len(names)} notebooks ({listed}), and it is not clear which one counts"
-        )
+        return Handed(student, problem=unclear)
     if homework.alone:
-        matching[0].notes.append(f"of {len(names)} notebooks ({listed}) {matching[0].file} was graded")
+        matching[0].notes.append(f"of {len(files)} notebooks ({listed}) {matching[0].file} was graded")
     return matching[0]
 
 
-def _read(student, folder, file, owner):
-    name = student_name(file)
+def _notebooks(folder):
+    """Paths of the notebooks in a folder, as tuples; where there is none, of those one folder deeper."""
+
+    def within(place):
+        names = sorted(os.listdir(place))
+        return [n for n in names if n.endswith(".ipynb") and not n.startswith(".")], names
+
+    found, names = within(folder)
+    if found:
+        return [(name,) for name in found]
+    deeper = []
+    for name in names[:1000]:
+        if name not in LITTER and not name.startswith("."):
+            with contextlib.suppress(OSError), _opened(folder, name) as inner:
+                deeper += [(name, file) for file in within(inner)[0]]
+    return deeper
+
+
+@contextlib.contextmanager
+def _opened(folder, *names):
+    """A folder inside a folder, as a number (a path where the system has no such thing); no link."""
+    if not hasattr(os, "O_DIRECTORY"):
+        place = Path(folder, *names)
+        if place.is_symlink() or not place.is_dir():
+            raise OSError(errno.ENOTDIR, "is no folder")
+        yield place
+        return
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    handle = os.dup(folder) if isinstance(folder, int) else os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        content = read_whole(folder, file, owner)
+        for name in names:
+            inner = os.open(name, flags, dir_fd=handle)
+            os.close(handle)
+            handle = inner
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _read(student, folder, file, owner):
+    """(what was found, its bytes)."""
+    name = student_name("/".join(file))
+
+    def again(folder=folder):
+        if len(file) == 1:
+            return read_whole(folder, file[0], owner)
+        with _opened(folder, *file[:-1]) as inner:
+            return read_whole(inner, file[-1], owner)
+
+    try:
+        content = again()
     except OSError as error:
         why = "it is a link" if error.errno == errno.ELOOP else error.strerror
-        return Handed(student, file=name, problem=f"{name} cannot be opened: {why}")
+        return Handed(student, file=name, problem=f"{name} cannot be opened: {why}"), b""
     except ValueError as error:
-        return Handed(student, file=name, problem=f"{name} {error}")
-    return Handed(student, content, name)
+        return Handed(student, file=name, problem=f"{name} {error}"), b""
+    return Handed(student, hashlib.sha256(content).hexdigest(), again, name), content
 
 
 def read_whole(folder, file, owner=None):
@@ -177,24 +254,26 @@ def read_whole(folder, file, owner=None):
     return content
 
 
-def understand(handed, homework):
-    """(Answered, None), or (None, sentence) when this is no notebook, or not of this homework."""
+def understand(handed, homework, content=None):
+    """(Answered, None), or (None, sentence) when this is no notebook, or not of this homework.
+
+    content: the bytes, where they are at hand; else they are read again, which may raise Changed.
+    """
+    content = handed.content() if content is None else content
+    mend = "save it again in JupyterLab and hand it in anew"
+    if content.count(b"{") + content.count(b"[") > MAX_PARTS or content.count(b",") > MAX_ITEMS:
+        return None, f"{handed.file} holds more than {MAX_PARTS} parts: clear its outputs and hand it in anew"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            notebook = nbformat.reads(handed.content.decode("utf-8-sig"), as_version=4)
-        for cell in notebook.cells:
-            if not isinstance(cell.source, str) or not isinstance(cell.cell_type, str):
-                raise TypeError
-            cell.source.encode()
-        named = notebook.metadata.get("coursekit", {}).get("homework", homework.name)
+        named, cells = _cells_of(content, homework)
     except Exception:  # whatever a broken or malicious file does to the parser, the sentence is the same
+        return None, f"{handed.file} cannot be read as a notebook: {mend}"
+    if len(cells) > MAX_CELLS:
         return (
             None,
-            f"{handed.file} cannot be read as a notebook: save it again in JupyterLab and hand it in anew",
+            f"{handed.file} has {len(cells)} cells, more than {MAX_CELLS}: leave out what is too much",
         )
     wanted = {grading(cell)["grade_id"] for cell in homework.student.cells if grading(cell).get("solution")}
-    found = {grading(cell).get("grade_id") for cell in notebook.cells} & wanted
+    found = {grading(cell).get("grade_id") for cell in cells} & wanted
     if named != homework.name and isinstance(named, str):
         return None, f"{handed.file} is the notebook of {student_name(named[:40])}, not of {homework.name}"
     if 2 * len(found) < len(wanted):
@@ -202,29 +281,52 @@ def understand(handed, homework):
             None,
             f"{handed.file} is not {homework.name}: {len(found)} of its {len(wanted)} answer cells are there",
         )
-    return _merge(notebook, homework), None
+    return _merge(cells, homework), None
 
 
-def _merge(notebook, homework):
+def _cells_of(content, homework):
+    """(the homework that a notebook names, its cells) from its JSON, as plain dicts; any error if it is none.
+
+    Read without nbformat, whose objects take ten times the memory. Formats 2 and 3 have worksheets of cells.
+    """
+    notebook = json.loads(content.decode("utf-8-sig"))
+    old = notebook["nbformat"] < 4
+    listed = [c for s in notebook["worksheets"] for c in s["cells"]] if old else notebook["cells"]
+    cells = []
+    for cell in listed:
+        source = cell["input"] if old and cell["cell_type"] == "code" else cell["source"]
+        source = "".join(source) if isinstance(source, list) else source
+        source.encode()  # text, and of no half characters
+        kind = cell["cell_type"]
+        kind = "markdown" if old and kind in ("heading", "html") else kind
+        if not isinstance(kind, str):
+            raise TypeError
+        cells.append({"source": source, "cell_type": kind, "metadata": {"nbgrader": grading(cell)}})
+    facts = notebook.get("metadata", {}).get("coursekit", {})
+    return facts.get("homework", homework.name), cells
+
+
+def _merge(given, homework):
     """The student's cells, with every test cell as the homework has it, exactly once."""
     ours = {grading(c)["grade_id"]: c for c in homework.student.cells if grading(c)}
     fixed = {name for name, cell in ours.items() if not grading(cell).get("solution")}
     manual = {e.grade_id for e in homework.exercises if e.kind == "manual"}
-    cells, notes, seen, answers = [], {}, set(), dict.fromkeys(manual, "")
+    cells, notes, seen, answers = [], {}, set(), {name: [] for name in manual}
 
     def note(what, name):
-        notes.setdefault(what, []).append(name)
+        notes.setdefault(what, {})[name] = True  # each name once, in order
 
-    for cell in notebook.cells:
-        name = grading(cell).get("grade_id")
+    for cell in given:
+        name, source, kind = grading(cell).get("grade_id"), cell["source"], cell["cell_type"]
         if name not in ours:
-            cells.append(_cell(cell.source, cell.cell_type))
+            role = "aside" if source.strip() in homework.asides else "other"
+            cells.append(_cell(source, kind, role=role))
             continue
         if name in fixed:
             if name in seen:
                 note("copied (the copy was left out)", name)
             else:
-                if cell.source.strip() != ours[name].source.strip():
+                if source.strip() != ours[name].source.strip():
                     note("changed (put back as they were)", name)
                 if grading(cell).get("points") != grading(ours[name]).get("points"):
                     note("with other points (the homework's own count)", name)
@@ -232,15 +334,15 @@ def _merge(notebook, homework):
         else:
             if name in seen:
                 note("doubled (both were run in their order, so the later one counts)", name)
-            cells.append(_cell(cell.source, cell.cell_type, name, "manual" if name in manual else "answer"))
-            if name in manual and cell.source.strip() != ours[name].source.strip():
-                answers[name] = "\n\n".join(filter(None, [answers[name], cell.source.strip()]))
+            cells.append(_cell(source, kind, name, "manual" if name in manual else "answer"))
+            if name in manual and source.strip() != ours[name].source.strip():
+                answers[name].append(source.strip())
         seen.add(name)
     for name in (name for name in ours if name in fixed and name not in seen):
         note("missing (put back)", name)
         cells.append(_cell(ours[name].source, ours[name].cell_type, name, "test"))
     said = [f"cells {what}: {', '.join(names)}" for what, names in notes.items()]
-    return Answered(cells, said, answers)
+    return Answered(cells, said, {name: "\n\n".join(filter(None, parts)) for name, parts in answers.items()})
 
 
 def _cell(source, cell_type, grade_id="", role="other"):

@@ -57,7 +57,7 @@ class Judge:
         return self.probes[exercise][number]["message"]
 
     def _start(self):
-        limits = Limits(memory=8000, processes=64)
+        limits = Limits(memory=4000, processes=64)
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
         self.session = Session(self.command, environment, None, limits)
         try:
@@ -85,9 +85,8 @@ def main():
             if any(exercise.kind == "probes" for exercise in homework.exercises):
                 namespace = run_notebook(homework.teacher)
                 for exercise, (_, test) in exercises_of(homework.teacher).items():
-                    probes[exercise] = collect(test, namespace)
-                    drawn = [probe.draw(seed) for probe in probes[exercise]]
-                    pairs = list(zip(probes[exercise], drawn, strict=True))
+                    pairs = [(p, inputs) for p in collect(test, namespace) for inputs in p.draws(seed)]
+                    probes[exercise] = [probe for probe, _ in pairs]
                     expected[exercise] = [evaluate(probe, inputs, namespace) for probe, inputs in pairs]
                     listing[exercise] = [
                         {

@@ -2,18 +2,22 @@
 
 A cell that does not end, or ends the program, is left out and the rest is run again from the start, so that
 one endless loop costs its own exercise and nothing else.
+
+The probes of an exercise are asked when the whole notebook has run. Where its visible check had passed and
+they fail, or where the time ran out before, the notebook gets a second look: it runs again with nothing
+shown, and the probes are asked as soon as the test cell has run. What a student's own cells did further down,
+be it an experiment that takes an hour or a variable with a function's name, then costs nothing. Nothing is
+shown of the second look, since what is printed after a probe could carry its inputs out.
 """
 
+import contextlib
 import time
 
 from coursetools.homework.grading.session import Stopped
 
 RESTARTS = 6
-PYTHON_ERRORS = {
-    name
-    for name, kind in vars(__import__("builtins")).items()
-    if isinstance(kind, type) and issubclass(kind, BaseException)
-}
+MAX_SOURCE, MAX_KEPT = 100_000, 2_000_000  # characters of a cell, and of a notebook, that are kept
+LOOK = 0.25  # of the time for a notebook, for each half of a second look; at least the time for a cell
 
 
 class NotGraded(Exception):
@@ -30,13 +34,16 @@ def mark(answered, homework, sandbox, judge, stopping=lambda: False):
         if run.finished() or run.seconds_left() <= 0:
             break
         run.attempt()
-    if run.seconds_left() <= 0:
+    late = run.seconds_left() <= 0
+    if late:
         run.notes.append(f"the whole notebook had {sandbox.limits.total:.0f} s; what came later was not run")
+    for every_cell in (True, False):
+        run.look_again(every_cell)
     return {
-        "cells": run.shown,
+        "cells": _bounded(run.shown),
         "exercises": [run.result(exercise) for exercise in homework.exercises],
         "notes": run.notes,
-        "troubled": bool(run.left_out) or run.seconds_left() <= 0,
+        "troubled": bool(run.left_out) or late,
     }
 
 
@@ -46,12 +53,14 @@ class _Run:
     def __init__(self, answered, homework, sandbox, judge, stopping):
         self.answered, self.homework, self.sandbox, self.judge = answered, homework, sandbox, judge
         self.stopping = stopping
-        self.began = time.monotonic()
+        self.probed = {e.grade_id for e in homework.exercises if e.kind == "probes"}
+        self.until = time.monotonic() + sandbox.limits.total
+        self.seconds = {}  # that a cell took, by its number
         self.left_out, self.notes, self.verdicts, self.visible = {}, [], {}, {}
         self.shown = [dict(cell, text="", error=None) for cell in answered.cells]
 
     def seconds_left(self):
-        return self.sandbox.limits.total - (time.monotonic() - self.began)
+        return self.until - time.monotonic()
 
     def finished(self):
         return not any(self._open(exercise) for exercise in self.homework.exercises)
@@ -62,18 +71,17 @@ class _Run:
 
     def attempt(self):
         """One session from the first cell on; what stops it is noted, so that the next one leaves it out."""
-        with self.sandbox.start() as session:
-            try:
-                session.ready(max(60, self.sandbox.limits.cell))
-            except Stopped as stopped:
-                raise NotGraded(f"the program that runs notebooks {stopped}") from None
+        with self._session() as session:
             for number, cell in enumerate(self.shown):
                 if cell["type"] != "code" or number in self.left_out:
                     continue
                 try:
-                    reply = self._ask(session, {"cell": cell["source"]})
+                    began = time.monotonic()
+                    reply = self._ask(session, self._request(cell))
+                    self.seconds[number] = time.monotonic() - began
                 except Stopped as stopped:
-                    self._leave_out(number, stopped)
+                    if self.seconds_left() > 0:  # else it is not this cell's fault
+                        self._leave_out(number, stopped)
                     return
                 cell["text"], cell["error"] = (
                     _text(reply.get("text")),
@@ -89,6 +97,74 @@ class _Run:
                 if not self._decide(session, exercise):
                     return
 
+    def look_again(self, every_cell):
+        """Ask for what is still in doubt at its test cell, once more; a better verdict counts.
+
+        every_cell: else the student's own cells which take long are left out, or of which nobody knows.
+        """
+        doubtful = {
+            e.grade_id: e
+            for e in self.homework.exercises
+            if e.kind == "probes" and (self._open(e) or self._seems_right(e.grade_id))
+        }
+        given, long = self.homework.given, self.sandbox.limits.cell / 10
+        slow = {
+            number
+            for number, cell in enumerate(self.shown)
+            if cell["role"] == "other" and cell["source"].strip() not in given
+            if self.seconds.get(number, float("inf")) > long
+        }
+        left_out = set(self.left_out) | (set() if every_cell else slow)
+        limits = self.sandbox.limits
+        self.until = time.monotonic() + max(LOOK * limits.total, limits.cell)
+        for _ in range(1 + RESTARTS):
+            if not doubtful or self.seconds_left() <= 0 or self._look(doubtful, left_out):
+                return
+
+    def _seems_right(self, grade_id):
+        """Whether the visible check of an exercise passed, and its probes did not."""
+        passed = grade_id in self.visible and self.visible[grade_id] is None
+        return passed and self.verdicts.get(grade_id) is not None
+
+    def _look(self, doubtful, left_out):
+        """One session of a second look; False if it was cut short. What is settled leaves `doubtful`."""
+        with self._session() as session:
+            for number, cell in enumerate(self.shown):
+                if not doubtful:
+                    return True
+                try:
+                    if cell["type"] == "code" and number not in left_out:
+                        self._ask(session, self._request(cell))
+                except Stopped:
+                    left_out.add(number)
+                    return False
+                exercise = doubtful.pop(cell["grade_id"], None) if cell["role"] == "test" else None
+                if exercise is None:
+                    continue
+                try:
+                    verdict = self._probes(session, exercise)
+                except Stopped as stopped:
+                    if self.seconds_left() > 0:
+                        said = f"on hidden data your answer {stopped}"
+                        self.verdicts.setdefault(exercise.grade_id, said)
+                    return False
+                if verdict is None:
+                    self.verdicts[exercise.grade_id] = None
+                self.verdicts.setdefault(exercise.grade_id, verdict)
+        return True
+
+    @contextlib.contextmanager
+    def _session(self):
+        """A running session; how long it takes to start is not the student's time."""
+        began = time.monotonic()
+        with self.sandbox.start() as session:
+            try:
+                session.ready(max(60, self.sandbox.limits.cell))
+            except Stopped as stopped:
+                raise NotGraded(f"the program that runs notebooks {stopped}") from None
+            self.until += time.monotonic() - began
+            yield session
+
     def _decide(self, session, exercise):
         """Find the verdict on an exercise, if there is none yet; False when that cost the session."""
         if self._open(exercise):
@@ -96,7 +172,8 @@ class _Run:
                 asked = self._probes if exercise.kind == "probes" else self._asserts
                 self.verdicts[exercise.grade_id] = asked(session, exercise)
             except Stopped as stopped:
-                self.verdicts[exercise.grade_id] = f"on hidden data your answer {stopped}"
+                if self.seconds_left() > 0:
+                    self.verdicts[exercise.grade_id] = f"on hidden data your answer {stopped}"
                 return False
         return True
 
@@ -107,9 +184,12 @@ class _Run:
             blank = exercise.kind == "manual" and not self.answered.answers[exercise.grade_id]
             said = "this answer is empty" if blank else None
             return row | {"kind": "manual", "points": 0.0 if blank else None, "visible": None, "hidden": said}
-        hidden = self.verdicts.get(exercise.grade_id, "it was not reached within the time for the notebook")
-        points = exercise.points if hidden is None else 0.0
         visible = self.visible.get(exercise.grade_id)
+        if self._open(exercise):
+            said = "it was not reached within the time for the notebook"
+            return row | {"kind": exercise.kind, "points": None, "visible": visible, "hidden": said}
+        hidden = self.verdicts[exercise.grade_id]
+        points = exercise.points if hidden is None else 0.0
         return row | {"kind": exercise.kind, "points": points, "visible": visible, "hidden": hidden}
 
     def _ask(self, session, request):
@@ -124,6 +204,10 @@ class _Run:
             if self.stopping():
                 raise KeyboardInterrupt from None
             raise
+
+    def _request(self, cell):
+        """A test cell and a picture bind names for themselves alone; another course's may be needed later."""
+        return {"cell": cell["source"], "aside": cell["role"] == "aside" or cell["grade_id"] in self.probed}
 
     def _leave_out(self, number, stopped):
         cell = self.shown[number]
@@ -140,10 +224,8 @@ class _Run:
         for number, probe in enumerate(probes):
             reply = self._ask(session, {"call": probe["call"], "inputs": probe["inputs"]})
             if "value" not in reply:
-                # Only the kind of an error: its text may hold the hidden inputs.
-                kind = reply.get("error")
-                said = f" ({kind})" if isinstance(kind, str) and kind in PYTHON_ERRORS else ""
-                return self.judge.message(exercise.name, number) + said
+                # Neither its text nor its kind: either may carry hidden inputs out.
+                return self.judge.message(exercise.name, number) + " (it stopped with an error)"
             message = self.judge.verdict(exercise.name, number, reply["value"])
             if message is not None:
                 return message
@@ -156,6 +238,18 @@ class _Run:
         if self._ask(session, {"cell": test.source}).get("error") is None:
             return None
         return self.visible.get(exercise.grade_id) or "a hidden test of this exercise fails"
+
+
+def _bounded(cells):
+    """The cells without what is too long to be kept of one student."""
+    left = MAX_KEPT
+    for cell in cells:
+        for part in ("source", "text"):
+            most = min(MAX_SOURCE, left)
+            if len(cell[part]) > most:
+                cell[part] = cell[part][:most] + f"\n... and {len(cell[part]) - most} characters more"
+            left -= min(len(cell[part]), most)
+    return cells
 
 
 def _text(value, limit=25_000):

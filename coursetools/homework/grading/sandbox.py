@@ -77,6 +77,7 @@ class Sandbox:
     def start(self):
         """A running session; it raises Stopped if it does not come up within a minute."""
         settings = {"forbidden": self.forbidden, "limits": self.limits.of_a_process()}
+        settings["isolated"] = self.isolated
         if self.isolated and _is_root():
             settings["user"] = 2_000_000 + secrets.randbelow(1_000_000)
         scratch = None

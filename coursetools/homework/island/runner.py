@@ -5,6 +5,7 @@ time; each gets one JSON line on standard output. The submission can do what it 
 loses its own answers, since whoever reads the replies takes them for hostile data.
 
     {"cell": "x = 1"}                                     -> {"text": "", "error": null}
+    {"cell": "check(f(1), 2)", "aside": true}             -> the same; what it binds is bound for it alone
     {"call": "f(X)", "inputs": {"X": ...}}                -> {"value": ...} or {"error": "NameError"}
 """
 
@@ -14,6 +15,7 @@ import json
 import os
 import shutil
 import sys
+import types
 import warnings
 from abc import ABCMeta
 from importlib.util import spec_from_loader
@@ -30,6 +32,10 @@ def main():
         os.setresgid(*[settings["user"]] * 3)
         os.setresuid(*[settings["user"]] * 3)
     _limit(settings["limits"])
+    if settings["isolated"]:
+        from coursetools.homework.island.doors import shut
+
+        shut()
     for source, target in (("FONT_LIST", "MPLCONFIGDIR"), ("FILES", "TMPDIR")):
         with contextlib.suppress(OSError):
             shutil.copytree(os.environ[source], os.environ[target], dirs_exist_ok=True)
@@ -142,10 +148,24 @@ def _shell():
 def _cell(shell, request):
     stream = Capped()
     warnings.filterwarnings("ignore", message="To exit: use")
-    with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+    beside = _aside(shell) if request.get("aside") else contextlib.nullcontext()
+    with beside, contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
         result = shell.run_cell(request["cell"])
     error = result.error_before_exec or result.error_in_exec
     return {"text": stream.text(), "error": _sentence(error) if error is not None else None}
+
+
+@contextlib.contextmanager
+def _aside(shell):
+    """Cells run in a copy of the namespace: a check that binds `log` leaves the student's `log` alone."""
+    module, namespace = shell.user_module, shell.user_ns
+    copy = types.ModuleType(module.__name__)
+    copy.__dict__.update(namespace)
+    shell.user_module, shell.user_ns = copy, copy.__dict__
+    try:
+        yield
+    finally:
+        shell.user_module, shell.user_ns = module, namespace
 
 
 def _probe(shell, request):

@@ -18,6 +18,7 @@ import numpy as np
 
 from coursekit import data, plots
 from coursekit.checks import answer, check
+from coursekit.pca import pictures
 
 plots.use_course_style()
 states = data.usarrests()
@@ -46,34 +47,34 @@ def whiten(X):
 
 
 # %% role="test" exercise="whiten" points=3
-table = np.array([[2.0, 1.0, 0.5], [0.0, 3.0, 1.0], [5.0, 4.0, -1.0], [1.0, -2.0, 2.0], [4.0, 6.0, 0.0]])
-given = table.copy()
-Z = whiten(given)
-check("X itself is left as it was", given, table)
-answer("Z has the shape of X", np.shape(Z), table.shape)
-check("every column of Z has mean 0 (did you centre?)", Z.mean(axis=0), 0.0, atol=1e-10)
-covariance, spread = (
-    Z.T @ Z / len(Z),
-    (table - table.mean(axis=0)).T @ (table - table.mean(axis=0)) / len(table),
+_table = np.array([[2.0, 1.0, 0.5], [0.0, 3.0, 1.0], [5.0, 4.0, -1.0], [1.0, -2.0, 2.0], [4.0, 6.0, 0.0]])
+_given = _table.copy()
+_Z = whiten(_given)
+check("X itself is left as it was", _given, _table)
+answer("Z has the shape of X", np.shape(_Z), _table.shape)
+check("every column of Z has mean 0 (did you centre?)", _Z.mean(axis=0), 0.0, atol=1e-10)
+_covariance, _spread = (
+    _Z.T @ _Z / len(_Z),
+    (_table - _table.mean(axis=0)).T @ (_table - _table.mean(axis=0)) / len(_table),
 )
-sizes = np.linalg.eigvalsh(spread)[::-1]
+_sizes = np.linalg.eigvalsh(_spread)[::-1]
 answer(
     "the covariance of Z is the identity",
-    covariance,
+    _covariance,
     np.eye(3),
     wrong={
         "your standard deviation divides by n - 1; the lecture divides by n": np.eye(3)
-        * (1 - 1 / len(table)),
-        "you rotated but did not divide by the standard deviations": np.diag(sizes),
-        "you divided by the variance; divide by its square root": np.diag(1 / sizes),
+        * (1 - 1 / len(_table)),
+        "you rotated but did not divide by the standard deviations": np.diag(_sizes),
+        "you divided by the variance; divide by its square root": np.diag(1 / _sizes),
     },
 )
-shared = np.linalg.norm(Z.T @ (table - table.mean(axis=0)) / len(table), axis=1)
+_shared = np.linalg.norm(_Z.T @ (_table - _table.mean(axis=0)) / len(_table), axis=1)
 answer(
     "the columns of Z are the scores, largest variance first",
-    shared,
-    np.sqrt(sizes),
-    wrong={"the order is turned round: eigh returns the smallest eigenvalue first": np.sqrt(sizes[::-1])},
+    _shared,
+    np.sqrt(_sizes),
+    wrong={"the order is turned round: eigh returns the smallest eigenvalue first": np.sqrt(_sizes[::-1])},
 )
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
@@ -111,21 +112,21 @@ def whiteness_error(Z):
 
 
 # %% role="test" exercise="whiteness_error" points=2
-square = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
-answer("the corners of a square are white", whiteness_error(square), 0.0)
+_square = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+answer("the corners of a square are white", whiteness_error(_square), 0.0)
 answer(
     "moving them does not change that",
-    whiteness_error(square + [3.0, 0.0]),
+    whiteness_error(_square + [3.0, 0.0]),
     0.0,
     wrong={"a covariance is taken about the mean: centre Z first": 9.0},
 )
 answer(
     "two equal columns differ from white by 1, off the diagonal",
-    whiteness_error(square[:, [0, 0]]),
+    whiteness_error(_square[:, [0, 0]]),
     1.0,
     wrong={"look at the entries beside the diagonal too": 0.0},
 )
-answer("a narrow square is off by 0.75, whatever the sign", whiteness_error(square * 0.5), 0.75)
+answer("a narrow square is off by 0.75, whatever the sign", whiteness_error(_square * 0.5), 0.75)
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -165,12 +166,12 @@ def components_needed(X, share):
 
 
 # %% role="test" exercise="components_needed" points=3
-cross = np.array(
+_cross = np.array(
     [[3.0, 0, 0], [-3, 0, 0], [0, 2, 0], [0, -2, 0], [0, 0, 1], [0, 0, -1]]
 )  # variances 9 : 4 : 1
 answer(
     "60 % of the cross takes one component (it keeps 9/14)",
-    components_needed(cross, 0.6),
+    components_needed(_cross, 0.6),
     1,
     wrong={
         "you count from 0: the first component alone is k = 1": 0,
@@ -179,26 +180,26 @@ answer(
         "start with the largest eigenvalue": 3,
     },
 )
-answer("90 % takes two (13/14)", components_needed(cross, 0.9), 2)
+answer("90 % takes two (13/14)", components_needed(_cross, 0.9), 2)
 answer(
     "exactly 13/14 takes two: at least means at least",
-    components_needed(cross, 13 / 14),
+    components_needed(_cross, 13 / 14),
     2,
     wrong={"at least, not more than; and allow 1e-12 for rounding": 3},
 )
 answer(
     "everything takes three",
-    components_needed(cross, 1.0),
+    components_needed(_cross, 1.0),
     3,
     wrong={"no sum reached 1: rounding left the last a hair too small, allow 1e-12": 1},
 )
 answer(
     "exactly 9/14 takes one, in whatever unit the cross is measured",
-    max(components_needed(cross * unit, 9 / 14) for unit in (0.1, 0.3, 7.0)),
+    max(components_needed(_cross * unit, 9 / 14) for unit in (0.1, 0.3, 7.0)),
     1,
     wrong={"rounding left a share a hair too small: allow 1e-12": 2},
 )
-answer("moving the data changes nothing", components_needed(cross + 7, 0.9), 2, wrong={"did you centre?": 1})
+answer("moving the data changes nothing", components_needed(_cross + 7, 0.9), 2, wrong={"did you centre?": 1})
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -253,31 +254,31 @@ def power_iteration(S, start, n_steps):
 
 
 # %% role="test" exercise="power_iteration" points=3
-S = np.array([[3.0, 0.0], [0.0, 1.0]])
-v, value = power_iteration(S, np.array([1.0, 1.0]), 1)
+_S = np.array([[3.0, 0.0], [0.0, 1.0]])
+_v, _value = power_iteration(_S, np.array([1.0, 1.0]), 1)
 answer(
     "after one step from (1, 1): direction (3, 1)",
-    v,
+    _v,
     np.array([3.0, 1.0]) / np.sqrt(10),
     wrong={"scale the vector to length 1 after each step": np.array([3.0, 1.0]),
            "this is no step yet; does the loop run n_steps times?": np.array([1.0, 1.0]) / np.sqrt(2)},
 )  # fmt: skip
 answer(
     "its Rayleigh quotient is 2.8",
-    value,
+    _value,
     2.8,
     wrong={
-        "this is the length of S v, not v' S v": np.linalg.norm(S @ [3, 1]) / np.sqrt(10),
+        "this is the length of S v, not v' S v": np.linalg.norm(_S @ [3, 1]) / np.sqrt(10),
         "this is the quotient of the vector before the last step": 2.0,
     },
 )
 answer(
     "no step: the start itself, scaled to length 1",
-    power_iteration(S, np.array([3.0, 4.0]), 0)[0],
+    power_iteration(_S, np.array([3.0, 4.0]), 0)[0],
     [0.6, 0.8],
 )
-v, value = power_iteration(S, np.array([1.0, 1.0]), 40)
-answer("after 40 steps the largest eigenvalue is found", value, 3.0)
+_v, _value = power_iteration(_S, np.array([1.0, 1.0]), 40)
+answer("after 40 steps the largest eigenvalue is found", _value, 3.0)
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -314,18 +315,18 @@ def first_components(X, k, start, n_steps):
 
 
 # %% role="test" exercise="first_components" points=3
-scaled = (states.x - states.x.mean(axis=0)) / states.x.std(axis=0)
-found = first_components(scaled + [5, 0, 0, 3], 2, np.ones(4), 200)
-answer("two components of four numbers", np.shape(found), (2, 4))
-printed = np.array(
+_scaled = (states.x - states.x.mean(axis=0)) / states.x.std(axis=0)
+_found = first_components(_scaled + [5, 0, 0, 3], 2, np.ones(4), 200)
+answer("two components of four numbers", np.shape(_found), (2, 4))
+_printed = np.array(
     [[0.5358995, 0.5831836, 0.2781909, 0.5434321], [0.4181809, 0.1879856, 0.8728062, 0.1673186]]
 )
 answer(
     "their sizes are those of the textbook's Table 10.1",
-    np.abs(found),
-    printed,
+    np.abs(_found),
+    _printed,
     atol=1e-6,
-    wrong={"you found the first component twice: deflate the matrix before the second": printed[[0, 0]]},
+    wrong={"you found the first component twice: deflate the matrix before the second": _printed[[0, 0]]},
 )
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
@@ -349,19 +350,17 @@ probes = [
 # A colleague hands you this picture of the 50 states and writes: *"The first component explains 98 % of the variance, so the states differ in one thing only. It is a general level of crime: all four arrows have a part in it."*
 
 # %%
-from coursekit.pca import pictures
-
-faulty = states.x
-_, sizes, axes = np.linalg.svd(faulty, full_matrices=False)
-axes = axes * np.sign(axes.sum(axis=1))[:, None]
+_faulty = states.x
+_, _sizes, _axes = np.linalg.svd(_faulty, full_matrices=False)
+_axes = _axes * np.sign(_axes.sum(axis=1))[:, None]
 plots.show(
     pictures.biplot(
-        faulty @ axes[:2].T,
-        axes[:2],
+        _faulty @ _axes[:2].T,
+        _axes[:2],
         states.row_names,
         states.feature_names,
         label_rows=False,
-        title=f"first component: {sizes[0] ** 2 / np.sum(sizes**2):.0%} of the sum of squares",
+        title=f"first component: {_sizes[0] ** 2 / np.sum(_sizes**2):.0%} of the sum of squares",
     ),
     alt="A biplot in which all fifty points lie to the right of the origin, spread along the first axis up to a "
     "score of about 350; the assault arrow lies along that axis, urban population along the second, and murder "

@@ -18,6 +18,7 @@ import numpy as np
 
 from coursekit import plots
 from coursekit.checks import answer, check
+from coursekit.clustering import pictures
 
 plots.use_course_style()
 
@@ -42,15 +43,15 @@ def assign(X, centers):
 
 
 # %% role="test" exercise="assign" points=3
-points = np.array([[0.0, 0.0], [3.0, 4.0], [6.0, 0.0], [0.0, 4.0], [3.0, 0.0]])
-centers = np.array([[0.0, 0.0], [6.0, 0.0], [3.0, 5.0]])
-given, places = points.copy(), centers.copy()
-labels, total = assign(given, places)
-check("X itself is left as it was", given, points)
-check("the centres are left as they were", places, centers)
+_points = np.array([[0.0, 0.0], [3.0, 4.0], [6.0, 0.0], [0.0, 4.0], [3.0, 0.0]])
+_centers = np.array([[0.0, 0.0], [6.0, 0.0], [3.0, 5.0]])
+_given, _places = _points.copy(), _centers.copy()
+_labels, _total = assign(_given, _places)
+check("X itself is left as it was", _given, _points)
+check("the centres are left as they were", _places, _centers)
 answer(
     "each point gets its nearest centre, the lower number at a tie",
-    labels,
+    _labels,
     [0, 2, 1, 2, 0],
     wrong={
         "these are the farthest centres: argmin, not argmax": [1, 0, 0, 1, 2],
@@ -60,13 +61,13 @@ answer(
 )
 answer(
     "the objective: 0 + 1 + 0 + 10 + 9",
-    total,
+    _total,
     20.0,
     wrong={
         "you added distances; add their squares": 1 + np.sqrt(10) + 3,
         "this is the mean; the objective is the sum": 4.0,
         "these are all squared distances, not only those to the nearest centre": (
-            ((points[:, None] - centers) ** 2).sum()
+            ((_points[:, None] - _centers) ** 2).sum()
         ),
     },
 )
@@ -124,14 +125,16 @@ def moved_centroids(centers, counts, points, old, new):
 
 # %% role="test" exercise="moved_centroids" points=4
 # Clusters {0, 2, 4}, {10, 12} and {20} on a line; 4 goes to the second cluster, and 20 as well.
-before, numbers = np.array([[2.0], [11.0], [20.0]]), np.array([3, 2, 1])
-kept = before.copy(), numbers.copy()
-after, count = moved_centroids(before, numbers, np.array([[4.0], [20.0]]), np.array([0, 2]), np.array([1, 1]))
-check("the arguments are left as they were: centers", before, kept[0])
-check("the arguments are left as they were: counts", numbers, kept[1])
+_before, _numbers = np.array([[2.0], [11.0], [20.0]]), np.array([3, 2, 1])
+_kept = _before.copy(), _numbers.copy()
+_after, _count = moved_centroids(
+    _before, _numbers, np.array([[4.0], [20.0]]), np.array([0, 2]), np.array([1, 1])
+)
+check("the arguments are left as they were: centers", _before, _kept[0])
+check("the arguments are left as they were: counts", _numbers, _kept[1])
 answer(
     "the new counts",
-    count,
+    _count,
     [2, 4, 0],
     wrong={
         "these are the old counts": [3, 2, 1],
@@ -140,7 +143,7 @@ answer(
 )
 answer(
     "the new centroids: mean of {0, 2}, mean of {4, 10, 12, 20}, and 20, which keeps its place",
-    after,
+    _after,
     [[1.0], [11.5], [20.0]],
     wrong={
         "the sum of a cluster is its centroid times its old count": [[-1.0], [8.75], [20.0]],
@@ -206,19 +209,19 @@ def merged(method, d_ac, d_bc, d_ab, a, b, c):
 
 # %% role="test" exercise="merged" points=4
 # A: three points at (0, 0). B: one point at (4, 0). Two others: a point at (1, 6), and two points at (1, -8).
-to_a, to_b = np.sqrt([37.0, 65.0]), np.sqrt([45.0, 73.0])
-sizes = 3, 1, np.array([1, 2])
-answer("single: the nearer of the two", merged("single", to_a, to_b, 4.0, *sizes), to_a)
-answer("complete: the farther of the two", merged("complete", to_a, to_b, 4.0, *sizes), to_b)
+_to_a, _to_b = np.sqrt([37.0, 65.0]), np.sqrt([45.0, 73.0])
+_sizes = 3, 1, np.array([1, 2])
+answer("single: the nearer of the two", merged("single", _to_a, _to_b, 4.0, *_sizes), _to_a)
+answer("complete: the farther of the two", merged("complete", _to_a, _to_b, 4.0, *_sizes), _to_b)
 answer(
     "average: the mean over all points of A and B",
-    merged("average", to_a, to_b, 4.0, *sizes),
-    (3 * to_a + to_b) / 4,
-    wrong={"A has more points than B: weight with the sizes": (to_a + to_b) / 2},
+    merged("average", _to_a, _to_b, 4.0, *_sizes),
+    (3 * _to_a + _to_b) / 4,
+    wrong={"A has more points than B: weight with the sizes": (_to_a + _to_b) / 2},
 )
 answer(
     "centroid: the merged middle is (1, 0), at distance 6 and 8",
-    merged("centroid", to_a, to_b, 4.0, *sizes),
+    merged("centroid", _to_a, _to_b, 4.0, *_sizes),
     [6.0, 8.0],
     wrong={
         "this is the square; take the root at the end": [36.0, 64.0],
@@ -228,18 +231,18 @@ answer(
 )
 
 
-def ward_of_lump(x, y, m, n):
+def _ward_of_lump(x, y, m, n):
     """Ward's dissimilarity of m points at x and n points at y, by its definition."""
     return np.sqrt(2 * m * n / (m + n)) * np.linalg.norm(np.subtract(x, y))
 
 
-places, many = ([0, 0], [4, 0], [1, 6], [1, -8]), (3, 1, 1, 2)
-old_a = np.array([ward_of_lump(places[0], places[i], 3, many[i]) for i in (2, 3)])
-old_b = np.array([ward_of_lump(places[1], places[i], 1, many[i]) for i in (2, 3)])
+_places, _many = ([0, 0], [4, 0], [1, 6], [1, -8]), (3, 1, 1, 2)
+_old_a = np.array([_ward_of_lump(_places[0], _places[i], 3, _many[i]) for i in (2, 3)])
+_old_b = np.array([_ward_of_lump(_places[1], _places[i], 1, _many[i]) for i in (2, 3)])
 answer(
     "Ward: as by its definition for four points with the middle (1, 0)",
-    merged("ward", old_a, old_b, ward_of_lump(places[0], places[1], 3, 1), *sizes),
-    [ward_of_lump([1, 0], places[i], 4, many[i]) for i in (2, 3)],
+    merged("ward", _old_a, _old_b, _ward_of_lump(_places[0], _places[1], 3, 1), *_sizes),
+    [_ward_of_lump([1, 0], _places[i], 4, _many[i]) for i in (2, 3)],
 )
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
@@ -268,13 +271,11 @@ probes = [
 # Fourteen points, and three trees of them. The labels got lost: one was made with single, one with complete and one with centroid linkage.
 
 # %%
-from coursekit.clustering import pictures
-
-fourteen = np.array(
+_fourteen = np.array(
     [[7.2, 0.7], [6.1, -0.6], [1.4, 0], [1, 0.9], [3.6, -0.7], [0.3, -1], [-1.2, -0.1],
      [5.9, 0], [6, -0.2], [0.2, 0.2], [5.8, -0.2], [2.5, 0.2], [0.9, -0.2], [4.7, 0.1]]
 )  # fmt: skip
-trees = {
+_trees = {
     "A": [[8, 10, 0.2, 2], [7, 14, 0.22, 3], [2, 12, 0.54, 2], [1, 15, 0.63, 4], [3, 9, 1.06, 2],
           [16, 18, 1.22, 4], [4, 13, 1.36, 2], [0, 17, 1.7, 5], [5, 6, 1.75, 2], [11, 20, 2.2, 3],
           [19, 22, 2.6, 6], [21, 23, 4.73, 8], [24, 25, 8.44, 14]],
@@ -286,7 +287,7 @@ trees = {
           [6, 21, 1.96, 6], [22, 24, 2.63, 8], [23, 25, 4.86, 14]],
 }  # fmt: skip
 plots.show(
-    pictures.numbered_points(fourteen, {f"tree {name}": np.array(Z) for name, Z in trees.items()}),
+    pictures.numbered_points(_fourteen, {f"tree {name}": np.array(Z) for name, Z in _trees.items()}),
     alt="Fourteen numbered points in two groups with a few points between them, and three dendrograms, A, B and C. "
     "Tree A reaches height 8.4, tree B 1.5 and tree C 4.9; in C one link lies below the one it contains.",
 )

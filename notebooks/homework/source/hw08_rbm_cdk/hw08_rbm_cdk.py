@@ -43,23 +43,23 @@ def free_energy(v, W, c, b):
 
 
 # %% role="test" exercise="free_energy" points=3
-v = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
-logits = np.array([[1.0, 0.0], [-0.5, 1.0]])
-soft = np.log1p(np.exp(logits))
-bias = np.array([0.7, 0.0])
+_v = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
+_logits = np.array([[1.0, 0.0], [-0.5, 1.0]])
+_soft = np.log1p(np.exp(_logits))
+_bias = np.array([0.7, 0.0])
 answer(
     "two states of the example machine",
-    free_energy(v, W, c, b),
-    -bias - soft.sum(axis=1),
+    free_energy(_v, W, c, b),
+    -_bias - _soft.sum(axis=1),
     wrong={
-        "the sign is turned round: this is -F": bias + soft.sum(axis=1),
-        "the visible bias is missing": -soft.sum(axis=1),
-        "the hidden bias is missing": -bias - np.log1p(np.exp(logits - b)).sum(axis=1),
-        "sum over the hidden units, do not average": -bias - soft.mean(axis=1),
+        "the sign is turned round: this is -F": _bias + _soft.sum(axis=1),
+        "the visible bias is missing": -_soft.sum(axis=1),
+        "the hidden bias is missing": -_bias - np.log1p(np.exp(_logits - b)).sum(axis=1),
+        "sum over the hidden units, do not average": -_bias - _soft.mean(axis=1),
     },
 )
-far = free_energy(np.array([[0.0, 1.0, 0.0]]), 300 * W, c, b)
-answer("no overflow where a logit is 901", far, [1.0 - 901.0])
+_far = free_energy(np.array([[0.0, 1.0, 0.0]]), 300 * W, c, b)
+answer("no overflow where a logit is 901", _far, [1.0 - 901.0])
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -118,17 +118,17 @@ answer(
         "are all four hidden states in the sum?": 3 * np.log(2),
     },
 )
-only_b = log_partition(np.zeros((2, 3)), np.zeros(3), b)
-without = 5 * np.log(2)
+_only_b = log_partition(np.zeros((2, 3)), np.zeros(3), b)
+_without = 5 * np.log(2)
 answer(
     "hidden biases alone",
-    only_b,
+    _only_b,
     3 * np.log(2) + np.log1p(np.exp(b)).sum(),
-    wrong={"the hidden biases are missing": without},
+    wrong={"the hidden biases are missing": _without},
 )
-vs = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)], dtype=float)
-by_v = np.log(np.exp(vs @ c + np.log1p(np.exp(vs @ W.T + b)).sum(axis=1)).sum())
-answer("the example machine, as counted from the other side", log_partition(W, c, b), by_v)
+_vs = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)], dtype=float)
+_by_v = np.log(np.exp(_vs @ c + np.log1p(np.exp(_vs @ W.T + b)).sum(axis=1)).sum())
+answer("the example machine, as counted from the other side", log_partition(W, c, b), _by_v)
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -187,20 +187,25 @@ def cd_update(v, W, c, b, uniform_h, uniform_v, rate):
 
 
 # %% role="test" exercise="cd_update" points=6
-def logistic(a):
+def _logistic(a):
     return 1 / (1 + np.exp(-a))
 
 
-batch = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+_batch = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
 # Numbers 0 draw every unit on, numbers 1 draw every unit off.
-ones_h, ones_v, none_h, none_v = [np.zeros((2, 2))], [np.zeros((2, 3))], [np.ones((2, 2))], [np.ones((2, 3))]
-kept = [array.copy() for array in (batch, W, c, b)]
-new_W, new_c, new_b = cd_update(batch, W, c, b, ones_h, none_v, 0.1)
-for given, array in zip((batch, W, c, b), kept, strict=True):
-    check("an argument is left as it was", given, array)
+_ones_h, _ones_v, _none_h, _none_v = (
+    [np.zeros((2, 2))],
+    [np.zeros((2, 3))],
+    [np.ones((2, 2))],
+    [np.ones((2, 3))],
+)
+_kept = [array.copy() for array in (_batch, W, c, b)]
+_new_W, _new_c, _new_b = cd_update(_batch, W, c, b, _ones_h, _none_v, 0.1)
+for _given, _array in zip((_batch, W, c, b), _kept, strict=True):
+    check("an argument is left as it was", _given, _array)
 answer(
     "visible biases, a chain that ends at 000",
-    new_c,
+    _new_c,
     c + 0.1 * np.array([0.5, 0.5, 0.5]),
     wrong={
         "the two phases have changed roles": c - 0.1 * np.array([0.5, 0.5, 0.5]),
@@ -208,20 +213,22 @@ answer(
         "this is the direction; add it to c": 0.1 * np.array([0.5, 0.5, 0.5]),
     },
 )
-p, q = logistic(batch @ W.T + b), logistic(np.ones((2, 3)) @ W.T + b)
-step = (p - q).mean(axis=0)
-new_W, new_c, new_b = cd_update(batch, W, c, b, none_h, ones_v, 0.1)
+_p, _q = _logistic(_batch @ W.T + b), _logistic(np.ones((2, 3)) @ W.T + b)
+_step = (_p - _q).mean(axis=0)
+_new_W, _new_c, _new_b = cd_update(_batch, W, c, b, _none_h, _ones_v, 0.1)
 answer(
     "hidden biases, a chain that ends at 111",
-    new_b,
-    b + 0.1 * step,
+    _new_b,
+    b + 0.1 * _step,
     wrong={
-        "at the end of the chain take the probability, not the bits": b + 0.1 * p.mean(axis=0),
-        "the two phases have changed roles": b - 0.1 * step,
+        "at the end of the chain take the probability, not the bits": b + 0.1 * _p.mean(axis=0),
+        "the two phases have changed roles": b - 0.1 * _step,
     },
 )
-pull = (p.T @ batch - q.T @ np.ones((2, 3))) / 2
-answer("weights, the same chain", new_W, W + 0.1 * pull, wrong={"the sign is turned round": W - 0.1 * pull})
+_pull = (_p.T @ _batch - _q.T @ np.ones((2, 3))) / 2
+answer(
+    "weights, the same chain", _new_W, W + 0.1 * _pull, wrong={"the sign is turned round": W - 0.1 * _pull}
+)
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -284,19 +291,19 @@ def transition_matrix(W, c, b):
 
 
 # %% role="test" exercise="transition_matrix" points=4
-K = transition_matrix(W, c, b)
-answer("eight states to eight states", np.shape(K), (8, 8))
-check("each row adds up to 1 (where the columns do, it is transposed)", np.sum(K, axis=1), 1.0, atol=1e-10)
-numbered = ((np.arange(8)[:, None] >> np.arange(3)) & 1).astype(float)
-p_v = np.exp(-free_energy(numbered, W, c, b) - log_partition(W, c, b))
+_K = transition_matrix(W, c, b)
+answer("eight states to eight states", np.shape(_K), (8, 8))
+check("each row adds up to 1 (where the columns do, it is transposed)", np.sum(_K, axis=1), 1.0, atol=1e-10)
+_numbered = ((np.arange(8)[:, None] >> np.arange(3)) & 1).astype(float)
+_p_v = np.exp(-free_energy(_numbered, W, c, b) - log_partition(W, c, b))
 answer(
     "after many steps every row is p(v), as your free_energy and log_partition give it",
-    np.linalg.matrix_power(K, 200),
-    np.tile(p_v, (8, 1)),
+    np.linalg.matrix_power(_K, 200),
+    np.tile(_p_v, (8, 1)),
     atol=1e-6,
 )
-flow = p_v[:, None] * K
-check("detailed balance: as much flow there as back", flow, flow.T, atol=1e-9)
+_flow = _p_v[:, None] * _K
+check("detailed balance: as much flow there as back", _flow, _flow.T, atol=1e-9)
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 

@@ -49,10 +49,10 @@ def scalar_hessian(w1, w2, x):
 
 
 # %% role="test" exercise="saddle" points=4
-x = np.array([1.0, -2.0, 2.0])  # the mean of the squares is 3
+_x = np.array([1.0, -2.0, 2.0])  # the mean of the squares is 3
 answer(
     "the gradient at (1, 2)",
-    scalar_gradient(1.0, 2.0, x),
+    scalar_gradient(1.0, 2.0, _x),
     [12.0, 6.0],
     wrong={
         "the sign is turned round: the gradient points uphill": [-12.0, -6.0],
@@ -61,16 +61,16 @@ answer(
         "a factor 2 is missing": [6.0, 3.0],
     },
 )
-answer("on the hyperbola there is no slope", scalar_gradient(4.0, 0.25, x), [0.0, 0.0])
+answer("on the hyperbola there is no slope", scalar_gradient(4.0, 0.25, _x), [0.0, 0.0])
 answer(
     "the Hessian at (0, 0)",
-    scalar_hessian(0.0, 0.0, x),
+    scalar_hessian(0.0, 0.0, _x),
     [[0.0, -6.0], [-6.0, 0.0]],
     wrong={"this is a minimum; look at the mixed derivative again": [[6.0, 0.0], [0.0, 6.0]]},
 )
 answer(
     "the Hessian at (1, 2)",
-    scalar_hessian(1.0, 2.0, x),
+    scalar_hessian(1.0, 2.0, _x),
     [[24.0, 18.0], [18.0, 6.0]],
     wrong={"the entries on the diagonal are exchanged": [[6.0, 18.0], [18.0, 24.0]],
            "the mixed derivative is that of a product: it has two terms": [[24.0, 6.0], [6.0, 6.0]]},
@@ -116,12 +116,12 @@ def denoising_loss(W, b, c, x, noise):
 
 
 # %% role="test" exercise="denoising_loss" points=3
-W = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
-x = np.array([[1.0, 2.0, 2.0], [3.0, 0.0, 4.0]])
-zero = np.zeros_like(x)
+_W = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+_x = np.array([[1.0, 2.0, 2.0], [3.0, 0.0, 4.0]])
+_zero = np.zeros_like(_x)
 answer(
     "with zero weights only c answers",
-    denoising_loss(W, np.zeros(2), np.array([1.0, 0.0, 0.0]), x, zero),
+    denoising_loss(_W, np.zeros(2), np.array([1.0, 0.0, 0.0]), _x, _zero),
     14.0,
     wrong={
         "sum over the entries of an example; you took the mean": 14.0 / 3,
@@ -131,17 +131,17 @@ answer(
 )
 answer(
     "with zero weights noise on the input changes nothing",
-    denoising_loss(W, np.zeros(2), np.zeros(3), x, zero + 1.0),
+    denoising_loss(_W, np.zeros(2), np.zeros(3), _x, _zero + 1.0),
     17.0,
     wrong={"the target is the clean x, not what the encoder saw": 32.0},
 )
-steep = np.array([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-z1, z2 = 1 / (1 + np.exp(-2.0)), 1 / (1 + np.exp(1.0))
+_steep = np.array([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+_z1, _z2 = 1 / (1 + np.exp(-2.0)), 1 / (1 + np.exp(1.0))
 answer(
     "one example by hand",
-    denoising_loss(steep, np.array([1.0, 0.0]), np.zeros(3), zero[:1], np.array([[0.5, -1.0, 9.0]])),
-    (2 * z1) ** 2 + z2**2,
-    wrong={"the encoder's bias b is missing": (2 / (1 + np.exp(-1.0))) ** 2 + z2**2,
+    denoising_loss(_steep, np.array([1.0, 0.0]), np.zeros(3), _zero[:1], np.array([[0.5, -1.0, 9.0]])),
+    (2 * _z1) ** 2 + _z2**2,
+    wrong={"the encoder's bias b is missing": (2 / (1 + np.exp(-1.0))) ** 2 + _z2**2,
            "the sigmoid is missing": 4.0**2 + 1.0,
            "the encoder must see x + noise": (2 / (1 + np.exp(-1.0))) ** 2 + 0.25},
 )  # fmt: skip
@@ -195,19 +195,19 @@ def contractive_penalty(W, b, x):
 
 
 # %% role="test" exercise="contractive" points=3
-W = np.array([[4.0, 0.0, 0.0], [0.0, 8.0, 4.0]])
-x = np.zeros((2, 3))
-J = jacobians(W, np.zeros(2), x)
-answer("one (k, d) matrix an example", np.shape(J), (2, 2, 3))
+_W = np.array([[4.0, 0.0, 0.0], [0.0, 8.0, 4.0]])
+_x = np.zeros((2, 3))
+_J = jacobians(_W, np.zeros(2), _x)
+answer("one (k, d) matrix an example", np.shape(_J), (2, 2, 3))
 answer(
     "where the sigmoid is steepest its slope is 1/4",
-    J[0],
-    W / 4,
-    wrong={"the derivative of the sigmoid is missing": W, "this is z, not its derivative z (1 - z)": W / 2},
+    _J[0],
+    _W / 4,
+    wrong={"the derivative of the sigmoid is missing": _W, "this is z, not its derivative z (1 - z)": _W / 2},
 )
 answer(
     "the penalty there",
-    contractive_penalty(W, np.zeros(2), x),
+    contractive_penalty(_W, np.zeros(2), _x),
     6.0,
     wrong={
         "square the entries": 4.0,
@@ -216,8 +216,8 @@ answer(
         "the norm is to be squared": np.sqrt(6.0),
     },
 )
-far = contractive_penalty(W, np.array([30.0, -30.0]), x)
-check("where the sigmoid is flat there is nothing to pay (is b in it?)", far, 0.0, atol=1e-12)
+_far = contractive_penalty(_W, np.array([30.0, -30.0]), _x)
+check("where the sigmoid is flat there is nothing to pay (is b in it?)", _far, 0.0, atol=1e-12)
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -250,20 +250,20 @@ def tangents(J, m):
 
 
 # %% role="test" exercise="tangents" points=2
-turn = np.array([[0.8, 0.6, 0.0], [-0.6, 0.8, 0.0], [0.0, 0.0, 1.0]])
-J = np.diag([1.0, 5.0, 0.1]) @ turn  # the code moves most along row 1 of `turn`
-found = tangents(J, 2)
-answer("two directions of three numbers", np.shape(found), (2, 3))
+_turn = np.array([[0.8, 0.6, 0.0], [-0.6, 0.8, 0.0], [0.0, 0.0, 1.0]])
+_J = np.diag([1.0, 5.0, 0.1]) @ _turn  # the code moves most along row 1 of `turn`
+_found = tangents(_J, 2)
+answer("two directions of three numbers", np.shape(_found), (2, 3))
 answer(
     "the strongest is (-0.6, 0.8, 0), up to sign",
-    np.abs(found[0]),
+    np.abs(_found[0]),
     [0.6, 0.8, 0.0],
     wrong={
         "this is the weakest direction; the strongest comes first": [0.0, 0.0, 1.0],
         "this is a direction of the code, not of the input": [0.0, 1.0, 0.0],
     },
 )
-check("the directions are orthonormal", found @ found.T, np.eye(2), atol=1e-10)
+check("the directions are orthonormal", _found @ _found.T, np.eye(2), atol=1e-10)
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -314,21 +314,21 @@ def score_from_repair(seen, repaired, sigma):
 
 
 # %% role="test" exercise="best_repair" points=4
-S = np.diag([3.0, 1.0])
-given = np.array([[5.0, 1.0], [1.0, 3.0]])
+_S = np.diag([3.0, 1.0])
+_given = np.array([[5.0, 1.0], [1.0, 3.0]])
 answer(
     "each direction is pulled to the mean, the narrow one more",
-    best_repair(given, np.array([1.0, 1.0]), S, 1.0),
+    best_repair(_given, np.array([1.0, 1.0]), _S, 1.0),
     [[4.0, 1.0], [1.0, 2.0]],
     wrong={
-        "the mean is to be taken off before and put back after": given @ np.diag([0.75, 0.5]),
+        "the mean is to be taken off before and put back after": _given @ np.diag([0.75, 0.5]),
         "this is the part that is taken away, not what is left": [[2.0, 1.0], [1.0, 2.0]],
         "the mean has not been put back": [[3.0, 0.0], [0.0, 1.0]],
     },
 )
 answer(
     "sigma counts squared",
-    best_repair(np.array([[4.0, 5.0]]), np.zeros(2), S, 2.0),
+    best_repair(np.array([[4.0, 5.0]]), np.zeros(2), _S, 2.0),
     [[12 / 7, 1.0]],
     wrong={"the variance of the noise is sigma squared": [[12 / 5, 5 / 3]]},
 )

@@ -41,11 +41,11 @@ def gaussian_kl(mean_q, log_var_q, mean_p, log_var_p):
 
 
 # %% role="test" exercise="gaussian_kl" points=4
-zero, one = np.zeros((1, 2)), np.ones((1, 2))
-answer("the divergence of a Gaussian from itself is 0", gaussian_kl(3 * one, one, 3 * one, one), [0.0])
+_zero, _one = np.zeros((1, 2)), np.ones((1, 2))
+answer("the divergence of a Gaussian from itself is 0", gaussian_kl(3 * _one, _one, 3 * _one, _one), [0.0])
 answer(
     "means one apart in two latents, variances 1: one half each, so 1",
-    gaussian_kl(one, zero, zero, zero),
+    gaussian_kl(_one, _zero, _zero, _zero),
     [1.0],
     wrong={
         "the factor 1/2 is missing": [2.0],
@@ -53,23 +53,23 @@ answer(
         "the sign: a divergence is never negative": [-1.0],
     },
 )
-e = np.e
+_e = np.e
 answer(
     "log-variance 1 against 0, twice: e - 2",
-    gaussian_kl(zero, one, zero, zero),
-    [e - 2],
+    gaussian_kl(_zero, _one, _zero, _zero),
+    [_e - 2],
     wrong={
-        "log_var is the logarithm of the variance, not of the standard deviation": [e**2 - 3],
-        "is this KL(p || q)? the order matters": [1 / e],
-        "the factor 1/2 is missing": [2 * (e - 2)],
-        "the logarithm has the wrong sign": [e],
+        "log_var is the logarithm of the variance, not of the standard deviation": [_e**2 - 3],
+        "is this KL(p || q)? the order matters": [1 / _e],
+        "the factor 1/2 is missing": [2 * (_e - 2)],
+        "the logarithm has the wrong sign": [_e],
     },
 )
 answer(
     "the distance of the means is measured in variances of p",
-    gaussian_kl(one, zero, zero, one),
-    [2 / e],
-    wrong={"in variances of p, not of q": [1 / e + 1]},
+    gaussian_kl(_one, _zero, _zero, _one),
+    [2 / _e],
+    wrong={"in variances of p, not of q": [1 / _e + 1]},
 )
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
@@ -136,35 +136,35 @@ def best_log_var(x, x_hat):
 
 
 # %% role="test" exercise="gaussian_elbo" points=5
-x, x_hat, kl = np.array([[1.0, 3.0], [0.0, 0.0]]), np.array([[0.0, 1.0], [0.0, 2.0]]), np.array([0.5, 0.0])
-constant = np.log(2 * np.pi)
+_x, _x_hat, _kl = np.array([[1.0, 3.0], [0.0, 0.0]]), np.array([[0.0, 1.0], [0.0, 2.0]]), np.array([0.5, 0.0])
+_constant = np.log(2 * np.pi)
 answer(
     "s = 1: minus half the squared error, minus log(2 pi) for two pixels, minus the KL",
-    gaussian_elbo(x, x_hat, 0.0, kl),
-    [-2.5 - constant - 0.5, -2.0 - constant],
+    gaussian_elbo(_x, _x_hat, 0.0, _kl),
+    [-2.5 - _constant - 0.5, -2.0 - _constant],
     wrong={
-        "the constant occurs once for each pixel": [-2.5 - constant / 2 - 0.5, -2.0 - constant / 2],
+        "the constant occurs once for each pixel": [-2.5 - _constant / 2 - 0.5, -2.0 - _constant / 2],
         "the constant log(2 pi) / 2 for each pixel is missing": [-3.0, -2.0],
-        "sum over the pixels, no mean": [-1.25 - constant / 2 - 0.5, -1.0 - constant / 2],
-        "the KL is a price: subtract it": [-2.5 - constant + 0.5, -2.0 - constant],
-        "the squared error has a factor 1/2": [-5 - constant - 0.5, -4.0 - constant],
+        "sum over the pixels, no mean": [-1.25 - _constant / 2 - 0.5, -1.0 - _constant / 2],
+        "the KL is a price: subtract it": [-2.5 - _constant + 0.5, -2.0 - _constant],
+        "the squared error has a factor 1/2": [-5 - _constant - 0.5, -4.0 - _constant],
     },
 )
 answer(
     "log s^2 = 2 costs one nat for each pixel and divides the squares by e^2",
-    gaussian_elbo(x, x_hat, 2.0, 0 * kl),
-    [-2.5 / np.e**2 - 2 - constant, -2.0 / np.e**2 - 2 - constant],
+    gaussian_elbo(_x, _x_hat, 2.0, 0 * _kl),
+    [-2.5 / np.e**2 - 2 - _constant, -2.0 / np.e**2 - 2 - _constant],
     wrong={
         "log s^2 is counted once for each pixel": [
-            -2.5 / np.e**2 - 1 - constant,
-            -2.0 / np.e**2 - 1 - constant,
+            -2.5 / np.e**2 - 1 - _constant,
+            -2.0 / np.e**2 - 1 - _constant,
         ],
-        "this takes log s^2 for log s": [-2.5 / np.e**4 - 4 - constant, -2.0 / np.e**4 - 4 - constant],
+        "this takes log s^2 for log s": [-2.5 / np.e**4 - 4 - _constant, -2.0 / np.e**4 - 4 - _constant],
     },
 )
 answer(
     "the best variance is the mean squared error, 9/4",
-    best_log_var(x, x_hat),
+    best_log_var(_x, _x_hat),
     np.log(9 / 4),
     wrong={
         "return the logarithm of the variance": 9 / 4,
@@ -219,11 +219,11 @@ def weighted_bound(log_joint, log_q):
 
 
 # %% role="test" exercise="weighted_bound" points=4
-log_joint = np.log([[6.0, 2.0], [1.0, 4.0]])
-log_q = np.log([[2.0, 0.5], [1.0, 4.0]])  # weights 3, 1 and 4, 1
+_log_joint = np.log([[6.0, 2.0], [1.0, 4.0]])
+_log_q = np.log([[2.0, 0.5], [1.0, 4.0]])  # weights 3, 1 and 4, 1
 answer(
     "weights 3, 1 and 4, 1: the logarithms of 2 and 2.5",
-    weighted_bound(log_joint, log_q),
+    weighted_bound(_log_joint, _log_q),
     np.log([2.0, 2.5]),
     wrong={
         "this is the mean of the logarithms: the ELBO": np.log([3.0, 4.0]) / 2,
@@ -234,17 +234,17 @@ answer(
     },
 )
 with np.errstate(all="ignore"):
-    tiny = weighted_bound(log_joint - 2000, log_q)
-    huge = weighted_bound(log_joint + 2000, log_q)
-    both = weighted_bound(log_joint + [-2000, 2000], log_q)
+    _tiny = weighted_bound(_log_joint - 2000, _log_q)
+    _huge = weighted_bound(_log_joint + 2000, _log_q)
+    _both = weighted_bound(_log_joint + [-2000, 2000], _log_q)
 answer(
     "weights of the size of exp(-2000)",
-    tiny,
+    _tiny,
     np.log([2.0, 2.5]) - 2000,
     wrong={"exp(-2000) is 0 for a computer: take the largest weight out first": [-np.inf, -np.inf]},
 )
-answer("weights of the size of exp(2000)", huge, np.log([2.0, 2.5]) + 2000)
-answer("one picture with tiny weights beside one with huge ones", both, np.log([2.0, 2.5]) + [-2000, 2000])
+answer("weights of the size of exp(2000)", _huge, np.log([2.0, 2.5]) + 2000)
+answer("one picture with tiny weights beside one with huge ones", _both, np.log([2.0, 2.5]) + [-2000, 2000])
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -314,36 +314,41 @@ def mended_loss(x, A, B, rng):
 
 
 # %% role="test" exercise="mended_loss" points=4
-x = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+_x = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
 answer(
     "all weights 0: three undecided pixels, no KL: 3 log 2",
-    mended_loss(x, np.zeros((3, 2)), np.zeros((1, 3)), np.random.default_rng(0)),
+    mended_loss(_x, np.zeros((3, 2)), np.zeros((1, 3)), np.random.default_rng(0)),
     3 * np.log(2),
     wrong={"sum over the pixels: this is their mean": np.log(2)},
 )
-A = np.array([[1.0, 0.0], [0.0, 0.0], [0.0, 0.0]])  # means 1 and 0, log-variances 0
+_A = np.array([[1.0, 0.0], [0.0, 0.0], [0.0, 0.0]])  # means 1 and 0, log-variances 0
 answer(
     "a decoder that ignores z: 3 log 2, and a KL of 1/2 for one picture of two",
-    mended_loss(x, A, np.zeros((1, 3)), np.random.default_rng(0)),
+    mended_loss(_x, _A, np.zeros((1, 3)), np.random.default_rng(0)),
     3 * np.log(2) + 0.25,
     wrong={"a guess far from the prior must cost, not pay: the sign of the KL": 3 * np.log(2) - 0.25},
 )
-same = np.tile(x[:1], (4000, 1))
-A = np.array([[0.0, -2.0], [0.0, 0.0], [0.0, 0.0]])  # log-variance -2
-many = [mended_loss(same, A, np.array([[3.0, 0.0, 0.0]]), np.random.default_rng(seed)) for seed in range(20)]
+_same = np.tile(_x[:1], (4000, 1))
+_A = np.array([[0.0, -2.0], [0.0, 0.0], [0.0, 0.0]])  # log-variance -2
+_many = [
+    mended_loss(_same, _A, np.array([[3.0, 0.0, 0.0]]), np.random.default_rng(seed)) for seed in range(20)
+]
 check(
     "4000 equal pictures with noise of their own: the estimate hardly scatters",
-    np.std(many),
+    np.std(_many),
     0.05,
     relation="<=",
 )
-z = np.linspace(-4, 4, 4001)  # E[softplus(3 z)] for z of standard deviation exp(-1), by quadrature
-softplus = np.trapezoid(
-    np.logaddexp(0, 3 * z) * np.exp(-((z * np.e) ** 2) / 2) * np.e / np.sqrt(2 * np.pi), z
+_z = np.linspace(-4, 4, 4001)  # E[softplus(3 z)] for z of standard deviation exp(-1), by quadrature
+_softplus = np.trapezoid(
+    np.logaddexp(0, 3 * _z) * np.exp(-((_z * np.e) ** 2) / 2) * np.e / np.sqrt(2 * np.pi), _z
 )
-expected = softplus + 2 * np.log(2) + 0.5 * (np.exp(-2) + 1)
+_expected = _softplus + 2 * np.log(2) + 0.5 * (np.exp(-2) + 1)
 check(
-    "their mean loss is right: the standard deviation is exp(log_var / 2)", np.mean(many), expected, atol=0.02
+    "their mean loss is right: the standard deviation is exp(log_var / 2)",
+    np.mean(_many),
+    _expected,
+    atol=0.02,
 )
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
@@ -379,14 +384,15 @@ def features(x, A, k):
 
 
 # %% role="test" exercise="features" points=3
-A = np.array([[1.0, 2.0, 8.0, 0.0], [0.0, -1.0, 0.0, 9.0], [3.0, 0.0, 0.0, 0.0]])
+_x = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+_A = np.array([[1.0, 2.0, 8.0, 0.0], [0.0, -1.0, 0.0, 9.0], [3.0, 0.0, 0.0, 0.0]])
 answer(
     "the means of the guesses, without noise",
-    features(x, A, 2),
+    features(_x, _A, 2),
     [[4.0, 2.0], [3.0, 0.0]],
     wrong={"these are the log-variances": [[8.0, 0.0], [0.0, 0.0]]},
 )
-check("the same picture has the same code each time", features(x, A, 2), features(x, A, 2))
+check("the same picture has the same code each time", features(_x, _A, 2), features(_x, _A, 2))
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 

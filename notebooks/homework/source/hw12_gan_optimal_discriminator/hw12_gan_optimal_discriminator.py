@@ -43,34 +43,34 @@ def best_answer(p, q, alpha, beta):
 
 
 # %% role="test" exercise="best_answer" points=4
-p, q = np.array([3.0, 1.0, 0.0, 2.0]), np.array([1.0, 1.0, 2.0, 0.0])
+_p, _q = np.array([3.0, 1.0, 0.0, 2.0]), np.array([1.0, 1.0, 2.0, 0.0])
 answer(
     "without smoothing: p / (p + q)",
-    best_answer(p, q, 0.0, 0.0),
-    p / (p + q),
+    best_answer(_p, _q, 0.0, 0.0),
+    _p / (_p + _q),
     wrong={
-        "this is the probability of being generated; real is 1 here": q / (p + q),
+        "this is the probability of being generated; real is 1 here": _q / (_p + _q),
         "this is the ratio of the densities; it must lie between 0 and 1": np.array([3.0, 1.0, 0.0, np.inf]),
     },
 )
 answer(
     "real side smoothed by 0.1",
-    best_answer(p, q, 0.1, 0.0),
-    0.9 * p / (p + q),
+    best_answer(_p, _q, 0.1, 0.0),
+    0.9 * _p / (_p + _q),
     wrong={
-        "alpha is the amount taken off the target, not the target": 0.1 * p / (p + q),
-        "smoothing does not change the denominator: work out A + B": 0.9 * p / (0.9 * p + q),
+        "alpha is the amount taken off the target, not the target": 0.1 * _p / (_p + _q),
+        "smoothing does not change the denominator: work out A + B": 0.9 * _p / (0.9 * _p + _q),
     },
 )
 answer(
     "both sides smoothed",
-    best_answer(p, q, 0.1, 0.2),
-    (0.9 * p + 0.2 * q) / (p + q),
-    wrong={"beta goes with the density of the model": (0.9 * p + 0.2 * p) / (p + q)},
+    best_answer(_p, _q, 0.1, 0.2),
+    (0.9 * _p + 0.2 * _q) / (_p + _q),
+    wrong={"beta goes with the density of the model": (0.9 * _p + 0.2 * _p) / (_p + _q)},
 )
 with np.errstate(divide="raise", invalid="raise"):  # a division by zero is an error here, no mere warning
-    alone = best_answer(np.array([0.0, 1.0]), np.array([0.0, 0.0]), 0.0, 0.0)
-answer("where nobody comes by: 0.5, and no division by zero", alone, [0.5, 1.0])
+    _alone = best_answer(np.array([0.0, 1.0]), np.array([0.0, 0.0]), 0.0, 0.0)
+answer("where nobody comes by: 0.5, and no division by zero", _alone, [0.5, 1.0])
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -119,26 +119,26 @@ def divergence(p, q):
 
 
 # %% role="test" exercise="divergence" points=3
-a, b = np.array([0.5, 0.5, 0.0]), np.array([0.0, 0.0, 1.0])
+_a, _b = np.array([0.5, 0.5, 0.0]), np.array([0.0, 0.0, 1.0])
 answer(
     "nothing in common: log 2",
-    divergence(a, b),
+    divergence(_a, _b),
     np.log(2),
     wrong={
         "this is in bits; use the natural logarithm": 1.0,
         "each of the two terms counts by one half": 2 * np.log(2),
     },
 )
-answer("equal: 0", divergence(a, a), 0.0)
-c, d = np.array([0.25, 0.75]), np.array([0.75, 0.25])
-value = 0.25 * np.log(0.5) + 0.75 * np.log(1.5)
+answer("equal: 0", divergence(_a, _a), 0.0)
+_c, _d = np.array([0.25, 0.75]), np.array([0.75, 0.25])
+_value = 0.25 * np.log(0.5) + 0.75 * np.log(1.5)
 answer(
     "a quarter against three quarters",
-    divergence(c, d),
-    value,
+    divergence(_c, _d),
+    _value,
     wrong={
         "this is KL(p || q): each is compared with the middle": 0.5 * np.log(3),
-        "the middle is the average (p + q) / 2, not the sum": value - np.log(2),
+        "the middle is the average (p + q) / 2, not the sum": _value - np.log(2),
     },
 )
 ### BEGIN HIDDEN TESTS
@@ -174,11 +174,11 @@ def best_value(p, q):
 
 
 # %% role="test" exercise="best_value" points=2
-c, d = np.array([0.25, 0.75]), np.array([0.75, 0.25])
-alone, alone_too = np.array([0.5, 0.5, 0.0]), np.array([0.0, 0.0, 1.0])
+_c, _d = np.array([0.25, 0.75]), np.array([0.75, 0.25])
+_alone, _alone_too = np.array([0.5, 0.5, 0.0]), np.array([0.0, 0.0, 1.0])
 answer(
     "a perfect forger: two coin tosses",
-    best_value(c, c),
+    best_value(_c, _c),
     -np.log(4),
     wrong={
         "this is half of it; the two expectations are added": -np.log(2),
@@ -187,13 +187,13 @@ answer(
 )
 answer(
     "nothing in common: 0",
-    best_value(alone, alone_too),
+    best_value(_alone, _alone_too),
     0.0,
     wrong={"the divergence counts twice": np.log(2) - np.log(4)},
 )
 check(
     "it is what the answer p / (p + q) earns",
-    best_value(c, d),
+    best_value(_c, _d),
     2 * (0.25 * np.log(0.25) + 0.75 * np.log(0.75)),
     atol=1e-12,
 )
@@ -235,30 +235,30 @@ def inspector_slopes(w, b, real, fake):
 
 
 # %% role="test" exercise="inspector_slopes" points=3
-some_real, some_fake = np.array([2.0, 3.0]), np.array([-1.0, 0.0, 4.0])
+_some_real, _some_fake = np.array([2.0, 3.0]), np.array([-1.0, 0.0, 4.0])
 answer(
     "at w = b = 0 she pushes by half the difference of the means",
-    inspector_slopes(0.0, 0.0, some_real, some_fake),
+    inspector_slopes(0.0, 0.0, _some_real, _some_fake),
     [(1.0 - 2.5) / 2, 0.0],
     wrong={
         "the sign: slopes of the value and not of the loss, or the labels are exchanged": [0.75, 0.0],
         "take the means of both kinds separately; n and m differ": [-2.5 * 0.2 + 0.3, 0.1],
     },
 )
-slope = inspector_slopes(0.3, -0.2, some_real, some_fake)
+_slope = inspector_slopes(0.3, -0.2, _some_real, _some_fake)
 
 
-def her_loss(w, b):
+def _her_loss(w, b):
     """Her loss on the samples of this cell."""
-    log_D = -np.log1p(np.exp(-(w * some_real + b)))
-    log_not_D = -np.log1p(np.exp(w * some_fake + b))
+    log_D = -np.log1p(np.exp(-(w * _some_real + b)))
+    log_not_D = -np.log1p(np.exp(w * _some_fake + b))
     return -log_D.mean() - log_not_D.mean()
 
 
-by_differences = [
-    (her_loss(0.3 + h, -0.2 + k) - her_loss(0.3 - h, -0.2 - k)) / 2e-5 for h, k in ((1e-5, 0), (0, 1e-5))
+_by_differences = [
+    (_her_loss(0.3 + h, -0.2 + k) - _her_loss(0.3 - h, -0.2 - k)) / 2e-5 for h, k in ((1e-5, 0), (0, 1e-5))
 ]
-answer("elsewhere: as by finite differences", slope, by_differences, atol=1e-7)
+answer("elsewhere: as by finite differences", _slope, _by_differences, atol=1e-7)
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -302,42 +302,42 @@ def one_turn(theta, w, b, real, z_inspector, z_forger, rate):
 
 
 # %% role="test" exercise="one_turn" points=4
-z = np.array([-1.0, 0.0, 1.0])
-theta, w, b = one_turn(0.0, 0.0, 0.0, np.array([3.0, 3.0]), z, z, 0.1)
-answer("she: w rises to 0.15, b stays", [w, b], [0.15, 0.0], wrong={"she went uphill": [-0.15, 0.0]})
-z_her, z_him = np.array([0.4, -1.1, 2.0]), np.array([1.5, -0.3, 0.2])
-theta, w, b = one_turn(0.5, 0.6, -0.2, np.array([2.0, 3.5]), z_her, z_him, 0.3)
+_z = np.array([-1.0, 0.0, 1.0])
+_theta, _w, _b = one_turn(0.0, 0.0, 0.0, np.array([3.0, 3.0]), _z, _z, 0.1)
+answer("she: w rises to 0.15, b stays", [_w, _b], [0.15, 0.0], wrong={"she went uphill": [-0.15, 0.0]})
+_z_her, _z_him = np.array([0.4, -1.1, 2.0]), np.array([1.5, -0.3, 0.2])
+_theta, _w, _b = one_turn(0.5, 0.6, -0.2, np.array([2.0, 3.5]), _z_her, _z_him, 0.3)
 
 
-def step_on(log_part, w, b, noise):
+def _step_on(log_part, w, b, noise):
     """0.5 less 0.3 times the slope in theta, by finite differences, of a loss of the scores of forgeries."""
     high, low = (log_part(w * (noise + 0.5 + h) + b).mean() for h in (1e-6, -1e-6))
     return 0.5 - 0.3 * (high - low) / 2e-6
 
 
-def minus_log_D(s):
+def _minus_log_D(s):
     return np.log1p(np.exp(-s))
 
 
-def her_step(fake):
+def _her_step(fake):
     return np.array([0.6, -0.2]) - 0.3 * np.array(inspector_slopes(0.6, -0.2, np.array([2.0, 3.5]), fake))
 
 
 answer(
     "she: from another start",
-    [w, b],
-    her_step(z_her + 0.5),
-    wrong={"show her forgeries G(z), not the noise z": her_step(z_her)},
+    [_w, _b],
+    _her_step(_z_her + 0.5),
+    wrong={"show her forgeries G(z), not the noise z": _her_step(_z_her)},
 )
 answer(
     "he: from 0.5, downhill on his loss, with the inspector as she is now",
-    theta,
-    step_on(minus_log_D, w, b, z_him),
+    _theta,
+    _step_on(_minus_log_D, _w, _b, _z_him),
     wrong={
-        "he looked at the inspector before her step": step_on(minus_log_D, 0.6, -0.2, z_him),
-        "he went uphill on his own loss": 1 - step_on(minus_log_D, w, b, z_him),
-        "this is the saturating loss, log(1 - D)": step_on(lambda s: -np.log1p(np.exp(s)), w, b, z_him),
-        "his forgeries are made from z_forger": step_on(minus_log_D, w, b, z_her),
+        "he looked at the inspector before her step": _step_on(_minus_log_D, 0.6, -0.2, _z_him),
+        "he went uphill on his own loss": 1 - _step_on(_minus_log_D, _w, _b, _z_him),
+        "this is the saturating loss, log(1 - D)": _step_on(lambda s: -np.log1p(np.exp(s)), _w, _b, _z_him),
+        "his forgeries are made from z_forger": _step_on(_minus_log_D, _w, _b, _z_her),
     },
     atol=1e-7,
 )
@@ -429,7 +429,7 @@ probes = [
 # A colleague trains a GAN on eight clusters on a ring, and sends this log with the words: *"It converged. From step 4000 on the value sits at −1.38, which is −log 4, the theoretical optimum: the discriminator is at 50 % and the generator is perfect. I let the generator make ten steps for each of the discriminator, since it was the weaker player."*
 
 # %%
-log = """
+_log = """
 step   value   D(real)   D(fake)   clusters with samples, of 8
 1000   -1.21     0.61      0.45    3
 2000   -1.36     0.52      0.49    1
@@ -437,7 +437,7 @@ step   value   D(real)   D(fake)   clusters with samples, of 8
 6000   -1.38     0.50      0.50    1
 8000   -1.38     0.50      0.50    1
 """
-print(log)
+print(_log)
 
 # %% [markdown]
 # Say (a) why a value of $-\log 4$ does not show that the generator is perfect, and which column refutes it; (b) what happened, and why ten steps for one invite it; (c) which measurement on the frozen generator would have told, and what it would roughly give here; (d) one change that you would try first, with its reason.

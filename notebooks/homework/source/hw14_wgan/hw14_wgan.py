@@ -68,18 +68,20 @@ def earth_mover(a, b):
 
 
 # %% role="test" exercise="earth_mover" points=4
-a, b = np.array([3.0, 0.0, 1.0]), np.array([5.0, 6.0, 8.0])
+_a, _b = np.array([3.0, 0.0, 1.0]), np.array([5.0, 6.0, 8.0])
 answer(
     "three grains, each carried 5: sorted, the pairs are (0, 5), (1, 6), (3, 8)",
-    earth_mover(a, b),
+    earth_mover(_a, _b),
     5.0,
     wrong={
         "each grain weighs 1/3, so that a heap weighs 1": 15.0,
         "the surplus has the other sign here; take its absolute value": -5.0,
     },
 )
-answer("from b to a is as far", earth_mover(b, a), 5.0)
-answer("the order in which a sample is written down does not matter", earth_mover(a[[2, 0, 1]], b[::-1]), 5.0)
+answer("from b to a is as far", earth_mover(_b, _a), 5.0)
+answer(
+    "the order in which a sample is written down does not matter", earth_mover(_a[[2, 0, 1]], _b[::-1]), 5.0
+)
 answer(
     "one grain at 1 into two at 0 and 4: half of it travels 1, half 3",
     earth_mover(np.array([1.0]), np.array([0.0, 4.0])),
@@ -89,7 +91,7 @@ answer(
         "each heap has mass 1, whatever the number of its grains": 1.0 * 1 + 3.0 * 1,
     },
 )
-answer("a heap and itself with every grain doubled: 0", earth_mover(a, np.repeat(a, 2)), 0.0)
+answer("a heap and itself with every grain doubled: 0", earth_mover(_a, np.repeat(_a, 2)), 0.0)
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -146,14 +148,14 @@ def gradient_penalty(critic, real, fake, epsilon, one_sided=False):
 
 
 # %% role="test" exercise="gradient_penalty" points=6
-w = np.array([[2.0, -1.0, 2.0]])  # a linear critic of slope 3 everywhere
-steep, flat = network(w, np.zeros(1)), network(w / 6, np.zeros(1))
-some_real = torch.tensor([[1.0, 0.0, 2.0], [0.5, -1.0, 3.0]]).double()
-some_fake = torch.tensor([[-1.0, 1.0, 0.0], [2.0, 2.0, -2.0]]).double()
-half = torch.full((2,), 0.5).double()
+_w = np.array([[2.0, -1.0, 2.0]])  # a linear critic of slope 3 everywhere
+_steep, _flat = network(_w, np.zeros(1)), network(_w / 6, np.zeros(1))
+_some_real = torch.tensor([[1.0, 0.0, 2.0], [0.5, -1.0, 3.0]]).double()
+_some_fake = torch.tensor([[-1.0, 1.0, 0.0], [2.0, 2.0, -2.0]]).double()
+_half = torch.full((2,), 0.5).double()
 answer(
     "slope 3 everywhere: each pair pays (3 - 1)^2",
-    gradient_penalty(steep, some_real, some_fake, half, False),
+    gradient_penalty(_steep, _some_real, _some_fake, _half, False),
     [4.0, 4.0],
     wrong={
         "the penalty is the square of the excess": [2.0, 2.0],
@@ -164,52 +166,52 @@ answer(
 )
 answer(
     "slope 1/2: two-sided, too flat costs as well",
-    gradient_penalty(flat, some_real, some_fake, half, False),
+    gradient_penalty(_flat, _some_real, _some_fake, _half, False),
     [0.25, 0.25],
     wrong={"this is the one-sided penalty": [0.0, 0.0]},
 )
 answer(
     "one-sided: too flat is free, too steep is not",
-    torch.stack([gradient_penalty(net, some_real, some_fake, half, True)[0] for net in (flat, steep)]),
+    torch.stack([gradient_penalty(net, _some_real, _some_fake, _half, True)[0] for net in (_flat, _steep)]),
     [0.0, 4.0],
     wrong={"the square belongs to the one-sided penalty too": [0.0, 2.0]},
 )
-bent = network(np.array([[1.5, 0.0, 0.0]]), np.array([0.5]), np.array([[2.0]]), np.zeros(1))
+_bent = network(np.array([[1.5, 0.0, 0.0]]), np.array([0.5]), np.array([[2.0]]), np.zeros(1))
 
 
-def paid_at(*places):
+def _paid_at(*places):
     """Penalty of the critic 2 tanh(1.5 x + 0.5) at these values of the first coordinate."""
     return [(3 / np.cosh(1.5 * x + 0.5) ** 2 - 1) ** 2 for x in places]
 
 
-ends = gradient_penalty(bent, some_real, some_fake, torch.tensor([1.0, 0.0]).double(), False)
+_ends = gradient_penalty(_bent, _some_real, _some_fake, torch.tensor([1.0, 0.0]).double(), False)
 answer(
     "epsilon 1 is the real sample, 0 the generated one",
-    ends,
-    paid_at(1.0, 2.0),
+    _ends,
+    _paid_at(1.0, 2.0),
     wrong={
-        "it is turned round": paid_at(-1.0, 0.5),
-        "both are measured at the real samples; is epsilon one number for each sample?": paid_at(1.0, 0.5),
-        "both are measured at the generated samples": paid_at(-1.0, 2.0),
+        "it is turned round": _paid_at(-1.0, 0.5),
+        "both are measured at the real samples; is epsilon one number for each sample?": _paid_at(1.0, 0.5),
+        "both are measured at the generated samples": _paid_at(-1.0, 2.0),
     },
 )
-images = torch.arange(24.0).reshape(2, 1, 3, 4).double()
+_images = torch.arange(24.0).reshape(2, 1, 3, 4).double()
 answer(
     "images: twelve equal slopes of 1/2 have length √3",
-    gradient_penalty(network(np.full((1, 12), 0.5), np.zeros(1)), images, -images, half, False),
+    gradient_penalty(network(np.full((1, 12), 0.5), np.zeros(1)), _images, -_images, _half, False),
     [(3**0.5 - 1) ** 2] * 2,
 )
-made_by = network(np.eye(3), np.zeros(3))  # a generator
-trained = network(w, np.zeros(1))
-for net in (trained, bent):
-    gradient_penalty(net, some_real, made_by(some_fake), half, False).mean().backward()
+_made_by = network(np.eye(3), np.zeros(3))  # a generator
+_trained = network(_w, np.zeros(1))
+for _net in (_trained, _bent):
+    gradient_penalty(_net, _some_real, _made_by(_some_fake), _half, False).mean().backward()
 answer(
     "a critic can be trained on it: the slope in w is 2 (3 - 1) w / 3",
-    slopes_of(trained)[0],
-    w * 4 / 3,
-    wrong={"the penalty does not know the critic's weights: create_graph=True keeps the graph": 0 * w},
+    slopes_of(_trained)[0],
+    _w * 4 / 3,
+    wrong={"the penalty does not know the critic's weights: create_graph=True keeps the graph": 0 * _w},
 )
-answer("no gradient reaches the generator", slopes_of(made_by)[0], np.zeros((3, 3)))
+answer("no gradient reaches the generator", slopes_of(_made_by)[0], np.zeros((3, 3)))
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -279,14 +281,14 @@ probes = [
 
 
 # %%
-def line_game():
+def _line_game():
     """A critic f(x) = 0.5 x, a generator G(z) = z + 1, and plain gradient descent of rate 0.1 for the critic."""
     critic = network(np.array([[0.5]]), np.zeros(1))
     return critic, network(np.ones((1, 1)), np.ones(1)), torch.optim.SGD(critic.parameters(), lr=0.1)
 
 
-real = torch.tensor([4.0, 6.0, 3.0, 5.0, 1.0, 1.0]).double().reshape(3, 2, 1)
-z = torch.tensor([-1.0, 1.0, 0.0, 2.0, 3.0, 3.0]).double().reshape(3, 2, 1)
+_real = torch.tensor([4.0, 6.0, 3.0, 5.0, 1.0, 1.0]).double().reshape(3, 2, 1)
+_z = torch.tensor([-1.0, 1.0, 0.0, 2.0, 3.0, 3.0]).double().reshape(3, 2, 1)
 
 
 # %% [markdown]
@@ -320,11 +322,11 @@ def critic_turn(critic, generator, optimizer, real, z, n_critic, clip):
 
 
 # %% role="test" exercise="critic_turn" points=5
-critic, generator, optimizer = line_game()
-values = critic_turn(critic, generator, optimizer, real, z, 1, 10.0)
+_critic, _generator, _optimizer = _line_game()
+_values = critic_turn(_critic, _generator, _optimizer, _real, _z, 1, 10.0)
 answer(
     "one step, hardly clipped: the means differ by 5 - 1 = 4, so w rises by 0.4",
-    critic[1].weight,
+    _critic[1].weight,
     [[0.9]],
     wrong={
         "the critic went uphill on its loss: real must score higher": [[0.1]],
@@ -335,32 +337,32 @@ answer(
 )
 answer(
     "the value before the step is 0.5 · 4",
-    values,
+    _values,
     [2.0],
     wrong={"this is the loss; the value is minus that": [-2.0], "this is the value after the step": [3.6]},
 )
-answer("the generator has no gradient", slopes_of(generator)[1], [0.0])
-critic, generator, optimizer = line_game()
-values = critic_turn(critic, generator, optimizer, real, z, 2, 0.3)
+answer("the generator has no gradient", slopes_of(_generator)[1], [0.0])
+_critic, _generator, _optimizer = _line_game()
+_values = critic_turn(_critic, _generator, _optimizer, _real, _z, 2, 0.3)
 answer(
     "two steps with c = 0.3: the weight ends at 0.3",
-    critic[1].weight,
+    _critic[1].weight,
     [[0.3]],
     wrong={
         "this was clipped before the step, not after it": [[0.5]],
         "were the gradients clipped? the paper clips the weights": [[0.56]],
     },
 )
-answer("the second value is taken at w = 0.3", values, [2.0, 0.3 * (4 - 2)])
-critic, generator, optimizer = line_game()
-critic(z[0]).sum().backward()  # somebody else's gradient: 0 for the weight, 2 for the bias
-critic_turn(critic, generator, optimizer, -real, z, 1, 10.0)
-answer("gradients of somebody else do not count", critic[1].bias, [0.0], wrong={"clear them first": [-0.2]})
-critic, generator, optimizer = line_game()
-critic[1].bias.data += 0.7
-critic_turn(critic, generator, optimizer, -10 * real, z, 1, 0.3)
-answer("data far on the left: the weight ends at the other end", critic[1].weight, [[-0.3]])
-answer("biases are clipped too", critic[1].bias, [0.3])
+answer("the second value is taken at w = 0.3", _values, [2.0, 0.3 * (4 - 2)])
+_critic, _generator, _optimizer = _line_game()
+_critic(_z[0]).sum().backward()  # somebody else's gradient: 0 for the weight, 2 for the bias
+critic_turn(_critic, _generator, _optimizer, -_real, _z, 1, 10.0)
+answer("gradients of somebody else do not count", _critic[1].bias, [0.0], wrong={"clear them first": [-0.2]})
+_critic, _generator, _optimizer = _line_game()
+_critic[1].bias.data += 0.7
+critic_turn(_critic, _generator, _optimizer, -10 * _real, _z, 1, 0.3)
+answer("data far on the left: the weight ends at the other end", _critic[1].weight, [[-0.3]])
+answer("biases are clipped too", _critic[1].bias, [0.3])
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -421,12 +423,12 @@ def generator_turn(critic, generator, optimizer, z):
 
 
 # %% role="test" exercise="generator_turn" points=3
-critic, generator, _ = line_game()
-optimizer = torch.optim.SGD(generator.parameters(), lr=0.1)
-loss = generator_turn(critic, generator, optimizer, z[1])
+_critic, _generator, _ = _line_game()
+_optimizer = torch.optim.SGD(_generator.parameters(), lr=0.1)
+_loss = generator_turn(_critic, _generator, _optimizer, _z[1])
 answer(
     "its loss: forgeries at 1 and 3 score 0.5 and 1.5",
-    loss,
+    _loss,
     -1.0,
     wrong={
         "the generator wants a high score: its loss is minus the mean score": 1.0,
@@ -435,16 +437,18 @@ answer(
 )
 answer(
     "the shift of G rises by 0.1 · 0.5, towards the data",
-    generator[1].bias,
+    _generator[1].bias,
     [1.05],
     wrong={
         "it ran away from the data: descend the loss": [0.95],
         "it did not move: is the graph cut by .detach(), or optimizer.step() missing?": [1.0],
     },
 )
-check("the critic's weight is still 0.5", critic[1].weight, 0.5)
-generator_turn(critic, generator, optimizer, z[1])
-answer("a second turn moves it as far again", generator[1].bias, [1.1], wrong={"clear old gradients": [1.15]})
+check("the critic's weight is still 0.5", _critic[1].weight, 0.5)
+generator_turn(_critic, _generator, _optimizer, _z[1])
+answer(
+    "a second turn moves it as far again", _generator[1].bias, [1.1], wrong={"clear old gradients": [1.15]}
+)
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -511,12 +515,12 @@ answer(
     wrong={"c counts once for each layer": 0.5},
 )
 # The bound is reached: all weights at c, and mass that moves along the diagonal.
-every = network(np.full((1, 4), 0.5), np.zeros(1))
-start, end = torch.zeros(1, 4).double(), torch.ones(1, 4).double()
-reached = (every(end) - every(start)).item()
+_every = network(np.full((1, 4), 0.5), np.zeros(1))
+_start, _end = torch.zeros(1, 4).double(), torch.ones(1, 4).double()
+_reached = (_every(_end) - _every(_start)).item()
 answer(
     "a critic with all weights at c reaches it: distance 2",
-    distance_at_least(reached, (4, 1), 0.5),
+    distance_at_least(_reached, (4, 1), 0.5),
     2.0,
 )
 ### BEGIN HIDDEN TESTS

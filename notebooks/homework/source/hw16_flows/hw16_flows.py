@@ -46,16 +46,16 @@ def log_density(x, a, b):
 
 
 # %% role="test" exercise="log_density" points=3
-half_log_2pi = 0.5 * np.log(2 * np.pi)
-answer("at x = b with a = 1 the density is that of the normal at 0", log_density(np.array([[3.0, 1.0]]), np.ones(2), np.array([3.0, 1.0])), [-2 * half_log_2pi],
-       wrong={"did you forget log(2 pi) / 2 for each coordinate?": [0.0], "log(2 pi) / 2 belongs to each coordinate, not to the row": [-half_log_2pi]})  # fmt: skip
-answer("at x = b with a = (2, 5) the slopes add log 2 + log 5", log_density(np.zeros((1, 2)), np.array([2.0, 5.0]), np.zeros(2)), [np.log(10) - 2 * half_log_2pi],
-       wrong={"the slope belongs with a plus sign: what the map stretches lay close together before": [-np.log(10) - 2 * half_log_2pi],
-              "without its slope this is the density of z, not of x": [-2 * half_log_2pi]})  # fmt: skip
-line = np.sinh(np.linspace(-8, 8, 40_001))[:, None] / 1.7 + 0.4
-density = np.exp(log_density(line, np.array([1.7]), np.array([0.4])))
-mass = np.sum(0.5 * (density[1:] + density[:-1]) * np.diff(line[:, 0]))
-answer("the density integrates to 1", mass, 1.0, atol=1e-4)
+_half_log_2pi = 0.5 * np.log(2 * np.pi)
+answer("at x = b with a = 1 the density is that of the normal at 0", log_density(np.array([[3.0, 1.0]]), np.ones(2), np.array([3.0, 1.0])), [-2 * _half_log_2pi],
+       wrong={"did you forget log(2 pi) / 2 for each coordinate?": [0.0], "log(2 pi) / 2 belongs to each coordinate, not to the row": [-_half_log_2pi]})  # fmt: skip
+answer("at x = b with a = (2, 5) the slopes add log 2 + log 5", log_density(np.zeros((1, 2)), np.array([2.0, 5.0]), np.zeros(2)), [np.log(10) - 2 * _half_log_2pi],
+       wrong={"the slope belongs with a plus sign: what the map stretches lay close together before": [-np.log(10) - 2 * _half_log_2pi],
+              "without its slope this is the density of z, not of x": [-2 * _half_log_2pi]})  # fmt: skip
+_line = np.sinh(np.linspace(-8, 8, 40_001))[:, None] / 1.7 + 0.4
+_density = np.exp(log_density(_line, np.array([1.7]), np.array([0.4])))
+_mass = np.sum(0.5 * (_density[1:] + _density[:-1]) * np.diff(_line[:, 0]))
+answer("the density integrates to 1", _mass, 1.0, atol=1e-4)
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -101,23 +101,23 @@ def couple(x, A, B):
 
 
 # %% role="test" exercise="couple" points=3
-x = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0]])
-A, B = np.array([[0.4, -0.3]]), np.array([[2.0, 1.0]])
-given = x.copy()
-z, log_det = couple(given, A, B)
-check("x itself is left as it was", given, x)
-answer("z has the shape of x", np.shape(z), x.shape)
-answer("the last column passes", np.asarray(z)[:, 2], x[:, 2])
-s = np.tanh(x[:, 2:] @ A)
-answer("the first two columns are scaled and shifted", np.asarray(z)[:, :2], x[:, :2] * np.exp(s) + x[:, 2:] @ B,
-       wrong={"scale by exp(s), so that the scale is never 0 or negative": x[:, :2] * s + x[:, 2:] @ B,
-              "first scale, then shift": (x[:, :2] + x[:, 2:] @ B) * np.exp(s),
-              "this is the way back: multiply by exp(s), not by exp(-s)": (x[:, :2] - x[:, 2:] @ B) * np.exp(-s)})  # fmt: skip
-answer("one log-determinant a row", np.shape(log_det), (2,))
-answer("the log-determinant is the sum of s", log_det, s.sum(axis=1),
-       wrong={"the sign: this is the log-determinant of the way back": -s.sum(axis=1),
-              "log of exp(s) is s": np.exp(s).sum(axis=1), "a sum, not a mean": s.mean(axis=1),
-              "a determinant is a product, so its log is the sum of logs, s": np.exp(s.sum(axis=1))})  # fmt: skip
+_x = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0]])
+_A, _B = np.array([[0.4, -0.3]]), np.array([[2.0, 1.0]])
+_given = _x.copy()
+_z, _log_det = couple(_given, _A, _B)
+check("x itself is left as it was", _given, _x)
+answer("z has the shape of x", np.shape(_z), _x.shape)
+answer("the last column passes", np.asarray(_z)[:, 2], _x[:, 2])
+_s = np.tanh(_x[:, 2:] @ _A)
+answer("the first two columns are scaled and shifted", np.asarray(_z)[:, :2], _x[:, :2] * np.exp(_s) + _x[:, 2:] @ _B,
+       wrong={"scale by exp(s), so that the scale is never 0 or negative": _x[:, :2] * _s + _x[:, 2:] @ _B,
+              "first scale, then shift": (_x[:, :2] + _x[:, 2:] @ _B) * np.exp(_s),
+              "this is the way back: multiply by exp(s), not by exp(-s)": (_x[:, :2] - _x[:, 2:] @ _B) * np.exp(-_s)})  # fmt: skip
+answer("one log-determinant a row", np.shape(_log_det), (2,))
+answer("the log-determinant is the sum of s", _log_det, _s.sum(axis=1),
+       wrong={"the sign: this is the log-determinant of the way back": -_s.sum(axis=1),
+              "log of exp(s) is s": np.exp(_s).sum(axis=1), "a sum, not a mean": _s.mean(axis=1),
+              "a determinant is a product, so its log is the sum of logs, s": np.exp(_s.sum(axis=1))})  # fmt: skip
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -164,14 +164,15 @@ def uncouple(z, A, B):
 
 
 # %% role="test" exercise="uncouple" points=2
-z = np.array([[0.3, 1.0, -0.8]])
-s = np.tanh(z[:, 2:] @ A)
-x_back, log_det_back = uncouple(z, A, B)
-answer("the way back takes off the shift, then the scale", np.asarray(x_back)[:, :2], (z[:, :2] - z[:, 2:] @ B) * np.exp(-s),
-       wrong={"first take off the shift, then the scale": z[:, :2] * np.exp(-s) - z[:, 2:] @ B})  # fmt: skip
-answer("its log-determinant has the other sign", log_det_back, -s.sum(axis=1),
-       wrong={"this is the log-determinant of the way there": s.sum(axis=1)})  # fmt: skip
-check("what passed is still there", np.asarray(x_back)[:, 2], z[:, 2])
+_z = np.array([[0.3, 1.0, -0.8]])
+_A, _B = np.array([[0.4, -0.3]]), np.array([[2.0, 1.0]])
+_s = np.tanh(_z[:, 2:] @ _A)
+_x_back, _log_det_back = uncouple(_z, _A, _B)
+answer("the way back takes off the shift, then the scale", np.asarray(_x_back)[:, :2], (_z[:, :2] - _z[:, 2:] @ _B) * np.exp(-_s),
+       wrong={"first take off the shift, then the scale": _z[:, :2] * np.exp(-_s) - _z[:, 2:] @ _B})  # fmt: skip
+answer("its log-determinant has the other sign", _log_det_back, -_s.sum(axis=1),
+       wrong={"this is the log-determinant of the way there": _s.sum(axis=1)})  # fmt: skip
+check("what passed is still there", np.asarray(_x_back)[:, 2], _z[:, 2])
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -214,26 +215,26 @@ def mix(images, order, lower, upper, sign, log_scale):
 
 
 # %% role="test" exercise="mix" points=3
-picture = np.arange(12.0).reshape(1, 2, 2, 3)
-given = (np.array([1, 0]), np.array([[9.0, 9.0], [2.0, 9.0]]), np.array([[9.0, 3.0], [9.0, 9.0]]), np.array([1.0, -1.0]), np.array([0.5, 0.2]))  # fmt: skip
-mixed, log_det = mix(picture, *given)
-e1, e2 = np.exp(0.5), np.exp(0.2)
-product = np.array([[e1, 3.0], [2 * e1, 6 - e2]])
-answer("every position is multiplied by P L U", mixed, np.einsum("ij,njhw->nihw", product[[1, 0]], picture),
-       wrong={"the permutation is missing": np.einsum("ij,njhw->nihw", product, picture),
-              "this multiplies by the transposed matrix": np.einsum("ji,njhw->nihw", product[[1, 0]], picture)})  # fmt: skip
-answer("the log-determinant counts all 6 positions", log_det, [6 * 0.7],
+_picture = np.arange(12.0).reshape(1, 2, 2, 3)
+_given = (np.array([1, 0]), np.array([[9.0, 9.0], [2.0, 9.0]]), np.array([[9.0, 3.0], [9.0, 9.0]]), np.array([1.0, -1.0]), np.array([0.5, 0.2]))  # fmt: skip
+_mixed, _log_det = mix(_picture, *_given)
+_e1, _e2 = np.exp(0.5), np.exp(0.2)
+_product = np.array([[_e1, 3.0], [2 * _e1, 6 - _e2]])
+answer("every position is multiplied by P L U", _mixed, np.einsum("ij,njhw->nihw", _product[[1, 0]], _picture),
+       wrong={"the permutation is missing": np.einsum("ij,njhw->nihw", _product, _picture),
+              "this multiplies by the transposed matrix": np.einsum("ji,njhw->nihw", _product[[1, 0]], _picture)})  # fmt: skip
+answer("the log-determinant counts all 6 positions", _log_det, [6 * 0.7],
        wrong={"the same matrix acts at each of the H W positions": [0.7]})  # fmt: skip
-three = np.arange(12.0).reshape(1, 3, 2, 2)
-scaled = three * np.array([1.0, 2.0, 4.0])[:, None, None]  # by L U, which is diagonal here
-turned, _ = mix(
-    three, np.array([1, 2, 0]), np.zeros((3, 3)), np.zeros((3, 3)), np.ones(3), np.log([1.0, 2.0, 4.0])
+_three = np.arange(12.0).reshape(1, 3, 2, 2)
+_scaled = _three * np.array([1.0, 2.0, 4.0])[:, None, None]  # by L U, which is diagonal here
+_turned, _ = mix(
+    _three, np.array([1, 2, 0]), np.zeros((3, 3)), np.zeros((3, 3)), np.ones(3), np.log([1.0, 2.0, 4.0])
 )
 answer(
     "three channels in the order 1, 2, 0",
-    turned,
-    scaled[:, [1, 2, 0]],
-    wrong={"row `order[i]` goes to row i, not row i to row `order[i]`": scaled[:, [2, 0, 1]]},
+    _turned,
+    _scaled[:, [1, 2, 0]],
+    wrong={"row `order[i]` goes to row i, not row i to row `order[i]`": _scaled[:, [2, 0, 1]]},
 )
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
@@ -279,18 +280,18 @@ def bits(log_p_v, x, n_levels):
 
 
 # %% role="test" exercise="bits" points=4
-noisy = 256 * np.array([[0.2, 0.5, 0.9], [0.01, 0.7, 0.35]])
-v = np.log(noisy / 256) - np.log(1 - noisy / 256)
-log_logistic = (-v - 2 * np.log1p(np.exp(-v))).sum(axis=1)
-slopes = (np.log(noisy / 256) + np.log(1 - noisy / 256)).sum(axis=1)
-per = 3 * np.log(2)
-answer("a logistic v means equally likely levels: 256 of them cost 8 bits each", bits(log_logistic, noisy, 256), [8.0, 8.0],
+_noisy = 256 * np.array([[0.2, 0.5, 0.9], [0.01, 0.7, 0.35]])
+_v = np.log(_noisy / 256) - np.log(1 - _noisy / 256)
+_log_logistic = (-_v - 2 * np.log1p(np.exp(-_v))).sum(axis=1)
+_slopes = (np.log(_noisy / 256) + np.log(1 - _noisy / 256)).sum(axis=1)
+_per = 3 * np.log(2)
+answer("a logistic v means equally likely levels: 256 of them cost 8 bits each", bits(_log_logistic, _noisy, 256), [8.0, 8.0],
        wrong={"the scale is missing: the density is asked for in grey levels": [0.0, 0.0],
               "nats, not bits: divide by log 2": [8 * np.log(2)] * 2,
               "bits an image, not a dimension": [24.0, 24.0],
               "a sign: bits are minus the log-density, and the scale lowers the density": [-8.0, -8.0],
-              "the logit's slopes are missing": -(log_logistic - 3 * np.log(256)) / per,
-              "the logit's slopes have the wrong sign": -(log_logistic + slopes - 3 * np.log(256)) / per})  # fmt: skip
+              "the logit's slopes are missing": -(_log_logistic - 3 * np.log(256)) / _per,
+              "the logit's slopes have the wrong sign": -(_log_logistic + _slopes - 3 * np.log(256)) / _per})  # fmt: skip
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 

@@ -15,6 +15,7 @@
 
 # %%
 import numpy as np
+from matplotlib import pyplot as plt
 
 from coursekit import plots
 from coursekit.checks import answer, check
@@ -42,10 +43,10 @@ def leap(x0, t, noise, betas):
 
 
 # %% role="test" exercise="leap" points=3
-one, zero = np.array([1.0]), np.array([0.0])
+_one, _zero = np.array([1.0]), np.array([0.0])
 answer(
     "what is left of x_0 at t = 3: sqrt(0.36)",
-    leap(one, 3, zero, example),
+    leap(_one, 3, _zero, example),
     [0.6],
     wrong={
         "this is alpha bar; the weight of x_0 is its square root": [0.36],
@@ -56,7 +57,7 @@ answer(
 )
 answer(
     "how much noise there is at t = 3: sqrt(0.64)",
-    leap(zero, 3, one, example),
+    leap(_zero, 3, _one, example),
     [0.8],
     wrong={
         "this is the variance; the noise is multiplied by its square root": [0.64],
@@ -64,7 +65,7 @@ answer(
         "this is the noise of the last step alone": [np.sqrt(0.5)],
     },
 )
-answer("at t = 0 the image is clean", leap(one * 7, 0, one, example), [7.0])
+answer("at t = 0 the image is clean", leap(_one * 7, 0, _one, example), [7.0])
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -106,11 +107,12 @@ def posterior(x0, xt, t, betas):
 
 
 # %% role="test" exercise="posterior" points=4
-of_x0, variance = posterior(one, zero, 3, example)
-of_xt, _ = posterior(zero, one, 3, example)
+_one, _zero = np.array([1.0]), np.array([0.0])
+_of_x0, _variance = posterior(_one, _zero, 3, example)
+_of_xt, _ = posterior(_zero, _one, 3, example)
 answer(
     "weight of x_0 at t = 3",
-    of_x0,
+    _of_x0,
     [np.sqrt(0.72) * 0.5 / 0.64],
     wrong={
         "you took alpha bar at t where alpha bar at t - 1 belongs": [0.6 * 0.5 / 0.64],
@@ -119,7 +121,7 @@ answer(
 )
 answer(
     "weight of x_t at t = 3",
-    of_xt,
+    _of_xt,
     [np.sqrt(0.5) * 0.28 / 0.64],
     wrong={
         "1 - alpha at t - 1 stands where 1 - alpha bar at t - 1 belongs (a slide has this slip)": [
@@ -130,16 +132,16 @@ answer(
 )
 answer(
     "variance at t = 3",
-    variance,
+    _variance,
     0.5 * 0.28 / 0.64,
     wrong={
         "this is beta, the variance of the step out; the step back is surer": 0.5,
         "this is the standard deviation": np.sqrt(0.5 * 0.28 / 0.64),
     },
 )
-mean, variance = posterior(one * 2.5, one * 9, 1, example)
-answer("at t = 1 the past is x_0 itself", mean, [2.5])
-answer("and there is no doubt about it", variance, 0.0)
+_mean, _variance = posterior(_one * 2.5, _one * 9, 1, example)
+answer("at t = 1 the past is x_0 itself", _mean, [2.5])
+answer("and there is no doubt about it", _variance, 0.0)
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -178,17 +180,20 @@ def step_back(predict, xt, t, z, betas):
 
 
 # %% role="test" exercise="step_back" points=4
-def silent(x, t):
+_one, _zero = np.array([1.0]), np.array([0.0])
+
+
+def _silent(x, t):
     return 0 * x
 
 
-def loud(x, t):
+def _loud(x, t):
     return np.ones_like(x)
 
 
 answer(
     "no noise guessed: x_t is only stretched",
-    step_back(silent, one, 3, zero, example),
+    step_back(_silent, _one, 3, _zero, example),
     [1 / np.sqrt(0.5)],
     wrong={
         "you shrink where you should stretch: divide by sqrt(alpha_t)": [np.sqrt(0.5)],
@@ -197,7 +202,7 @@ answer(
 )
 answer(
     "guessed noise of 1, taken out of x_t = 0",
-    step_back(loud, zero, 3, zero, example),
+    step_back(_loud, _zero, 3, _zero, example),
     [-0.5 / 0.8 / np.sqrt(0.5)],
     wrong={
         "under the root stands 1 - alpha bar_t, not 1 - alpha_t (a slide has this slip)": [-1.0],
@@ -207,17 +212,17 @@ answer(
 )
 answer(
     "fresh noise at t = 3",
-    step_back(silent, zero, 3, one, example),
+    step_back(_silent, _zero, 3, _one, example),
     [np.sqrt(0.5 * 0.28 / 0.64)],
     wrong={
         "z is multiplied by the standard deviation, not by the variance": [0.5 * 0.28 / 0.64],
         "this is sqrt(beta); the exercise asks for sigma^2 = beta tilde": [np.sqrt(0.5)],
     },
 )
-answer("at t = 1 z plays no part", step_back(silent, zero, 1, one, example), [0.0])
+answer("at t = 1 z plays no part", step_back(_silent, _zero, 1, _one, example), [0.0])
 answer(
     "the predictor is told the time t",
-    step_back(lambda x, t: 0 * x + t, zero, 2, zero, example),
+    step_back(lambda x, t: 0 * x + t, _zero, 2, _zero, example),
     [-2 * 0.2 / np.sqrt(0.28) / np.sqrt(0.8)],
     wrong={"the predictor was asked about t - 1": [-0.2 / np.sqrt(0.28) / np.sqrt(0.8)]},
 )
@@ -260,9 +265,20 @@ def stride(predict, xt, t, s, betas):
 
 
 # %% role="test" exercise="stride" points=4
+_one, _zero = np.array([1.0]), np.array([0.0])
+
+
+def _silent(x, t):
+    return 0 * x
+
+
+def _loud(x, t):
+    return np.ones_like(x)
+
+
 answer(
     "no noise guessed: from t = 3 to s = 1",
-    stride(silent, one, 3, 1, example),
+    stride(_silent, _one, 3, 1, example),
     [np.sqrt(0.9) / 0.6],
     wrong={
         "this is the guess of x_0; mix it for time s": [1 / 0.6],
@@ -270,7 +286,7 @@ answer(
 )
 answer(
     "guessed noise of 1 in x_t = 0: part of it comes back",
-    stride(loud, zero, 3, 1, example),
+    stride(_loud, _zero, 3, 1, example),
     [-np.sqrt(0.9) * 0.8 / 0.6 + np.sqrt(0.1)],
     wrong={
         "the guessed noise must be mixed in again at time s": [-np.sqrt(0.9) * 0.8 / 0.6],
@@ -279,16 +295,16 @@ answer(
         ],
     },
 )
-answer("to s = 0: the guess of x_0", stride(loud, one, 3, 0, example), [0.2 / 0.6])
-told = stride(lambda x, t: 0 * x + t, zero, 2, 1, example)
-late = -np.sqrt(0.9) * np.sqrt(0.28) / np.sqrt(0.72) + np.sqrt(0.1)
+answer("to s = 0: the guess of x_0", stride(_loud, _one, 3, 0, example), [0.2 / 0.6])
+_told = stride(lambda x, t: 0 * x + t, _zero, 2, 1, example)
+_late = -np.sqrt(0.9) * np.sqrt(0.28) / np.sqrt(0.72) + np.sqrt(0.1)
 answer(
     "the predictor is asked about the time t",
-    told,
-    [2 * late],
-    wrong={"the predictor was asked about s; x_t is the image of time t": [late]},
+    _told,
+    [2 * _late],
+    wrong={"the predictor was asked about s; x_t is the image of time t": [_late]},
 )
-check("x_t itself is left as it was", one, [1.0])
+check("x_t itself is left as it was", _one, [1.0])
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -312,7 +328,7 @@ probes = [
 
 
 # %%
-def exact_noise(x, abar):
+def _exact_noise(x, abar):
     """E[noise | x_t] for the two humps, of standard deviation 0.3."""
     means, variance = np.sqrt(abar) * np.array([2.0, 4.0]), abar * 0.09 + 1 - abar
     share = np.exp(-0.5 * (x[:, None] - means) ** 2 / variance)
@@ -320,26 +336,24 @@ def exact_noise(x, abar):
     return np.sqrt(1 - abar) * (x - share @ means) / variance
 
 
-def his_sampler(T, rng):
+def _his_sampler(T, rng):
     betas, x = np.linspace(1e-4, 0.02, T), rng.normal(size=5000)
     for t in range(T, 0, -1):
         beta, abar = betas[t - 1], np.prod(1 - betas[:t])
-        x = (x - beta / np.sqrt(1 - abar) * exact_noise(x, abar)) / np.sqrt(1 - beta)
+        x = (x - beta / np.sqrt(1 - abar) * _exact_noise(x, abar)) / np.sqrt(1 - beta)
     return x
 
 
 # %%
-from matplotlib import pyplot as plt
-
-rng, bins = np.random.default_rng(0), np.linspace(0, 5, 101)
-figure, axes = plt.subplots(1, 2, figsize=(9.2, 3.2), sharex=True, sharey=True)
-for ax, T in zip(axes, (20, 1000), strict=True):
-    ax.hist(rng.choice([2.0, 4.0], 5000) + 0.3 * rng.normal(size=5000), bins, color=plots.COLORS["noise"])
-    ax.hist(his_sampler(T, rng), bins, color=plots.COLORS["wrong"], histtype="step", linewidth=1.8)
-    ax.set(xlabel="$x_0$", xlim=(0, 5), title=f"T = {T}: data in grey, his samples in red")
-axes[0].set_ylabel("number of samples")
+_rng, _bins = np.random.default_rng(0), np.linspace(0, 5, 101)
+_figure, _axes = plt.subplots(1, 2, figsize=(9.2, 3.2), sharex=True, sharey=True)
+for _ax, _T in zip(_axes, (20, 1000), strict=True):
+    _ax.hist(_rng.choice([2.0, 4.0], 5000) + 0.3 * _rng.normal(size=5000), _bins, color=plots.COLORS["noise"])
+    _ax.hist(_his_sampler(_T, _rng), _bins, color=plots.COLORS["wrong"], histtype="step", linewidth=1.8)
+    _ax.set(xlabel="$x_0$", xlim=(0, 5), title=f"T = {_T}: data in grey, his samples in red")
+_axes[0].set_ylabel("number of samples")
 plots.show(
-    figure,
+    _figure,
     alt="Two histograms. Grey data have two humps at 2 and 4. His samples with T = 20 form one hump around 1.4, left "
     "of the data's left hump; with T = 1000 they form two peaks near 2.4 and 3.6, narrower and higher than the data's.",
 )
