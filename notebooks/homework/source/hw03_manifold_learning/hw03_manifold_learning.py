@@ -16,6 +16,7 @@ import numpy as np
 
 from coursekit import plots
 from coursekit.checks import answer, check
+from coursekit.manifold import pictures
 
 plots.use_course_style()
 
@@ -42,33 +43,38 @@ def weighted_center(squared, weights):
 
 
 # %% role="test" exercise="weighted_center" points=3
-line = np.array([[0.0], [2.0], [6.0]])  # three points on a line
-squared = (line - line.T) ** 2
-equal = np.full(3, 1 / 3)
-centred = line - line.mean()
+_line = np.array([[0.0], [2.0], [6.0]])  # three points on a line
+_squared = (_line - _line.T) ** 2
+_equal = np.full(3, 1 / 3)
+_centred = _line - _line.mean()
 answer(
     "with equal weights it is the double centring of the lecture",
-    weighted_center(squared, equal),
-    centred @ centred.T,
+    weighted_center(_squared, _equal),
+    _centred @ _centred.T,
     wrong={
-        "the sign: inner products are minus one half of the centred table": -centred @ centred.T,
-        "the factor one half is missing": 2 * centred @ centred.T,
+        "the sign: inner products are minus one half of the centred table": -_centred @ _centred.T,
+        "the factor one half is missing": 2 * _centred @ _centred.T,
     },
 )
-weights = np.array([0.5, 0.5, 0.0])
-about_1 = (line - 1.0) @ (line - 1.0).T
+_weights = np.array([0.5, 0.5, 0.0])
+_about_1 = (_line - 1.0) @ (_line - 1.0).T
 answer(
     "weights 1/2, 1/2, 0: the origin is half way between the first two points",
-    weighted_center(squared, weights),
-    about_1,
+    weighted_center(_squared, _weights),
+    _about_1,
     wrong={
-        "the weights are not used: these are inner products about the plain mean": centred @ centred.T,
-        "the weighted mean of the whole table is missing": about_1 + 0.5 * (weights @ squared @ weights),
+        "the weights are not used: these are inner products about the plain mean": _centred @ _centred.T,
+        "the weighted mean of the whole table is missing": _about_1 + 0.5 * (_weights @ _squared @ _weights),
         "the means of rows and columns need the weights too": -0.5
-        * (squared - squared.mean(axis=1)[:, None] - squared.mean(axis=0) + weights @ squared.mean(axis=1)),
-        "the weighted mean of the whole table has to be added": about_1 + (weights @ squared @ weights),
-        "the weighted mean of the whole table has two weights in each term": about_1
-        + 0.5 * (weights @ squared @ weights - (squared @ weights).mean()),
+        * (
+            _squared
+            - _squared.mean(axis=1)[:, None]
+            - _squared.mean(axis=0)
+            + _weights @ _squared.mean(axis=1)
+        ),
+        "the weighted mean of the whole table has to be added": _about_1 + (_weights @ _squared @ _weights),
+        "the weighted mean of the whole table has two weights in each term": _about_1
+        + 0.5 * (_weights @ _squared @ _weights - (_squared @ _weights).mean()),
     },
 )
 ### BEGIN HIDDEN TESTS
@@ -119,12 +125,12 @@ def linear_map(X, k):
 
 
 # %% role="test" exercise="linear_map" points=3
-cross = np.array([[3.0, 0, 0], [-3, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 2], [0, 0, -2]]) + [5, 7, 0]
-A = linear_map(cross, 2)
-answer("A has p rows and k columns", np.shape(A), (3, 2))
+_cross = np.array([[3.0, 0, 0], [-3, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 2], [0, 0, -2]]) + [5, 7, 0]
+_A = linear_map(_cross, 2)
+answer("A has p rows and k columns", np.shape(_A), (3, 2))
 answer(
     "the map of the cross: its longest arm, then the second longest",
-    np.abs(A),
+    np.abs(_A),
     np.array([[1.0, 0.0], [0.0, 0.0], [0.0, 1.0]]),
     wrong={
         "the smallest eigenvalues come first from eigh: take the largest": np.array(
@@ -183,11 +189,11 @@ def first_coordinate(weights):
 
 
 # %% role="test" exercise="first_coordinate" points=3
-path = np.array([[0.0, 1, 0], [1, 0, 1], [0, 1, 0]])  # a - b - c
-mu, y = first_coordinate(path)
+_path = np.array([[0.0, 1, 0], [1, 0, 1], [0, 1, 0]])  # a - b - c
+_mu, _y = first_coordinate(_path)
 answer(
     "a path of three points: mu = 1",
-    mu,
+    _mu,
     1.0,
     wrong={
         "mu is 0: is this the constant function? Take the next; or is your matrix not L?": 0.0,
@@ -197,24 +203,24 @@ answer(
 )
 answer(
     "on the path the ends get opposite values, the middle 0",
-    np.abs(y),
+    np.abs(_y),
     np.array([1.0, 0.0, 1.0]) / np.sqrt(2),
     wrong={"y is the constant function": np.full(3, 0.5)},
 )
-kite = np.array([[0.0, 1, 2, 0], [1, 0, 3, 0], [2, 3, 0, 1], [0, 0, 1, 0]])
-mu, y = first_coordinate(kite)
-degrees = kite.sum(axis=1)
+_kite = np.array([[0.0, 1, 2, 0], [1, 0, 3, 0], [2, 3, 0, 1], [0, 0, 1, 0]])
+_mu, _y = first_coordinate(_kite)
+_degrees = _kite.sum(axis=1)
 answer(
     "on a kite L y = mu Deg y (is the Deg on the right in your problem?)",
-    degrees * y - kite @ y,
-    mu * degrees * y,
+    _degrees * _y - _kite @ _y,
+    _mu * _degrees * _y,
 )
 answer(
     "and y' Deg y = 1",
-    y @ (degrees * y),
+    _y @ (_degrees * _y),
     1.0,
 )
-check("and y' Deg 1 = 0", y @ degrees, 0.0, atol=1e-9)
+check("and y' Deg 1 = 0", _y @ _degrees, 0.0, atol=1e-9)
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -314,22 +320,24 @@ def find_beta(d2, perplexity):
 
 
 # %% role="test" exercise="find_beta" points=3
-ladder = np.array([1.0, 4.0, 9.0, 16.0, 25.0])
-beta = find_beta(ladder, 2.0)
-p = np.exp(-beta * ladder)
+_ladder = np.array([1.0, 4.0, 9.0, 16.0, 25.0])
+_beta = find_beta(_ladder, 2.0)
+_p = np.exp(-_beta * _ladder)
 answer(
     "five points on a ladder, perplexity 2",
-    perplexity_of(p / p.sum()),
+    perplexity_of(_p / _p.sum()),
     2.0,
     atol=1e-4,
-    wrong={"beta is 1: did the search move at all?": perplexity_of(np.exp(-ladder) / np.exp(-ladder).sum())},
+    wrong={
+        "beta is 1: did the search move at all?": perplexity_of(np.exp(-_ladder) / np.exp(-_ladder).sum())
+    },
 )
-answer("ten times the distances, a hundredth of beta", find_beta(100 * ladder, 2.0), beta / 100, rtol=1e-5)
-answer("tiny distances", find_beta(1e-8 * ladder, 2.0), beta * 1e8, rtol=1e-5, atol=0)
+answer("ten times the distances, a hundredth of beta", find_beta(100 * _ladder, 2.0), _beta / 100, rtol=1e-5)
+answer("tiny distances", find_beta(1e-8 * _ladder, 2.0), _beta * 1e8, rtol=1e-5, atol=0)
 answer(
     "a constant added to all squared distances changes nothing",
-    find_beta(ladder + 5000, 2.0),
-    beta,
+    find_beta(_ladder + 5000, 2.0),
+    _beta,
     rtol=1e-5,
 )
 ### BEGIN HIDDEN TESTS
@@ -361,8 +369,6 @@ probes = [
 
 # %%
 import base64
-
-from coursekit.manifold import pictures
 
 stored = "jBuNBJ8OmwypK4Ymjg6VDZwMmCKJGJcdhiqHFJ8cjQCcKYYsgRilK43+jA+EEZgflxiRHaMqjgqbG5wnBB/lCRjI9g3Y+ewG8rkOIggfGcsf/g4Q5ukEAQH0Jdz33R7uIufy1vcFH8rpCADz/CQZzdQI+s/0E+3Z7gMm6BgEFA4g7h/p6vcPC94AGegV8Q0ODiT/Iun98dcY8NbxBtH1yQHhFBcEDtfxFuPe/N/43dzwDyrcB+vVB9PuGSP88RsiEAj3zCD55evzvRAZ6toHAvriAB0j2//hAA4H0fMNEgXd3QL39ccG7f0P5/scAvS/fAB3D238bQJkE3b2dwh2BWX9YRpgDXP4dQlmHXsFYhVpFWoEafl29HEib/tgE3AJcCNkAGgPfgh1IVsV"
 places = np.frombuffer(base64.b64decode(stored), dtype=np.int8).reshape(150, 2) / 127
