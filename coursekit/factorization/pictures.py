@@ -51,10 +51,11 @@ def majoriser(w, objective, bound, here, there, values):
     return figure
 
 
-def falling(curves, *, floor=None, floor_label="", title, ylabel, log=False):
-    """Objectives over steps; curves: label -> (values (m,), colour name), each drawn to its own end."""
+def falling(curves, *, top, floor=None, floor_label="", title, ylabel):
+    """Objectives over steps, up to `top`; curves: label -> (values (m,), colour), the highest first."""
     figure, ax = plt.subplots(figsize=(8, 3.8))
     longest = max(len(values) for values, _ in curves.values())
+    lowest = min(values[-1] for values, _ in curves.values())
     for number, (label, (values, color)) in enumerate(curves.items(), start=1):
         ax.plot(values, color=COLORS[color])
         place = number * len(values) // 5  # one label behind the other, so that none covers its neighbour
@@ -62,9 +63,10 @@ def falling(curves, *, floor=None, floor_label="", title, ylabel, log=False):
     if floor is not None:
         ax.axhline(floor, color=COLORS["data"], linestyle=":", linewidth=1.3)
         line_label(ax, longest // 2, floor, floor_label, COLORS["data"], dy=9)
-    if log:
-        ax.set_yscale("log")
-    ax.set(xlim=(0, longest - 1), xlabel="step", ylabel=ylabel, title=title)
+        lowest = floor
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    ax.set(xlim=(0, longest - 1), ylim=(lowest - 0.08 * (top - lowest), top))
+    ax.set(xlabel="step", ylabel=ylabel, title=title)
     return figure
 
 
@@ -153,7 +155,9 @@ def rank_and_person(ranks, trained, held_out, rank, words, answers, predicted, *
     left.plot(ranks, held_out, color=COLORS["model"])
     here = list(ranks).index(rank)
     left.plot([rank] * 2, [trained[here], held_out[here]], "o", color=COLORS["latent"], zorder=3)
-    left.set(xlim=(ranks[0], ranks[-1]), ylim=(0, 1.15 * max(held_out)), xlabel="number of factors")
+    left.set(
+        xlim=(ranks[0] - 0.5, ranks[-1] + 0.5), ylim=(0, 1.15 * max(held_out)), xlabel="number of factors"
+    )
     left.set(
         ylabel="error (RMSE)", title=f"{rank} factor{'s' if rank > 1 else ''}: held out {held_out[here]:.2f}"
     )
