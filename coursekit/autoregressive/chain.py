@@ -95,8 +95,8 @@ class FullyVisibleBeliefNet(nn.Module):
     """One softmax regression per pixel, on the pixels before it. Frey 1998, chapter 3.
 
     logits_i = bias_i + sum over j < i of weight_ij features(x_j): d classifiers without a hidden layer. For
-    black and white the feature of a pixel is its value, and they are logistic regressions; with more levels
-    it is the level, scaled to [0, 1], and whether there is any ink at all.
+    black and white the feature of a pixel is its value, and they are logistic regressions. With more levels
+    there are three: the level, scaled to [0, 1], its square, and whether there is any ink at all.
 
     Args:
         n_pixels: d, pixels per image.
@@ -109,11 +109,9 @@ class FullyVisibleBeliefNet(nn.Module):
 
     def __init__(self, n_pixels: int, n_levels: int = 2):
         super().__init__()
-        self.n_pixels, self.n_levels = (
-            positive_int(n_pixels, "n_pixels"),
-            positive_int(n_levels, "n_levels", low=2),
-        )
-        n_features = 1 if n_levels == 2 else 2
+        self.n_pixels = positive_int(n_pixels, "n_pixels")
+        self.n_levels = positive_int(n_levels, "n_levels", low=2)
+        n_features = 1 if n_levels == 2 else 3
         self.weight = nn.Parameter(torch.zeros(n_pixels, n_levels, n_features, n_pixels))
         self.bias = nn.Parameter(torch.zeros(n_pixels, n_levels))
         earlier = torch.ones(n_pixels, n_pixels).tril(-1)  # [i, j] = 1 where j < i
@@ -122,7 +120,8 @@ class FullyVisibleBeliefNet(nn.Module):
     def logits(self, x: Tensor) -> Tensor:
         """Logits (n, d, n_levels) of every pixel given those before it; x (n, d)."""
         levels = as_levels(x, self.n_pixels, self.n_levels, like=self)
-        features = torch.stack([levels / (self.n_levels - 1), levels > 0], dim=1).to(self.bias.dtype)
+        grey = levels.to(self.bias.dtype) / (self.n_levels - 1)
+        features = torch.stack([grey, grey**2, (levels > 0).to(grey.dtype)], dim=1)  # (n, 3, d)
         weight = self.weight * self.earlier[:, None, None]
         return torch.einsum("nfj,ikfj->nik", features[:, : weight.shape[2]], weight) + self.bias
 
@@ -182,10 +181,8 @@ class MADE(nn.Module):
         dropout: float = 0.0,
     ):
         super().__init__()
-        self.n_pixels, self.n_levels = (
-            positive_int(n_pixels, "n_pixels"),
-            positive_int(n_levels, "n_levels", low=2),
-        )
+        self.n_pixels = positive_int(n_pixels, "n_pixels")
+        self.n_levels = positive_int(n_levels, "n_levels", low=2)
         self.order = list(range(n_pixels)) if order is None else [int(i) for i in order]
         if sorted(self.order) != list(range(n_pixels)):
             raise ValueError(f"order must hold each of 0 to {n_pixels - 1} once")

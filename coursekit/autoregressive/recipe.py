@@ -1,0 +1,117 @@
+"""How to train autoregressive models on digits: few channels, small batches, a mixture of logistics.
+
+Wide convolutions are slow on a CPU, and on 1437 digits the wide and the long-trained overfit. Small batches:
+at the same number of images seen, many small steps beat few large ones. The same loop serves every model of
+the lecture, so that what differs in a table is the model.
+"""
+
+import math
+
+import torch
+
+from coursekit.autoregressive.chain import MADE, FullyVisibleBeliefNet
+from coursekit.autoregressive.maskgit import MaskGIT
+from coursekit.autoregressive.pixelcnn import PixelCNN
+from coursekit.autoregressive.pixelrnn import PixelRNN
+from coursekit.data import Dataset, binarised, ink
+from coursekit.training import N_SHOWN, FreshPixels, Recipe, Stage, fit, for_budget
+
+SETTINGS = {"schedule": "cosine", "batch_size": 32, "learning_rate": 0.01}
+# CPU seconds -> (steps, settings).
+DIGITS = {10: (300, SETTINGS), 25: (600, SETTINGS)}
+MINI_MNIST = {60: (400, SETTINGS)}
+N_LEVELS = 17  # of digits and mini-MNIST
+
+
+def digits(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """8 x 8 digits: gated, 4 layers of 16 channels, a mixture of 5 discretised logistics."""
+    model = PixelCNN(train.image_shape, n_levels=N_LEVELS, head="logistic")
+    budget, (n_steps, settings) = for_budget(DIGITS, seconds)
+    return grey(model, train, test, budget, n_steps, settings)
+
+
+def mini_mnist(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """14 x 14 digits: gated, 5 layers of 16 channels that look 5 pixels wide."""
+    model = PixelCNN(train.image_shape, n_levels=N_LEVELS, head="logistic", kernel=5, n_layers=5)
+    budget, (n_steps, settings) = for_budget(MINI_MNIST, seconds)
+    return grey(model, train, test, budget, n_steps, settings)
+
+
+RECIPES = {"digits": digits, "mini_mnist": mini_mnist}
+
+
+def softmax(train: Dataset, test: Dataset) -> Recipe:
+    """8 x 8 digits: as `digits`, with a softmax over the 17 levels."""
+    model = PixelCNN(train.image_shape, n_levels=N_LEVELS)
+    return grey(model, train, test, 25, 600, SETTINGS)
+
+
+def plain(train: Dataset, test: Dataset) -> Recipe:
+    """8 x 8 digits: masked convolutions with their blind spot, as many weights and steps as `digits`."""
+    model = PixelCNN(train.image_shape, n_levels=N_LEVELS, head="logistic", gated=False, width=24)
+    return grey(model, train, test, 15, 600, SETTINGS)
+
+
+def row_lstm(train: Dataset, test: Dataset) -> Recipe:
+    """8 x 8 digits: a row LSTM of 32 channels."""
+    return grey(PixelRNN(train.image_shape, n_levels=N_LEVELS), train, test, 15, 300, SETTINGS)
+
+
+def fully_visible(train: Dataset, test: Dataset) -> Recipe:
+    """8 x 8 digits: 64 softmax regressions, the baseline of the lecture; longer runs overfit."""
+    model = FullyVisibleBeliefNet(train.x.shape[1], N_LEVELS)
+    return grey(model, train, test, 2, 300, SETTINGS | {"batch_size": 64})
+
+
+def masked(train: Dataset, test: Dataset) -> Recipe:
+    """8 x 8 digits: fill in the blanks, two residual blocks of 256."""
+    model = MaskGIT(train.x.shape[1], n_levels=N_LEVELS)
+    settings = SETTINGS | {"batch_size": 256, "learning_rate": 2e-3}
+    return grey(model, train, test, 5, 500, settings)
+
+
+def bits(train: Dataset, test: Dataset) -> Recipe:
+    """8 x 8 digits in black and white: MADE with one hidden layer, pixels drawn anew for every batch."""
+    model = MADE(train.x.shape[1], hidden=(512, 512), dropout=0.2)
+    settings = {"schedule": "cosine", "batch_size": 128, "learning_rate": 3e-3}
+    new = torch.tensor(binarised(test).x, dtype=torch.float32)
+    x = torch.from_numpy(ink(train))
+    stage = Stage(FreshPixels(model), x, fit, 2000, settings, "minus the log-likelihood in nats")
+    return Recipe(
+        model=model,
+        stages=(stage,),
+        seconds=20,
+        draw=lambda model, rng: model.sample(N_SHOWN, rng=rng).float(),
+        shows="samples",
+        measure=lambda model: {"log-likelihood of the test set, nats": mean_log_prob(model, new)},
+    )
+
+
+def grey(model, train, test, budget, n_steps, settings) -> Recipe:
+    """The recipe of grey levels for any of the models."""
+    new = torch.tensor(test.x, dtype=torch.float32)
+    stage = Stage(
+        model,
+        torch.tensor(train.x, dtype=torch.float32),
+        fit,
+        n_steps,
+        settings,
+        "minus the log-likelihood in nats",
+    )
+    per_bit = new.shape[1] * math.log(2)
+    return Recipe(
+        model=model,
+        stages=(stage,),
+        seconds=budget,
+        draw=lambda model, rng: model.sample(N_SHOWN, rng=rng) / (N_LEVELS - 1),
+        shows="samples",
+        measure=lambda model: {"bits per pixel of the test set": -mean_log_prob(model, new) / per_bit},
+    )
+
+
+@torch.no_grad()
+def mean_log_prob(model, x):
+    """Mean log p in nats of images x (n, d); of a masked model over random orders, one for each fifty."""
+    rng = torch.Generator().manual_seed(0)
+    options = {"rng": rng} if isinstance(model, MaskGIT) else {}
+    return torch.cat([model.log_prob(part, **options) for part in x.split(50)]).mean().item()
