@@ -73,6 +73,7 @@ class Visible:
     atol: float = 1e-8
     rtol: float = 1e-6
     normalise: Callable = field(default=lambda value: value)
+    kinds: bool = False
 
     def probes(self, arguments):
         """The probes, for a list of (args, kwargs)."""
@@ -84,6 +85,7 @@ class Visible:
                 self.atol,
                 self.rtol,
                 lambda value: [self.normalise(value[0]), *value[1:]],
+                kinds=self.kinds,
             )
             for args, kwargs in arguments
         ]

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.pca.model, sklearn.decomposition]
+#     forbidden: [coursekit.pca.model, sklearn, scipy, torch, pandas]
 # ---
 
 # %% [markdown]
@@ -9,7 +9,7 @@
 #
 # Four exercises to [notebook 01](../../../01_pca_usarrests.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy, also `np.linalg.eigh` and `np.linalg.svd`, except where an exercise says otherwise. **Not allowed:** the models of `coursekit.pca` and scikit-learn; calling somebody's answer is not an answer.
+# **Allowed:** NumPy, also `np.linalg.eigh` and `np.linalg.svd`, except where an exercise says otherwise. **Not allowed:** the models of `coursekit.pca`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so that an error there costs its points too: mend it first.
 #
 # As in the lecture, variances and covariances divide by $n$.
 
@@ -49,10 +49,10 @@ def whiten(X):
 # %% role="test" exercise="whiten" points=3
 _table = np.array([[2.0, 1.0, 0.5], [0.0, 3.0, 1.0], [5.0, 4.0, -1.0], [1.0, -2.0, 2.0], [4.0, 6.0, 0.0]])
 _given = _table.copy()
-_Z = whiten(_given)
+_Z = np.asarray(whiten(_given))
 check("X itself is left as it was", _given, _table)
 answer("Z has the shape of X", np.shape(_Z), _table.shape)
-check("every column of Z has mean 0 (did you centre?)", _Z.mean(axis=0), 0.0, atol=1e-10)
+check("every column of Z has mean 0 (did you centre?)", _Z.mean(axis=0), 0.0, atol=1e-6)
 _covariance, _spread = (
     _Z.T @ _Z / len(_Z),
     (_table - _table.mean(axis=0)).T @ (_table - _table.mean(axis=0)) / len(_table),
@@ -77,9 +77,10 @@ answer(
     wrong={"the order is turned round: eigh returns the smallest eigenvalue first": np.sqrt(_sizes[::-1])},
 )
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("whiten", normalise=lambda Z: Z * np.sign(Z[np.abs(Z).argmax(axis=0), range(Z.shape[1])])),
     Probe(
         "whiten(X)",
         {
@@ -128,11 +129,12 @@ answer(
 )
 answer("a narrow square is off by 0.75, whatever the sign", whiteness_error(_square * 0.5), 0.75)
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("whiteness_error"),
     Probe(
-        "[whiteness_error(Z), whiteness_error(0.2 * Z), whiteness_error(Z[:, :2] + 4)]",
+        "[whiteness_error(part) for part in (Z, 0.2 * Z, Z[:, :2] + 4, Z[:, :1])]",
         {"Z": lambda rng: rng.normal(size=(rng.integers(6, 12), 3)) * [1, 0.5, 0.7]},
         message="your error differs on another table: absolute values, all entries, about the mean, divided by n",
     ),
@@ -201,9 +203,10 @@ answer(
 )
 answer("moving the data changes nothing", components_needed(_cross + 7, 0.9), 2, wrong={"did you centre?": 1})
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("components_needed"),
     Probe(
         "[components_needed(X, share) for share in shares]",
         {
@@ -220,9 +223,11 @@ probes = [
             "X": np.vstack([np.diag([4.0, 2.0, 2.0, 1.0]), -np.diag([4.0, 2.0, 2.0, 1.0])]),
             # Rounding spares some answers without a tolerance in one unit, hardly any in 40.
             "units": lambda rng: rng.uniform(0.5, 2, size=40),
-            "shares": lambda rng: rng.permutation([16 / 25, 20 / 25, 24 / 25, 1.0, 0.63, 0.65, 0.01]),
+            "shares": lambda rng: rng.permutation(
+                [16 / 25, 20 / 25, 24 / 25, 1.0, 0.63, 0.65, 0.01, 0.64 + 1e-10, 0.8 + 1e-6, 0.96 + 4e-4]
+            ),
         },
-        message="a share that is met exactly is enough, also where rounding leaves a sum a hair below it",
+        message="a share that is met within 1e-12 is enough, and one that is missed by 1e-10 is not",
     ),
 ]
 ### END HIDDEN TESTS
@@ -280,11 +285,12 @@ answer(
 _v, _value = power_iteration(_S, np.array([1.0, 1.0]), 40)
 answer("after 40 steps the largest eigenvalue is found", _value, 3.0)
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("power_iteration"),
     Probe(
-        "[power_iteration(A @ A.T / 5, start, n) for n in (0, 1, 4)]",
+        "[[power_iteration(A @ A.T / 5, way * start, n) for n in (0, 1, 4) for way in (1, -1)], start]",
         {"A": lambda rng: rng.normal(size=(5, 5)), "start": lambda rng: 3 * rng.normal(size=5)},
         message="on another matrix, after 0, 1 or 4 steps, your vector or its quotient differs",
     ),
@@ -292,7 +298,7 @@ probes = [
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **(b)** The second component: once $v_1$ is known, take its share out of the matrix, $S - \lambda_1 v_1 v_1^\top$ (*deflation*), and iterate again. Write `first_components(X, k, start, n_steps)`: centre $X$, form the covariance matrix, and find $k$ components with your `power_iteration`, each from the same `start` with `n_steps` steps. Return them as rows, shape $(k, p)$.
+# **(b)** The second component: once $v_1$ is known, take its share out of the matrix, $S - \lambda_1 v_1 v_1^\top$ (*deflation*), and iterate again. Write `first_components(X, k, start, n_steps)`: centre $X$, form the covariance matrix, and find $k$ components with your `power_iteration`, each from the same `start` with `n_steps` steps. Return them as rows, shape $(k, p)$; the sign of each row is free.
 #
 # <details><summary>Hint 1</summary>After each component, replace the matrix by the deflated one.</details>
 # <details><summary>Hint 2</summary>`np.outer(v, v)` is the matrix v v'.</details>
@@ -329,17 +335,23 @@ answer(
     wrong={"you found the first component twice: deflate the matrix before the second": _printed[[0, 0]]},
 )
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible(
+        "first_components",
+        normalise=lambda v: v * np.sign(v[range(len(v)), np.abs(v).argmax(axis=1)])[:, None],
+    ),
     Probe(
-        "first_components(X, 3, start, n_steps)",
+        "first_components(X, k, start, n_steps)",
         {
             "X": lambda rng: rng.normal(size=(30, 5)) * [5, 3, 2, 1, 0.5] + 10,
             "start": lambda rng: rng.normal(size=5),
-            "n_steps": 6,
+            "k": lambda rng: int(rng.integers(3, 5)),
+            "n_steps": lambda rng: int(rng.integers(5, 9)),
         },
         message="on another table, with few steps, your components differ: centring, deflation, or the start",
+        normalise=lambda v: v * np.sign(v[range(len(v)), np.abs(v).argmax(axis=1)])[:, None],
     ),
 ]
 ### END HIDDEN TESTS

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.clustering.kmeans, coursekit.clustering.agglomerative, sklearn.cluster, scipy.cluster]
+#     forbidden: [coursekit.clustering.kmeans, coursekit.clustering.agglomerative, sklearn, scipy, torch, pandas]
 # ---
 
 # %% [markdown]
@@ -9,7 +9,7 @@
 #
 # Four exercises to [notebook 02](../../../02_clustering.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.clustering`, `sklearn.cluster` and `scipy.cluster`; calling somebody's answer is not an answer.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.clustering`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were.
 #
 # Clusters count from 0, as in the code of the lecture (the textbook counts from 1).
 
@@ -72,16 +72,18 @@ answer(
     },
 )
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("assign", kinds=True),
     Probe(
         "assign(X, centers)",
         {
             "X": lambda rng: rng.normal(size=(rng.integers(30, 50), 3)) * [1, 5, 2] + 4,
             "centers": lambda rng: rng.normal(size=(4, 3)) * [1, 5, 2] + 4,
         },
-        message="on other points labels or objective differ: squared distances, over all columns, to the nearest",
+        kinds=True,
+        message="on other points labels (whole numbers) or objective differ: squared distances, over all columns, to the nearest",
     ),
     Probe(
         "[assign(X, centers), X, centers]",
@@ -154,17 +156,18 @@ answer(
     },
 )
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("moved_centroids"),
     Probe(
         "[moved_centroids(centers, counts, points, old, new), centers, counts]",
         {
             "centers": lambda rng: rng.normal(size=(4, 3)) + 5,
             "counts": lambda rng: rng.integers(8, 30, size=4),
             "points": lambda rng: rng.normal(size=(7, 3)) + 5,
-            "old": lambda rng: rng.integers(0, 2, size=7),
-            "new": lambda rng: rng.integers(2, 4, size=7),
+            "old": lambda rng: rng.permutation([0, 0, 1, 1, 2, 3, 3]),
+            "new": lambda rng: rng.permutation([0, 1, 1, 2, 2, 3, 0]),
         },
         message="with seven moves at once the centroids, the counts or the arguments differ from a full count",
     ),
@@ -172,6 +175,15 @@ probes = [
         "moved_centroids(places, np.array([1, 2, 5]), places[[0, 1]], np.array([0, 1]), np.array([2, 2]))",
         {"places": lambda rng: rng.normal(size=(3, 2)) * 10},
         message="when the last point of a cluster leaves, the cluster keeps its centre and has the count 0",
+    ),
+    Probe(
+        "moved_centroids(places, np.array([1, 3, 5, 0]), np.concatenate([places[:1], points]),"
+        " np.array([0, 1, 2, 2]), np.array([1, 0, 3, 3]))",
+        {
+            "places": lambda rng: rng.normal(size=(4, 2)) * 10,
+            "points": lambda rng: rng.normal(size=(3, 2)) * 10,
+        },
+        message="a cluster may lose its last point and win another, and an empty cluster may be joined",
     ),
 ]
 ### END HIDDEN TESTS
@@ -245,7 +257,7 @@ answer(
     [_ward_of_lump([1, 0], _places[i], 4, _many[i]) for i in (2, 3)],
 )
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 near = {
     "d_ac": lambda rng: rng.uniform(2, 4, size=6),
@@ -262,7 +274,7 @@ probes = [
         message=f"{method} linkage: on other distances and sizes the merged dissimilarities differ",
     )
     for method in ("single", "complete", "average", "centroid", "ward")
-]
+] + [Visible("merged")]
 ### END HIDDEN TESTS
 
 # %% [markdown]

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.rbm.model, sklearn.neural_network]
+#     forbidden: [coursekit.rbm.model, sklearn, scipy, torch, pandas]
 # ---
 
 # %% [markdown]
@@ -9,7 +9,7 @@
 #
 # Five exercises to [notebook 08](../../../08_rbm_cdk.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other machines, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.rbm` and scikit-learn's `BernoulliRBM`; calling somebody's answer is not an answer.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.rbm`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so that an error there costs its points too: mend it first.
 #
 # As in the lecture $E(v, h) = -h^\top W v - c^\top v - b^\top h$, with $W$ of shape (hidden, visible), $c$ the visible and $b$ the hidden biases. Examples stand in rows, and every unit is 0 or 1.
 
@@ -61,9 +61,10 @@ answer(
 _far = free_energy(np.array([[0.0, 1.0, 0.0]]), 300 * W, c, b)
 answer("no overflow where a logit is 901", _far, [1.0 - 901.0])
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("free_energy"),
     Probe(
         "free_energy(v, W, c, b)",
         {
@@ -130,9 +131,10 @@ _vs = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)], dtyp
 _by_v = np.log(np.exp(_vs @ c + np.log1p(np.exp(_vs @ W.T + b)).sum(axis=1)).sum())
 answer("the example machine, as counted from the other side", log_partition(W, c, b), _by_v)
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("log_partition"),
     Probe(
         "log_partition(W, c, b)",
         {
@@ -141,6 +143,15 @@ probes = [
             "b": lambda rng: rng.normal(size=6) - 0.3,
         },
         message="log Z of a machine with 40 visible and 6 hidden units differs",
+    ),
+    Probe(
+        "log_partition(W, c, b)",
+        {
+            "W": lambda rng: 0.2 * rng.normal(size=(10, 5)),
+            "c": lambda rng: rng.normal(size=5),
+            "b": lambda rng: rng.normal(size=10) - 2,
+        },
+        message="log Z of a machine whose ten hidden units are mostly off differs: are all 1024 states in it?",
     ),
     Probe(
         "log_partition(200 * W, c, b)",
@@ -230,21 +241,22 @@ answer(
     "weights, the same chain", _new_W, W + 0.1 * _pull, wrong={"the sign is turned round": W - 0.1 * _pull}
 )
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 MACHINE = {
-    "v": lambda rng: rng.integers(0, 2, size=(9, 5)).astype(float),
-    "W": lambda rng: 1.5 * rng.normal(size=(4, 5)),
+    "v": lambda rng: rng.integers(0, 2, size=(20, 5)).astype(float),
+    "W": lambda rng: 1.5 * rng.normal(size=(6, 5)),
     "c": lambda rng: rng.normal(size=5) + 0.4,
-    "b": lambda rng: rng.normal(size=4) - 0.3,
+    "b": lambda rng: rng.normal(size=6) - 0.3,
 }
 probes = [
+    Visible("cd_update"),
     Probe(
         "cd_update(v, W, c, b, [u_h], [u_v], 0.3)",
         {
             **MACHINE,
-            "u_h": lambda rng: rng.uniform(size=(9, 4)),
-            "u_v": lambda rng: rng.uniform(size=(9, 5)),
+            "u_h": lambda rng: rng.uniform(size=(20, 6)),
+            "u_v": lambda rng: rng.uniform(size=(20, 5)),
         },
         message="with other random numbers CD-1 differs: bits inside the chain, probabilities at its ends, a mean",
     ),
@@ -252,8 +264,8 @@ probes = [
         "cd_update(v, W, c, b, list(u_h), list(u_v), 0.2)",
         {
             **MACHINE,
-            "u_h": lambda rng: rng.uniform(size=(4, 9, 4)),
-            "u_v": lambda rng: rng.uniform(size=(4, 9, 5)),
+            "u_h": lambda rng: rng.uniform(size=(4, 20, 6)),
+            "u_v": lambda rng: rng.uniform(size=(4, 20, 5)),
         },
         message="CD-4 differs: each step starts where the last one ended, the positive phase stays at the data",
     ),
@@ -305,9 +317,10 @@ answer(
 _flow = _p_v[:, None] * _K
 check("detailed balance: as much flow there as back", _flow, _flow.T, atol=1e-9)
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("transition_matrix"),
     Probe(
         "transition_matrix(W, c, b)",
         {

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.autoencoder.model, coursekit.autoencoder.pretraining, torch]
+#     forbidden: [coursekit.autoencoder.model, coursekit.autoencoder.pretraining, sklearn, scipy, torch, pandas]
 # ---
 
 # %% [markdown]
@@ -9,7 +9,7 @@
 #
 # Five exercises to [notebook 10](../../../10_autoencoders.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.autoencoder` and PyTorch; calling somebody's answer is not an answer.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.autoencoder`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so that an error there costs its points too: mend it first.
 #
 # Errors are summed over the entries of an example and averaged over the examples, as in the lecture.
 
@@ -76,9 +76,11 @@ answer(
            "the mixed derivative is that of a product: it has two terms": [[24.0, 6.0], [6.0, 6.0]]},
 )  # fmt: skip
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("scalar_gradient"),
+    Visible("scalar_hessian"),
     Probe(
         "[scalar_gradient(a, b, x) for a, b in w]",
         {"x": lambda rng: rng.normal(size=rng.integers(4, 9)) + 1, "w": lambda rng: rng.normal(size=(5, 2))},
@@ -146,9 +148,10 @@ answer(
            "the encoder must see x + noise": (2 / (1 + np.exp(-1.0))) ** 2 + 0.25},
 )  # fmt: skip
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("denoising_loss"),
     Probe(
         "denoising_loss(W, b, c, x, noise)",
         {
@@ -219,7 +222,7 @@ answer(
 _far = contractive_penalty(_W, np.array([30.0, -30.0]), _x)
 check("where the sigmoid is flat there is nothing to pay (is b in it?)", _far, 0.0, atol=1e-12)
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 INPUTS = {
     "W": lambda rng: rng.normal(size=(4, 6)),
@@ -227,6 +230,8 @@ INPUTS = {
     "x": lambda rng: rng.normal(size=(rng.integers(5, 9), 6)),
 }
 probes = [
+    Visible("jacobians"),
+    Visible("contractive_penalty"),
     Probe(
         "jacobians(W, b, x)",
         INPUTS,
@@ -252,7 +257,7 @@ def tangents(J, m):
 # %% role="test" exercise="tangents" points=2
 _turn = np.array([[0.8, 0.6, 0.0], [-0.6, 0.8, 0.0], [0.0, 0.0, 1.0]])
 _J = np.diag([1.0, 5.0, 0.1]) @ _turn  # the code moves most along row 1 of `turn`
-_found = tangents(_J, 2)
+_found = np.asarray(tangents(_J, 2))
 answer("two directions of three numbers", np.shape(_found), (2, 3))
 answer(
     "the strongest is (-0.6, 0.8, 0), up to sign",
@@ -265,12 +270,13 @@ answer(
 )
 check("the directions are orthonormal", _found @ _found.T, np.eye(2), atol=1e-10)
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("tangents", normalise=lambda v: v * np.sign(v[range(len(v)), np.abs(v).argmax(axis=1)])[:, None]),
     Probe(
         "tangents(J, m)",
-        {"J": lambda rng: rng.normal(size=(5, 5)) * [3, 1, 0.3, 2, 1], "m": 3},
+        {"J": lambda rng: rng.normal(size=(10, 10)) * rng.uniform(0.3, 3, size=10), "m": 6},
         message="for another Jacobian your directions differ: columns of V in J = U D V', strongest first, as rows",
         normalise=lambda v: v * np.sign(v[range(len(v)), np.abs(v).argmax(axis=1)])[:, None],
     ),
@@ -345,9 +351,11 @@ answer(
     wrong={"divide by sigma squared": [[-0.5, 1.0]]},
 )
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("best_repair"),
+    Visible("score_from_repair"),
     Probe(
         "best_repair(seen, mean, A @ A.T, sigma)",
         {
@@ -357,6 +365,15 @@ probes = [
             "sigma": lambda rng: float(rng.uniform(0.4, 0.9)),
         },
         message="for another covariance your repair differs: the order of the matrices, sigma squared, the mean twice",
+    ),
+    Probe(
+        "best_repair(seen, mean, A @ A.T, 0.5)",
+        {
+            "seen": lambda rng: rng.normal(size=(4, 3)),
+            "mean": lambda rng: rng.normal(size=3),
+            "A": lambda rng: rng.normal(size=(3, 2)),
+        },
+        message="the data may lie in a plane: then the covariance has no inverse, and the repair exists all the same",
     ),
     Probe(
         "score_from_repair(seen, repaired, sigma)",

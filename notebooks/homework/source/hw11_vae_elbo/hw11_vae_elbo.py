@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.vae.model, torch.distributions]
+#     forbidden: [coursekit.vae.model, sklearn, scipy, torch, pandas]
 # ---
 
 # %% [markdown]
@@ -9,7 +9,7 @@
 #
 # Five exercises to [notebook 11](../../../11_vae_elbo.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.vae` and `torch.distributions`; calling somebody's answer is not an answer.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.vae`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were.
 #
 # As in the lecture, everything is in nats, summed over pixels and over latents, one number for each picture. A *log-variance* is the logarithm of σ², not of σ.
 
@@ -72,7 +72,7 @@ answer(
     wrong={"in variances of p, not of q": [1 / _e + 1]},
 )
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 
 def array(*shape, scale=1.0):
@@ -80,6 +80,7 @@ def array(*shape, scale=1.0):
 
 
 probes = [
+    Visible("gaussian_kl"),
     Probe(
         "gaussian_kl(a, b, c, d)",
         {name: array(5, 3) for name in "abcd"},
@@ -173,7 +174,7 @@ answer(
     },
 )
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 
 def array(*shape, scale=1.0):
@@ -181,6 +182,8 @@ def array(*shape, scale=1.0):
 
 
 probes = [
+    Visible("gaussian_elbo"),
+    Visible("best_log_var"),
     Probe(
         "[gaussian_elbo(x, y, log_var, kl) for log_var in (-1.5, 0.7)]",
         {"x": array(4, 7), "y": array(4, 7), "kl": lambda rng: rng.uniform(0, 3, size=4)},
@@ -246,7 +249,7 @@ answer(
 answer("weights of the size of exp(2000)", _huge, np.log([2.0, 2.5]) + 2000)
 answer("one picture with tiny weights beside one with huge ones", _both, np.log([2.0, 2.5]) + [-2000, 2000])
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 
 def array(*shape, scale=1.0):
@@ -254,6 +257,7 @@ def array(*shape, scale=1.0):
 
 
 probes = [
+    Visible("weighted_bound"),
     Probe(
         "weighted_bound(a, b)",
         {"a": array(6, 4), "b": array(6, 4)},
@@ -268,6 +272,11 @@ probes = [
             "shift": lambda rng: np.array([-3000.0, 0.0, 3000.0]) + rng.normal(size=3),
         },
         message="each picture has its own largest weight; one may be at exp(-3000) beside another at exp(3000)",
+    ),
+    Probe(
+        "weighted_bound(1000 * a, 1000 * b)",
+        {"a": array(6, 4), "b": array(6, 4)},
+        message="the weights of one picture may differ by a thousand nats: which one has to be taken out?",
     ),
 ]
 ### END HIDDEN TESTS
@@ -355,12 +364,14 @@ from coursetools.homework import Probe
 
 probes = [
     Probe(
-        "mended_loss(x, A, B, np.random.default_rng(seed))",
+        # Noise drawn as (n, k), or as (k, n) and turned, is the same noise here.
+        "mended_loss(x, A, B, type('Noise', (), {'standard_normal': lambda self, size=None:"
+        " noise.T.copy() if size == noise.T.shape else np.resize(noise, size if size is not None else ())})())",
         {
             "x": lambda rng: (rng.random((6, 5)) < 0.5).astype(float),
             "A": lambda rng: 0.7 * rng.normal(size=(5, 4)),
             "B": lambda rng: rng.normal(size=(2, 5)),
-            "seed": lambda rng: int(rng.integers(1_000_000)),
+            "noise": lambda rng: rng.normal(size=(6, 2)),
         },
         message="on other pictures and weights your loss differs: noise, spread, sum over pixels, sign of the KL",
     ),
@@ -394,9 +405,10 @@ answer(
 )
 check("the same picture has the same code each time", features(_x, _A, 2), features(_x, _A, 2))
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("features"),
     Probe(
         "features(x, A, 3)",
         {"x": lambda rng: rng.random((4, 6)), "A": lambda rng: rng.normal(size=(6, 6))},

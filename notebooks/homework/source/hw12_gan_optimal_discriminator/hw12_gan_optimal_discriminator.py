@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.gan.model, torch]
+#     forbidden: [coursekit.gan.model, coursekit.start, sklearn, scipy, torch, pandas]
 # ---
 
 # %% [markdown]
@@ -9,7 +9,7 @@
 #
 # Five exercises to [notebook 12](../../../12_gan_optimal_discriminator.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.gan` and PyTorch; calling somebody's answer is not an answer, and the gradients of exercise 3 are to be found on paper.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.gan`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer, and the gradients of exercise 3 are to be found on paper. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so that an error there costs its points too: mend it first.
 #
 # Throughout, real is labelled 1 and generated 0, $D$ is the probability of being real, logarithms are natural, and the two expectations of the value are added, not halved.
 
@@ -25,7 +25,7 @@ from coursekit.checks import answer, check
 #
 # $$-p\,\big[(1-\alpha)\log D + \alpha \log(1-D)\big] \;-\; q\,\big[\beta \log D + (1-\beta)\log(1-D)\big].$$
 #
-# **Derive** the $D$ that makes this smallest, and write `best_answer(p, q, alpha, beta)` for arrays of densities. Where both densities are zero every answer is as good as another; return 0.5 there, and nowhere divide by zero on the way (NumPy would warn of it).
+# **Derive** the $D$ that makes this smallest, and write `best_answer(p, q, alpha, beta)` for arrays of densities. Where both densities are zero every answer is as good as another; return 0.5 there, without a warning of NumPy's about a division by zero. The arrays may have any shape and hold whole numbers, and densities may be tiny.
 #
 # <details><summary>Hint 1</summary>Collect what stands before log D, and what stands before log(1 − D). Call them A and B.</details>
 # <details><summary>Hint 2</summary>A log D + B log(1 − D) is largest at D = A / (A + B).</details>
@@ -72,11 +72,13 @@ with np.errstate(divide="raise", invalid="raise"):  # a division by zero is an e
     _alone = best_answer(np.array([0.0, 1.0]), np.array([0.0, 0.0]), 0.0, 0.0)
 answer("where nobody comes by: 0.5, and no division by zero", _alone, [0.5, 1.0])
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("best_answer"),
     Probe(
-        "np.errstate(divide='raise', invalid='raise')(best_answer)(p, q, alpha, beta)",
+        "[np.errstate(divide='raise', invalid='raise')(best_answer)(*densities, alpha, beta)"
+        " for densities in ((p, q), (1e-9 * p, 1e-9 * q), (np.ceil(p).astype(int), np.ceil(q).astype(int)))]",
         {
             # Both are zero at the place of number 7, whatever the class seed.
             "p": lambda rng: (
@@ -142,9 +144,10 @@ answer(
     },
 )
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("divergence"),
     Probe(
         "[divergence(p, q), divergence(q, p), divergence(p, e)]",
         {
@@ -198,14 +201,23 @@ check(
     atol=1e-12,
 )
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("best_value"),
     Probe(
         "best_value(p, q)",
         {"p": lambda rng: rng.dirichlet(np.ones(5)), "q": lambda rng: rng.dirichlet(np.ones(5))},
         message="for other vectors your value differs from what D* earns: twice the divergence, less what?",
         oracle=lambda p, q: float(np.sum(p * np.log(p / (p + q)) + q * np.log(q / (p + q)))),
+    ),
+    Probe(
+        "[best_value(p, q), best_value(q, p)]",
+        {
+            "p": lambda rng: np.concatenate([rng.dirichlet(np.ones(4)), [0.0, 0.0]]),
+            "q": lambda rng: np.concatenate([[0.0], rng.dirichlet(np.ones(4)), [0.0]]),
+        },
+        message="where a probability is 0 the game goes on elsewhere: 0 log 0 = 0, and the other keeps its part",
     ),
 ]
 ### END HIDDEN TESTS
@@ -260,9 +272,10 @@ _by_differences = [
 ]
 answer("elsewhere: as by finite differences", _slope, _by_differences, atol=1e-7)
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("inspector_slopes"),
     Probe(
         "inspector_slopes(w, b, real, fake)",
         {
@@ -282,7 +295,7 @@ probes = [
 # 1. she is shown `real` and forgeries made from `z_inspector`, and steps down her loss, $w$ and $b$ together;
 # 2. he makes forgeries from `z_forger`, looks at the inspector **as she is now**, and steps $\theta$ down his loss $-\frac1m\sum\log D(G(z_j))$.
 #
-# Return `(theta, w, b)` after the turn.
+# Return `(theta, w, b)` after the turn. The three samples may differ in size.
 #
 # <details><summary>Hint 1</summary>Your inspector_slopes does the first half. She descends her loss.</details>
 # <details><summary>Hint 2</summary>His slope by the chain rule: (D − 1) on the score, times ds/dx = w, times dx/dθ = 1.</details>
@@ -342,18 +355,19 @@ answer(
     atol=1e-7,
 )
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("one_turn"),
     Probe(
         "one_turn(theta, w, b, real, z1, z2, rate)",
         {
             "theta": lambda rng: rng.normal(),
             "w": lambda rng: rng.normal(),
             "b": lambda rng: rng.normal(),
-            "real": lambda rng: rng.normal(2, 1, size=6),
-            "z1": lambda rng: rng.normal(size=6),
-            "z2": lambda rng: rng.normal(size=6),
+            "real": lambda rng: rng.normal(2, 1, size=7),
+            "z1": lambda rng: rng.normal(size=5),
+            "z2": lambda rng: rng.normal(size=4),
             "rate": lambda rng: rng.uniform(0.2, 0.5),
         },
         message="after one turn from another start your numbers differ: who moves when, and on which samples?",
@@ -362,9 +376,9 @@ probes = [
         "one_turn(*one_turn(theta, 0.1, 0.0, real, z1, z2, 0.3), real, z2, z1, 0.3)",
         {
             "theta": lambda rng: rng.normal(),
-            "real": lambda rng: rng.normal(2, 1, size=6),
+            "real": lambda rng: rng.normal(2, 1, size=8),
             "z1": lambda rng: rng.normal(size=6),
-            "z2": lambda rng: rng.normal(size=6),
+            "z2": lambda rng: rng.normal(size=5),
         },
         message="after two turns your game has taken another course",
     ),
@@ -407,9 +421,10 @@ answer(
 )
 answer("a table of one column: he has none", two_orders(np.array([[5.0], [7.0], [6.0]])), [5.0, 5.0])
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("two_orders"),
     Probe(
         "two_orders(J)",
         {"J": lambda rng: rng.normal(size=(4, 6))},

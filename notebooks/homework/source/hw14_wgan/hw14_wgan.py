@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.wgan.model, scipy]
+#     forbidden: [coursekit.wgan.model, sklearn, scipy, pandas]
 # ---
 
 # %% [markdown]
@@ -9,7 +9,7 @@
 #
 # Four exercises to [notebook 14](../../../14_wgan.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy, PyTorch. **Not allowed:** the models of `coursekit.wgan` and SciPy; calling somebody's answer is not an answer.
+# **Allowed:** NumPy, PyTorch. **Not allowed:** the models of `coursekit.wgan`, SciPy, scikit-learn and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were, apart from the networks that it trains.
 #
 # Throughout, the critic $f$ gives a raw score, with no sigmoid, and real samples are to score higher than generated ones. Everything is computed in double precision.
 #
@@ -80,7 +80,9 @@ answer(
 )
 answer("from b to a is as far", earth_mover(_b, _a), 5.0)
 answer(
-    "the order in which a sample is written down does not matter", earth_mover(_a[[2, 0, 1]], _b[::-1]), 5.0
+    "the order in which a sample is written down does not matter",
+    earth_mover(_a[[2, 0, 1]], _b[::-1].copy()),
+    5.0,
 )
 answer(
     "one grain at 1 into two at 0 and 4: half of it travels 1, half 3",
@@ -93,9 +95,10 @@ answer(
 )
 answer("a heap and itself with every grain doubled: 0", earth_mover(_a, np.repeat(_a, 2)), 0.0)
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("earth_mover"),
     Probe(
         "[earth_mover(a, b), earth_mover(b, a), earth_mover(a, a[:3]), earth_mover(a, a + 2)]",
         {
@@ -237,6 +240,17 @@ probes = [
         message="for another critic your penalty differs: the point between, the gradient, its norm, the square",
     ),
     Probe(
+        "(lambda critic: [gradient_penalty(critic, torch.tensor(x), torch.tensor(y), torch.tensor(e), False),"
+        " critic.training, [w.requires_grad for w in critic.parameters()]])(network(*net))",
+        {
+            "net": flat_critic,
+            "x": lambda rng: rng.normal(size=(3, 3)),
+            "y": lambda rng: rng.normal(1, 2, size=(3, 3)),
+            "e": lambda rng: rng.uniform(size=3),
+        },
+        message="as many samples as coordinates: one epsilon a sample; and the critic stays in training",
+    ),
+    Probe(
         "[gradient_penalty(network(*net), torch.tensor(x), torch.tensor(y), torch.tensor(e), side)"
         " for side in (False, True)]",
         {
@@ -294,7 +308,7 @@ _z = torch.tensor([-1.0, 1.0, 0.0, 2.0, 3.0, 3.0]).double().reshape(3, 2, 1)
 # %% [markdown]
 # **(a)** Write `critic_turn(critic, generator, optimizer, real, z, n_critic, clip)`. In step $t = 0, \dots, n_\text{critic}-1$ the critic is shown the batch `real[t]` and forgeries made from `z[t]`. It steps **down its loss**, the mean score of the forgeries minus the mean score of the real ones, with `optimizer` (which holds the critic's parameters); **after** the step each of its parameters, weights and biases, is put back into $[-c, c]$ with $c$ = `clip`. The tensors `real` and `z` may hold more batches than there are steps.
 #
-# Return the list of the values $\mathbb E f(x) - \mathbb E f(G(z))$ that the critic had *before* each of its steps, as numbers. The generator is left as it was, and no gradient reaches its parameters. The critic's old gradients, left by somebody else, must not count.
+# Return the list of the values $\mathbb E f(x) - \mathbb E f(G(z))$ that the critic had *before* each of its steps, as numbers. The generator is left as it was, in training and with the gradients it had, and no gradient reaches its parameters. The critic's old gradients, left by somebody else, must not count.
 #
 # <details><summary>Hint 1</summary>In the loop: forgeries with .detach(), value, zero_grad, (-value).backward(), step, clip.</details>
 # <details><summary>Hint 2</summary>Without .detach() the backward pass runs on into the generator and leaves gradients there.</details>
@@ -377,7 +391,9 @@ probes = [
     Probe(
         "(lambda critic, generator: [critic_turn(critic, generator, torch.optim.SGD(critic.parameters(), lr=0.2),"
         " torch.tensor(real), torch.tensor(z), n, clip), list(critic.parameters()),"
-        " list(generator.parameters()), slopes_of(generator)])(network(*nets[0]), network(*nets[1]))",
+        " list(generator.parameters()), slopes_of(generator), critic.training, generator.training,"
+        " [w.requires_grad for net in (critic, generator) for w in net.parameters()]])"
+        "(network(*nets[0]), network(*nets[1]))",
         {
             "nets": a_round,
             "real": lambda rng: rng.normal(1, 1, size=(5, 6, 2)),
@@ -391,7 +407,7 @@ probes = [
         "(lambda critic, generator: [critic(generator(torch.tensor(z[0]))).sum().backward(),"
         " critic_turn(critic, generator.requires_grad_(False),"
         " torch.optim.RMSprop(critic.parameters(), lr=0.05), torch.tensor(real), torch.tensor(z), 3, 5.0),"
-        " list(critic.parameters())][1:])(network(*nets[0]), network(*nets[1]))",
+        " list(critic.parameters()), slopes_of(generator)][1:])(network(*nets[0]), network(*nets[1]))",
         {
             "nets": a_round,
             "real": lambda rng: rng.normal(1, 1, size=(3, 6, 2)),
@@ -403,7 +419,7 @@ probes = [
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **(b)** Write `generator_turn(critic, generator, optimizer, z)`: one step of the generator **down its loss** $-\mathbb E f(G(z))$, with `optimizer` (which holds the generator's parameters). It returns that loss before the step, as a number. Old gradients in the generator must not count, and the critic's weights stay as they are.
+# **(b)** Write `generator_turn(critic, generator, optimizer, z)`: one step of the generator **down its loss** $-\mathbb E f(G(z))$, with `optimizer` (which holds the generator's parameters). It returns that loss before the step, as a number. Old gradients in the generator must not count, and the critic's weights stay as they are, in training and ready to learn.
 #
 # <details><summary>Hint 1</summary>The generator learns through the critic: no .detach() here.</details>
 # <details><summary>Hint 2</summary>There is no logarithm and no sigmoid in this loss.</details>
@@ -455,7 +471,9 @@ from coursetools.homework import Probe
 probes = [
     Probe(
         "(lambda critic, generator, make: (lambda optimizer: [[generator_turn(critic, generator, optimizer,"
-        " torch.tensor(batch)) for batch in z], list(generator.parameters()), list(critic.parameters())])"
+        " torch.tensor(batch)) for batch in z], list(generator.parameters()), list(critic.parameters()),"
+        " critic.training, generator.training,"
+        " [w.requires_grad for net in (critic, generator) for w in net.parameters()]])"
         "(make(generator.parameters(), lr=0.3)))(network(*nets[0]), network(*nets[1]), torch.optim.SGD)",
         {
             "nets": lambda rng: [
@@ -524,9 +542,10 @@ answer(
     2.0,
 )
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("distance_at_least"),
     Probe(
         "[distance_at_least(value, (*sizes[:n], 1), clip) for n in (1, 2, 4)]",
         {

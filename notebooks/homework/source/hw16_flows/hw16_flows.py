@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.flow.model, coursekit.flow.layers, coursekit.evaluation, torch]
+#     forbidden: [coursekit.flow.model, coursekit.flow.layers, coursekit.evaluation, sklearn, scipy, torch, pandas]
 # ---
 
 # %% [markdown]
@@ -9,7 +9,7 @@
 #
 # Five exercises to [notebook 16](../../../16_flows.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.flow`, `coursekit.evaluation` and PyTorch; calling somebody's answer is not an answer.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.flow`, `coursekit.evaluation`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were.
 #
 # Direction as in the notebook: $z = f(x)$ runs from the data to the noise. Logarithms are natural unless a name says bits.
 
@@ -57,14 +57,17 @@ _density = np.exp(log_density(_line, np.array([1.7]), np.array([0.4])))
 _mass = np.sum(0.5 * (_density[1:] + _density[:-1]) * np.diff(_line[:, 0]))
 answer("the density integrates to 1", _mass, 1.0, atol=1e-4)
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("log_density"),
     Probe(
         "log_density(x, a, b)",
         {
             "x": lambda rng: 3 * rng.normal(size=(rng.integers(5, 9), 3)),
-            "a": lambda rng: rng.uniform(0.3, 4, size=3),
+            "a": lambda rng: rng.permutation(
+                [rng.uniform(0.3, 0.8), rng.uniform(1.5, 4), rng.uniform(0.3, 4)]
+            ),
             "b": lambda rng: rng.normal(size=3),
         },
         message="on other points, slopes and centres your log-density differs: both terms, every coordinate",
@@ -119,9 +122,10 @@ answer("the log-determinant is the sum of s", _log_det, _s.sum(axis=1),
               "log of exp(s) is s": np.exp(_s).sum(axis=1), "a sum, not a mean": _s.mean(axis=1),
               "a determinant is a product, so its log is the sum of logs, s": np.exp(_s.sum(axis=1))})  # fmt: skip
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("couple"),
     Probe(
         "couple(x, A, B)",
         {
@@ -174,15 +178,16 @@ answer("its log-determinant has the other sign", _log_det_back, -_s.sum(axis=1),
        wrong={"this is the log-determinant of the way there": _s.sum(axis=1)})  # fmt: skip
 check("what passed is still there", np.asarray(_x_back)[:, 2], _z[:, 2])
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("uncouple"),
     Probe(
-        "uncouple(z, A, B)",
+        "[uncouple(z, A, B), z]",
         {
-            "z": lambda rng: 2 * rng.normal(size=(5, 5)),
-            "A": lambda rng: rng.normal(size=(3, 2)),
-            "B": lambda rng: rng.normal(size=(3, 2)),
+            "z": lambda rng: 2 * rng.normal(size=(5, 6)),
+            "A": lambda rng: rng.normal(size=(4, 2)),
+            "B": lambda rng: rng.normal(size=(4, 2)),
         },
         message="the way back differs on other data: the order of undoing, or the sign of the log-determinant",
     ),
@@ -237,9 +242,10 @@ answer(
     wrong={"row `order[i]` goes to row i, not row i to row `order[i]`": _scaled[:, [2, 0, 1]]},
 )
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("mix"),
     Probe(
         "mix(images, order, lower, upper, sign, log_scale)",
         {
@@ -252,6 +258,16 @@ probes = [
             "log_scale": lambda rng: rng.normal(size=4),
         },
         message="on other images the result or its log-determinant differs: triangles, diagonals, order, positions",
+    ),
+    Probe(
+        "mix(images, np.array([1, 2, 0]), lower, upper, np.ones(3), log_scale)[1]",
+        {
+            "images": lambda rng: rng.normal(size=(2, 3, 2, 2)),
+            "lower": lambda rng: rng.normal(size=(3, 3)),
+            "upper": lambda rng: rng.normal(size=(3, 3)),
+            "log_scale": lambda rng: rng.permutation([-40.0, 1.0, 40.0]) + rng.normal(size=3),
+        },
+        message="with scales that are tiny and huge the log-determinant differs: it needs no determinant of a matrix",
     ),
 ]
 ### END HIDDEN TESTS
@@ -293,9 +309,10 @@ answer("a logistic v means equally likely levels: 256 of them cost 8 bits each",
               "the logit's slopes are missing": -(_log_logistic - 3 * np.log(256)) / _per,
               "the logit's slopes have the wrong sign": -(_log_logistic + _slopes - 3 * np.log(256)) / _per})  # fmt: skip
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("bits"),
     Probe(
         "bits(log_p_v, x, n_levels)",
         {

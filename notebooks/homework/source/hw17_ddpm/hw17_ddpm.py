@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.ddpm.model, coursekit.ddpm.schedule, diffusers]
+#     forbidden: [coursekit.ddpm.model, coursekit.ddpm.schedule, diffusers, sklearn, scipy, torch, pandas]
 # ---
 
 # %% [markdown]
@@ -9,7 +9,7 @@
 #
 # Five exercises to [notebook 17](../../../17_ddpm.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.ddpm` and other diffusion libraries; calling somebody's answer is not an answer.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.ddpm`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so that an error there costs its points too: mend it first.
 #
 # **One convention for all exercises.** `betas` is an array of $T$ numbers, and `betas[0]` is $\beta_1$: the paper's $t$ counts from 1, Python from 0. As in the lecture $\alpha_t = 1-\beta_t$, $\bar\alpha_t = \alpha_1\cdots\alpha_t$, and $\bar\alpha_0 = 1$. Times $t$ and $s$ are single integers.
 
@@ -67,9 +67,10 @@ answer(
 )
 answer("at t = 0 the image is clean", leap(_one * 7, 0, _one, example), [7.0])
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("leap"),
     Probe(
         "[leap(x0, t, noise, betas) for t in range(7)]",
         {
@@ -143,14 +144,15 @@ _mean, _variance = posterior(_one * 2.5, _one * 9, 1, example)
 answer("at t = 1 the past is x_0 itself", _mean, [2.5])
 answer("and there is no doubt about it", _variance, 0.0)
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("posterior"),
     Probe(
         "[posterior(x0, xt, t, betas) for t in range(1, 7)]",
         {
-            "x0": lambda rng: rng.normal(size=(2, 3)),
-            "xt": lambda rng: rng.normal(size=(2, 3)),
+            "x0": lambda rng: 3 * rng.normal(size=(4, 3)),
+            "xt": lambda rng: 3 * rng.normal(size=(4, 3)),
             "betas": lambda rng: rng.uniform(0.05, 0.6, size=6),
         },
         message="with other betas mean or variance differs: check both weights at t = 1 and the indices",
@@ -234,7 +236,7 @@ probes = [
         "[step_back(lambda x, t: np.tanh(a * x) + t / 5, xt, t, z, betas) for t in range(1, 7)]",
         {
             "a": lambda rng: rng.uniform(0.5, 2),
-            "xt": lambda rng: rng.normal(size=(2, 3)),
+            "xt": lambda rng: 3 * rng.normal(size=(2, 3)),
             "z": lambda rng: rng.normal(size=(2, 3)),
             "betas": lambda rng: rng.uniform(0.05, 0.6, size=6),
         },
