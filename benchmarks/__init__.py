@@ -7,4 +7,4 @@ all share, `report.py` writes README.md, `references.py` the plain models that p
 """
 
 CASES = ["pca", "kmeans", "linkage", "rbm", "autoencoder", "vae", "gan", "flow", "ddpm"]
-CASES += ["start", "course", "scaling"]
+CASES += ["autoregressive", "dbn", "start", "course", "scaling"]

@@ -44,10 +44,11 @@ def depth(n_layers, distance, second_eigenvalue):
     """Total variation to the machine's p(v) over the number of tied layers, and the slope of lambda_2."""
     figure, ax = plt.subplots(figsize=(7.6, 3.6))
     n_layers = np.asarray(n_layers)
-    slope = distance[-1] * second_eigenvalue ** (n_layers - n_layers[-1]).astype(float)
+    # Twice as high as the curve's end: parallel, and both can be seen.
+    slope = 2 * distance[-1] * second_eigenvalue ** (n_layers - n_layers[-1]).astype(float)
     ax.plot(n_layers, slope, color=COLORS["data"], linestyle=":", linewidth=1.4)
     ax.plot(n_layers, distance, "o-", color=COLORS["model"])
-    line_label(ax, n_layers[0], slope[0], "slope of $\\lambda_2$", COLORS["data"], dx=10, dy=8)
+    line_label(ax, n_layers[2], slope[2], "slope of $\\lambda_2$", COLORS["data"], dx=10, dy=8)
     ax.set(yscale="log", xlabel="pairs of tied layers", ylabel="total variation")
     ax.set(title="a deep directed net with tied weights closes in on the machine")
     return figure
@@ -81,10 +82,11 @@ def bound_in_training(steps, bound, log_p, start, *, title, label="bound"):
     """Bound and exact log p over the training of the second machine, both (steps,), and where both began."""
     figure, ax = plt.subplots(figsize=(8, 3.8))
     ax.axhline(start, color=COLORS["data"], linestyle=":", linewidth=1.2)
-    for values, name, color in ((log_p, "log p(v)", "model"), (bound, label, "latent")):
+    for values, name, color, dy in ((log_p, "log p(v)", "model", 7), (bound, label, "latent", -7)):
         ax.plot(steps, values, color=COLORS[color])
-        line_label(ax, steps[-1], values[-1], name, COLORS[color])
-    ax.text(steps[-1], start, "one machine alone", color=COLORS["data"], ha="right", va="top")
+        line_label(ax, steps[-1], values[-1], name, COLORS[color], dy=dy)
+    ax.text(steps[-1], start, "one machine alone", color=COLORS["data"], ha="right", va="bottom")
+    ax.set_ylim(start - 0.08 * (max(log_p) - start), None)
     ax.set(xlabel="update of the second machine", ylabel="nats per picture", title=title, xlim=(0, steps[-1]))
     return figure
 
@@ -130,9 +132,10 @@ def dots_by_method(groups, *, xlabel, title):
 def curves_by_seed(steps, groups, *, ylabel, title, xlabel="update", levels=()):
     """A line per seed over updates; groups: (name, color, curves (seeds, steps)); levels: (name, y)."""
     figure, ax = plt.subplots(figsize=(8, 3.8))
-    for name, color, curves in groups:
+    for place, (name, color, curves) in enumerate(groups):
         ax.plot(steps, np.transpose(curves), color=COLORS[color], linewidth=1.3, alpha=0.8)
-        line_label(ax, steps[-1], np.mean(curves, 0)[-1], name, COLORS[color])
+        # The first group's label above its line's end, the others below: the ends may be near each other.
+        line_label(ax, steps[-1], np.mean(curves, 0)[-1], name, COLORS[color], dy=-7 if place else 7)
     for name, height in levels:
         ax.axhline(height, color=COLORS["data"], linestyle=":", linewidth=1.2)
         line_label(ax, steps[-1], height, name, COLORS["data"])
