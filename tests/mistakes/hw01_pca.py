@@ -37,4 +37,12 @@ MISTAKES = [
     Mistake("first_components", "not centred", "X - X.mean(axis=0)", "X"),
     Mistake("first_components", "components as columns", "np.array(found)", "np.array(found).T"),
     Mistake("first_components", "next start is the last vector", "found.append(v)", "found.append(v); start = v + 0.1"),
+    Mistake("whiteness_error", "needs two columns", "return np.abs(", "Z[:, 1]; return np.abs("),
+    Mistake("components_needed", "tolerance of 1e-8", "share - 1e-12", "share - 1e-8"),
+    Mistake("components_needed", "np.isclose with its own tolerance", "kept >= share - 1e-12", "(kept >= share) | np.isclose(kept, share)"),
+    Mistake("components_needed", "rounded to three digits", "kept = np.cumsum(singular**2) / np.sum(singular**2)", "kept = np.round(np.cumsum(singular**2) / np.sum(singular**2), 3)"),
+    Mistake("power_iteration", "sign of the first entry made positive", "return v, v @ S @ v", "return v * np.sign(v[0]), v @ S @ v"),
+    Mistake("power_iteration", "scales start in place", "v = start / np.linalg.norm(start)", "start /= np.linalg.norm(start); v = start"),
+    Mistake("first_components", "always three", "range(k)", "range(3)"),
+    Mistake("first_components", "always six steps", "start, n_steps)\n        S", "start, 6)\n        S"),
 ]  # fmt: skip

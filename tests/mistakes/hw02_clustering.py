@@ -38,4 +38,9 @@ MISTAKES = [
     Mistake("merged", "Ward: c left out of the weights", "(a + c) * ac + (b + c) * bc", "a * ac + b * bc"),
     Mistake("merged", "Ward: last term added", "- c * ab", "+ c * ab"),
     Mistake("merged", "Ward: divided by a + b", "/ (a + b + c)", "/ (a + b)"),
+    Mistake("assign", "labels that are no integers", "table.argmin(axis=1)", "table.argmin(axis=1).astype(float)"),
+    Mistake("assign", "largest difference of a column", ".sum(axis=2)", ".max(axis=2)"),
+    Mistake("moved_centroids", "a cluster either loses or wins", "        sums[target] += point", "        sums[target] += point if target not in old else 0"),
+    Mistake("moved_centroids", "a cluster that lost its last point is skipped", "full = counts > 0", "full = (counts > 0) & np.array([n != (np.asarray(old) == k).sum() + (np.asarray(new) == k).sum() - 1 or n != 1 for k, n in enumerate(counts)])"),
+    Mistake("moved_centroids", "an empty cluster cannot be joined", "full = counts > 0", "full = (counts > 0) & (sums != counts[:, None] * 0).any(axis=1) & (counts - np.array([(np.asarray(new) == k).sum() - (np.asarray(old) == k).sum() for k in range(len(counts))]) > 0)"),
 ]  # fmt: skip

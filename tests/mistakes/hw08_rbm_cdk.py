@@ -39,4 +39,8 @@ MISTAKES = [
     Mistake("transition_matrix", "only the units that are on", "1 - p[:, None])", "1)"),
     Mistake("transition_matrix", "bits counted from the other end", "np.arange(n)) & 1", "np.arange(n)[::-1]) & 1"),
     Mistake("transition_matrix", "two steps", "return h_given_v @ v_given_h", "K = h_given_v @ v_given_h; return K @ K"),
+    Mistake("log_partition", "the state without a hidden unit left out", "np.arange(2**n_hidden)", "np.arange(1, 2**n_hidden)"),
+    Mistake("log_partition", "states as bytes", "np.arange(2**n_hidden)", "np.arange(2**n_hidden).astype(np.uint8)"),
+    Mistake("cd_update", "the first hidden draw again and again", "(u_h < sigmoid", "(uniform_h[0] < sigmoid"),
+    Mistake("cd_update", "W changed in place", "new_W = W + rate", "new_W = W; new_W += rate"),
 ]  # fmt: skip

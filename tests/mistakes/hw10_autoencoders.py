@@ -34,4 +34,6 @@ MISTAKES = [
     Mistake("best_repair", "the noise's part kept", "np.linalg.solve(noisy, covariance)", "np.linalg.solve(noisy, sigma**2 * np.eye(len(mean)))"),
     Mistake("best_repair", "score points away", "(repaired - seen)", "(seen - repaired)"),
     Mistake("best_repair", "score divided by sigma", "(repaired - seen) / sigma**2", "(repaired - seen) / sigma"),
+    Mistake("tangents", "eigenvectors in no order", "np.linalg.svd(J, full_matrices=False)[2][:m]", "np.linalg.eig(J.T @ J)[1].real.T[:m]"),
+    Mistake("best_repair", "covariance inverted", "np.linalg.solve(noisy, covariance)", "np.linalg.inv(np.eye(len(mean)) + sigma**2 * np.linalg.inv(covariance))"),
 ]  # fmt: skip

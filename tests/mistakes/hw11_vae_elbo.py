@@ -44,4 +44,10 @@ MISTAKES = [
     Mistake("features", "sampling at evaluation", "x @ A[:, :k]", "x @ A[:, :k] + np.exp(x @ A[:, k:] / 2) * np.random.default_rng().standard_normal((len(x), k))"),
     Mistake("features", "log-variances", "A[:, :k]", "A[:, k:]"),
     Mistake("features", "both halves", "A[:, :k]", "A"),
+    Mistake("weighted_bound", "smallest weight taken out", "log_w.max(axis=0)", "log_w.min(axis=0)"),
+    Mistake("weighted_bound", "mean weight taken out", "log_w.max(axis=0)", "log_w.mean(axis=0)"),
+    Mistake("weighted_bound", "middle weight taken out", "log_w.max(axis=0)", "np.median(log_w, axis=0)"),
+    Mistake("weighted_bound", "first weight taken out", "log_w.max(axis=0)", "log_w[0]"),
+    Mistake("weighted_bound", "last weight taken out", "log_w.max(axis=0)", "log_w[-1]"),
+    Mistake("weighted_bound", "largest joint taken out", "log_w.max(axis=0)", "log_joint.max(axis=0)"),
 ]  # fmt: skip

@@ -50,4 +50,9 @@ MISTAKES = [
     Mistake("two_orders", "D maximises", "J.min(axis=0).max(), J.max(axis=1).min()", "J.max(axis=0).min(), J.min(axis=1).max()"),
     Mistake("two_orders", "best entry for each, nobody answers", "J.min(axis=0).max(), J.max(axis=1).min()", "J.min(), J.max()"),
     Mistake("two_orders", "the same value twice", "J.max(axis=1).min()", "J.min(axis=0).max()"),
+    Mistake("best_answer", "small densities taken for none", "where=total > 0", "where=total > 0.001"),
+    Mistake("best_answer", "rounds to the type of p", "np.full(np.shape(total), 0.5)", "np.full_like(p, 0.5)"),
+    Mistake("best_value", "NaN where a probability is 0", "2 * divergence(p, q) - np.log(4)", "np.sum(p * np.log(p / (p + q)) + q * np.log(q / (p + q)))"),
+    Mistake("one_turn", "mean over another sample's size", "np.mean((D - 1) * w)", "np.sum((D - 1) * w) / len(real)"),
+    Mistake("one_turn", "mean over the inspector's sample", "np.mean((D - 1) * w)", "np.sum((D - 1) * w) / len(z_inspector)"),
 ]  # fmt: skip

@@ -81,4 +81,10 @@ MISTAKES = [
     Mistake("distance_at_least", "slopes added over the layers", "slope *=", "slope +="),
     Mistake("distance_at_least", "last layer left out", "zip(sizes[:-1], sizes[1:], strict=True)", "list(zip(sizes[:-1], sizes[1:], strict=True))[:-1]"),
     Mistake("distance_at_least", "c c in place of c", "clip * np.sqrt", "clip**2 * np.sqrt"),
+    Mistake("gradient_penalty", "epsilon along the coordinates where the sizes agree", "epsilon = epsilon.reshape(n, *[1] * (real.dim() - 1))", "epsilon = epsilon if real.dim() == 2 and n == real.shape[-1] else epsilon.reshape(n, *[1] * (real.dim() - 1))"),
+    Mistake("gradient_penalty", "leaves the critic in evaluation", "n = len(real)", "n = len(real); critic.eval()"),
+    Mistake("critic_turn", "freezes the generator for good", "values = []", "values = []; generator.requires_grad_(False)"),
+    Mistake("critic_turn", "leaves the generator in evaluation", "values = []", "values = []; generator.eval()"),
+    Mistake("critic_turn", "clears the generator's gradients", "values = []", "values = []; generator.zero_grad()"),
+    Mistake("generator_turn", "freezes the critic for good", "optimizer.zero_grad()", "optimizer.zero_grad(); critic.requires_grad_(False)"),
 ]  # fmt: skip

@@ -45,4 +45,9 @@ MISTAKES = [
     Mistake("bits", "per image", "(x.shape[1] * np.log(2))", "np.log(2)"),
     Mistake("bits", "divided by the number of images", "x.shape[1]", "x.shape[0]"),
     Mistake("bits", "sign of the bits", "-log_p_x", "log_p_x"),
+    Mistake("log_density", "size of log a", "np.log(a)", "np.abs(np.log(a))"),
+    Mistake("uncouple", "half of the columns", "k = A.shape[1]", "k = z.shape[1] // 2"),
+    Mistake("uncouple", "z changed in place", "x = np.concatenate([(change - t) * np.exp(-s), keep], axis=1)", "z[:, :k] = (change - t) * np.exp(-s); x = z"),
+    Mistake("mix", "a determinant of the product", "height * width * log_scale.sum()", "height * width * np.linalg.slogdet(weight)[1]"),
+    Mistake("mix", "size of the scales' logs", "* log_scale.sum()", "* np.abs(log_scale).sum()"),
 ]  # fmt: skip

@@ -37,4 +37,5 @@ MISTAKES = [
     Mistake("stride", "network told s", "predict(xt, t)", "predict(xt, s)"),
     Mistake("stride", "guess of x_0 without its root", "/ np.sqrt(abar_t)", "/ abar_t"),
     Mistake("stride", "s off by one", "betas[:s]", "betas[: s + 1]"),
+    Mistake("posterior", "start clipped", "weight_x0 * x0 +", "weight_x0 * np.clip(x0, -1, 1) +"),
 ]  # fmt: skip

@@ -72,7 +72,7 @@ def grade(
     results |= {student: earlier[student] for student in missing}
     ordered = [results[student] for student in sorted(results)]
     record(out, homework, ordered, lambda result: _cells_of(out, result))
-    (out / "feedback").mkdir(exist_ok=True)
+    (out / "feedback").mkdir(exist_ok=True, mode=0o700)
     for result in ordered:
         settle(result)
         whole = result | {"cells": _cells_of(out, result)}
@@ -238,12 +238,13 @@ def _load(out, homework):
 
 
 def _save(out, result):
-    (out / "results").mkdir(exist_ok=True)
+    (out / "results").mkdir(exist_ok=True, mode=0o700)
     _write(out / "results" / f"{file_stem(result['student'])}.json", json.dumps(result))
 
 
 def _write(path, text):
     """Write a file whole or not at all."""
     half = path.with_name(f".{hashlib.sha256(path.name.encode()).hexdigest()[:16]}.tmp")
+    half.touch(mode=0o600)  # grades are nobody's business but the teacher's
     half.write_text(text, encoding="utf-8")
     os.replace(half, path)

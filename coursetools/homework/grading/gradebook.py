@@ -5,6 +5,7 @@ for the formgrader hold text only.
 """
 
 import contextlib
+import hashlib
 import os
 import re
 import sys
@@ -28,8 +29,17 @@ TAG = re.compile(r"<(?=[a-zA-Z/!?])")  # with a space after it, it is a "less th
 LINK = re.compile(r"\](?=[(\[:])")  # a link may run code, a picture tells its owner who looks
 
 
+def known_as(student):
+    """The student's name in the gradebook. nbgrader writes names into its pages as they are, so mark-up in it
+    would run in the teacher's browser: it is spelled out, with a digest that keeps two such names apart.
+    """
+    plain = "".join(f"({ord(c):x})" if c in "<>&\"'`{}%" else c for c in student)
+    return plain if plain == student else f"{plain}-{hashlib.sha256(student.encode()).hexdigest()[:8]}"
+
+
 def prepare(out, homework):
     """Make or check `out`/gradebook.db; ValueError if it belongs to another version of the homework."""
+    (out / "gradebook.db").touch(mode=0o600)
     (out / "nbgrader_config.py").write_text(CONFIG.format(root=str(out.resolve()), database=_database(out)))
     _write_notebook(out / "source" / homework.assignment / f"{homework.notebook}.ipynb", homework.teacher)
     place = {"notebook": homework.notebook, "assignment": homework.assignment, "db_url": _database(out)}
@@ -53,12 +63,12 @@ def record(out, homework, results, cells_of):
     """
     with _opened(out) as gradebook:
         for result in results:
-            gradebook.update_or_create_student(result["student"])
+            gradebook.update_or_create_student(known_as(result["student"]))
             if result["exercises"]:
                 _record_one(gradebook, homework, result)
     for result in results:
         if cells := cells_of(result):
-            folder = out / "autograded" / result["student"] / homework.assignment
+            folder = out / "autograded" / known_as(result["student"]) / homework.assignment
             with contextlib.suppress(OSError):  # a name too long for a folder: the formgrader lacks this one
                 _write_notebook(folder / f"{homework.notebook}.ipynb", _for_the_formgrader(cells, homework))
 
@@ -82,10 +92,11 @@ def _opened(out):
 
 
 def _record_one(gradebook, homework, result):
-    place = (homework.notebook, homework.assignment, result["student"])
+    student = known_as(result["student"])
+    place = (homework.notebook, homework.assignment, student)
     graded = datetime.fromtimestamp(result["when"], UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     gradebook.update_or_create_submission(
-        homework.assignment, result["student"], timestamp=result.get("handed_in") or graded
+        homework.assignment, student, timestamp=result.get("handed_in") or graded
     )
     for row in result["exercises"]:
         grade = gradebook.find_grade(row["grade_id"], *place)
@@ -131,5 +142,6 @@ def _for_the_formgrader(shown_cells, homework):
 
 
 def _write_notebook(path, notebook):
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     nbformat.write(notebook, path)
+    path.chmod(0o600)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections import Counter
 
 CAUSES = 8  # most common failing checks that are listed
@@ -99,6 +100,11 @@ def _plain(text):
     return text
 
 
+FORMULA = re.compile(r"(^|[;,\t\r\n|])(?=\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])")
+
+
 def _harmless(value):
-    """A spreadsheet takes text that begins with one of these for a formula, and would run it."""
-    return f"'{value}" if str(value)[:1] in tuple("=+-@\t\r") else value
+    """A spreadsheet takes text that begins with one of these for a formula, and would run it. So would one
+    that divides a line at semicolons, as in half of Europe: a quote goes before each.
+    """
+    return FORMULA.sub(r"\1'", str(value))

@@ -218,8 +218,10 @@ probes = [
         message="on another table some of your numbers differ: check the order, the squares, the centring",
     ),
     Probe(
-        "[components_needed(X * unit, share) for unit in units for share in shares]",
+        "[components_needed(X * unit, share) for unit in units for share in shares]"
+        " + [components_needed(Y, 7 / 9 + 1e-4)]",
         {
+            "Y": np.vstack([np.diag([7.0, 1, 1]) ** 0.5, -(np.diag([7.0, 1, 1]) ** 0.5)]),
             "X": np.vstack([np.diag([4.0, 2.0, 2.0, 1.0]), -np.diag([4.0, 2.0, 2.0, 1.0])]),
             # Rounding spares some answers without a tolerance in one unit, hardly any in 40.
             "units": lambda rng: rng.uniform(0.5, 2, size=40),
