@@ -53,15 +53,24 @@ def line_through_cloud(x, angle):
 
 
 def biplot(scores, components, row_names, feature_names, *, ax=None, title="", label_rows=True):
-    """Scores (n, 2) as points, components (2, d) as arrows on their own scale, as in textbook Figure 10.1."""
+    """Scores (n, 2) as points, components (2, d) as arrows, as in textbook Figure 10.1.
+
+    Scores are read on the axes at the bottom and left, loadings on those at the top and right.
+    """
     figure, ax = (ax.figure, ax) if ax is not None else plt.subplots(figsize=(9, 8))
     limit = 1.14 * np.abs(scores).max()
     ax.axhline(0, color=COLORS["noise"], linewidth=0.8, zorder=0)
     ax.axvline(0, color=COLORS["noise"], linewidth=0.8, zorder=0)
-    ax.plot(*scores.T, "o", color=COLORS["latent"], markersize=3)
+    ax.plot(*scores.T, "o", color=COLORS["latent"], markersize=3, zorder=3)
     ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", title=title)
     ax.set(xlabel="score on the first component", ylabel="score on the second component")
-    arrow = 0.8 * limit / np.abs(components).max()
+    arrow = 0.9 * limit / np.abs(components).max()
+    scale = {"functions": (lambda score: score / arrow, lambda loading: loading * arrow)}
+    for letter, second in (("x", ax.secondary_xaxis), ("y", ax.secondary_yaxis)):
+        axis = second("top" if letter == "x" else "right", **scale)
+        axis.tick_params(axis=letter, colors=COLORS["model"])
+        axis.set(**{f"{letter}label": "loading"})
+        getattr(axis, f"{letter}axis").label.set_color(COLORS["model"])
     for loading, name in zip(components.T, feature_names, strict=True):
         tip = arrow * loading
         ax.annotate("", tip, (0, 0), arrowprops={"arrowstyle": "->", "color": COLORS["model"], "lw": 1.8})
@@ -146,14 +155,18 @@ def reconstructions(originals, rows, image_shape):
 
 def component_images(components, mean, image_shape):
     """The mean and the first components as images; blue takes ink away, red adds it."""
-    figure, axes = plt.subplots(1, len(components) + 1, figsize=(9.2, 1.4))
-    axes[0].imshow(mean.reshape(image_shape), cmap="gray_r")
-    axes[0].set_title("mean", fontsize=10.5)
+    columns = -(-(len(components) + 1) // 2)
+    figure, axes = plt.subplots(2, columns, figsize=(9, 3.8), layout="constrained")
+    shades = axes.flat[0].imshow(mean.reshape(image_shape), cmap="gray_r")
+    axes.flat[0].set_title("mean", fontsize=10.5)
     limit = np.abs(components).max()
-    for k, (ax, component) in enumerate(zip(axes[1:], components, strict=True), start=1):
-        ax.imshow(component.reshape(image_shape), cmap="RdBu_r", vmin=-limit, vmax=limit)
+    for k, (ax, component) in enumerate(zip(axes.flat[1:], components, strict=False), start=1):
+        shades = ax.imshow(component.reshape(image_shape), cmap="RdBu_r", vmin=-limit, vmax=limit)
         ax.set_title(f"$v_{{{k}}}$", fontsize=10.5)
-    for ax in axes:
+    figure.colorbar(shades, ax=axes, label="entry of the component", shrink=0.8)
+    for ax in axes.flat[len(components) + 1 :]:
+        ax.set_visible(False)
+    for ax in axes.flat:
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
     return figure
@@ -200,7 +213,7 @@ def _label_points(ax, points, names, obstacles, *, fontsize=9.6):
     shafts = ax.transData.transform([t * tip for tip in obstacles for t in np.linspace(0, 1, 40)])
     written = [text.get_window_extent() for text in ax.texts if text not in texts and text.get_text()]
     sides = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1)]
-    places = [(dx * reach, dy * reach) for reach in (6, 13) for dx, dy in sides]
+    places = [(dx * reach, dy * reach) for reach in (6, 13, 20) for dx, dy in sides]
 
     def corners(i, place):
         centre = dots[i] + place + np.sign(place) * sizes[i] / 2
@@ -223,6 +236,9 @@ def _label_points(ax, points, names, obstacles, *, fontsize=9.6):
             chosen[i] = min(places, key=lambda place: cost(i, place, boxes))
             boxes[i] = corners(i, chosen[i])
     for text, (dx, dy) in zip(texts, chosen, strict=True):
-        text.set_position((dx * 0.72, dy * 0.72))  # pixels to points at 100 dots an inch
+        text.set_position((dx * 0.72, dy * 0.72))  # pixels to points at 100 dots per inch
+        if max(abs(dx), abs(dy)) > 13:  # a thin line leads to a name that is not beside its point
+            leader = {"arrowstyle": "-", "color": COLORS["noise"], "lw": 0.9, "shrinkA": 0, "shrinkB": 2}
+            ax.annotate("", text.xy, text.get_position(), textcoords="offset points", arrowprops=leader)
         text.set_horizontalalignment(("right", "center", "left")[int(np.sign(dx)) + 1])
         text.set_verticalalignment(("top", "center", "bottom")[int(np.sign(dy)) + 1])
