@@ -199,10 +199,14 @@ def topics_over_chapters(shares, starts, names, labels, *, title):
     for start in starts[1:]:
         ax.axvline(start - 0.5, color=COLORS["data"], linewidth=1)
     ax.set(yticks=range(len(labels)), yticklabels=labels, title=title)
-    ax.set_xticks([(a + b) / 2 for a, b in zip(starts, ends, strict=True)])
-    # Every second name one line lower: short novels lie close together.
-    ax.set_xticklabels(["\n" * (number % 2) + name for number, name in enumerate(names)])
-    ax.tick_params(left=False, bottom=False)
+    ax.set_xticks([])
+    for number, (name, start, end) in enumerate(zip(names, starts, ends, strict=True)):
+        # Every second name one line lower: short novels lie close together.
+        place = {"xytext": (0, -6 - 15 * (number % 2)), "textcoords": "offset points", "fontsize": 9.6}
+        ax.annotate(
+            name, ((start + end) / 2, 0), xycoords=("data", "axes fraction"), ha="center", va="top", **place
+        )
+    ax.tick_params(left=False)
     return figure
 
 
