@@ -1,17 +1,22 @@
 """Pictures of lecture 03: maps with names, sheets and rolls, networks, and maps made by t-SNE."""
 
+from collections.abc import Sequence
+
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from coursekit.plots import COLORS, CYCLE, line_label
 
 # Position along the true sheet, in all pictures of this lecture; nine steps keep stored pictures small.
 SHEET = plt.get_cmap("viridis", 9)
 DOTS = {"linewidths": 0, "antialiased": False}
+Maps = list[tuple[str, np.ndarray]]
 COORDINATES = ("first coordinate", "second coordinate")
 
 
-def city_map(places, names, *, title, unit):
+def city_map(places: np.ndarray, names: Sequence[str], *, title: str, unit: str) -> Figure:
     """Cities at their places (n, 2), each with its name; equal scales."""
     figure, ax = plt.subplots(figsize=(8.6, 4.6))
     _named_points(ax, places, names, unit)
@@ -19,7 +24,9 @@ def city_map(places, names, *, title, unit):
     return figure
 
 
-def named_map_and_eigenvalues(places, names, listed, repaired, *, unit):
+def named_map_and_eigenvalues(
+    places: np.ndarray, names: Sequence[str], listed: np.ndarray, repaired: np.ndarray, *, unit: str
+) -> Figure:
     """A map (n, 2) with names, and the eigenvalues (n,) of a table as listed and as repaired."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 5), width_ratios=[2.1, 1])
     _named_points(left, places, names, unit)
@@ -35,7 +42,9 @@ def named_map_and_eigenvalues(places, names, listed, repaired, *, unit):
     return figure
 
 
-def map_over_scores(scores, placed_rows, placed, names):
+def map_over_scores(
+    scores: np.ndarray, placed_rows: Sequence[int], placed: np.ndarray, names: Sequence[str]
+) -> Figure:
     """PCA scores (n, 2) as rings, and on them points placed from distances alone, with their names."""
     figure, ax = plt.subplots(figsize=(8.6, 4.8))
     others = np.setdiff1d(np.arange(len(scores)), placed_rows)
@@ -49,7 +58,7 @@ def map_over_scores(scores, placed_rows, placed, names):
     return figure
 
 
-def roll_and_maps(X, position, maps):
+def roll_and_maps(X: np.ndarray, position: np.ndarray, maps: Maps) -> Figure:
     """A roll (n, 3) coloured by the true position along it (n,), and maps of it: list of (title, Y)."""
     figure = plt.figure(figsize=(9.2, 3.4))
     ax = figure.add_subplot(1, len(maps) + 1, 1, projection="3d")
@@ -63,7 +72,7 @@ def roll_and_maps(X, position, maps):
     return figure
 
 
-def maps_of_a_sheet(maps, position, *, n_columns=4, equal=False):
+def maps_of_a_sheet(maps: Maps, position: np.ndarray, *, n_columns: int = 4, equal: bool = False) -> Figure:
     """Maps in panels, each on its own scale, coloured by true position (n,): list of (title, Y (n, 2))."""
     n_rows = -(-len(maps) // n_columns)
     figure, axes = plt.subplots(n_rows, n_columns, figsize=(9.2, 2.7 * n_rows), squeeze=False)
@@ -72,27 +81,41 @@ def maps_of_a_sheet(maps, position, *, n_columns=4, equal=False):
     return figure
 
 
-def neighbor_frame(X, position, edges, jumps, Y, *, n_neighbors, residual):
+def neighbor_frame(
+    X: np.ndarray,
+    position: np.ndarray,
+    edges: np.ndarray,
+    jumps: np.ndarray,
+    Y: np.ndarray,
+    *,
+    n_neighbors: int,
+    residual: float,
+) -> Figure:
     """The roll from the side with its neighbour graph, edges that jump in red, and the map made of it.
 
+    Of the edges that do not jump about a thousand are drawn: seen from the side they hide one another.
     X (n, 3); position (n,), 0 to 70; edges (m, 2) and which of them jump (m,), bool; Y (n, 2).
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.7), width_ratios=[1, 1.25])
     flat = X[:, [0, 2]]
-    for chosen, color, width in ((~jumps, COLORS["noise"], 0.4), (jumps, COLORS["wrong"], 0.9)):
+    calm = np.flatnonzero(~jumps)
+    calm = calm[:: max(1, len(calm) // 1000)]
+    for chosen, color, width in ((calm, COLORS["noise"], 0.5), (jumps, COLORS["wrong"], 0.9)):
         ends = flat[edges[chosen]]  # (m, 2, 2)
         broken = np.concatenate([ends, np.full((len(ends), 1, 2), np.nan)], axis=1).reshape(-1, 2)
         left.plot(*broken.T, color=color, linewidth=width, zorder=1 + (color == COLORS["wrong"]))
     left.scatter(*flat.T, c=position, cmap=SHEET, s=8, zorder=3, **DOTS)
     left.set(xlim=(-14, 14), ylim=(-14, 14), aspect="equal", xlabel="$x_1$ (the roll from the side)")
     left.set(ylabel="$x_3$", title=f"k = {n_neighbors}: {jumps.sum()} edges jump")
+    left.set(xticks=(-10, 0, 10), yticks=(-10, 0, 10))  # few ticks: they are what a move waits for
     right.scatter(*Y.T, c=position, cmap=SHEET, s=8, **DOTS)
     right.set(xlim=(-50, 50), ylim=(-31, 31), aspect="equal", xlabel="first coordinate of Isomap")
     right.set(ylabel="second coordinate", title=f"share of the sheet missed: {residual:.3f}")
+    right.set(xticks=(-40, -20, 0, 20, 40), yticks=(-20, 0, 20))
     return figure
 
 
-def distances_from_one(x, start, panels):
+def distances_from_one(x: np.ndarray, start: int, panels: list) -> Figure:
     """A flat sheet x (n, 2) coloured by the distance of each point from one of them, `start`.
 
     panels: rows of [(title, distances (n,)), ...]; the panels of a row share one scale.
@@ -114,7 +137,7 @@ def distances_from_one(x, start, panels):
     return figure
 
 
-def networks(truth, edges, panels):
+def networks(truth: np.ndarray, edges: np.ndarray, panels: list) -> Figure:
     """Sensors (n, 2) with the edges (m, 2) whose lengths are known, and maps of them laid on the truth.
 
     panels: list of (title, map (n, 2) already aligned); a red line leads from the truth to the map.
@@ -136,23 +159,7 @@ def networks(truth, edges, panels):
     return figure
 
 
-def perplexity_curves(widths, curves, goal):
-    """Perplexity of one row of p against the Gaussian's width (m,): list of (name, perplexities (m,))."""
-    figure, ax = plt.subplots(figsize=(7.2, 3.6))
-    for (name, values), color in zip(curves, (COLORS["model"], COLORS["latent"]), strict=True):
-        ax.plot(widths, values, color=color)
-        chosen = np.interp(goal, values, widths)
-        ax.plot(chosen, goal, "o", color=color, markersize=7, zorder=3)
-        ax.plot([chosen] * 2, [0, goal], color=color, linewidth=0.9, linestyle=":")
-        line_label(ax, widths[-1], values[-1], name, color)
-    ax.axhline(goal, color=COLORS["data"], linewidth=0.9)
-    ax.text(widths[0], goal + 4, f" perplexity {goal} is asked for", color=COLORS["data"], fontsize=10)
-    ax.set(xlabel="width of the Gaussian (ink levels)", ylabel="perplexity of the row", ylim=(0, None))
-    ax.set(title="each point gets its own width", xlim=(widths[0], widths[-1]))
-    return figure
-
-
-def room_on_the_map(distance, on_the_map):
+def room_on_the_map(distance: np.ndarray, on_the_map: np.ndarray) -> Figure:
     """Distance in the data (in widths) against the distance on the map with the same weight; both (m,)."""
     figure, ax = plt.subplots(figsize=(7.2, 3.6))
     ax.plot(distance, on_the_map, color=COLORS["model"])
@@ -165,7 +172,7 @@ def room_on_the_map(distance, on_the_map):
     return figure
 
 
-def labelled_maps(maps, labels, *, n_columns=4):
+def labelled_maps(maps: Maps, labels: np.ndarray, *, n_columns: int = 4) -> Figure:
     """Maps (n, 2) of digits in panels, each point drawn as its digit: list of (title, Y); labels (n,)."""
     n_rows = -(-len(maps) // n_columns)
     figure, axes = plt.subplots(n_rows, n_columns, figsize=(9.2, 2.55 * n_rows), squeeze=False)
@@ -179,7 +186,14 @@ def labelled_maps(maps, labels, *, n_columns=4):
     return figure
 
 
-def perplexity_frame(Y, labels, perplexities, same_label, far, now):
+def perplexity_frame(
+    Y: np.ndarray,
+    labels: np.ndarray,
+    perplexities: Sequence[float],
+    same_label: Sequence[float],
+    far: Sequence[float],
+    now: int,
+) -> Figure:
     """A t-SNE map (n, 2) of digits; by perplexity (m,), how well near and far are kept, and where we are.
 
     same_label: share of points whose nearest on the map has the same label, (m,). far: rank correlation of
@@ -207,7 +221,7 @@ def perplexity_frame(Y, labels, perplexities, same_label, far, now):
     return figure
 
 
-def read_with_care(columns):
+def read_with_care(columns: list) -> Figure:
     """Data above their t-SNE maps, groups in two colours: list of (title above, x, title below, Y, group)."""
     figure, axes = plt.subplots(2, len(columns), figsize=(9.2, 5.6))
     for (above, below), (first, x, second, Y, group) in zip(axes.T, columns, strict=True):
@@ -221,7 +235,7 @@ def read_with_care(columns):
     return figure
 
 
-def named_groups(places, groups, *, title):
+def named_groups(places: np.ndarray, groups: np.ndarray, *, title: str) -> Figure:
     """Points (n, 2) in their group's colour, each group with its name above it; groups (n,) of text."""
     figure, ax = plt.subplots(figsize=(8.6, 4.2))
     for name, color in zip(np.unique(groups), CYCLE, strict=False):
@@ -234,7 +248,7 @@ def named_groups(places, groups, *, title):
     return figure
 
 
-def _sheet_scatter(ax, Y, position, title, *, equal):
+def _sheet_scatter(ax: Axes, Y: np.ndarray, position: np.ndarray, title: str, *, equal: bool) -> None:
     ax.scatter(*Y.T, c=position, cmap=SHEET, s=8, **DOTS)
     ax.set(title=title, xlabel=COORDINATES[0], xticks=[], yticks=[])
     if equal:
@@ -243,13 +257,13 @@ def _sheet_scatter(ax, Y, position, title, *, equal):
         ax.set_ylabel(COORDINATES[1])
 
 
-def _digits(ax, Y, labels, *, size):
+def _digits(ax: Axes, Y: np.ndarray, labels: np.ndarray, *, size: float) -> None:
     for label in np.unique(labels):
         points, color = Y[labels == label], CYCLE[int(label) % 10]
         ax.plot(*points.T, linestyle="none", marker=f"${label}$", color=color, markersize=size, mew=0.2)
 
 
-def _named_points(ax, places, names, unit):
+def _named_points(ax: Axes, places: np.ndarray, names: Sequence[str], unit: str) -> None:
     """Points with names, each name on the side where it covers least."""
     ax.plot(*places.T, "o", color=COLORS["data"], markersize=4)
     middle, reach = (places.max(axis=0) + places.min(axis=0)) / 2, np.ptp(places, axis=0)
