@@ -8,9 +8,9 @@
 # %% [markdown] slide="slide"
 # # 12 · Generative adversarial networks: a forger, an inspector, and the inspector's best answer
 #
-# **After this notebook you can** write down the game of a generator against a discriminator, derive the best discriminator and the value of the game it leads to, say why the first loss one would write hardly moves a bad generator and what to write in its place, program Algorithm 1, and recognise a generator that has collapsed.
+# **After this notebook you can** write down the game of a generator against a discriminator, derive the best discriminator and the value of the game it leads to, say why the first loss one would write hardly moves a bad generator and what to write instead, program Algorithm 1, and recognise a generator that has collapsed.
 #
-# **Time:** 100 minutes to work through; it runs in about 50 seconds. **You need:** densities, expectations, the logarithm, a derivative, the eigenvalues and the determinant of a 2 × 2 matrix, and having seen a network trained by gradient descent. **It follows** the GAN lectures of the unsupervised learning deck, the generative models deck, the VAE and GAN class, and the GAN deck, which labels real samples 0 where the others label them 1. We write 1 for real and show that it makes no difference.
+# **Time:** 100 minutes to work through; it runs in about 50 seconds. **You need:** densities, expectations, the logarithm, a derivative, the eigenvalues and the determinant of a 2 × 2 matrix, and having seen a network trained by gradient descent. **It follows** the GAN lectures of the unsupervised learning deck, the generative models deck, the VAE and GAN class, and the GAN deck, which labels real samples 0 where the others label them 1. We write 1 for real and show that it makes no difference. **It adds** the frozen-$D^*$ argument for the $\log D$ trick, least squares, and the order of play on $J = xy$. **Not here:** image generators (DCGAN), unrolled games and batch norms are in notebook 13; conditional GANs, pix2pix and CycleGAN in notebook 15; the Wasserstein GAN in notebook 14.
 #
 # Every line that starts with ✓ is a claim that was computed on both sides just now, on your machine. If one fails, the notebook stops there.
 
@@ -160,7 +160,7 @@ plots.show(
 # $$V(D^*, G) = \int p_\text{data} \log \frac{p_\text{data}}{2m} + p_\text{model} \log\frac{p_\text{model}}{2m}\,dx
 # = \underbrace{\mathrm{KL}(p_\text{data}\,\|\,m) + \mathrm{KL}(p_\text{model}\,\|\,m)}_{2\,\mathrm{JSD}} - \log 4 .$$
 #
-# Here $\mathrm{KL}(p\,\|\,q) = \int p \log\frac pq\,dx$, the *Kullback-Leibler divergence*, is never negative and zero only for $p = q$. The two divergences together are twice the **Jensen-Shannon divergence**: how far each density lies from their average. It is zero if and only if the densities agree. So the best inspector turns the game into a distance, and the forger's triumph is the value $-\log 4$: against a perfect forgery, even the best inspector can only toss a coin.
+# Here $\mathrm{KL}(p\,\|\,q) = \int p \log\frac pq\,dx$, the *Kullback-Leibler divergence*, is never negative and zero only for $p = q$. The two divergences together are twice the **Jensen-Shannon divergence**: how far each density lies from their average. It is zero if and only if the densities agree. So the best inspector turns the game into a measure of how far apart the two are (a divergence; its square root is a distance), and the forger's triumph is the value $-\log 4$: against a perfect forgery, even the best inspector can only toss a coin.
 
 # %%
 normal = stats.norm.pdf
@@ -296,7 +296,7 @@ plots.show(
 )  # fmt: skip
 
 # %% [markdown] slide="subslide"
-# In the grey band, where samples fall, the networks lie close to $D^*$. Outside they say anything; nobody ever corrected them there. The generator gets its directions from this network, so where it has no samples its advice is worth nothing.
+# In the grey band, where the model's samples fall, the networks are close to $D^*$. Outside, their output is arbitrary: no sample ever corrected it. The generator gets its directions from this network, so where it has no samples its advice is worth nothing.
 #
 # **Why smooth one side only?** Look at the numerator. With $\alpha$ alone, $D^*$ keeps its shape and is scaled by $1-\alpha$. With $\beta > 0$ the model's own density enters: wherever the generator puts many samples and the data none, $D^*$ tends to $\beta$ rather than 0. The inspector then speaks well of a place only because the generator keeps going there.
 
@@ -399,9 +399,14 @@ widgets.static_frames(
 )
 
 # %% [markdown]
-# At distance 5.5 the divergence lies at its ceiling, and the saturating slope with it: nothing is left to descend. The trick still pulls. Both slopes vanish at the same place, where the model is the data: **the point of rest is shared**, the way there is not.
+# At distance 5.5 the divergence is at its ceiling, so the saturating slope is almost zero: nothing is left to descend. The trick still pulls. Both slopes vanish at the same place, where the model is the data: **the point of rest is shared**, the way there is not.
 #
-# **Formula.** Under $D^*$ the first loss follows $2\,\mathrm{JSD}$, as section 3 promises. ($D^*$ moves too when the model moves; but at a maximum the value does not feel a small move of $D$, so its change drops out.) The trick follows something else, $\mathrm{KL}(p_\text{model}\,\|\,p_\text{data}) - 2\,\mathrm{JSD}$ (Arjovsky and Bottou). Between normals with standard deviation 1 the first term is half the squared distance, and its slope is the distance.
+# **Formula.** Write $q_\theta$ for the model's density and $p$ for the data's. In each step of the game the generator meets a discriminator that is *held still*: take $D = D^*$ of the present moment, freeze it, and differentiate with respect to $\theta$ only where $\theta$ moves the samples.
+#
+# 1. *The first loss* has the slope $\int \nabla q_\theta \log(1 - D^*)$, with $1 - D^* = \frac{q}{p+q}$. Since $\int \nabla q_\theta = \nabla 1 = 0$, we may add a constant to the logarithm: it equals $\int \nabla q_\theta \log\frac{2q}{p+q}$, and that is the slope of $2\,\mathrm{JSD}$. (Freezing changes nothing here: $D^*$ is a maximum of the value, and at a maximum the value does not feel a small move of $D$.)
+# 2. *The trick* has the slope $-\int \nabla q_\theta \log D^*$, with $D^* = \frac{p}{p+q}$. Now $-\log\frac{p}{p+q} = \log\frac qp - \log\frac{2q}{p+q} + \log 2$. The first term gives the slope of $\mathrm{KL}(q_\theta\,\|\,p)$, the second that of $2\,\mathrm{JSD}$ as in step 1, the constant gives nothing.
+#
+# So **with $D^*$ frozen** the trick follows $\mathrm{KL}(p_\text{model}\,\|\,p_\text{data}) - 2\,\mathrm{JSD}$ (Arjovsky and Bottou 2017). The word matters. For the trick $D^*$ is *not* a maximum, so the loss in which $D^*$ is computed anew at each $\theta$ has another slope; no divergence is being descended, only its slope is borrowed at each moment. Between normals with standard deviation 1, KL is half the squared distance, and its slope is the distance.
 
 
 # %%
@@ -575,7 +580,7 @@ plots.show(
 )
 
 # %% [markdown] slide="subslide"
-# Blue and green agree: a fresh inspector is an honest instrument, and anyone who can draw samples can use it. The red curve, the one that a training log shows, starts at $-1.1$ to $-1.4$, not far from $-\log 4$, the forger's triumph, while the forgeries are as bad as they will ever be. That is the trap announced in section 1. The running value is low when the forger is good *or when the inspector is bad* (at the first step she is a beginner), and it cannot tell which. It can only err downwards: nobody is better than $D^*$.
+# Blue and green agree: a fresh inspector is a good instrument, and anyone who can draw samples can use it. The red curve, the one that a training log shows, starts at $-1.1$ to $-1.4$, not far from $-\log 4$, the forger's triumph, while the forgeries are as bad as they will ever be. That is the trap announced in section 1. The running value is low when the forger is good *or when the inspector is bad* (at the first step she is a beginner), and it cannot tell which. It can only be too low, since nothing beats $D^*$.
 #
 # **How many steps k?** With larger $k$ she stays nearer to her best answer, and each turn of his costs more. Let us measure how much value she leaves on the table along the way.
 
@@ -612,7 +617,7 @@ check(
 check("and less than 0.06 nats for each seed", mean_gaps[5], 0.06, relation="<=")
 
 # %% [markdown]
-# So why not a huge $k$? Each extra step costs time; and a perfect inspector of a bad forger leads back to the flat part of section 5. The two must be kept in **balance**. The Wasserstein game of notebook 14 changes the score so that a better critic is never a problem.
+# So why not a huge $k$? The decks disagree. One says not to keep $D$ from becoming "too smart", since $D$ is supposed to be perfect; another asks for a balance. There are three reasons for few steps, and they are not equally good. *Time:* each extra step costs some. *A flat loss:* with the saturating loss a perfect inspector leads back to the flat part of section 5; with the $\log D$ trick, which this game uses, the slope at $D^*$ is large, so here this is no reason. *Overfitting:* $D$ sees finitely many real samples. Trained on them for long, it learns these samples rather than their density, and then it pulls the generator towards a wrong target. Nothing in the game above is short of data, so this third reason is not tested here. Notebook 14 changes the score so that a better critic still has a slope.
 
 # %% [markdown] slide="slide"
 # ## 7 · Who moves first?
@@ -645,12 +650,12 @@ rivals = rng.dirichlet(
 )  # random distributions on the grid, most of them spiky
 check("no distribution beats the single best point", rivals @ cost, cost.min(), relation=">=")
 
-# %% [markdown] slide="subslide" says="Alternating gradient steps are neither order. The smallest case is $J = xy$: he descends in $x$, she climbs in $y$. One step is a matrix that turns the plane, and its determinant says whether the circles grow.\n\n*Both at once:* $1+r^2$, outwards. *Taking turns:* $1$, round and round. *With a price* $\\frac\\gamma2 y^2$ *for her:* $1-r\\gamma$, home."
+# %% [markdown] slide="subslide" says="Alternating gradient steps are neither order. The smallest case is $J = xy$: he descends in $x$, she climbs in $y$. One step is a matrix that turns the plane, and its determinant says whether the circles grow.\n\n*Both at once:* $1+r^2$, it diverges. *Taking turns:* $1$, it circles. *With a penalty* $\\frac\\gamma2 y^2$ *for her:* $1-r\\gamma$, it converges."
 # Alternating gradient steps, as in Algorithm 1, are neither order. What do they do near an equilibrium? The smallest case is $J = xy$: he owns $x$ and descends, she owns $y$ and climbs, as in $V$ (in the table above it was the other way round); the point of rest is $(0, 0)$. With step size $r$, *both at once* is $(x, y) \to (x - r y,\; y + r x)$; *taking turns* is first $y' = y + r x$, then $x' = x - r y'$.
 #
-# In each case one step multiplies $(x, y)$ by a matrix, and its determinant is the factor by which a step scales areas. If the two eigenvalues are complex, they are conjugates: the step turns the plane, and the absolute value of each, squared, is the determinant. So a determinant above 1 means outwards, 1 means round and round, below 1 means home. Both at once it is $1 + r^2$: outwards, for any step size. In turns it is $1$: round and round, for any $r < 2$. Neither arrives.
+# In each case one step multiplies $(x, y)$ by a matrix, and its determinant is the factor by which a step scales areas. If the two eigenvalues are complex, they are conjugates: the step turns the plane, and the absolute value of each, squared, is the determinant. So a determinant above 1 means that the path diverges, 1 that it circles, below 1 that it converges. With simultaneous steps the determinant is $1 + r^2$ and the path spirals out, for any step size. With alternating steps it is $1$ and the path circles, for any $r < 2$. Neither converges.
 #
-# **A price.** Let her pay for standing far from 0: $J = xy - \frac\gamma2 y^2$. Now $y' = (1 - r\gamma)\,y + r x$, and the determinant in turns is $1 - r\gamma$. It is below 1, and as long as $r + \gamma < 2$ the step still turns the plane: they come home.
+# **A penalty.** Let her pay for being far from 0: $J = xy - \frac\gamma2 y^2$. Now $y' = (1 - r\gamma)\,y + r x$, and the determinant in turns is $1 - r\gamma$. It is below 1, and as long as $r + \gamma < 2$ the step still turns the plane: the path converges.
 
 # %%
 r, gamma = 0.1, 0.4
@@ -675,7 +680,7 @@ plots.show(
 )  # fmt: skip
 
 # %% [markdown] slide="subslide" says="Data at $0$, samples at $x$, score $s(u) = -y\\,u$: near rest $V = -\\log 4 + \\frac12 xy$, and $y^2$ is the squared slope at the data.\n\n**R1:** $\\frac\\gamma2\\, \\mathbb E_\\text{data} \\lVert\\nabla s(x)\\rVert^2$. Where $D = \\frac12$ it costs nothing, so the point of rest stays."
-# **That price has a name in GANs.** Let all data lie at $0$, all samples at $x$, and let her score be a line, $s(u) = -y\,u$. Near the point of rest the value is $V = -\log 4 + \frac12 x y$ plus smaller terms: the same dance, half as fast, so that the same $\gamma$ weighs twice as much. And $y^2$ is the squared slope of her score at the data. So let her pay $\frac\gamma2\, \mathbb E_\text{data} \lVert\nabla s(x)\rVert^2$. It is called **R1** (Mescheder, Geiger and Nowozin 2018), and `gan.GAN(..., r1=0.1)` charges it. Where $D = \frac12$ everywhere the score is flat and nothing is paid. Less than nothing cannot be: the price pulls her nowhere there, and the point of rest stays where it is.
+# **That penalty has a name in GANs.** Let all data lie at $0$, all samples at $x$, and let her score be a line, $s(u) = -y\,u$. Near the point of rest the value is $V = -\log 4 + \frac12 x y$ plus smaller terms: the same dance, half as fast, so that the same $\gamma$ weighs twice as much. And $y^2$ is the squared slope of her score at the data. So let her pay $\frac\gamma2\, \mathbb E_\text{data} \lVert\nabla s(x)\rVert^2$. It is called **R1** (Mescheder, Geiger and Nowozin 2018), and `gan.GAN(..., r1=0.1)` charges it. Where $D = \frac12$ everywhere the score is flat and nothing is paid. The penalty is already at its minimum of zero there, so it exerts no pull, and the point of rest stays where it is.
 
 # %%
 x_small, y_small = 1e-3 * torch.tensor(rng.normal(size=2))
@@ -689,7 +694,7 @@ check("the squared slope at the data is y^2", paid, y_small[None] ** 2, rtol=1e-
 # %% [markdown] slide="slide"
 # ## 8 · What goes wrong
 #
-# **Collapse, on purpose.** The data are 25 narrow humps on a 5 × 5 grid. Two games on the same nets, from three starts each. (a) *G in the inner loop*: ten steps of the generator for each of the discriminator. (b) *One for one*: Algorithm 1 with $k = 1$, no momentum, a learning rate that falls to zero, and averaged weights. The generator of (a) makes more steps than that of (b); it keeps momentum 0.5, a constant rate and its last weights. (More than the order differs, so this pair alone does not prove the order to be the only cause.)
+# **Collapse, on purpose.** The data are 25 narrow humps on a 5 × 5 grid. We play two games with the same networks, three seeds each. (a) *G in the inner loop*: ten steps of the generator for each of the discriminator. (b) *One for one*: Algorithm 1 with $k = 1$, no momentum, a learning rate that falls to zero, and averaged weights. The two differ in more than the order: (a) also has a smaller rate, more generator steps, fewer discriminator steps, momentum 0.5, a constant rate and its last weights. So this pair alone does not show that the order is the cause.
 
 # %%
 toy = data.toy2d("grid", 20_000, rng=0)
@@ -781,10 +786,10 @@ check("and the favourite holds a third of all samples or more, on average",
 # %% [markdown]
 # A photograph of one moment would suggest that the model "knows only one mode". The film shows that it has visited most of them, and keeps none. So look at samples over time, count modes where you can, and do not trust a loss: section 6 has shown what a running value is worth.
 
-# %% [markdown] slide="subslide" says="*A price on slopes,* R1: in the benchmark all 25 modes, evenly; the same game without the price loses about eight of them.\n\n*Company:* a batch from one mode looks like no batch of data, even if each sample in it looks real. `gan.MinibatchStd` shows $D$ the spread of the batch."
-# **What helps.** *A price on slopes:* the [benchmark](../benchmarks/README.md) plays on this grid for three quarters of a minute, with R1 and without, all else equal, three times each. With the price all 25 modes are covered every time, almost evenly, and most samples are good, now counted within three standard deviations of the data. Without it the samples are at least as sharp, but about eight modes are missing.
+# %% [markdown] slide="subslide" says="*A penalty on slopes,* R1: in the benchmark all 25 modes, evenly; the same game without the penalty loses several of them.\n\n*Company:* a batch from one mode looks like no batch of data, even if each sample in it looks real. `gan.MinibatchStd` shows $D$ the spread of the batch."
+# **What helps.** *A penalty on slopes:* the [benchmark](../benchmarks/README.md) plays on this grid for three quarters of a minute, with R1 and without, all else equal, three times each. With the penalty all 25 modes are covered every time, almost evenly, and most samples are good, now counted within three standard deviations of the data. Without it the samples are at least as sharp, but several modes are missing. (R1 is not the only way to find them: a plain GAN in the same table, without R1, also finds nearly all of them, with more of its samples in between.)
 #
-# *Company:* an inspector who sees several samples at a time notices that a batch from one mode looks like no batch of data, even if each sample in it looks real. `gan.MinibatchStd` is the simplest such layer: it appends the spread of the batch to the features of every sample (Karras et al. 2018). In the benchmark on the digits, a recipe that contains it makes all ten kinds; the usual one nearly loses some.
+# *Company:* an inspector who sees several samples at a time notices that a batch from one mode looks like no batch of data, even if each sample in it looks real. `gan.MinibatchStd` is the simplest such layer: it appends the spread of the batch to the features of every sample (Karras et al. 2018). In the benchmark on the digits, a recipe that contains it makes all ten kinds; the usual one loses some.
 
 # %% [markdown] slide="slide"
 # ## 9 · Summary
@@ -797,12 +802,12 @@ check("and the favourite holds a third of all samples or more, on average",
 # | real = 0, forged = 1 and halved: the same game in other signs | section 3 |
 # | a trained network approaches D*, with cross-entropy, smoothed labels, least squares | section 4 |
 # | slopes −D and −(1 − D) on the score, ratio 99 at D = 0.01 | section 5 |
-# | under D*: log(1 − D) follows 2 JSD, −log D follows KL − 2 JSD; both rest at p_model = p_data | section 5 |
+# | with D* frozen: log(1 − D) follows 2 JSD, −log D follows KL − 2 JSD; both rest at p_model = p_data | section 5 |
 # | Algorithm 1 by hand = coursekit, every weight | section 6 |
 # | a Gaussian is learned: by quadrature and by a fresh discriminator the value falls to −log 4 | section 6 |
 # | larger k: nearer to D* | section 6 |
 # | minimax is not maximin; G in the inner loop should collapse to a point | section 7 |
-# | on xy: at once spirals out, in turns circles, with a price (R1) comes home | section 7 |
+# | on xy: at once spirals out, in turns circles, with a penalty (R1) converges | section 7 |
 # | G in the inner loop covers few of 25 modes and wanders among them | section 8 |
 #
 # **The code behind it:** [`gan/model.py`](../coursekit/gan/model.py), which reads in the order of this notebook, and [`training/adversarial.py`](../coursekit/training/adversarial.py), the loop.
