@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from coursekit.plots import COLORS, CYCLE, line_label
 
@@ -83,6 +84,7 @@ def choose_k(cases, numbers, objectives, silhouettes):
     figure, axes = plt.subplots(3, len(cases), figsize=(9.2, 7.6), height_ratios=[1.5, 1, 1])
     for column, (name, x) in enumerate(cases.items()):
         scatter(axes[0, column], x, title=name, size=2.6)
+        axes[0, column].set_aspect("equal", adjustable="datalim")  # three panels of one size
         axes[1, column].plot(numbers, objectives[name], "o-", color=COLORS["model"])
         axes[2, column].plot(numbers[1:], silhouettes[name][1:], "o-", color=COLORS["critic"])
         best = int(np.nanargmax(silhouettes[name]))
@@ -171,13 +173,37 @@ def cut_tree(x, Z, labels, height):
 
 
 def linkages(x, trees):
-    """Columns: trees, name -> (Z, labels): the points in the colours of a cut above the tree itself."""
-    figure, axes = plt.subplots(2, len(trees), figsize=(9.2, 4.6))
+    """Columns: trees, name -> (Z, labels): the points in the colours of a cut above the tree itself.
+
+    Groups that share most points have one colour throughout; a merge below its child is a red dot.
+    """
+    figure, axes = plt.subplots(2, len(trees), figsize=(9.2, 5))
+    reference = list(trees.values())[-1][1]
     for column, (name, (Z, labels)) in enumerate(trees.items()):
+        labels = _like(reference, labels)
         scatter(axes[0, column], x, labels, title=name, size=3.2)
         dendrogram(axes[1, column], Z, labels, width=1)
         axes[1, column].set_ylabel("height" if column == 0 else "")
+        _mark_inversions(axes[1, column], Z)
     return figure
+
+
+def _like(reference, labels):
+    """The same groups with the numbers of those in `reference` (n,) that share most points with them."""
+    size = max(reference.max(), labels.max()) + 1
+    shared = np.zeros((size, size))
+    np.add.at(shared, (labels, reference), 1)
+    rows, columns = linear_sum_assignment(-shared)
+    return columns[np.argsort(rows)][labels]
+
+
+def _mark_inversions(ax, Z):
+    """A red dot at every merge that is lower than one of the clusters it joins."""
+    n, places = len(Z) + 1, {leaf: float(i) for i, leaf in enumerate(leaf_order(Z))}
+    for i, (a, b, height, _) in enumerate(Z):
+        places[n + i] = (places[a] + places[b]) / 2
+        if any(child >= n and Z[int(child) - n, 2] > height for child in (a, b)):
+            ax.plot(places[n + i], height, "o", color=COLORS["wrong"], markersize=4, zorder=3)
 
 
 def inversion(x, Z):
@@ -201,7 +227,7 @@ def inversion(x, Z):
 
 def chain(x, tree_edges, trees):
     """Rows: trees, name -> (Z, labels); points x (n, 2), first with the tree's edges (m, 2)."""
-    figure, axes = plt.subplots(len(trees), 2, figsize=(9.2, 4.8), width_ratios=[1.15, 1])
+    figure, axes = plt.subplots(len(trees), 2, figsize=(9.2, 4), width_ratios=[1.9, 1])
     for row, (name, (Z, labels)) in enumerate(trees.items()):
         scatter(axes[row, 0], x, labels, title=f"{name} linkage, cut into two", size=4.5)
         dendrogram(axes[row, 1], Z, labels, width=1)
@@ -209,18 +235,6 @@ def chain(x, tree_edges, trees):
         axes[0, 0].plot(*x[[a, b]].T, color=COLORS["data"], linewidth=0.9, zorder=0)
     axes[0, 1].set_title("stairs: the stones join one at a time")
     axes[1, 1].set_title("no stairs: groups join groups")
-    return figure
-
-
-def cophenetic(distances, named):
-    """Height at which each pair meets against its distance (m,); named: linkage -> heights (m,)."""
-    figure, axes = plt.subplots(1, len(named), figsize=(9.2, 3.5), sharex=True, sharey=True)
-    top = 1.05 * max(values.max() for values in [distances, *named.values()])
-    for ax, (name, heights) in zip(axes, named.items(), strict=True):
-        ax.plot([0, top], [0, top], color=COLORS["noise"], linewidth=1.2)
-        ax.plot(distances, heights, ".", color=COLORS["model"], markersize=3, alpha=0.5)
-        ax.set(xlim=(0, top), ylim=(0, top), aspect="equal", title=name, xlabel="distance of the pair")
-    axes[0].set_ylabel("height where it meets")
     return figure
 
 
