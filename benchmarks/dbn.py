@@ -133,6 +133,24 @@ def longer(bench):
             table.add(seed=seed, steps=steps, seconds=seconds, error=error, fd=fd, obeyed=obeyed)
 
 
+def starts(bench):
+    "The sigmoid net without pre-training, from weights of the size that Glorot and Bengio (2010) advise."
+    train, test = data.train_and_test("digits")
+    x, labels = torch.from_numpy(ink(train)), torch.tensor(train.labels)
+    seen, truth = torch.from_numpy(ink(test)), torch.tensor(test.labels)
+    row = bench.row("error on the test set, no pre-training, larger first weights", "", better="lower")
+    with bench.store("dbn_starts", recipe, "fine_tune") as table:
+        for seed in bench.seeds:
+            torch.manual_seed(seed)
+            net = DBN((64, 128, 300), n_labels=10).float()
+            for machine in net.machines:
+                torch.nn.init.xavier_uniform_(machine.weight)
+            net, steps, seconds = tuned(net, x, labels, seed, n_steps=5 if bench.quick else 1800)
+            error = (net.label_logits(seen).argmax(1) != truth).double().mean().item()
+            row.add(OURS, seed, error)
+            table.add(seed=seed, steps=steps, seconds=seconds, error=error)
+
+
 def pictures(bench):
     "14 x 14 digits: chains of the top machine with each label clamped, of one run."
     train, test = mini_mnist().split()
@@ -155,4 +173,4 @@ def pictures(bench):
         table.arrays["filters"] = (some / some.abs().max() * 127).round().char().numpy()
 
 
-PARTS = {"digits": digits, "longer": longer, "pictures": pictures}
+PARTS = {"digits": digits, "longer": longer, "starts": starts, "pictures": pictures}
