@@ -8,11 +8,11 @@
 # %% [markdown] slide="slide"
 # # 99 · Formula sheet
 #
-# **After this notebook you have** the central formulas of the course on one page, and have seen each of them hold. Every line of mathematics below is computed on both sides by the cell that follows it, nearly always on random numbers.
+# **After this notebook you have** the central formulas of the course on one page, and have seen each of them hold. The cell that follows each block of formulas checks them, nearly always on random numbers; what a check cannot hold, such as a loss to be minimised, is marked as a definition.
 #
 # **Time:** twenty minutes to read; it runs in about ten seconds. **You need:** the notebook that each section links; what a symbol means is in the [glossary](../docs/glossary.md). **It follows** all lectures, in their order.
 #
-# *Try it:* break a formula, a sign or a factor, in any cell, and run it. The check should say so; one that does not would be worth a report.
+# *Try it:* break a formula, a sign or a factor, in any cell, and run it. The check should say so; if one does not, please report it.
 
 # %%
 import numpy as np
@@ -44,9 +44,12 @@ eigenvalues = full.explained_variance_
 V = full.components_.T  # components_ has them as rows
 check("S = V Lambda V'", centred.T @ centred / 60, V * eigenvalues @ V.T, atol=1e-12)
 rest = centred - centred @ two.components_.T @ two.components_
-check("variance of a score = its eigenvalue", full.transform(X).var(axis=0), eigenvalues, rtol=1e-12)
-check("eigenvalue = singular value squared / n", np.linalg.svd(centred)[1] ** 2 / 60, eigenvalues, rtol=1e-12)
-check("error of k = 2 = sum of the discarded", (rest**2).sum() / 60, eigenvalues[2:].sum(), rtol=1e-12)
+claim = "variance of a score = its eigenvalue"
+check(claim, full.transform(X).var(axis=0), eigenvalues, rtol=1e-12)
+claim = "eigenvalue = singular value squared / n"
+check(claim, np.linalg.svd(centred)[1] ** 2 / 60, eigenvalues, rtol=1e-12)
+claim = "error of k = 2 = sum of the discarded"
+check(claim, (rest**2).sum() / 60, eigenvalues[2:].sum(), rtol=1e-12)
 
 # %% [markdown] slide="slide"
 # ## 02 · Clustering
@@ -55,7 +58,7 @@ check("error of k = 2 = sum of the discarded", (rest**2).sum() / 60, eigenvalues
 #
 # $$\underbrace{\sum_i \|x_i-\mu\|^2}_{\text{total}} = \underbrace{\sum_k\sum_{i\in C_k}\|x_i-m_k\|^2}_{\text{within}} + \underbrace{\sum_k n_k\|m_k-\mu\|^2}_{\text{between}}, \qquad \frac{1}{n_k}\sum_{i,j\in C_k}\|x_i-x_j\|^2 = 2\sum_{i\in C_k}\|x_i-m_k\|^2 .$$
 #
-# (On the left the identity of section 2 about $m=\mu$, added up over the groups; on the right all ordered pairs.) Joining groups $A$ and $B$ raises the within sum by $\frac{n_An_B}{n_A+n_B}\|m_A-m_B\|^2$; Ward's height is the root of twice that.
+# (Left: the parallel-axis identity of notebook 02, summed over the groups. Right: $i,j$ run over ordered pairs.) Joining groups $A$ and $B$ raises the within sum by $\frac{n_An_B}{n_A+n_B}\|m_A-m_B\|^2$; Ward's merge height is the square root of twice this increase.
 
 # %%
 from coursekit.clustering import KMeans, cut, linkage
@@ -63,16 +66,20 @@ from coursekit.clustering import KMeans, cut, linkage
 groups = KMeans(3, random_state=0).fit(X)
 sizes, centers = np.bincount(groups.labels_), groups.cluster_centers_
 between = (sizes * ((centers - X.mean(axis=0)) ** 2).sum(axis=1)).sum()
-check("total = within + between", (centred**2).sum(), groups.inertia_ + between, rtol=1e-12)
+claim = "total = within + between"
+check(claim, (centred**2).sum(), groups.inertia_ + between, rtol=1e-12)
 first = X[groups.labels_ == 0]
 pairs = ((first[:, None] - first) ** 2).sum() / len(first)
-check("all pairs / n_k = 2 within", pairs, 2 * ((first - centers[0]) ** 2).sum(), rtol=1e-12)
+claim = "all pairs / n_k = 2 within"
+check(claim, pairs, 2 * ((first - centers[0]) ** 2).sum(), rtol=1e-12)
 tree = linkage(X, "ward")
-A, B = (X[cut(tree, 2) == k] for k in (0, 1))  # the two groups that the last merger joins
+A, B = (X[cut(tree, 2) == k] for k in (0, 1))  # joined by the last merger
 within = [((group - group.mean(axis=0)) ** 2).sum() for group in (X, A, B)]
 rise = len(A) * len(B) / len(X) * ((A.mean(axis=0) - B.mean(axis=0)) ** 2).sum()
-check("joining A and B raises the within sum", within[0] - within[1] - within[2], rise, rtol=1e-12)
-check("Ward's height = root of twice the rise", tree[-1, 2], np.sqrt(2 * rise), rtol=1e-12)
+claim = "joining A and B raises the within sum"
+check(claim, within[0] - within[1] - within[2], rise, rtol=1e-12)
+claim = "Ward's height = root of twice the rise"
+check(claim, tree[-1, 2], np.sqrt(2 * rise), rtol=1e-12)
 
 # %% [markdown] slide="slide"
 # ## 08 · Restricted Boltzmann machines
@@ -82,6 +89,8 @@ check("Ward's height = root of twice the rise", tree[-1, 2], np.sqrt(2 * rise), 
 # $$F(v) = -\log\sum_h e^{-E(v,h)} = -c^\top v - \sum_j \operatorname{softplus}(b_j + W_j v), \qquad p(h_j = 1\mid v) = \operatorname{sigmoid}(b_j + W_j v),$$
 #
 # $$\log p(v) = -F(v) - \log Z, \qquad \frac{\partial}{\partial W}\,\mathbb E_\text{data}\log p(v) = \mathbb E_\text{data}[hv^\top] - \mathbb E_\text{model}[hv^\top].$$
+#
+# *CD-k* replaces the model by the states after $k$ steps $v\to h\to v'$ from the data: $\Delta W \propto \mathbb E_\text{data}[hv^\top] - \mathbb E_{k}[hv^\top]$. As $k\to\infty$ the chain reaches the model from every start, and CD-k becomes the gradient.
 
 # %%
 from coursekit.rbm import RBM, all_states
@@ -91,19 +100,35 @@ for parameter in rbm.parameters():
     torch.nn.init.normal_(parameter)
 v = torch.randint(2, (20, 4)).double()
 all_h, all_v = all_states(3, dtype=v.dtype), all_states(4, dtype=v.dtype)
-energies = torch.stack([rbm.energy(v, h.expand(20, -1)) for h in all_h], dim=1)  # (20, 8)
-log_Z = torch.logsumexp(-torch.stack([rbm.energy(all_v, h.expand(16, -1)) for h in all_h]), (0, 1))
-check("free energy = -log of the sum over h", rbm.free_energy(v), -torch.logsumexp(-energies, 1), atol=1e-12)
+energies = torch.stack([rbm.energy(v, h.expand(20, -1)) for h in all_h], 1)
+log_Z = torch.logsumexp(
+    -torch.stack([rbm.energy(all_v, h.expand(16, -1)) for h in all_h]),
+    (0, 1),
+)
+claim = "free energy = -log of the sum over h"
+check(claim, rbm.free_energy(v), -torch.logsumexp(-energies, 1), atol=1e-12)
 posterior = torch.softmax(-energies, 1)
-check("p(h_j = 1 | v) by enumeration", posterior @ all_h, rbm.hidden_probability(v), atol=1e-12)
-check("log p(v) = -F(v) - log Z", rbm.log_prob(v), -rbm.free_energy(v) - log_Z, atol=1e-12)
+claim = "p(h_j = 1 | v) by enumeration"
+check(claim, posterior @ all_h, rbm.hidden_probability(v), atol=1e-12)
+claim = "log p(v) = -F(v) - log Z"
+check(claim, rbm.log_prob(v), -rbm.free_energy(v) - log_Z, atol=1e-12)
 rbm.log_prob(v).mean().backward()
-check("positive - negative phase = autograd", rbm.exact_gradient(v)["weight"], rbm.weight.grad, atol=1e-12)
+phases = rbm.exact_gradient(v)["weight"]
+check("positive - negative phase = autograd", phases, rbm.weight.grad, atol=1e-12)
+
+# %%
+with torch.no_grad():
+    joint = -torch.stack([rbm.energy(all_v, h.expand(16, -1)) for h in all_h], 1)
+    step = torch.softmax(joint, 1) @ torch.softmax(joint.T, 1)  # p(h | v) p(v' | h)
+    far = torch.linalg.matrix_power(step, 10_000)
+    model = rbm.log_prob(all_v).exp()
+claim = "CD-k for large k: every row of step^k = p(v)"
+check(claim, far, model.expand(16, -1), atol=1e-9)
 
 # %% [markdown] slide="slide"
 # ## 10 · Autoencoders
 #
-# From [notebook 10](10_autoencoders.ipynb). For one sigmoid layer $z = \operatorname{sigmoid}(Wx + b)$ with Jacobian $J = \partial z/\partial x$ the contractive penalty has a closed form. And the best denoiser, $\mathbb E[x\mid\tilde x]$ for $\tilde x = x + \sigma\epsilon$ with standard normal $\epsilon$, knows the score of the noisy density $p_\sigma$ (Tweedie):
+# From [notebook 10](10_autoencoders.ipynb). For one sigmoid layer $z = \operatorname{sigmoid}(Wx + b)$ with Jacobian $J = \partial z/\partial x$ the contractive penalty has a closed form. And the best denoiser, $\mathbb E[x\mid\tilde x]$ for $\tilde x = x + \sigma\epsilon$ with standard normal $\epsilon$, gives the score of the noisy density $p_\sigma$ (Tweedie):
 #
 # $$\|J\|_F^2 = \sum_j \big(z_j(1-z_j)\big)^2 \sum_k W_{jk}^2, \qquad \mathbb E[x\mid\tilde x] - \tilde x = \sigma^2\,\nabla\log p_\sigma(\tilde x).$$
 
@@ -113,26 +138,29 @@ from coursekit.autoencoder import Autoencoder, sigmoid_jacobian_norm
 coder = Autoencoder(6, 3, activation="sigmoid")
 x = torch.randn(8, 6)
 closed = sigmoid_jacobian_norm(coder.encode(x), coder.encoder[0][0].weight)
-check(
-    "penalty = squared norm of autograd's Jacobian", closed, (coder.jacobian(x) ** 2).sum((1, 2)), rtol=1e-12
-)
+claim = "penalty = squared norm of autograd's Jacobian"
+check(claim, closed, (coder.jacobian(x) ** 2).sum((1, 2)), rtol=1e-12)
 # Two points at -1 and 1: the noisy density is a mixture, the best denoiser their weighted mean.
 noisy = torch.randn(50, requires_grad=True)
-joint = -((noisy[:, None] - torch.tensor([-1.0, 1.0])) ** 2) / (2 * 0.6**2)  # sigma = 0.6
+two_points = torch.tensor([-1.0, 1.0])
+joint = -((noisy[:, None] - two_points) ** 2) / (2 * 0.6**2)  # sigma = 0.6
 score = torch.autograd.grad(torch.logsumexp(joint, 1).sum(), noisy)[0]
-denoised = torch.softmax(joint, 1) @ torch.tensor([-1.0, 1.0])
-check("residual of the best denoiser = variance * score", denoised - noisy, 0.6**2 * score, atol=1e-12)
+denoised = torch.softmax(joint, 1) @ two_points
+claim = "residual of the best denoiser = variance * score"
+check(claim, denoised - noisy, 0.6**2 * score, atol=1e-12)
 
 # %% [markdown] slide="slide"
 # ## 11 · The VAE
 #
-# From [notebook 11](11_vae_elbo.ipynb). With prior $p(z)$, decoder $p(x\mid z)$ and guess $q(z\mid x)$: the bound, its gap, and the closed form of its second term.
+# From [notebook 11](11_vae_elbo.ipynb). With prior $p(z)$, decoder $p(x\mid z)$ and approximate posterior $q(z\mid x)$: the bound, its gap, and the closed form of its second term.
 #
 # $$\log p(x) = \underbrace{\mathbb E_q[\log p(x\mid z)] - \mathrm{KL}(q(z\mid x)\,\|\,p(z))}_{\text{ELBO}} + \mathrm{KL}(q(z\mid x)\,\|\,p(z\mid x)),$$
 #
 # $$\mathrm{KL}\big(\mathcal N(\mu,\operatorname{diag}\sigma^2)\,\|\,\mathcal N(0, I)\big) = \tfrac12\sum_j\big(\mu_j^2 + \sigma_j^2 - 1 - \log\sigma_j^2\big).$$
 #
-# The identity holds for *any* $q$. Here: $z\sim\mathcal N(0,1)$, $x\mid z\sim\mathcal N(az, s^2)$, so $p(z\mid x) = \mathcal N\big(\tfrac{ax}{a^2+s^2}, \tfrac{s^2}{a^2+s^2}\big)$ and $p(x) = \mathcal N(0, a^2+s^2)$, and a $q$ that is wrong on purpose.
+# The identity holds for *any* $q$. Here: $z\sim\mathcal N(0,1)$, $x\mid z\sim\mathcal N(az, s^2)$, so $p(z\mid x) = \mathcal N\big(\tfrac{ax}{a^2+s^2}, \tfrac{s^2}{a^2+s^2}\big)$ and $p(x) = \mathcal N(0, a^2+s^2)$, and a deliberately wrong $q$.
+#
+# *Reparametrisation:* write $z=\mu+\sigma\epsilon$ with $\epsilon\sim\mathcal N(0,1)$, then $\frac{\partial}{\partial\mu}\mathbb E f(z) = \mathbb E f'(z)$ and $\frac{\partial}{\partial\sigma}\mathbb E f(z) = \mathbb E[f'(z)\,\epsilon]$. Here with $f(z)=z^3$, for which $\mathbb E f = \mu^3+3\mu\sigma^2$.
 
 # %%
 from torch.distributions import Normal, kl_divergence
@@ -141,48 +169,83 @@ from coursekit.vae import gaussian_kl, log_normal
 
 mean, log_var = torch.randn(2, 7, 4)
 oracle = kl_divergence(Normal(mean, (log_var / 2).exp()), Normal(0.0, 1.0)).sum(-1)
-check("closed form of the KL = torch.distributions", gaussian_kl(mean, log_var), oracle, atol=1e-12)
+claim = "closed form of the KL = torch.distributions"
+check(claim, gaussian_kl(mean, log_var), oracle, atol=1e-12)
 a, s, point = 1.7, 0.6, torch.tensor(0.9)
-q, prior = Normal(torch.tensor(-0.4), torch.tensor(0.3)), Normal(torch.tensor(0.0), torch.tensor(1.0))
+q = Normal(torch.tensor(-0.4), torch.tensor(0.3))
+prior = Normal(torch.tensor(0.0), torch.tensor(1.0))
 true_posterior = Normal(a * point / (a**2 + s**2), torch.tensor(s / np.hypot(a, s)))
 # E_q (x - a z)^2 = (x - a mean)^2 + a^2 variance
-reconstruction = log_normal(point, a * q.mean, torch.tensor(2 * np.log(s))) - a**2 * q.variance / (2 * s**2)
+at_the_mean = log_normal(point, a * q.mean, torch.tensor(2 * np.log(s)))
+reconstruction = at_the_mean - a**2 * q.variance / (2 * s**2)
 bound = reconstruction - kl_divergence(q, prior)
 evidence = Normal(torch.tensor(0.0), torch.tensor(np.hypot(a, s))).log_prob(point)
-check("log p(x) = ELBO + KL(q || posterior)", bound + kl_divergence(q, true_posterior), evidence, atol=1e-12)
+claim = "log p(x) = ELBO + KL(q || posterior)"
+check(claim, bound + kl_divergence(q, true_posterior), evidence, atol=1e-12)
+
+
+# %%
+mu, sigma = (torch.rand(2) + 0.5).requires_grad_().unbind()
+d_mu, d_sigma = torch.autograd.grad(mu**3 + 3 * mu * sigma**2, (mu, sigma))
+# Eight nodes of Gauss and Hermite are exact for z^3.
+nodes, weights = map(torch.tensor, np.polynomial.hermite_e.hermegauss(8))
+weights, z = weights / weights.sum(), (mu + sigma * nodes).detach()
+check("d/d mu of E z^3 = E f'(z)", (weights * 3 * z**2).sum(), d_mu, atol=1e-12)
+claim = "d/d sigma of E z^3 = E f'(z) eps"
+check(claim, (weights * 3 * z**2 * nodes).sum(), d_sigma, atol=1e-12)
 
 # %% [markdown] slide="slide"
 # ## 12 · The game
 #
-# From [notebook 12](12_gan_optimal_discriminator.ipynb). The value of the game, the best discriminator, and what the game then measures, with $m = \frac12(p_\text{data}+p_\text{model})$:
+# From [notebook 12](12_gan_optimal_discriminator.ipynb). The value of the game, the best discriminator, and what the value then equals, with $m = \frac12(p_\text{data}+p_\text{model})$:
 #
 # $$V(D) = \mathbb E_\text{data}\log D(x) + \mathbb E_\text{model}\log(1-D(x)), \qquad D^*(x) = \frac{p_\text{data}(x)}{p_\text{data}(x)+p_\text{model}(x)},$$
 #
 # $$V(D^*) = \underbrace{\mathrm{KL}(p_\text{data}\,\|\,m) + \mathrm{KL}(p_\text{model}\,\|\,m)}_{2\,\mathrm{JSD}} - \log 4 .$$
+#
+# *The $\log D$ trick* (definition): the generator minimises $-\mathbb E\log D$ instead of $\mathbb E\log(1-D)$. With $D=\operatorname{sigmoid}(a)$ the slopes in $a$ are $-(1-D)$ and $-D$: the first is large where the discriminator is sure ($D\approx 0$), the second vanishes there.
 
 # %%
 from coursekit.gan import game_value, jensen_shannon, optimal_discriminator
 
-p_data, p_model = torch.randn(2, 9).softmax(-1).numpy()  # a world of nine points, so dx = 1
+p_data, p_model = torch.randn(2, 9).softmax(-1).numpy()  # nine points: dx = 1
 best = optimal_discriminator(p_data, p_model)
 value = game_value(best, p_data, p_model, 1.0)
 m = (p_data + p_model) / 2
 both = (p_data * np.log(p_data / m) + p_model * np.log(p_model / m)).sum()
-check(
-    "KL(p_data || m) + KL(p_model || m) = 2 JSD", both, 2 * jensen_shannon(p_data, p_model, 1.0), atol=1e-12
-)
+claim = "KL(p_data || m) + KL(p_model || m) = 2 JSD"
+check(claim, both, 2 * jensen_shannon(p_data, p_model, 1.0), atol=1e-12)
 check("value at D* = 2 JSD - log 4", value, both - np.log(4), atol=1e-12)
-others = [game_value(D, p_data, p_model, 1.0) for D in torch.rand(1000, 9).numpy()]
-check("no other D does better, 1000 random ones", others, value, relation="<=")
+
+# %%
+logit = np.log(best / (1 - best))
+sizes = np.logspace(-4, 1, 1000)[:, None]
+others = 1 / (1 + np.exp(-logit - sizes * torch.randn(1000, 9).numpy()))
+others = [game_value(D, p_data, p_model, 1.0) for D in others]  # from very near to far
+claim = "no other D does better, 1000 of them"
+check(
+    claim,
+    others,
+    value,
+    relation="<=",
+    atol=1e-12,
+    theorem="D* is the pointwise maximum",
+)
+raw = torch.randn(20, requires_grad=True)  # D before the sigmoid
+D = torch.sigmoid(raw)
+trick = torch.autograd.grad(-D.log().sum(), raw, retain_graph=True)[0]
+plain = torch.autograd.grad((1 - D).log().sum(), raw)[0]
+check("slope of -log D = -(1 - D)", trick, -(1 - D), atol=1e-12)
+check("slope of log(1 - D) = -D", plain, -D, atol=1e-12)
 
 # %% [markdown] slide="slide"
 # ## 14 · Earth mover's distance
 #
-# From [notebook 14](14_wgan.ipynb). The smallest cost of moving one distribution onto the other, three ways. A plan says how much goes from $x$ to $y$; $f$ is 1-Lipschitz if it is nowhere steeper than 1; $F$ is a distribution function.
+# From [notebook 14](14_wgan.ipynb). Three expressions for the smallest cost of moving one distribution onto the other. A plan says how much goes from $x$ to $y$; $f$ is 1-Lipschitz if it is nowhere steeper than 1; $F$ is a distribution function.
 #
 # $$W(p, q) = \min_{\text{plans}}\mathbb E\|x-y\| = \max_{f\text{ 1-Lipschitz}}\mathbb E_p f(x) - \mathbb E_q f(y), \qquad \text{on the line}\quad W = \int |F_p - F_q|\,dx,$$
 #
-# The critic's penalty is $\lambda\,\mathbb E(\|\nabla f(\hat x)\|-1)^2$ with a weight $\lambda$, at points $\hat x = \epsilon x + (1-\epsilon)\tilde x$ between a real $x$ and a generated $\tilde x$, with $\epsilon$ uniform on $(0, 1)$.
+# The losses (definitions): the critic minimises $\mathbb E f(\tilde x)-\mathbb E f(x)$ plus its penalty, the generator $-\mathbb E f(\tilde x)$. The penalty is $\lambda\,\mathbb E(\|\nabla f(\hat x)\|-1)^2$ with a weight $\lambda$, at points $\hat x = \epsilon x + (1-\epsilon)\tilde x$ between a real $x$ and a generated $\tilde x$, with $\epsilon$ uniform on $(0, 1)$.
 
 # %%
 from coursekit.wgan import earth_mover_1d, earth_mover_lp, gradient_penalty
@@ -192,20 +255,24 @@ uniform_p, uniform_q = np.full(6, 1 / 6), np.full(4, 1 / 4)
 by_plan, _ = earth_mover_lp(uniform_p, uniform_q, np.abs(places[:, None] - more))
 grid = np.sort(np.concatenate([places, more]))
 F_p, F_q = ((points[:, None] <= grid[:-1]).mean(axis=0) for points in (places, more))
-check("cheapest plan = area between the F", by_plan, (np.abs(F_p - F_q) * np.diff(grid)).sum(), atol=1e-9)
-check("and the package's one-dimensional form", earth_mover_1d(places, more), by_plan, atol=1e-9)
+claim = "cheapest plan = area between the F"
+check(claim, by_plan, (np.abs(F_p - F_q) * np.diff(grid)).sum(), atol=1e-9)
+claim = "and the package's one-dimensional form"
+check(claim, earth_mover_1d(places, more), by_plan, atol=1e-9)
 # The best critic climbs at slope 1 where q has more mass to the left, and falls at slope 1 elsewhere.
 heights = np.append(0.0, np.cumsum(np.sign(F_q - F_p) * np.diff(grid)))
 f = np.interp(places, grid, heights).mean() - np.interp(more, grid, heights).mean()
 check("the best critic of slope at most 1 reaches it", f, by_plan, atol=1e-9)
 w, real, fake = torch.randn(3), *torch.randn(2, 5, 3)
 penalty = gradient_penalty(lambda x: x @ w, real, fake)
-check("penalty of a linear critic = (|w| - 1)^2", penalty, (w.norm() - 1) ** 2, atol=1e-12)
+claim = "penalty of a linear critic = (|w| - 1)^2"
+check(claim, penalty, (w.norm() - 1) ** 2, atol=1e-12)
 # The critic |x|^2 / 2 has the slope |x^|: the penalty tells where x^ was.
 epsilon = torch.rand(5)
 x_hat = epsilon[:, None] * real + (1 - epsilon[:, None]) * fake
 penalty = gradient_penalty(lambda x: (x**2).sum(1) / 2, real, fake, epsilon=epsilon)
-check("x^ = epsilon x + (1 - epsilon) x~", penalty, (x_hat.norm(dim=1) - 1) ** 2, atol=1e-12)
+claim = "x^ = epsilon x + (1 - epsilon) x~"
+check(claim, penalty, (x_hat.norm(dim=1) - 1) ** 2, atol=1e-12)
 
 # %% [markdown] slide="slide"
 # ## 16 · Flows
@@ -215,6 +282,8 @@ check("x^ = epsilon x + (1 - epsilon) x~", penalty, (x_hat.norm(dim=1) - 1) ** 2
 # $$z = f(x):\qquad \log p(x) = \log\mathcal N(f(x); 0, I) + \log\Big|\det\frac{\partial f}{\partial x}\Big|, \qquad \text{coupling:}\quad z_b = x_b\odot e^{s(x_a)} + t(x_a), \quad \log|\det J| = \textstyle\sum_j s_j(x_a),$$
 #
 # For a 1 × 1 convolution of an image with $H\times W$ positions $\log|\det J| = HW\log|\det W|$ (the $W$ in the determinant is the weight matrix). Bits per dimension are $-\log P(x)/(d\log 2)$, with the probability $P$ of the $d$ grey levels.
+#
+# *Dequantisation:* with uniform $u\in[0,1)^d$, $\log P(x) = \log\int p(x+u)\,du \ge \mathbb E_u\log p(x+u)$ (Jensen). *Logit:* for $y=\log\frac{x}{1-x}$, $\log\big|\frac{dy}{dx}\big| = -\log x-\log(1-x)$.
 
 # %%
 from coursekit.evaluation import bits_per_dim
@@ -226,57 +295,125 @@ for parameter in [*flow.parameters(), *mix.parameters(), *coupling.parameters()]
     torch.nn.init.normal_(parameter, std=0.5)
 x = torch.randn(6, 4)
 z, log_det = flow.forward(x)
-jacobians = torch.func.vmap(torch.func.jacrev(lambda row: flow.forward(row[None])[0][0]))(x)
-check(
-    "log-determinant = that of autograd's Jacobian", log_det, torch.linalg.slogdet(jacobians)[1], atol=1e-10
-)
+
+
+def jacobian(layer):
+    """The Jacobian of a layer at each row of x, by autograd."""
+    return torch.func.vmap(torch.func.jacrev(lambda row: layer(row[None])[0][0]))(x)
+
+
+jacobians = jacobian(flow.forward)
+claim = "log-determinant = that of autograd's Jacobian"
+check(claim, log_det, torch.linalg.slogdet(jacobians)[1], atol=1e-10)
 log_p = Normal(0.0, 1.0).log_prob(z).sum(1) + torch.linalg.slogdet(jacobians)[1]
 check("log p(x) = log N(z) + log|det|", flow.log_prob(x), log_p, atol=1e-10)
 check("the way back", flow.inverse(z)[0], x, atol=1e-10)
+
+# %%
 s, t = coupling.scale_and_shift(x[:, :2])
 by_hand = torch.cat([x[:, :2], x[:, 2:] * s.exp() + t], dim=1)
 check("coupling: z_b = x_b exp(s) + t", coupling(x)[0], by_hand, atol=1e-12)
-check("and its log|det J| = sum of s", coupling(x)[1], s.sum(1), atol=1e-12)
+bends = jacobian(coupling)
+by_autograd = torch.linalg.slogdet(bends)[1]
+check("and its log|det J| = sum of s: autograd", by_autograd, s.sum(1), atol=1e-10)
 image = torch.randn(2, 3, 4, 5)
-check("1 x 1: H W log|det W|", mix(image)[1], 20 * torch.linalg.slogdet(mix.weight())[1], atol=1e-10)
-check("a fair coin a pixel = 1 bit a dimension", bits_per_dim(64 * np.log(0.5), 64), 1.0, atol=1e-12)
+claim = "1 x 1: H W log|det W|"
+check(claim, mix(image)[1], 20 * torch.linalg.slogdet(mix.weight())[1], atol=1e-10)
+coin = bits_per_dim(64 * np.log(0.5), 64)
+check("a fair coin per pixel = 1 bit per dimension", coin, 1.0, atol=1e-12)
+
+# %%
+density = Normal(torch.tensor(0.7), torch.tensor(0.4))
+u = (torch.arange(10_000) + 0.5) / 10_000
+level = (density.cdf(torch.tensor(1.0)) - density.cdf(torch.tensor(0.0))).log()
+claim = "the grid integrates p(u) over [0, 1)"
+check(claim, density.log_prob(u).exp().mean().log(), level, atol=1e-8)
+dequantised = density.log_prob(u).mean()
+claim = "dequantisation is a lower bound"
+check(claim, dequantised, level, relation="<=", theorem="Jensen")
+grey = torch.rand(20, requires_grad=True)
+slope = torch.autograd.grad(torch.logit(grey).sum(), grey)[0]
+check("log|d logit / dx|", slope.log(), -grey.log() - (1 - grey).log(), atol=1e-10)
 
 # %% [markdown] slide="slide"
 # ## 17 · Diffusion
 #
-# From [notebook 17](17_ddpm.ipynb). With $\alpha_t = 1-\beta_t$: the way into the noise in one leap, with standard normal $\varepsilon$; what the best guess of $\varepsilon$ knows of the score; and one step back.
+# From [notebook 17](17_ddpm.ipynb). With $\alpha_t = 1-\beta_t$: the way into the noise in one leap, with standard normal $\varepsilon$; how the best noise predictor is related to the score; and one step back.
 #
 # $$x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\,\varepsilon, \qquad \bar\alpha_t = \prod_{s\le t}\alpha_s, \qquad \mathbb E[\varepsilon\mid x_t] = -\sqrt{1-\bar\alpha_t}\;\nabla\log q(x_t),$$
 #
 # $$q(x_{t-1}\mid x_t, x_0) = \mathcal N\Big(\tfrac{1}{\sqrt{\alpha_t}}\big(x_t - \tfrac{\beta_t}{\sqrt{1-\bar\alpha_t}}\varepsilon\big),\; \tilde\beta_t I\Big), \qquad \tilde\beta_t = \tfrac{1-\bar\alpha_{t-1}}{1-\bar\alpha_t}\beta_t .$$
+#
+# *The bound* regroups the way into the noise, $\prod_t q(x_t\mid x_{t-1}) = q(x_T\mid x_0)\prod_{t\ge2} q(x_{t-1}\mid x_t,x_0)$, and so has three terms:
+#
+# $$-\log p(x_0) \le \mathrm{KL}\big(q(x_T\mid x_0)\,\|\,p(x_T)\big) + \sum_{t\ge2}\mathbb E\,\mathrm{KL}\big(q(x_{t-1}\mid x_t,x_0)\,\|\,p_\theta(x_{t-1}\mid x_t)\big) - \mathbb E\log p_\theta(x_0\mid x_1).$$
+#
+# *Simple loss* (definition): $\mathbb E\,\lVert\varepsilon-\varepsilon_\theta(x_t,t)\rVert^2$. *Sampling:* the step back above, with $\varepsilon_\theta$ for $\varepsilon$ and fresh noise of variance $\tilde\beta_t$. *DDIM* ($\eta=0$): $x_{t-1} = \sqrt{\bar\alpha_{t-1}}\,\hat x_0 + \sqrt{1-\bar\alpha_{t-1}}\,\varepsilon_\theta$ with $\hat x_0 = (x_t-\sqrt{1-\bar\alpha_t}\,\varepsilon_\theta)/\sqrt{\bar\alpha_t}$; with the true noise it is the leap to $t-1$.
 
 # %%
 from coursekit.ddpm import cosine_schedule
 
 schedule = cosine_schedule(20)
 abar, factor, noise_variance = 1.0, 1.0, 0.0
-for beta in schedule.betas[1:13]:  # twelve single steps: shrink what is there, add a noise of variance beta
+for beta in schedule.betas[1:13]:  # twelve steps: shrink, add noise of variance beta
     abar, factor = abar * (1 - beta), factor * (1 - beta).sqrt()
     noise_variance = (1 - beta) * noise_variance + beta
-check("abar_12 = product of the first twelve alphas", schedule.alpha_bars[12], abar, rtol=1e-12)
+claim = "abar_12 = product of the first twelve alphas"
+check(claim, schedule.alpha_bars[12], abar, rtol=1e-12)
 t = torch.full((6,), 12)
 x0, noise = torch.randn(2, 6, 4)
 signal, spread = schedule.mixing(t, x0)
 check("the leap: factor = that of twelve steps", signal, factor, rtol=1e-12)
-check("the leap: variance = that of twelve steps", spread**2, noise_variance, rtol=1e-12)
+claim = "the leap: variance = that of twelve steps"
+check(claim, spread**2, noise_variance, rtol=1e-12)
 # A world of three points x_0, and the noise that each would have needed to come to `here`.
 places, here = torch.randn(3), torch.randn(50, requires_grad=True)
 needed = (here[:, None] - abar.sqrt() * places) / (1 - abar).sqrt()
 score = torch.autograd.grad(torch.logsumexp(-(needed**2) / 2, 1).sum(), here)[0]
-guess = (torch.softmax(-(needed**2) / 2, 1) * needed).sum(1)
-check("E[noise | x_t] = -sqrt(1 - abar) score", guess, -(1 - abar).sqrt() * score, atol=1e-12)
+expected = (torch.softmax(-(needed**2) / 2, 1) * needed).sum(1)
+claim = "E[noise | x_t] = -sqrt(1 - abar) score"
+check(claim, expected, -(1 - abar).sqrt() * score, atol=1e-12)
+
+# %%
 xt = signal * x0 + spread * noise
 beta, alpha = schedule.betas[12], schedule.alphas[12]
 mean, variance = schedule.posterior(x0, xt, t)
-check("mean of the step back, in noise form", mean, (xt - beta / spread * noise) / alpha.sqrt(), atol=1e-12)
+claim = "mean of the step back, in noise form"
+check(claim, mean, (xt - beta / spread * noise) / alpha.sqrt(), atol=1e-12)
 # Bayes: precisions of q(x_t | x_{t-1}) and q(x_{t-1} | x_0) add up.
 precision = alpha / beta + 1 / (1 - schedule.alpha_bars[11])
 check("its variance = 1 / (sum of precisions)", variance, 1 / precision, atol=1e-12)
 
+# %%
+walk = [x0]  # any path x_0, x_1, ..., x_20: the regrouping holds for each
+walk += [torch.randn(6, 4) for _ in range(20)]
+
+
+def at(step):
+    return torch.full((6,), step)
+
+
+def log_normal_of(value, centre, var):
+    return Normal(centre, torch.as_tensor(var).sqrt()).log_prob(value).sum(1)
+
+
+forward = 0
+for k in range(1, 21):
+    centre, var = schedule.alphas[k].sqrt() * walk[k - 1], schedule.betas[k]
+    forward = forward + log_normal_of(walk[k], centre, var)
+last = schedule.alpha_bars[20]
+regrouped = log_normal_of(walk[20], last.sqrt() * x0, 1 - last)
+for k in range(2, 21):
+    centre, var = schedule.posterior(x0, walk[k], at(k))
+    regrouped = regrouped + log_normal_of(walk[k - 1], centre, var)
+check("forward = last step and steps back, any path", regrouped, forward, rtol=1e-9)
+now = schedule.alpha_bars[12]
+x0_hat = (xt - (1 - now).sqrt() * noise) / now.sqrt()
+earlier = schedule.alpha_bars[11]
+ddim = earlier.sqrt() * x0_hat + (1 - earlier).sqrt() * noise
+signal_11, spread_11 = schedule.mixing(at(11), x0)
+claim = "DDIM with the true noise = the leap to t - 1"
+check(claim, ddim, signal_11 * x0 + spread_11 * noise, atol=1e-10)
+
 # %% [markdown]
-# Each tick above is a line of algebra on which two computations agree. **Back to** [00 · Start here](00_start_here.ipynb) for the map, or to the [glossary](../docs/glossary.md) for the words.
+# Each tick marks a formula that two independent computations agree on, or a bound that a theorem gives. **Back to** [00 · Start here](00_start_here.ipynb) for the map, or to the [glossary](../docs/glossary.md) for the words.
