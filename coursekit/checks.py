@@ -76,7 +76,9 @@ def check(
     excess = _excess(relation, difference) - tolerance
     if not np.all(excess <= 0):
         place, a, b = _worst(excess, left, right)
-        raise CheckFailed(f"{claim}: left {relation} right fails{place}: left = {a:.10g}, right = {b:.10g}")
+        digits = _telling_digits(a, b, (10, 12, 15))
+        sides = f"left = {a:.{digits}g}, right = {b:.{digits}g}"
+        raise CheckFailed(f"{claim}: left {relation} right fails{place}: {sides}")
     for name, value in controls.items():
         if value.size != 1 and right.size != 1 and value.shape != right.shape:
             raise ValueError(f"{name} has shape {value.shape}, but is compared with {right.shape}")
@@ -94,7 +96,9 @@ def answer(claim, yours, expected, *, wrong=None, atol=1e-8, rtol=1e-8):
     """Check a learner's value; when it equals a well-known wrong one, say which slip makes it.
 
     yours, expected: as in `check`. wrong: dict from a helpful sentence to the value which that slip produces.
+    An answer in single precision is compared as far as that precision goes.
     """
+    single = "float32" in str(getattr(yours, "dtype", ""))
     if yours is None:
         raise CheckFailed(f"{claim}: got None. Does your function end with `return`?")
     try:
@@ -107,6 +111,10 @@ def answer(claim, yours, expected, *, wrong=None, atol=1e-8, rtol=1e-8):
     if yours.shape != expected.shape:
         raise CheckFailed(f"{claim}: your answer has shape {yours.shape}, but {expected.shape} is asked for")
 
+    if single:
+        size = np.abs(expected[np.isfinite(expected)]).max(initial=0.0)
+        atol, rtol = max(atol, 2e-5 * size), max(rtol, 2e-5)
+
     def same(value):
         return np.shape(value) == yours.shape and np.allclose(yours, value, atol=atol, rtol=rtol)
 
@@ -117,8 +125,7 @@ def answer(claim, yours, expected, *, wrong=None, atol=1e-8, rtol=1e-8):
         if same(_array(value, "wrong")):
             raise CheckFailed(f"{claim}: {sentence}")
     place, mine, right = _worst(np.abs(_difference(yours, expected)), yours, expected)
-    # As many digits as it takes to see that the two differ.
-    digits = next((d for d in (6, 9, 12) if f"{mine:.{d}g}" != f"{right:.{d}g}"), 17)
+    digits = _telling_digits(mine, right, (6, 9, 12))
     raise CheckFailed(f"{claim}: your value{place} is {mine:.{digits}g}, but {right:.{digits}g} is expected")
 
 
@@ -177,6 +184,11 @@ def _worst(excess, left, right):
     where = np.unravel_index(np.argmax(np.where(np.isnan(excess), np.inf, excess)), excess.shape)
     place = f" at index {tuple(int(i) for i in where)}" if where else ""
     return place, np.broadcast_to(left, excess.shape)[where], np.broadcast_to(right, excess.shape)[where]
+
+
+def _telling_digits(a, b, choices):
+    """The first of some numbers of digits that shows that a and b differ, else all there are."""
+    return next((digits for digits in choices if f"{a:.{digits}g}" != f"{b:.{digits}g}"), 17)
 
 
 def _tolerance_text(relation, atol, rtol, se):

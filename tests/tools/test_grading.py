@@ -93,7 +93,9 @@ class Graded:
         assert self.done.returncode == 0, self.done.stderr[-3000:]
         self.unchanged = all(path.read_bytes() == content for path, content in before.items())
         with open(self.out / "grades.csv", newline="", encoding="utf-8") as file:
-            self.table = {row["student"].removeprefix("'"): row for row in csv.DictReader(file)}
+            self.table = {
+                row["student"].removeprefix("'").replace(";'", ";"): row for row in csv.DictReader(file)
+            }
         self.rows = (self.out / "grades.csv").read_text().count("\n") - 1
 
     def _listen(self, server):

@@ -68,6 +68,7 @@ answer(
         "you rotated but did not divide by the standard deviations": np.diag(_sizes),
         "you divided by the variance; divide by its square root": np.diag(1 / _sizes),
     },
+    atol=1e-6,
 )
 _shared = np.linalg.norm(_Z.T @ (_table - _table.mean(axis=0)) / len(_table), axis=1)
 answer(
@@ -75,6 +76,7 @@ answer(
     _shared,
     np.sqrt(_sizes),
     wrong={"the order is turned round: eigh returns the smallest eigenvalue first": np.sqrt(_sizes[::-1])},
+    atol=1e-6,
 )
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe, Visible
@@ -92,7 +94,7 @@ probes = [
         normalise=lambda Z: Z * np.sign(Z[np.abs(Z).argmax(axis=0), range(Z.shape[1])]),
     ),
     Probe(
-        "[np.mean(whiten(X)**4, axis=0), X]",
+        "[np.mean(np.asarray(whiten(X)) ** 4, axis=0), X]",
         {"X": lambda rng: rng.uniform(size=(15, 2)) * [1, 900]},
         message="whiten must work for columns of very different size, and must not change its argument",
     ),

@@ -1,0 +1,65 @@
+"""Right answers in another style pass: lists where arrays are usual, single precision, other routes."""
+
+import warnings
+
+import pytest
+from test_homework import ROOT
+
+from coursetools.homework.build import read_source
+from coursetools.homework.island.probes import evaluate
+from coursetools.homework.proof import _try, collect, exercises_of, run_notebook
+
+STYLES = {
+    "hw01_pca": [
+        ("whiten", "_first = whiten", "_first(X).tolist()"),
+        ("whiten", "_first = whiten", "_first(X).astype(np.float32)"),
+        ("whiten", "_first = whiten", "-_first(X)"),
+        ("first_components", "_first = first_components", "-_first(X, k, start, n_steps)"),
+        ("first_components", "_first = first_components", "_first(X, k, start, n_steps).tolist()"),
+        ("power_iteration", "_first = power_iteration", "[p.tolist() for p in _first(S, start, n_steps)]"),
+    ],
+    "hw02_clustering": [
+        ("assign", "_first = assign", "(_first(X, centers)[0].tolist(), float(_first(X, centers)[1]))"),
+        ("moved_centroids", "_first = moved_centroids",
+         "[part.tolist() for part in _first(centers, counts, points, old, new)]"),
+    ],
+    "hw10_autoencoders": [
+        ("tangents", "_first = tangents", "(-_first(J, m)).tolist()"),
+        ("denoising_loss", "_first = denoising_loss", "np.float32(_first(W, b, c, x, noise))"),
+    ],
+    "hw11_vae_elbo": [
+        ("mended_loss", "_first = mended_loss", "_first(x, A, B, type('Turned', (), {'standard_normal':"
+         " lambda self, size: rng.standard_normal(size[::-1]).T})())"),
+        ("weighted_bound", "_first = weighted_bound", "list(_first(log_joint, log_q))"),
+    ],
+    "hw12_gan_optimal_discriminator": [
+        ("best_answer", "_first = best_answer", "_first(p, q, alpha, beta).tolist()"),
+        ("best_value", "_first = best_value",
+         "sum(a * np.log(a / (a + b)) for a, b in zip([*p, *q], [*q, *p]) if a > 0)"),
+        ("two_orders", "_first = two_orders", "[max(min(c) for c in zip(*J.tolist())),"
+         " min(max(r) for r in J.tolist())]"),
+    ],
+    "hw14_wgan": [("earth_mover", "_first = earth_mover",
+                   "torch.tensor(_first(torch.as_tensor(a).numpy(), torch.as_tensor(b).numpy()))")],
+    "hw16_flows": [("log_density", "_first = log_density", "_first(x, a, b).astype(np.float32)")],
+    "hw17_ddpm": [("leap", "_first = leap", "[row.tolist() for row in _first(x0, t, noise, betas)]")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_another_style_is_right(name):
+    notebook = read_source(ROOT / f"notebooks/homework/source/{name}/{name}.py")
+    cells, namespace = exercises_of(notebook), run_notebook(notebook)
+    refused = []
+    for exercise, keep, result in STYLES[name]:
+        solution, test = cells[exercise]
+        head = next(line for line in solution.source.splitlines() if line.startswith(f"def {exercise}("))
+        source = f"{solution.source}\n\n{keep}\n\n\n{head}\n    return {result}\n"
+        probes = collect(test, namespace)
+        drawn = [(p, inputs, evaluate(p, inputs, namespace)) for p in probes for inputs in p.draws(11)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            verdict = _try(exercise, result, source, test, {11: drawn}, namespace)
+        if verdict.visible or verdict.hidden:
+            refused.append((exercise, result, verdict.visible, verdict.hidden))
+    assert not refused, refused
