@@ -171,7 +171,7 @@ def rank_and_person(ranks, trained, held_out, rank, words, answers, predicted, *
     right.plot(predicted, rows, "D", color=COLORS["model"], markersize=4.5)
     right.set(yticks=rows, yticklabels=words, xlim=(-0.2, top + 0.9), ylim=(len(words) - 0.4, -0.6))
     right.set(xticks=range(int(top) + 1), xlabel="dark: answer; blue: prediction")
-    right.set_title("words that one person's model has not seen")
+    right.set_title("hidden answers of one person")
     return figure
 
 

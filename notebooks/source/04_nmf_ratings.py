@@ -709,9 +709,9 @@ telling = np.argsort(-chances * np.log(chances / common + 1e-12))
 labels = [", ".join(counter.get_feature_names_out()[best[:4]]) for best in telling]
 starts = [int(np.argmax(chapters.labels == novel)) for novel in range(6)]
 figure = pictures.topics_over_chapters(share, starts, chapters.label_names, labels,
-    title="most topics are the cast of one novel; some run through all six")  # fmt: skip
+    title="half of the topics are the cast of one novel; others run through all six")  # fmt: skip
 show(figure, alt="Twelve topics, named by their most telling words, against 269 chapters in six "
-     "novels. Six or so are dark in one novel only and bear the names of its characters; the "
+     "novels. Six of them are dark in one novel only and bear the names of its characters; the "
      "others are paler and spread over all novels.")  # fmt: skip
 
 # %% [markdown]
