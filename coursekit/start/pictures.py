@@ -11,7 +11,7 @@ def kinds_of_learning(points, classes):
     figure, axes = plt.subplots(1, 3, figsize=(9.2, 3.3), sharex=True, sharey=True)
     titles = [
         "supervised: an answer for each",
-        "reinforcement: a reward at times",
+        "reinforcement: only a reward",
         "unsupervised: the points",
     ]
     for ax, title in zip(axes, titles, strict=True):
@@ -25,12 +25,16 @@ def kinds_of_learning(points, classes):
     path = np.array(
         [[-3.4, -2.8], [-2.4, -1.2], [-2.6, 0.6], [-0.8, 0.4], [0.6, -0.7], [1.3, 0.9], [2.6, 1.5]]
     )
+    for failed in ([[-2.4, 0.8], [-3, 2.4]], [[-1.2, -2.2], [1, -2.6], [2.4, -1.6]]):
+        tried = np.array([path[0], *failed])
+        axes[1].plot(*tried.T, "-o", color=COLORS["noise"], markersize=4)
+        axes[1].text(*(tried[-1] + [0.2, 0.1]), "0", color=COLORS["data"], fontsize=12)
     axes[1].plot(*path.T, "-o", color=COLORS["model"], markersize=5)
     axes[1].plot(*path[-1], "*", color=COLORS["latent"], markersize=18)
     axes[1].annotate(
-        "reward", path[-1], (-6, 12), textcoords="offset points", color=COLORS["latent"], ha="center"
+        "reward 1", path[-1], (-6, 12), textcoords="offset points", color=COLORS["latent"], ha="center"
     )
-    axes[1].annotate("start", path[0], (9, -3), textcoords="offset points", color=COLORS["model"])
+    axes[1].annotate("start", path[0], (4, -15), textcoords="offset points", color=COLORS["model"])
     axes[2].plot(*points.T, "o", color=COLORS["data"], markersize=4.5)
     return figure
 

@@ -8,9 +8,11 @@
 # %% [markdown] slide="slide"
 # # 00 · Start here
 #
-# **After this notebook you know** what unsupervised learning and generative models are about, how the course is built, how to use its three tools (checks, explorers, homework), and whether your mathematics and your PyTorch are warm enough.
+# **After this notebook you know** what unsupervised learning and generative models are about, how the course is built, how to use its three tools (checks, explorers, homework), and whether your mathematics and your PyTorch are ready.
 #
-# **Time:** one hour; it runs in about ten seconds. **You need:** Python, derivatives, a little probability. **It follows** the opening of the unsupervised learning deck and of the generative models deck.
+# **Time:** one hour; it runs in about ten seconds. **You need:** Python, derivatives, a little probability. **It follows** the opening of the unsupervised learning deck and of the generative models deck, and the table of model families in the generative AI deck. **It adds** the two directions of the KL divergence and the warm-up.
+#
+# **How to run it.** Click on a cell and press Shift + Enter: it runs, its output appears below, and the next cell is selected. Run the cells from top to bottom, since later ones use the names of earlier ones. If things get mixed up, *Kernel → Restart and Run All Cells* starts afresh. A line that begins with ✓ is a claim that your computer has just computed on both sides and compared; if one fails, the notebook stops there and shows both values.
 #
 # This is your own copy. Change any cell, break things, run it again; the original stays where it is.
 
@@ -27,72 +29,104 @@ rng = np.random.default_rng(0)
 # %% [markdown] slide="slide"
 # ## 1 · Three ways to learn
 #
-# **Supervised learning** gets questions with answers: this image is a 7. It learns to answer like the teacher. **Reinforcement learning** gets no answers, only a reward now and then: the game was won. It learns what to do. **Unsupervised learning** gets the data alone. Nobody says what to look for.
+# **Supervised learning** gets questions with answers: this image is a 7. It learns to answer like the teacher. **Reinforcement learning** gets no answers, only a reward now and then: the game was won. It learns what to do. **Unsupervised learning** gets the data alone. There is no teacher to say what to look for.
 
 # %%
-points = np.vstack([rng.normal(size=(40, 2)) * 0.7 - [1.6, 0.3], rng.normal(size=(40, 2)) * 0.8 + [1.5, 0.4]])
+left = rng.normal(size=(40, 2)) * 0.7 - [1.6, 0.3]
+right = rng.normal(size=(40, 2)) * 0.8 + [1.5, 0.4]
+points = np.vstack([left, right])
 plots.show(
     pictures.kinds_of_learning(points, np.repeat([0, 1], 40)),
-    alt="Three panels. Supervised learning: two groups of points, marked A and B. Reinforcement learning: a path "
-    "from a start to a star marked reward. Unsupervised learning: the same points in one colour, no labels.",
+    alt="Three panels. Supervised learning: two groups of points, marked A and B. "
+    "Reinforcement learning: three paths from a start, two end in 0 and one in a star "
+    "marked reward 1. Unsupervised learning: the same points in one colour, no "
+    "labels.",
 )
 
 # %% [markdown]
-# In the right panel you still see two groups. You found them without being told, because the points lie densely here and thinly there. That is the whole idea: **the data have a distribution, and its shape is what can be learned.** Everything in this course describes that shape in one way or another: by directions (PCA), by groups (clustering), by an energy (Boltzmann machines), by a code (autoencoders), or by a machine that makes new points (generative models).
+# In the right panel you still see two groups. You found them without being told, because the points are dense here and sparse there. That is the whole idea: **the data have a distribution, and its shape is what can be learned.** Everything in this course describes that shape in one way or another: by directions (PCA), by groups (clustering), by an energy (Boltzmann machines), by a code (autoencoders), or by a machine that makes new points (generative models).
 #
-# Why would one want a machine that makes new points? To *simulate*: what else could have happened? To fill in what is missing or too noisy. To learn *features* from plentiful unlabelled data, for tasks with few labels. And as a test of understanding: what I can make, I have understood better than what I can only recognise.
+# Why would one want a machine that makes new points? To *simulate*: what else could have happened? To fill in what is missing or too noisy. To learn *features* from plentiful unlabelled data, for tasks with few labels. And as a test of understanding: being able to make something shows deeper understanding than being able to recognise it.
 
 # %% [markdown] slide="slide" says="Each says at its top which of the others it needs; 08, 12 and 16 need none."
 # ## 2 · The map
 #
 # | | Notebook | The question |
 # | --- | --- | --- |
-# | 01 | PCA on USArrests | What is the best flat picture of a table? |
-# | 02 | Clustering | What are the groups, and how many? |
-# | 08 | Boltzmann machines, CD-k | Can an energy describe the data, and can we learn it? |
-# | 10 | Autoencoders | What is a good code, and what is it good for? |
-# | 11 | VAE and its ELBO | How does a code become a probability? |
-# | 12 | GANs | Can a game replace a likelihood? |
-# | 14 | Wasserstein GAN | What if the distributions do not even overlap? |
-# | 16 | Flows | Can the likelihood be exact? |
-# | 17 | DDPM | Can noise be undone, step by step? |
+# | 01 | [PCA on USArrests](01_pca_usarrests.ipynb) | What is the best flat picture of a table? |
+# | 02 | [Clustering](02_clustering.ipynb) | What are the groups, and how many? |
+# | 03 | [Manifold learning](03_manifold_learning.ipynb) | What if the flat picture has to be unrolled first? |
+# | 04 | [Non-negative factors and ratings](04_nmf_ratings.ipynb) | What is in a matrix with holes? |
+# | 08 | [Boltzmann machines, CD-k](08_rbm_cdk.ipynb) | Can an energy describe the data, and can we learn it? |
+# | 10 | [Autoencoders](10_autoencoders.ipynb) | What is a good code, and what is it good for? |
+# | 11 | [VAE and its ELBO](11_vae_elbo.ipynb) | How does a code become a probability? |
+# | 12 | [GANs](12_gan_optimal_discriminator.ipynb) | Can a game replace a likelihood? |
+# | 14 | [Wasserstein GAN](14_wgan.ipynb) | What if the distributions do not even overlap? |
+# | 16 | [Flows](16_flows.ipynb) | Can the likelihood be exact? |
+# | 17 | [DDPM](17_ddpm.ipynb) | Can noise be undone, step by step? |
+# | 99 | [Formula sheet](99_formula_sheet.ipynb) | What do I need before the exam? |
 #
-# Each says at its top which of the others it needs. 08, 12 and 16 need none, 02 one idea of 01. The numbers leave room for lectures to come.
+# Each says at its top which of the others it needs, which deck it follows and what it leaves out. 08, 12 and 16 stand alone; 02 borrows one idea from 01. Gaps in the numbering are reserved for other lectures.
 #
 # How are the generative models related? One question sorts them: *what does the model let you compute?*
 
 # %%
-tree = ("generative model", [
-    ("explicit density", [
-        ("tractable", ["Gaussian with all components (01)", "flows (16)", "autoregressive models (later)"]),
-        ("approximate", ["Boltzmann machines: Markov chains (08)", "VAE: a lower bound (11)",
-                         "diffusion: a lower bound (17)"])]),
-    ("implicit density", [("samples only", ["GAN (12)", "Wasserstein GAN (14)"])])])  # fmt: skip
+tractable = ["Gaussian (01)", "flows (16)", "autoregressive models"]
+approximate = [
+    "Boltzmann machines: Markov chains (08)",
+    "VAE: a lower bound (11)",
+    "diffusion: a lower bound (17)",
+]
+explicit = [("tractable", tractable), ("approximate", approximate)]
+implicit = [("samples only", ["GAN (12)", "Wasserstein GAN (14)"])]
+branches = [("explicit density", explicit), ("implicit density", implicit)]
+tree = ("generative model", branches)
 plots.show(
     pictures.family_tree(tree),
-    alt="A tree from left to right. Generative models have an explicit density, tractable (Gaussian with all "
-    "components, flows, autoregressive models) or approximate (Boltzmann machines, VAE, diffusion), or an implicit "
-    "one, known by its samples only (GAN, Wasserstein GAN).",
+    alt="A tree from left to right. Generative models have an explicit density, "
+    "tractable (Gaussian, flows, autoregressive models) or approximate (Boltzmann "
+    "machines, VAE, diffusion), or an implicit one, known by its samples only (GAN, "
+    "Wasserstein GAN).",
 )
 
 # %% [markdown]
-# An *explicit* model tells how probable a given $x$ is: exactly (tractable), or up to a bound or an estimate (approximate). An *implicit* model only hands out samples. Keep the tree in mind: it says what can be checked about a model. A likelihood, or its bound, can be computed on data that the model has not seen; for a GAN one must find other ways.
+# An *explicit* model tells how probable a given $x$ is: exactly (tractable), or up to a bound or an estimate (approximate). An *implicit* model only hands out samples. Keep the tree in mind: it says what can be checked about a model. A likelihood, or its bound, can be computed on data that the model has not seen; a GAN must be judged in other ways.
+#
+# The five families that make today's images and texts, each with what speaks for it and against it:
+#
+# | Family | The idea | For it | Against it |
+# | --- | --- | --- | --- |
+# | Autoregressive | $p(x)=\prod_i p(x_i\mid x_1,\dots,x_{i-1})$, one factor after the other | exact likelihood; stable training; any kind of sequence | sampling is slow, one entry at a time; no code; an order must be chosen |
+# | VAE (11) | a latent code, and a lower bound on $\log p(x)$ | fast sampling; a code for every $x$; stable training | only a bound; samples tend to be blurred |
+# | GAN (12, 14) | a generator against a discriminator | sharp samples in one pass | no likelihood; training can oscillate; modes may be missed |
+# | Flow (16) | an invertible map to a Gaussian | exact likelihood; exact codes; sampling in one pass | the map must be invertible and keep the dimension; large networks |
+# | Diffusion (17) | undo a little noise, many times | sharp and varied samples; stable training, a regression | many network calls per sample; only a bound on the likelihood |
+#
+# The entries are tendencies. The notebooks test them, on small data, one by one.
 
 # %% [markdown] slide="slide"
 # ## 3 · What does "close to the data" mean?
 #
-# Every generative model makes a distribution $p_\text{model}$ that should be close to that of the data, $p_\text{data}$. Close in which sense? The most used answer is the **Kullback–Leibler divergence** of two densities $p$ and $q$,
+# Every generative model makes a distribution $p_\text{model}$ that should be close to that of the data, $p_\text{data}$. Close in what sense? The usual answer is the **Kullback–Leibler divergence** of two densities $p$ and $q$,
 #
-# $$\mathrm{KL}(p \,\|\, q) = \int p(x) \log \frac{p(x)}{q(x)}\,dx .$$
+# $$\mathrm{KL}(p \,\|\, q) = \int p(x) \log \frac{p(x)}{q(x)}\,dx ,$$
 #
-# in *nats*, since $\log$ is the natural logarithm. It is never negative, and zero only when both are the same. It is not a distance: the two directions differ, and this will matter all through the course.
+# in *nats*, since $\log$ is the natural logarithm. It is never negative, and zero only when both are the same. It is not a distance: the two directions differ, and this matters throughout the course.
 #
-# **Why it is maximum likelihood.** Split the logarithm: $\mathrm{KL}(p_\text{data}\|p_\text{model}) = \mathbb E_{p_\text{data}}\log p_\text{data} - \mathbb E_{p_\text{data}}\log p_\text{model}$. The first term does not depend on the model. So the model with the smallest divergence is the one with the largest expected log-likelihood, and the average over a sample $x_1, \dots, x_n$ of the data, $\frac1n\sum_i \log p_\text{model}(x_i)$, estimates just that. Whoever maximises a likelihood minimises a divergence, in this direction.
+# **Why it is maximum likelihood.** Split the logarithm: $\mathrm{KL}(p_\text{data}\|p_\text{model}) = \mathbb E_{p_\text{data}}\log p_\text{data} - \mathbb E_{p_\text{data}}\log p_\text{model}$. The first term does not depend on the model. So the model with the smallest divergence is the one with the largest expected log-likelihood, and the average over a sample $x_1, \dots, x_n$ of the data, $\frac1n\sum_i \log p_\text{model}(x_i)$, estimates just that. To maximise the likelihood is to minimise a divergence, in this direction.
 #
 # Let us compute, on a density with two bumps.
 
+
 # %%
-from coursekit.start.explorers import divergence, gaussian
+def gaussian(x, mean, std):
+    return np.exp(-0.5 * ((x - mean) / std) ** 2) / (std * np.sqrt(2 * np.pi))
+
+
+def divergence(p, q, dx):
+    """KL(p || q) on a grid of step dx; 1e-300 keeps log 0 finite."""
+    return np.sum(p * np.log((p + 1e-300) / (q + 1e-300))) * dx
+
 
 x = np.linspace(-30, 30, 12001)
 dx = x[1] - x[0]
@@ -101,23 +135,20 @@ p = 0.6 * gaussian(x, -2.0, 0.7) + 0.4 * gaussian(x, 2.2, 0.6)
 # %%
 entropy = -np.sum(p * np.log(p + 1e-300)) * dx
 shifts, stds = rng.uniform(-3, 3, 50), rng.uniform(0.5, 3, 50)
-forward = [divergence(p, gaussian(x, m, s), dx) for m, s in zip(shifts, stds, strict=True)]
-likelihood = [np.sum(p * np.log(gaussian(x, m, s) + 1e-300)) * dx for m, s in zip(shifts, stds, strict=True)]
-check(
-    "KL(p || q) = -entropy(p) - expected log-likelihood of q, 50 Gaussians",
-    forward,
-    -entropy - np.array(likelihood),
-    atol=1e-10,
-)
-check("KL is never negative", forward, 0.0, relation=">=")
+some = [gaussian(x, m, s) for m, s in zip(shifts, stds, strict=True)]
+forward = [divergence(p, q, dx) for q in some]
+likelihood = [np.sum(p * np.log(q + 1e-300)) * dx for q in some]
+claim = "KL(p || q) = -entropy(p) - expected log-likelihood of q, 50 Gaussians"
+check(claim, forward, -entropy - np.array(likelihood), atol=1e-10)
+check("KL is never negative", forward, 0.0, relation=">=", theorem="Gibbs' inequality")
 
 # %% [markdown] says="For $\\mathrm{KL}(p\\|q)$ there is a theorem: the best Gaussian has the mean and the variance of $p$."
-# Now look for the best Gaussian $q$ in both directions. For $\mathrm{KL}(p\|q)$ there is a theorem: the best Gaussian has the mean and the variance of $p$. (Set the derivatives of $\mathbb E_p \log q$ by mean and variance to zero.) For the other direction we let an optimiser search, from two starting points.
+# Now look for the best Gaussian $q$ in both directions. For $\mathrm{KL}(p\|q)$ there is a theorem: the best Gaussian has the mean and the variance of $p$. (Set the derivatives of $\mathbb E_p \log q$ by mean and variance to zero.) For the other direction we let an optimiser search, from two starting points. (It moves the mean and the *logarithm* of the standard deviation, so that the latter stays positive.)
 #
-# **Predict before you run:** where will the best $q$ be when $\mathrm{KL}(q\|p)$ is made small?
+# **Predict before you run:** which $q$ minimises $\mathrm{KL}(q\|p)$?
 #
 # <details><summary>Answer</summary>
-# On one of the bumps. In KL(q || p) the average is taken over q, so q pays dearly for any place where it has mass and p has hardly any, such as the valley. It pays nothing for a bump that it leaves out.
+# One that sits on one of the bumps. In KL(q || p) the average is taken over q, so q pays dearly for any place where it has mass and p has hardly any, such as the valley. For leaving a bump out it pays little: about −log of the share of p that it keeps, since on its bump p is that share times q.
 # </details>
 
 # %%
@@ -125,9 +156,13 @@ from scipy.optimize import minimize
 
 
 def nearest(direction, start):
-    """Mean and standard deviation of the Gaussian that minimises direction(q), found from a start."""
-    found = minimize(lambda t: direction(gaussian(x, t[0], np.exp(t[1]))), start, method="Nelder-Mead",
-                     options={"xatol": 1e-7, "fatol": 1e-12})  # fmt: skip
+    """Mean and standard deviation of the Gaussian with the least direction(q)."""
+
+    def cost(t):
+        return direction(gaussian(x, t[0], np.exp(t[1])))
+
+    options = {"xatol": 1e-7, "fatol": 1e-12}
+    found = minimize(cost, start, method="Nelder-Mead", options=options)
     return found.x[0], np.exp(found.x[1])
 
 
@@ -136,29 +171,28 @@ std = np.sqrt(np.sum(p * (x - mean) ** 2) * dx)
 cover = nearest(lambda q: divergence(p, q, dx), (1.0, 0.0))
 seek_left = nearest(lambda q: divergence(q, p, dx), (-1.0, 0.0))
 seek_right = nearest(lambda q: divergence(q, p, dx), (1.0, 0.0))
-check("the best q in KL(p || q) has the mean and standard deviation of p", cover, (mean, std), atol=1e-5)
-check(
-    "in KL(q || p) each search ends on the bump it started near",
-    (seek_left[0], seek_right[0]),
-    (-2.0, 2.2),
-    atol=0.05,
-)
+claim = "the best q in KL(p || q) has the mean and standard deviation of p"
+check(claim, cover, (mean, std), atol=1e-5)
+claim = "in KL(q || p) each search ends on the bump it started near"
+check(claim, (seek_left[0], seek_right[0]), (-2.0, 2.2), atol=0.05)
 found = [divergence(gaussian(x, *q), p, dx) for q in (seek_left, seek_right)]
-check("the left one, on the larger bump, is the better of the two", found[0], found[1], relation="<=")
-tried = [
-    divergence(gaussian(x, m, s), p, dx) for m in np.linspace(-4, 4, 41) for s in np.linspace(0.4, 4, 37)
-]
-check("and none of 1517 Gaussians on a grid is better", tried, found[0], relation=">=")
+kept = -np.log([0.6, 0.4])  # the shares of the left and of the right bump
+check("each pays about -log of the share that it keeps", found, kept, atol=0.01)
+grid = [(m, s) for m in np.linspace(-4, 4, 41) for s in np.linspace(0.4, 4, 37)]
+tried = [divergence(gaussian(x, m, s), p, dx) for m, s in grid]
+claim = "the best of 1517 Gaussians on a grid: the left one"
+check(claim, grid[np.argmin(tried)], seek_left, atol=0.1)
 
 # %%
 plots.show(
     pictures.two_directions(x, p, gaussian(x, *cover), gaussian(x, *seek_left)),
-    alt="Two panels with the same two-bump density in grey. Left, the best Gaussian for KL(p || q) is wide, covers "
-    "both bumps and puts most mass near the valley. Right, the best for KL(q || p) lies on the left bump alone.",
+    alt="Two panels with the same two-bump density in grey. Left, the best Gaussian "
+    "for KL(p || q) is wide, covers both bumps and puts most mass near the valley. "
+    "Right, the best for KL(q || p) lies on the left bump alone.",
 )
 
 # %% [markdown]
-# Left is **mass-covering**: rather blur than miss something. Right is **mode-seeking**: rather miss something than make an impossible $x$. When a VAE's images look blurred, think of the left panel. A GAN that draws only threes looks like the right one, but notebook 12 looks for the reason elsewhere, in the order of the game.
+# Left is **mass-covering**: it would rather blur than miss anything. Right is **mode-seeking**: it would rather miss something than make an impossible $x$. When a VAE's images look blurred, think of the left panel; it is one reason, and notebook 11 separates it from others. A GAN that draws only threes looks like the right one, but notebook 12 looks for the reason elsewhere, in the order of the game.
 
 # %% [markdown] slide="slide"
 # ## 4 · Three tools
@@ -168,9 +202,11 @@ plots.show(
 # %%
 from coursekit.checks import CheckFailed
 
-check("sin² + cos² = 1, at 1000 angles", np.sin(x[:1000]) ** 2 + np.cos(x[:1000]) ** 2, 1.0, atol=1e-14)
+claim = "sin² + cos² = 1, at 1000 angles"
+check(claim, np.sin(x[:1000]) ** 2 + np.cos(x[:1000]) ** 2, 1.0, atol=1e-14)
 try:
-    check("log(a + b) = log a + log b", np.log(2.0 + 3.0), np.log(2.0) + np.log(3.0), atol=1e-9)
+    claim = "log(a + b) = log a + log b"
+    check(claim, np.log(2.0 + 3.0), np.log(2.0) + np.log(3.0), atol=1e-9)
 except CheckFailed as failure:
     print("✗", failure)
 
@@ -190,13 +226,13 @@ from coursekit import widgets
 widgets.static_frames(
     partial(explorers.kl_frame, x, p),
     [{"mean": 0.0, "std": 1.0}, {"mean": -0.2, "std": 2.2}, {"mean": -2.0, "std": 0.8}],
-    alt="Three positions of the explorer. A narrow Gaussian in the valley is bad in both directions; of the "
-    "three, a wide one has the smallest KL(p || q), and one on the left bump the smallest KL(q || p) and the largest "
-    "KL(p || q).",
+    alt="Three positions of the explorer. A narrow Gaussian in the valley is bad in "
+    "both directions; of the three, a wide one has the smallest KL(p || q), and one "
+    "on the left bump the smallest KL(q || p) and the largest KL(p || q).",
 )
 
 # %% [markdown]
-# **Homework.** Each lecture has one. You fill a function, run the cell below it, and it answers at once. Here is how that feels. The exercise: *write the variance of a list of numbers, dividing by n*. Somebody wrote this:
+# **Homework.** Each lecture has one. You fill a function, run the cell below it, and it answers at once. Here is what that looks like. The exercise: *write the variance of a list of numbers, dividing by n*. Suppose you had written:
 
 
 # %%
@@ -213,22 +249,23 @@ except CheckFailed as failure:
 # %% [markdown]
 # *Try it:* mend the function above and run the cell again. Teachers grade with other numbers than those you see, so an answer that only fits the example earns nothing. Solutions are in the repository, in a folder of their own.
 #
-# **Colours.** Where a picture shows one of these, its colour is always the same: data dark grey, model blue, latent variables and codes orange, critics and discriminators green, red what goes wrong, and noise light grey, like all that stands in the background. Classes and groups have colours of their own, and are named or have a marker of their own as well.
+# **Colours.** Where a picture shows one of these, its colour is always the same: data dark grey, model blue, latent variables and codes orange, critics and discriminators green, red what goes wrong; noise, like anything in the background, is light grey. Classes and groups have colours of their own, and are also labelled or given their own marker.
 
 # %% [markdown] slide="slide"
 # ## 5 · Ten minutes of warm-up
 #
-# If these six lines feel familiar, you are ready. If one does not, its cell is the place to stop and look something up.
+# If these six ideas are familiar, you are ready. If one of them is new, stop at its cell and look it up.
 #
-# **An expectation is an average, and a sample average wobbles.** From $n$ draws, $\mathbb E f(x)$ is estimated with standard error $\mathrm{std}(f)/\sqrt n$. A check that ends in *within 4 standard errors* allows four of those; others say in words what they allow.
+# **An expectation is an average, and a sample average wobbles.** From $n$ draws, $\mathbb E f(x)$ is estimated with standard error $\mathrm{std}(f)/\sqrt n$. A check that ends in *within 4 standard errors* allows four of them; other checks state their tolerance.
 
 # %%
 draws = rng.normal(size=100_000)
 f = np.cos(draws)
-check("E cos(x) = exp(-1/2) for standard normal x", f.mean(), np.exp(-0.5), se=f.std() / np.sqrt(len(f)))
+claim = "E cos(x) = exp(-1/2) for standard normal x"
+check(claim, f.mean(), np.exp(-0.5), se=f.std() / np.sqrt(len(f)))
 
 # %% [markdown]
-# **Jensen's inequality.** The logarithm is bent downwards, so the mean of logs is at most the log of the mean. The whole of the VAE hangs on this line.
+# **Jensen's inequality.** The logarithm is bent downwards, so the mean of logs is at most the log of the mean. The whole of the VAE rests on this line.
 
 # %%
 values = rng.uniform(0.1, 5.0, size=(1000, 7))
@@ -237,15 +274,16 @@ check(
     np.log(values).mean(axis=1),
     np.log(values.mean(axis=1)),
     relation="<=",
+    theorem="Jensen",
 )
 plots.show(
     pictures.jensen(np.array([0.3, 3.6])),
-    alt="The logarithm and a chord between two of its points. In the middle the curve, the log of the mean, lies "
-    "above the chord, the mean of the logs.",
+    alt="The logarithm and a chord between two of its points. In the middle the "
+    "curve, the log of the mean, lies above the chord, the mean of the logs.",
 )
 
 # %% [markdown]
-# **Gradients, by hand and by autograd.** The gradient of $\log\sum_i e^{a_i}$ is the softmax of $a$. PyTorch finds it by itself: it records what is computed and walks back through the record.
+# **Gradients, by hand and by autograd.** The gradient of $\log\sum_i e^{a_i}$ is the softmax of $a$. PyTorch finds it by itself: it records what is computed and walks back through the record. (`torch.tensor` makes a PyTorch array out of a NumPy one; `requires_grad=True` starts the record.)
 
 # %%
 import torch
@@ -258,6 +296,7 @@ check("gradient of log-sum-exp = softmax", a.grad, torch.softmax(a, dim=0), atol
 # **A training loop** is five lines: compute the loss, clear old gradients, walk back, take a step, repeat. Here it fits a line, and ends where the formula says.
 
 # %% tags=["slide-code"]
+torch.manual_seed(0)
 inputs = torch.tensor(rng.normal(size=(200, 1)))
 targets = 3.0 * inputs - 1.0 + 0.1 * torch.tensor(rng.normal(size=(200, 1)))
 line = torch.nn.Linear(1, 1).double()
@@ -267,21 +306,20 @@ for _ in range(200):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-best = np.linalg.lstsq(np.hstack([inputs, np.ones((200, 1))]), targets.numpy(), rcond=None)[0].ravel()
-check(
-    "gradient descent ends at the least-squares line",
-    [line.weight.item(), line.bias.item()],
-    best,
-    atol=1e-10,
-)
+table = np.hstack([inputs.numpy(), np.ones((200, 1))])
+best = np.linalg.lstsq(table, targets.numpy())[0].ravel()
+claim = "gradient descent ends at the least-squares line"
+check(claim, [line.weight.item(), line.bias.item()], best, atol=1e-10)
 
 # %% [markdown]
-# **Change of variables.** If $y = 2x$, the density of $y$ is *half* that of $x$ at the matching point: the same mass on twice the length. In general one divides by $|\det|$ of the map's Jacobian, the table of its derivatives. Flows are built on nothing else.
+# **Change of variables.** If $y = 2x$, the density of $y$ is *half* that of $x$ at the matching point: the same mass on twice the length. In general we divide by $|\det|$ of the map's Jacobian, the table of its derivatives. Flows are built on this alone.
 
 # %%
 density_y = gaussian(x / 2, 0.0, 1.0) / 2
-check("the density of y = 2x still integrates to 1", density_y.sum() * dx, 1.0, atol=1e-12)
-check("and is the normal density of standard deviation 2", density_y, gaussian(x, 0.0, 2.0), atol=1e-14)
+claim = "the density of y = 2x still integrates to 1"
+check(claim, density_y.sum() * dx, 1.0, atol=1e-12)
+claim = "and is the normal density of standard deviation 2"
+check(claim, density_y, gaussian(x, 0.0, 2.0), atol=1e-14)
 
 # %% [markdown]
 # **Eigenvectors.** A symmetric matrix has orthonormal eigenvectors $v_i$, with eigenvalues $\lambda_i$, and it is the sum of its parts $\lambda_i v_i v_i^\top$.
@@ -309,12 +347,12 @@ check(
 # No: it stops in a local optimum that depends on the start. If you want to see why, notebook 02.
 # </details>
 #
-# <details><summary>3. Why can one not compute the partition function of 500 binary units by summing?</summary>
-# The sum has 2 to the power 500 terms. What one does in its place: notebook 08.
+# <details><summary>3. Why can't we compute the partition function of 500 binary units by summing?</summary>
+# The sum has 2 to the power 500 terms. What to do instead: notebook 08.
 # </details>
 #
 # <details><summary>4. What is log p(x) minus the ELBO?</summary>
-# KL(q(z|x) || p(z|x)). If that was new, notebook 11; if you would like to see it proved to the last digit, also 11.
+# KL(q(z|x) || p(z|x)). If that was new, notebook 11; if you would like to see it checked to the last digit, also 11.
 # </details>
 #
 # <details><summary>5. A discriminator outputs 1/2 everywhere. Has the generator won?</summary>
@@ -322,7 +360,7 @@ check(
 # </details>
 #
 # <details><summary>6. Which models of the tree can tell you the exact log-likelihood of an image?</summary>
-# Those with a tractable density: a Gaussian with all its components, flows (16), autoregressive models. (The Gaussian of notebook 01 keeps 16 of 64 components: it lives in a flat slice and gives an image outside it no density. And a flow speaks of images to whose grey levels noise was added.)
+# Those with a tractable density: a Gaussian such as probabilistic PCA (01), flows (16), autoregressive models. (For a flow, noise is first added to the grey levels of the images: notebook 16.)
 # </details>
 #
 # **Next:** [01 · PCA on USArrests](01_pca_usarrests.ipynb).
