@@ -13,11 +13,12 @@ import scipy.stats
 import torch
 
 from benchmarks import references
-from benchmarks.harness import OURS, Skipped, mnist, take_turns
+from benchmarks.harness import OURS, Skipped, cpu_seconds, mnist, take_turns
 from coursekit.data import signed, toy2d, train_and_test
 from coursekit.evaluation import DigitClassifier, frechet_distance, mode_coverage
 from coursekit.gan import recipe
 from coursekit.wgan import earth_mover_1d, earth_mover_lp
+from coursekit.wgan import recipe as wgan_recipe
 
 # What -> (CPU seconds, width of the peers' networks: that of ours).
 BUDGETS = {"ring": (20, 64), "grid": (45, 128), "digits": (40, 256), "mnist": (60, 256)}
@@ -155,10 +156,37 @@ def earth_mover(bench):
         gap.add(OURS, seed, max(gaps))
 
 
+# Games on a line -> kind, opponent steps for each of the generator, one-sided or not.
+REPORTS = {
+    "GAN, k = 1": ("GAN", 1, False),
+    "GAN, k = 5": ("GAN", 5, False),
+    "WGAN, k = 1": ("WGAN", 1, False),
+    "WGAN, k = 5": ("WGAN", 5, False),
+    "WGAN, k = 5, one-sided": ("WGAN", 5, True),
+}
+
+
+def reports(bench):
+    "Games on a line, k opponent steps for each of the generator: does the report follow the true distance?"
+    n_steps = 20 if bench.quick else 480
+    rows = {name: bench.row(f"{name}: distance at the end", "", "lower") for name in REPORTS}
+    with bench.store("wgan_reports", wgan_recipe, "line_game") as table:
+        for name, (kind, k, one_sided) in REPORTS.items():
+            runs = []
+            for seed in bench.seeds:
+                options = {"n_opponent_steps": k, "n_steps": n_steps, "seed": seed, "one_sided": one_sided}
+                run, seconds = cpu_seconds(wgan_recipe.line_game, kind, **options)
+                runs.append(run)
+                rows[name].add(OURS, seed, run[1][-1], steps=n_steps)
+                table.add(seed=seed, steps=n_steps, seconds=seconds, game=name, distance=run[1][-1])
+            table.arrays[name] = np.array(runs, dtype=np.float32)  # seeds, (reports, distances), measurements
+
+
 PARTS = {
     "ring": toy("ring"),
     "grid": toy("grid"),
     "digits": digit_images,
     "mnist": mnist_images,
     "earth_mover": earth_mover,
+    "reports": reports,
 }

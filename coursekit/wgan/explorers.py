@@ -1,6 +1,6 @@
 """Explorers of lecture 14: two parallel lines, and a critic that is given more steps."""
 
-from functools import partial
+from functools import cache, partial
 
 import ipywidgets
 import numpy as np
@@ -8,14 +8,32 @@ import torch
 
 from coursekit import widgets
 from coursekit.wgan import pictures
+from coursekit.wgan.model import earth_mover_lp
 
-THETAS = np.linspace(-1.1, 1.1, 221).round(2)
+THETAS = np.linspace(-1.1, 1.1, 45).round(2)
+
+
+@cache
+def divergences():
+    """Jensen-Shannon divergence and earth mover's distance of nine points on each line, for all THETAS."""
+    heights, mass = np.linspace(0, 1, 9), np.full(9, 1 / 9)
+    jsd, distance = np.zeros(len(THETAS)), np.zeros(len(THETAS))
+    for k, theta in enumerate(THETAS):
+        lines = [np.column_stack([np.full(9, x), heights]) for x in (0.0, theta)]
+        distance[k], _ = earth_mover_lp(mass, mass, np.linalg.norm(lines[0][:, None] - lines[1], axis=2))
+        places = np.unique(np.vstack(lines), axis=0)
+        for line in lines:  # half of KL(line || mixture), over the places where the line has mass
+            own, both = (
+                (places[:, None] == points).all(axis=2).sum(axis=1) for points in (line, np.vstack(lines))
+            )
+            p, m = own / 9, both / 18
+            jsd[k] += (p[p > 0] * np.log(p[p > 0] / m[p > 0])).sum() / 2
+    return jsd, distance
 
 
 def lines_frame(theta):
     """Two vertical lines theta apart, the way of each point, and both divergences with their slopes."""
-    jsd = np.where(THETAS == 0, 0.0, np.log(2))
-    return pictures.parallel_lines(theta, THETAS, jsd, np.abs(THETAS))
+    return pictures.parallel_lines(theta, THETAS, *divergences())
 
 
 def lines_alt(theta):
@@ -24,6 +42,7 @@ def lines_alt(theta):
 
 def lines_explorer():
     """Move one of two parallel lines."""
+    divergences()  # 45 linear programmes, before the first move
     theta = ipywidgets.FloatSlider(value=0.8, min=-1, max=1, step=0.05, description="distance theta")
     return widgets.explore(lines_frame, alt=lines_alt, theta=theta)
 

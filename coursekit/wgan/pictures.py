@@ -1,4 +1,4 @@
-"""Pictures of lecture 14: two lines, plans and potentials, clipped and penalised critics, a contest."""
+"""Pictures of lecture 14: two lines, plans and potentials, clipped and penalised critics, their reports."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -60,16 +60,34 @@ def transport(x, y, p, q, plan):
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5), width_ratios=[1.6, 1])
     for i, j in zip(*np.nonzero(plan > 1e-9), strict=True):
         left.plot([x[i], y[j]], [1, 0], color=COLORS["latent"], linewidth=22 * plan[i, j], alpha=0.7)
-    left.scatter(x, np.ones_like(x), s=1800 * p, color=COLORS["data"], zorder=3)
-    left.scatter(y, np.zeros_like(y), s=1800 * q, color=COLORS["model"], zorder=3)
+    for places, masses, row, color in ((x, p, 1, "data"), (y, q, 0, "model")):
+        left.scatter(places, np.full(len(places), row), s=1800 * masses, color=COLORS[color], zorder=3)
+        for number, place in enumerate(places):
+            left.text(place, row, number, color="white", ha="center", va="center", zorder=4)
     left.set(yticks=[0, 1], yticklabels=["model q", "data p"], ylim=(-0.35, 1.35), xlabel="place")
     left.set(title="the cheapest plan never crosses itself")
     left.spines["left"].set_visible(False)
     right.imshow(plan, cmap="Oranges", aspect="auto", vmin=0)
-    right.set(
-        xlabel="to place j of the model", ylabel="from place i of the data", title="the plan as a table"
+    right.set(xlabel="to place j of the model", ylabel="from place i of the data")
+    right.set(xticks=range(len(y)), yticks=range(len(x)), title="so its entries form a staircase")
+    return figure
+
+
+def potential(x, y, plan, grid_x, grid_y, f):
+    """The best critic f over a grid, f (rows, columns), and the plan (n, m) from x (n, 2) to y (m, 2)."""
+    figure, ax = plt.subplots(figsize=(8, 4.4))
+    levels = np.arange(np.floor(f.min() * 2) / 2, f.max() + 0.5, 0.5)
+    ax.contourf(grid_x, grid_y, f, levels, cmap="Greens", alpha=0.55)
+    lines = ax.contour(grid_x, grid_y, f, levels, colors=COLORS["critic"], linewidths=0.7)
+    ax.clabel(lines, levels[::2], fmt="%g", fontsize=9)
+    for i, j in zip(*np.nonzero(plan > 1e-9), strict=True):
+        ax.plot(*np.stack([x[i], y[j]], axis=1), color=COLORS["latent"], linewidth=1.6)
+    ax.plot(*x.T, "o", color=COLORS["data"], markersize=6)
+    ax.plot(*y.T, "s", color=COLORS["model"], markersize=6)
+    ax.set(aspect="equal", xlim=grid_x[[0, -1]], ylim=grid_y[[0, -1]], xlabel="$x_1$", ylabel="$x_2$")
+    ax.set_title(
+        "the cheapest plan runs straight down the best critic\ndots: data; squares: model; lines: plan"
     )
-    right.set(xticks=range(len(y)), yticks=range(len(x)))
     return figure
 
 
@@ -133,84 +151,100 @@ def learning_critic(steps, values, exact, now, x, f, a, b):
 def clipping(clips, values, bounds, exact, clipped_weights, free_weights, clip):
     """What clipping does: the dual value for several c beside its cap, and where the weights end."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5))
+    top = 3 * max(bounds)
+    left.fill_between(clips, bounds, top, color=COLORS["wrong"], alpha=0.15, linewidth=0)
     left.loglog(clips, bounds, color=COLORS["wrong"], linestyle="--")
     left.loglog(clips, values, "o-", color=COLORS["critic"])
     left.axhline(exact, color=COLORS["latent"])
-    left.annotate(
-        "exact distance", (clips[0], exact), (0, 5), textcoords="offset points", color=COLORS["latent"]
+    note = {"textcoords": "offset points", "annotation_clip": False}
+    left.annotate("exact distance", (clips[0], exact), (8, -15), color=COLORS["latent"], **note)
+    left.text(
+        clips[0] * 1.15,
+        top / 4,
+        "out of reach: above\nslope bound x distance",
+        color=COLORS["wrong"],
+        va="top",
     )
-    cap = {"textcoords": "offset points", "color": COLORS["wrong"]}
-    left.annotate("cap: slope bound times distance", (clips[-1], bounds[0]), (0, 12), ha="right", **cap)
-    left.annotate(
-        "reached", (clips[2], values[2]), (10, -8), textcoords="offset points", color=COLORS["critic"]
-    )
-    left.set(
-        xlabel="clipping bound c", ylabel="E f(data) - E f(model)", title="the unit of the value is set by c"
-    )
+    left.annotate("critic", (clips[1], values[1]), (8, -10), color=COLORS["critic"], **note)
+    left.set(xlabel="clipping bound c", ylabel="E f(data) - E f(model)", ylim=(None, top))
+    left.set(xlim=(clips[0], clips[-1]), title="the unit of the value is set by c")
+    left.set_xticks(clips, [f"{c:g}" for c in clips])
+    left.minorticks_off()
     bins = np.linspace(-3 * clip, 3 * clip, 61)
     right.hist(np.clip(free_weights, bins[0], bins[-1]), bins, color=COLORS["noise"])
     right.hist(clipped_weights, bins, color=COLORS["wrong"], alpha=0.8)
-    right.set(xlabel="weight of the critic (the ends gather the rest)", ylabel="number of weights")
-    right.set(title="red: clipped; grey: with penalty")
+    right.set(xlabel="weight; grey: with penalty (outer bars: the rest)", ylabel="number of weights")
+    right.set(title="clipped weights (red) gather at the ends")
     return figure
 
 
-def depth_of_gradients(norms):
-    """Size of the gradient at each layer of a deep critic; norms: {label: (values (n_layers,), color)}."""
-    figure, ax = plt.subplots(figsize=(7, 3.5))
-    for label, (values, color) in norms.items():
-        layers = np.arange(1, len(values) + 1)
-        ax.semilogy(layers, values, "o-", color=color, markersize=4)
-        line_label(ax, 1, values[0], label, color, dx=-6, ha="right")
-    ax.set(xlabel="layer, from the input (1) to the score", ylabel="mean size of the gradient")
-    ax.set(xlim=(-2.2, len(values) + 0.5), xticks=layers, title="clipping lets gradients vanish or explode")
-    return figure
+def stop_indicator(exact, opponents):
+    """Opponents trained against frozen generators at distances exact (k,), beside the best that there is.
 
-
-def stop_indicator(exact, losses):
-    """losses: {title: value of an opponent trained to the end for each generator}; exact (k,) distances."""
-    figure, axes = plt.subplots(1, len(losses), figsize=(9, 3.3), sharex=True)
-    for ax, (title, (values, color)) in zip(axes, losses.items(), strict=True):
+    opponents: {title: (values (k,) of trained ones, values (k,) of the best, name of the best, color, unit)}.
+    """
+    figure, axes = plt.subplots(1, len(opponents), figsize=(9, 3.5), sharex=True)
+    for ax, (title, (values, best, name, color, unit)) in zip(axes, opponents.items(), strict=True):
+        ax.plot(exact, best, color=COLORS["latent"])
         ax.plot(exact, values, "o", color=color)
-        ax.set(xlabel="true distance", title=title, xlim=(0, None))
-    axes[0].set_ylabel("value of the trained opponent")
+        place = {"xytext": (0, -32), "textcoords": "offset points", "ha": "right"}
+        ax.annotate(name, (exact[-1], best[-2]), color=COLORS["latent"], **place)
+        ax.set(xlabel="true distance", ylabel=f"value, {unit}", title=title, xlim=(0, None))
     return figure
 
 
-def running_losses(runs):
-    """Opponent's loss and true distance during training; runs: {name: (steps, losses, distances)}."""
-    figure, axes = plt.subplots(2, len(runs), figsize=(9, 4.6), sharex=True, sharey="row")
-    for column, (name, (steps, losses, distances)) in zip(axes.T, runs.items(), strict=True):
-        column[0].plot(steps, losses, color=COLORS["critic"], linewidth=1)
-        column[1].plot(steps, distances, color=COLORS["latent"])
-        column[0].set_title(name, fontsize=10.5)
+def running_reports(games, every=10):
+    """Reports and distances during games of several seeds; games: {title: array (n_seeds, 2, k)}.
+
+    The middle axis of an array holds report and distance. A title begins with the kind of game and a comma.
+    every: generator steps between two measurements.
+    """
+    figure, axes = plt.subplots(2, len(games), figsize=(9.2, 4.8), sharex=True)
+    reports_of = {}  # nats share an axis with nats, lengths with lengths
+    for column, (title, runs) in zip(axes.T, games.items(), strict=True):
+        steps = every * np.arange(runs.shape[2])
+        for (report, distance), style in zip(runs, ("-", "--", ":"), strict=True):
+            column[0].plot(steps, report, style, color=COLORS["critic"], linewidth=1.2)
+            column[1].plot(steps, distance, style, color=COLORS["latent"], linewidth=1.2)
         column[0].axhline(0, color=COLORS["noise"], linewidth=0.8)
-        column[1].set(xlabel="step of the generator")
-    axes[1, 0].set_ylim(0, 1.05 * max(distances.max() for _, _, distances in runs.values()))
+        column[0].set_title(title.replace("5, ", "5,\n"), fontsize=10)
+        column[1].set(xlabel="generator steps", ylim=(0, 8.5))
+        reports_of.setdefault(title.split(",")[0], []).append(column[0])
+    for alike in reports_of.values():
+        low, high = min(ax.get_ylim()[0] for ax in alike), max(ax.get_ylim()[1] for ax in alike)
+        for ax in alike:
+            ax.set_ylim(low, high)
     axes[0, 0].set_ylabel("opponent's report")
     axes[1, 0].set_ylabel("true distance")
-    return figure
-
-
-def contest(samples, centers, titles):
-    """Samples (n, 2) of several games beside the centres of the modes; one panel a game."""
-    figure, axes = plt.subplots(1, len(samples), figsize=(9.2, 2.35), sharex=True, sharey=True)
-    for ax, points, title in zip(axes, samples, titles, strict=True):
-        ax.plot(*centers.T, "o", color=COLORS["noise"], markersize=9, zorder=0)
-        ax.plot(*points.T, ".", color=COLORS["model"], markersize=1.5, alpha=0.5)
-        ax.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xticks=[], yticks=[])
-        ax.set_title(title, fontsize=10)
+    figure.suptitle(
+        "both GANs and the one-sided WGAN arrive; the two-sided WGANs run away", x=0.01, ha="left"
+    )
     return figure
 
 
 def lines_between(real, fake, right_way, wrong_way):
-    """Pairs of real and fake points (n, 2), and points x^ drawn on the lines or off them."""
-    figure, axes = plt.subplots(1, 2, figsize=(9, 2.6), sharex=True, sharey=True)
-    titles = ("one number a pair: on the line", "one number a coordinate: off it")
+    """Pairs of real and fake points (n, 2), and points x^ (n, k, 2) drawn on the lines or off them."""
+    figure, axes = plt.subplots(1, 2, figsize=(9, 2.8), sharex=True, sharey=True)
+    titles = ("one number per pair: on the line", "one number per coordinate: off it")
     for ax, between, title in zip(axes, (right_way, wrong_way), titles, strict=True):
         ax.plot(*np.stack([real, fake], axis=2).transpose(1, 2, 0), color=COLORS["noise"], linewidth=0.8)
         ax.plot(*real.T, "o", color=COLORS["data"])
-        ax.plot(*fake.T, "o", color=COLORS["model"])
-        ax.plot(*between.T, "x", color=COLORS["wrong"] if "off" in title else COLORS["critic"], markersize=6)
-        ax.set(title=title, aspect="equal", xticks=[], yticks=[])
+        ax.plot(*fake.T, "s", color=COLORS["model"])
+        color = COLORS["wrong"] if "off" in title else COLORS["critic"]
+        ax.plot(*between.reshape(-1, 2).T, "x", color=color, markersize=5)
+        ax.set(title=title, aspect="equal", xlabel="$x_1$")
+    axes[0].set_ylabel("$x_2$")
+    return figure
+
+
+def slope_barrier(s, losses):
+    """Loss of the critic s x over its slope s (k,), for the penalties in losses: {name: values (k,)}."""
+    figure, ax = plt.subplots(figsize=(7, 3.4))
+    for (name, values), color, at in zip(losses.items(), ("wrong", "critic"), (0.45, -0.5), strict=True):
+        ax.plot(s, values, color=COLORS[color])
+        k = np.argmin(np.abs(s - at))
+        line_label(ax, s[k], values[k], name, COLORS[color], dx=8, dy=10)
+    ax.axvline(0, color=COLORS["noise"], linewidth=0.8)
+    ax.set(xlabel="slope s of the critic", ylabel="critic's loss", xlim=(s[0], s[-1]))
+    ax.set(title="two-sided: a hill at 0 keeps the wrong slope from turning")
     return figure
