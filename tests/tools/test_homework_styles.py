@@ -23,6 +23,15 @@ STYLES = {
         ("moved_centroids", "_first = moved_centroids",
          "[part.tolist() for part in _first(centers, counts, points, old, new)]"),
     ],
+    "hw04_nmf_ratings": [
+        ("masked_update", "_first = masked_update",
+         "[np.float32(part).tolist() for part in _first(X, W, H)]"),
+        ("masked_loss", "_first = masked_loss",
+         "sum((X[i, j] - W[i] @ H[:, j])**2 for i, j in np.argwhere(X == X)) / 2"),
+        ("kkt_violation", "_first = kkt_violation", "np.float32(_first(X, W, H))"),
+        ("biases", "_first = biases", "[np.asarray(part).tolist() for part in _first(X, n_rounds)]"),
+        ("recommend", "_first = recommend", "[int(j) for j in _first(X, W, H, i, n)]"),
+    ],
     "hw10_autoencoders": [
         ("tangents", "_first = tangents", "(-_first(J, m)).tolist()"),
         ("denoising_loss", "_first = denoising_loss", "np.float32(_first(W, b, c, x, noise))"),

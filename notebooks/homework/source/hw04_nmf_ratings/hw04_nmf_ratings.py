@@ -116,6 +116,7 @@ answer(
         "this is the factor; multiply the old W by it": [[1.8], [3.0]],
         "W comes first, with the old H": [[18.6 / 22.76], [30 / 13]],
     },
+    atol=1e-6,
 )
 answer(
     "the new H",
@@ -126,6 +127,7 @@ answer(
         "H has not moved: both factors are updated": [[2.0, 1.0]],
         "the pull of H must leave out the blank as well": [[14.4 / 78.48, 37.8 / 39.24]],
     },
+    atol=1e-6,
 )
 check(
     "X and W are left as they were",
@@ -271,7 +273,7 @@ answer(
     [-0.25, 0.5],
     wrong={"c is computed with the new b, not with zeros": [0.0, 0.0]},
 )
-mu, b, c = biases(three, 100)
+mu, b, c = (np.asarray(part) for part in biases(three, 100))
 answer("many rounds fit these three ratings exactly", mu + b[[0, 0, 1]] + c[[0, 1, 0]], [1.0, 2.0, 3.0])
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
