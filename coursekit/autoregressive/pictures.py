@@ -231,7 +231,7 @@ def reveals(rows, image_shape):
 
 def sample_sheet(images, image_shape, title, *, n_columns=10):
     """A sheet of samples; the frame of an explorer."""
-    figure, ax = plt.subplots(figsize=(7.6, 3.4))
+    figure, ax = plt.subplots(figsize=(7.6, 1.95))
     digits_strip(ax, images, image_shape, n_columns=n_columns, title=title)
     return figure
 
