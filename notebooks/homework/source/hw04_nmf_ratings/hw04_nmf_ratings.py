@@ -104,11 +104,11 @@ def masked_update(X, W, H):
 
 
 # %% role="test" exercise="masked_update" points=4
-given = table.copy(), amounts.copy(), part.copy()
-new_W, new_H = masked_update(*given)
+_given = table.copy(), amounts.copy(), part.copy()
+_new_W, _new_H = masked_update(*_given)
 answer(
     "the new W",
-    new_W,
+    _new_W,
     [[1.8], [6.0]],
     wrong={
         "the pull must leave out the blank as well: multiply W H by the mask": [[1.8], [1.2]],
@@ -120,7 +120,7 @@ answer(
 )
 answer(
     "the new H",
-    new_H,
+    _new_H,
     [[20 / 9, 37.8 / 39.24]],
     wrong={
         "H must be updated with the new W, not with the old one": [[4.0, 2.6]],
@@ -131,10 +131,10 @@ answer(
 )
 check(
     "X and W are left as they were",
-    np.nan_to_num(np.hstack(given[:2])),
+    np.nan_to_num(np.hstack(_given[:2])),
     np.nan_to_num(np.hstack([table, amounts])),
 )
-check("H is left as it was", given[2], part)
+check("H is left as it was", _given[2], part)
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -182,12 +182,12 @@ def kkt_violation(X, W, H):
 
 
 # %% role="test" exercise="kkt_violation" points=3
-diagonal = np.array([[2.0, 0.0], [0.0, 1.0]])
-column, row = np.array([[1.0], [1.0]]), np.array([[1.0, 1.0]])
-answer("an exact factorisation has none", kkt_violation(column @ row, column, row), 0.0)
+_diagonal = np.array([[2.0, 0.0], [0.0, 1.0]])
+_column, _row = np.array([[1.0], [1.0]]), np.array([[1.0, 1.0]])
+answer("an exact factorisation has none", kkt_violation(_column @ _row, _column, _row), 0.0)
 answer(
     "slopes 0 and 1 beside factors of 1: 1",
-    kkt_violation(diagonal, column, row),
+    kkt_violation(_diagonal, _column, _row),
     1.0,
     wrong={"half the squared error: the 2 of the square and the half cancel": 2.0},
 )
@@ -258,23 +258,23 @@ def biases(X, n_rounds):
 
 
 # %% role="test" exercise="biases" points=3
-three = np.array([[1.0, 2.0], [3.0, np.nan]])
-mu, b, c = biases(three, 1)
-answer("mu is the mean of 1, 2 and 3", mu, 2.0, wrong={"a blank is not a 0": 1.5})
+_three = np.array([[1.0, 2.0], [3.0, np.nan]])
+_mu, _b, _c = biases(_three, 1)
+answer("mu is the mean of 1, 2 and 3", _mu, 2.0, wrong={"a blank is not a 0": 1.5})
 answer(
     "after one round b = (-0.5, 1)",
-    b,
+    _b,
     [-0.5, 1.0],
     wrong={"b is taken about mu": [1.5, 3.0], "this is a mean over columns": [0.0, 0.0]},
 )
 answer(
     "and c = (-0.25, 0.5)",
-    c,
+    _c,
     [-0.25, 0.5],
     wrong={"c is computed with the new b, not with zeros": [0.0, 0.0]},
 )
-mu, b, c = (np.asarray(part) for part in biases(three, 100))
-answer("many rounds fit these three ratings exactly", mu + b[[0, 0, 1]] + c[[0, 1, 0]], [1.0, 2.0, 3.0])
+_mu, _b, _c = (np.asarray(part) for part in biases(_three, 100))
+answer("many rounds fit these three ratings exactly", _mu + _b[[0, 0, 1]] + _c[[0, 1, 0]], [1.0, 2.0, 3.0])
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -313,12 +313,12 @@ def recommend(X, W, H, i, n):
 
 
 # %% role="test" exercise="recommend" points=3
-ratings = np.array([[3.0, np.nan, np.nan, np.nan, 1.0], [np.nan, 1.0, 2.0, 2.0, np.nan]])
-tastes = np.array([[1.0, 0.0], [0.0, 1.0]])  # so the rows of `things` are the predictions
-things = np.array([[3.0, 1.0, 2.0, 0.5, 4.0], [6.0, 1.0, 2.0, 3.0, 5.0]])
+_ratings = np.array([[3.0, np.nan, np.nan, np.nan, 1.0], [np.nan, 1.0, 2.0, 2.0, np.nan]])
+_tastes = np.array([[1.0, 0.0], [0.0, 1.0]])  # so the rows of `things` are the predictions
+_things = np.array([[3.0, 1.0, 2.0, 0.5, 4.0], [6.0, 1.0, 2.0, 3.0, 5.0]])
 answer(
     "of the blanks 1, 2 and 3 the first user gets 2, then 1",
-    recommend(ratings, tastes, things, 0, 2),
+    recommend(_ratings, _tastes, _things, 0, 2),
     [2, 1],
     wrong={
         "these were rated already: recommend only blanks": [4, 0],
@@ -329,11 +329,13 @@ answer(
 )
 answer(
     "the second user gets 0",
-    recommend(ratings, tastes, things, 1, 1),
+    recommend(_ratings, _tastes, _things, 1, 1),
     [0],
     wrong={"this is for the first user: the amounts are in row i of W": [4]},
 )
-answer("three blanks make three recommendations at most", recommend(ratings, tastes, things, 0, 9), [2, 1, 3])
+answer(
+    "three blanks make three recommendations at most", recommend(_ratings, _tastes, _things, 0, 9), [2, 1, 3]
+)
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe
 
@@ -358,17 +360,17 @@ probes = [
 # *"We put 0 for the answers that were missing and fitted factors of several ranks. The figure shows the error on our table: twelve factors are best by far, so we use twelve. Their amounts (the columns of W) differ a lot in size; factor 1 has the largest mean amount, so it is the mood that matters most."*
 
 # %%
-people = np.nan_to_num(moods.x[:400])
-rng = np.random.default_rng(1)
-errors, ranks = [], (1, 2, 4, 6, 8, 12)
-for k in ranks:
-    W, H = rng.uniform(size=(400, k)), rng.uniform(size=(k, 75))
+_people = np.nan_to_num(moods.x[:400])
+_rng = np.random.default_rng(1)
+_errors, _ranks = [], (1, 2, 4, 6, 8, 12)
+for _k in _ranks:
+    _W, _H = _rng.uniform(size=(400, _k)), _rng.uniform(size=(_k, 75))
     for _ in range(60):
-        W = W * (people @ H.T) / (W @ H @ H.T)
-        H = H * (W.T @ people) / (W.T @ W @ H)
-    errors.append([np.sqrt(np.mean((people - W @ H) ** 2))])
+        _W = _W * (_people @ _H.T) / (_W @ _H @ _H.T)
+        _H = _H * (_W.T @ _people) / (_W.T @ _W @ _H)
+    _errors.append([np.sqrt(np.mean((_people - _W @ _H) ** 2))])
 plots.show(
-    pictures.error_by_rank(ranks, {"NMF": (errors, "model")}, {}, ylabel="error (RMSE)",
+    pictures.error_by_rank(_ranks, {"NMF": (_errors, "model")}, {}, ylabel="error (RMSE)",
                            title="the colleague's figure: the error falls with every factor"),
     alt="The root mean squared error on the colleague's table falls steadily from one factor to twelve.",
 )  # fmt: skip
