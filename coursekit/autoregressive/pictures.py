@@ -25,24 +25,6 @@ def _frame(ax, row, column):
     ax.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, ec=COLORS["latent"], lw=3))
 
 
-def orders(panels):
-    """Order numbers of the pixels of small images; panels: list of (title, numbers (h, w), pixel asked for).
-
-    Cells drawn before the pixel asked for are blue, the pixel itself orange, later ones white.
-    """
-    figure, axes = plt.subplots(1, len(panels), figsize=(2.6 * len(panels), 2.9))
-    for ax, (title, numbers, asked) in zip(np.atleast_1d(axes), panels, strict=True):
-        colours = np.ones((*numbers.shape, 3))
-        colours[numbers < asked] = 0.55 + 0.45 * _colour("model")
-        colours[numbers == asked] = _colour("latent")
-        _grid(ax, colours)
-        for (row, column), number in np.ndenumerate(numbers):
-            ink = "white" if number == asked else "black"
-            ax.text(column, row, str(number), ha="center", va="center", fontsize=13, color=ink)
-        ax.set_title(title)
-    return figure
-
-
 def by_order(rows, title, *, xlabel):
     """One number per order of the pixels, for several models; rows: list of (name, values (m,), colour)."""
     figure, ax = plt.subplots(figsize=(7.6, 0.75 * len(rows) + 1.3))

@@ -105,16 +105,7 @@ show(pictures.by_order([("table", by_table, "data"), ("regressions", by_order, "
     "regressions they lie on three places to the right of it.")  # fmt: skip
 
 # %% [markdown]
-# Every order is a correct model of something; some are better models of *these* data. For images one takes reading order, row by row, out of habit and because neighbours are informative. The figure shows what the choice means: blue is what the orange pixel may look at.
-
-# %%
-reading = torch.arange(16).reshape(4, 4)
-columns = reading.T
-centre = torch.tensor([[12, 11, 10, 9], [13, 2, 1, 8], [14, 3, 0, 7], [15, 4, 5, 6]])
-show(pictures.orders([("reading order", reading.numpy(), 9), ("down the columns", columns.numpy(), 9),
-    ("a spiral", centre.numpy(), 9)]),
-    alt="Three four by four grids with the numbers 0 to 15 in reading order, down the columns, and in a spiral "
-    "from the middle. In each the cells before number 9 are blue, number 9 is orange.")  # fmt: skip
+# Every order is a correct model of something; some are better models of *these* data. For images one takes reading order, row by row, out of habit and because neighbours are informative.
 
 # %% [markdown] slide="slide" says="The fully visible belief net: one logistic regression per pixel. Nothing is hidden, so the likelihood is exact and training is ordinary classification."
 # ## 2 · A network for every factor
