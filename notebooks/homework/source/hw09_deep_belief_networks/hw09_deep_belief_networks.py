@@ -49,7 +49,9 @@ def turn_over(W, c, b):
 # %% role="test" exercise="turn_over" points=3
 W2, c2, b2 = turn_over(W, c, b)
 answer("shape of the new weights", np.shape(W2), (3, 2))
-answer("its visible biases, one per unit of h1", c2, b, wrong={"they are the hidden biases of the old one": c})
+answer(
+    "its visible biases, one per unit of h1", c2, b, wrong={"they are the hidden biases of the old one": c}
+)
 answer("its hidden biases", b2, c, wrong={"with zeros here p(h1) changes": np.zeros(3)})
 h1 = states(2)
 old = np.exp(h1 @ b) * np.prod(1 + np.exp(h1 @ W + c), axis=1)  # the visible units summed out
