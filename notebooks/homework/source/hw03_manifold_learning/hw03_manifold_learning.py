@@ -233,7 +233,7 @@ def graph(rng):
 
 probes = [
     Probe(
-        "(lambda mu, y: [mu, y * np.sign(y[np.argmax(np.abs(y))])])(*first_coordinate(W))",
+        "(lambda mu, y: [mu, np.asarray(y) * np.sign(y[np.argmax(np.abs(y))])])(*first_coordinate(W))",
         {"W": lambda rng: graph(rng)},
         message="on another graph mu or y differs: the second smallest, the Deg on both sides, y' Deg y = 1",
     ),
