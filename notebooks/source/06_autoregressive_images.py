@@ -26,10 +26,10 @@ from coursekit.plots import show
 
 plots.use_course_style()
 
-# %% [markdown] slide="slide" says="A picture is a long word in an alphabet of grey levels. Spell it, one pixel after the other: each new pixel is a guess given those already there."
+# %% [markdown] slide="slide" says="A picture is a long word in an alphabet of grey levels. Spell it, one pixel after the other: each new pixel is drawn given those already there."
 # ## 1 · One pixel at a time
 #
-# **Question.** How likely is this image? A model has to give each of the $2^{64}$ black and white images of 8 × 8 pixels a number, and the numbers must add up to 1. How can anybody keep so many numbers in order?
+# **Question.** How likely is this image? A model has to give each of the $2^{64}$ black and white images of 8 × 8 pixels a number, and the numbers must add up to 1. No list can hold them. What can?
 #
 # **Picture.** Spell the image like a word. The first pixel is a coin. The second is a coin too, but its bias may depend on the first. The third depends on the first two, and so on. To draw an image, toss the coins in this order. To find the probability of an image, multiply the probabilities of its tosses.
 #
@@ -150,7 +150,7 @@ check("log p of 40 images by hand = coursekit", by_hand, net.log_prob(some), ato
 check("the probabilities of all 512 images add up to 1", net.log_prob(all_nine).exp().sum(), 1.0, atol=1e-12)
 
 # %% [markdown] slide="subslide"
-# The second check deserves a pause. Nobody normalised anything: each conditional sums to 1 by itself, so the product does. No partition function, no bound, no opponent. Training is classification, the loss is $-\log p(x)$ itself, and the parameters get **maximum likelihood**.
+# The second check deserves a pause. We normalised nothing: each conditional sums to 1 by itself, so the product does. No partition function, no bound, no opponent. Training is classification, the loss is $-\log p(x)$ itself, and the parameters get **maximum likelihood**.
 #
 # **Ancestral sampling** draws $x_1$, then $x_2$ given $x_1$, and so on; parents before children. Do the shares of the samples agree with the probabilities?
 
@@ -324,13 +324,13 @@ show(pictures.matrices([("mask A, then B", feature_slopes(plain, shape), "pixel 
 # %% [markdown] slide="slide"
 # ## 4 · The blind spot, and two stacks that cure it
 #
-# **Question.** No pixel sees its future. Does it see all of its past?
+# **Question.** No pixel sees its future. Does it see all of its past? The pixels that can have a say in a feature are its **receptive field**.
 #
 # Each layer lets a feature look $r$ columns to the right *only while it moves at least one row up*; in its own row it may look to the left only. So from $d$ rows above, a pixel $e$ columns to the right is within reach only if
 #
 # $$e \le d\, r .$$
 #
-# What lies further right is a wedge that no depth of layers opens up. This is the **blind spot** of stacked masked convolutions. We compare the formula with the Jacobian for every pair of pixels, and count.
+# What is further right is a wedge that no depth of layers opens up. This is the **blind spot** of stacked masked convolutions. We compare the formula with the Jacobian for every pair of pixels, and count.
 
 # %%
 shape, every = (8, 8), [(row, column) for row in range(8) for column in range(8)]
@@ -467,7 +467,7 @@ with torch.no_grad():
 #
 # **Question.** A pixel of a photograph has 256 levels. A softmax gives each level a number of its own and does not know that 117 is next to 118. Is there a distribution that does?
 #
-# **Picture.** A bell over the line of grey levels, cut into slices of width 1. A level's probability is the area of its slice. The first and the last slice also get all that lies beyond.
+# **Picture.** A bell over the line of grey levels, cut into slices of width 1. A level's probability is the area of its slice. The first and the last slice also get everything beyond them.
 #
 # **Formula.** The **discretised logistic** (PixelCNN++, 2017) with mean $m$ and scale $s$ gives level $k$
 #
@@ -558,7 +558,7 @@ show(pictures.against_size(sizes, [("counting", lost[..., 0].numpy(), "data"), (
     "the mixture is far lower at 50 and 500 draws and then levels off, and at 50 000 counting is lower.")  # fmt: skip
 
 # %% [markdown]
-# A bell is a prejudice: neighbours resemble each other. With few data a good prejudice is worth a great deal; with enough data it is in the way, since the truth is no mixture of three logistics.
+# A bell is an **inductive bias**: it assumes that neighbouring levels are about equally likely. With few data a good assumption is worth a great deal; with enough data it is in the way, since the truth is no mixture of three logistics.
 #
 # (An image in colour adds one more step to the chain: red, then green given red, then blue given both, pixel by pixel. The masks then also order the channels. Our images are grey.)
 
@@ -840,7 +840,7 @@ for name, way in (
 # %% [markdown] slide="slide"
 # ## 10 · What goes wrong
 #
-# **The leak.** One letter: mask B in the first layer. Each pixel sees itself. The code runs, the loss falls faster than ever, and nobody complains about a loss that is too low. We train it for a moment beside the right network and ask each for its bits twice: as it reports them, in one pass; and one pixel at a time, with everything from that pixel on hidden, as sampling will have it.
+# **The leak.** One letter: mask B in the first layer. Each pixel sees itself. The code runs, the loss falls faster than ever, and a loss that is too low raises no alarm. We train it for a moment beside the right network and ask each for its bits twice: as it reports them, in one pass; and one pixel at a time, with everything from that pixel on hidden, as sampling will have it.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -878,7 +878,7 @@ show(pictures.strips([("leak", drawn_wrong), ("sound", drawn_right)], (8, 8)),
 # %% [markdown]
 # The cure is the test of section 3, once, at random weights, before any training: the Jacobian on and above the diagonal, or one pixel at a time with nonsense behind it. Other leaks that it finds: a horizontal stack that feeds the vertical one, stacks shifted by one row against each other, normalisation over the image.
 #
-# **A mean for a sum.** The likelihood of an image is a *sum* over its pixels. A loss that averages over pixels trains the same network (the gradient is 64 times smaller, Adam hardly minds), but as a number it is bits per pixel in disguise: compared with somebody else's nats per image it looks 64 times better.
+# **A mean for a sum.** The likelihood of an image is a *sum* over its pixels. A loss that averages over pixels trains the same network (the gradient is 64 times smaller, Adam hardly minds), but as a number it is bits per pixel in disguise: compared with another paper's nats per image it looks 64 times better.
 
 # %%
 x_few = torch.tensor(train.x[:32])
