@@ -360,17 +360,17 @@ probes = [
 # *"We put 0 for the answers that were missing and fitted factors of several ranks. The figure shows the error on our table: twelve factors are best by far, so we use twelve. Their amounts (the columns of W) differ a lot in size; factor 1 has the largest mean amount, so it is the mood that matters most."*
 
 # %%
-_people = np.nan_to_num(moods.x[:400])
-_rng = np.random.default_rng(1)
-_errors, _ranks = [], (1, 2, 4, 6, 8, 12)
-for _k in _ranks:
-    _W, _H = _rng.uniform(size=(400, _k)), _rng.uniform(size=(_k, 75))
-    for _ in range(60):
-        _W = _W * (_people @ _H.T) / (_W @ _H @ _H.T)
-        _H = _H * (_W.T @ _people) / (_W.T @ _W @ _H)
-    _errors.append([np.sqrt(np.mean((_people - _W @ _H) ** 2))])
+_people_shown = np.nan_to_num(moods.x[:400])
+_rng_shown = np.random.default_rng(1)
+_errors_shown, _ranks_shown = [], (1, 2, 4, 6, 8, 12)
+for _k_shown in _ranks_shown:
+    _W_shown, _H_shown = _rng_shown.uniform(size=(400, _k_shown)), _rng_shown.uniform(size=(_k_shown, 75))
+    for _step_shown in range(60):
+        _W_shown = _W_shown * (_people_shown @ _H_shown.T) / (_W_shown @ _H_shown @ _H_shown.T)
+        _H_shown = _H_shown * (_W_shown.T @ _people_shown) / (_W_shown.T @ _W_shown @ _H_shown)
+    _errors_shown.append([np.sqrt(np.mean((_people_shown - _W_shown @ _H_shown) ** 2))])
 plots.show(
-    pictures.error_by_rank(_ranks, {"NMF": (_errors, "model")}, {}, ylabel="error (RMSE)",
+    pictures.error_by_rank(_ranks_shown, {"NMF": (_errors_shown, "model")}, {}, ylabel="error (RMSE)",
                            title="the colleague's figure: the error falls with every factor"),
     alt="The root mean squared error on the colleague's table falls steadily from one factor to twelve.",
 )  # fmt: skip
