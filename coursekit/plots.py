@@ -1,8 +1,8 @@
 """Pictures of the course: one style, one palette, and `show`, which never forgets the alternative text.
 
 A plotting function takes arrays and returns a matplotlib Figure or draws into given Axes; it computes nothing
-that the text would have to explain. Those of a lecture are in its folder, in `pictures`. The same colour always
-means the same thing: `COLORS["data"]`, `"model"`, `"latent"`, `"critic"`, `"noise"`, `"wrong"`.
+that the text would have to explain. Those of a lecture are in its folder, in `pictures`. The same colour
+always means the same thing: `COLORS["data"]`, `"model"`, `"latent"`, `"critic"`, `"noise"`, `"wrong"`.
 """
 
 import base64
@@ -11,7 +11,7 @@ import io
 from functools import cache
 
 # Letters in these colours have a contrast of at least 4.5 on white (noise: 3, for lines and areas), and each
-# pair stays apart for every kind of colour vision and on a grey printer (tests/course/test_palette.py says how far).
+# pair stays apart for every kind of colour vision and on a grey printer (how far: tests/course/test_palette.py).
 COLORS = {
     "data": "#303030",  # dark grey
     "model": "#0f4689",  # blue
