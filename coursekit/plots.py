@@ -11,7 +11,7 @@ import io
 from functools import cache
 
 # Letters in these colours have a contrast of at least 4.5 on white (noise: 3, for lines and areas), and each
-# pair stays apart for every kind of colour vision and on a grey printer (how far: tests/course/test_palette.py).
+# pair stays apart for every kind of colour vision and on a grey printer: tests/course/test_palette.py.
 COLORS = {
     "data": "#303030",  # dark grey
     "model": "#0f4689",  # blue
