@@ -34,7 +34,7 @@ def uniform(
 
 
 def bernoulli(probability: Tensor, rng: torch.Generator | None = None) -> Tensor:
-    """0 or 1 for each entry of `probability`, in its precision: 1 where a uniform draw is below. No gradient."""
+    """0 or 1 for each entry of `probability`, in its precision: 1 with that probability. No gradient."""
     return uniform(probability, rng).lt_(probability.detach())
 
 
