@@ -44,7 +44,8 @@ class AffineCoupling(nn.Module):
     n_features: size of axis 1, at least 2. hidden: widths of the network. flip: False lets the first
     n_features // 2 pass, True the rest. bound: s stays within (-bound, bound), so that no scale explodes.
     activation: of its hidden layers, of networks.ACTIVATIONS. dropout: in it, while training. image:
-    convolutions in place of linear layers.
+    convolutions instead of linear layers. n_classes: 0, or the number of classes: the network then sees the
+    class too, and both verbs take condition, labels (n,).
     A fresh layer is the identity.
     """
 
@@ -58,6 +59,7 @@ class AffineCoupling(nn.Module):
         bound=2.0,
         dropout=0.0,
         image=False,
+        n_classes=0,
     ):
         super().__init__()
         if n_features < 2:
@@ -65,16 +67,21 @@ class AffineCoupling(nn.Module):
         if bound <= 0:
             raise ValueError(f"bound must be positive, got {bound}")
         self.sizes = [n_features // 2, n_features - n_features // 2]
-        self.flip, self.bound = flip, bound
+        self.flip, self.bound, self.n_classes = flip, bound, n_classes
         n_passed, n_changed = reversed(self.sizes) if flip else self.sizes
         build = conv_net if image else mlp
         hidden = (hidden,) if isinstance(hidden, int) else tuple(hidden)
-        self.network = build([n_passed, *hidden, 2 * n_changed], activation=activation, dropout=dropout)
+        sizes = [n_passed + n_classes, *hidden, 2 * n_changed]
+        self.network = build(sizes, activation=activation, dropout=dropout)
         nn.init.zeros_(self.network[-1].weight)
         nn.init.zeros_(self.network[-1].bias)
 
-    def scale_and_shift(self, passed):
-        """s and t, each shaped as the half that changes, from the half that passes."""
+    def scale_and_shift(self, passed, condition=None):
+        """s and t, each shaped as the half that changes, from the half that passes and the class, if any."""
+        if self.n_classes:
+            classes = F.one_hot(condition, self.n_classes).to(passed)  # (n, n_classes), the same everywhere
+            classes = classes.reshape(*classes.shape, *[1] * (passed.ndim - 2))
+            passed = torch.cat([passed, classes.expand(-1, -1, *passed.shape[2:])], dim=1)
         raw, shift = self.network(passed).chunk(2, dim=1)
         return self.bound * torch.tanh(raw / self.bound), shift
 
@@ -87,14 +94,14 @@ class AffineCoupling(nn.Module):
         """The inverse of split."""
         return torch.cat([changed, passed] if self.flip else [passed, changed], dim=1)
 
-    def forward(self, x):
+    def forward(self, x, condition=None):
         passed, changed = self.split(x)
-        log_scale, shift = self.scale_and_shift(passed)
+        log_scale, shift = self.scale_and_shift(passed, condition)
         return self.join(passed, changed * log_scale.exp() + shift), log_scale.flatten(1).sum(1)
 
-    def inverse(self, z):
+    def inverse(self, z, condition=None):
         passed, changed = self.split(z)
-        log_scale, shift = self.scale_and_shift(passed)
+        log_scale, shift = self.scale_and_shift(passed, condition)
         return self.join(passed, (changed - shift) * (-log_scale).exp()), -log_scale.flatten(1).sum(1)
 
 

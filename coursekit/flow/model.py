@@ -23,7 +23,7 @@ from torch import nn
 
 from coursekit.draws import normal, uniform
 from coursekit.flow.layers import ActNorm, AffineCoupling, InvertibleLinear, Permute, Whiten
-from coursekit.inputs import as_input, as_tensor, positive_int
+from coursekit.inputs import as_input, as_labels, as_tensor, positive_int
 
 __all__ = [
     "ActNorm",
@@ -126,6 +126,7 @@ class Flow(nn.Module):
 
     layers: in the order of forward, data first. shape: of one example, a tuple or the number of features.
     discrete: the data are whole grey levels, and loss adds dequantisation noise afresh at every call.
+    Where layers know classes (n_classes), every verb takes condition, labels (n,): the density is p(x | class).
     """
 
     def __init__(self, layers, *, shape, discrete=False):
@@ -133,6 +134,7 @@ class Flow(nn.Module):
         self.layers = nn.ModuleList(layers)
         self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
         self.discrete = discrete
+        self.n_classes = max((getattr(layer, "n_classes", 0) for layer in self.layers), default=0)
         self.latent_shape = self.shape
         for layer in self.layers:
             if hasattr(layer, "output_shape"):
@@ -141,86 +143,107 @@ class Flow(nn.Module):
         self.register_buffer("origin", torch.zeros(self.latent_shape), persistent=False)
 
     @torch.no_grad()
-    def initialize(self, x, *, rng=None):
+    def initialize(self, x, *, condition=None, rng=None):
         """Set the layers that start from data (ActNorm, Whiten), one after the other; returns self."""
         x = dequantize(x, rng=rng) if self.discrete else x
-        for layer in self.layers:
+        for layer, told in self._told(condition, len(x)):
             if hasattr(layer, "initialize"):
                 layer.initialize(x)
-            x, _ = layer.forward(x)
+            x, _ = layer.forward(x, *told)
         return self
 
-    def forward(self, x):
+    def _told(self, condition, n):
+        """Pairs (layer, what it is told beside its input): the labels (n,) if it knows classes."""
+        if (condition is None) != (self.n_classes == 0):
+            raise ValueError(
+                f"this flow was built with n_classes={self.n_classes}: "
+                + ("each call needs condition=labels" if self.n_classes else "a condition needs n_classes")
+            )
+        if condition is not None:
+            how = {"n_classes": self.n_classes, "device": self.origin.device, "name": "condition"}
+            condition = as_labels(condition, n, **how)
+        return [(layer, (condition,) if getattr(layer, "n_classes", 0) else ()) for layer in self.layers]
+
+    def forward(self, x, condition=None):
         """x (n, *shape) -> z (n, *latent_shape) and log|det dz/dx| (n,), summed over layers. Glow, eq. 7."""
         x = as_input(x, self.shape, like=self.origin, finite=False)
         total = x.new_zeros(len(x))
-        for layer in self.layers:
-            x, log_det = layer.forward(x)
+        for layer, told in self._told(condition, len(x)):
+            x, log_det = layer.forward(x, *told)
             total = total + log_det
         return x, total
 
-    def inverse(self, z):
+    def inverse(self, z, condition=None):
         """z (n, *latent_shape) -> x (n, *shape) and log|det dx/dz| (n,)."""
         z = as_input(z, self.latent_shape, like=self.origin, name="z", finite=False)
         total = z.new_zeros(len(z))
-        for layer in reversed(self.layers):
-            z, log_det = layer.inverse(z)
+        for layer, told in reversed(self._told(condition, len(z))):
+            z, log_det = layer.inverse(z, *told)
             total = total + log_det
         return z, total
 
-    def cascade(self, z):
+    def cascade(self, z, condition=None):
         """The generator stage by stage: [z, g_T(z), ..., x], one tensor more than there are layers."""
         stages = [z]
-        for layer in reversed(self.layers):
-            stages.append(layer.inverse(stages[-1])[0])
+        for layer, told in reversed(self._told(condition, len(z))):
+            stages.append(layer.inverse(stages[-1], *told)[0])
         return stages
 
-    def log_prob(self, x):
+    def log_prob(self, x, *, condition=None):
         """log p(x) in nats, (n,): the density at x, per unit of volume of x. Real NVP, eq. 3."""
-        z, log_det = self.forward(x)
+        z, log_det = self.forward(x, condition)
         return standard_normal_log_prob(z) + log_det
 
-    def discrete_log_prob(self, x, n_samples=1, *, rng=None):
+    def discrete_log_prob(self, x, n_samples=1, *, condition=None, rng=None):
         """A lower bound of log P(x), nats per example (n,), for whole grey levels x (n, *shape).
 
         log of the mean density at n_samples noises: for one sample its expectation is E_u log p(x + u), and
         it rises to log P(x) as n_samples grows. Theis et al. 2016, eq. 1-3; Burda et al. 2016 for the mean.
         """
         n_samples, x = positive_int(n_samples, "n_samples"), as_input(x, self.shape, like=self.origin)
-        log_probs = torch.stack([self.log_prob(dequantize(x, rng=rng)) for _ in range(n_samples)])
+        noisy = (dequantize(x, rng=rng) for _ in range(n_samples))
+        log_probs = torch.stack([self.log_prob(each, condition=condition) for each in noisy])
         return log_probs.logsumexp(0) - math.log(n_samples)
 
-    def loss(self, x, *, rng=None):
+    def loss(self, x, condition=None, *, rng=None):
         """Mean negative log-likelihood of the batch, nats per example; rng draws the dequantisation noise."""
         x = as_input(x, self.shape, like=self.origin)
-        return -self.log_prob(dequantize(x, rng=rng) if self.discrete else x).mean()
+        x = dequantize(x, rng=rng) if self.discrete else x
+        return -self.log_prob(x, condition=condition).mean()
 
-    def sample(self, n, *, rng=None):
-        """n examples (n, *shape) from noise z ~ N(0, I); not rounded to levels."""
-        return self.inverse(normal(self.origin, rng, shape=(n, *self.latent_shape)))[0]
+    def sample(self, n, *, condition=None, rng=None):
+        """n examples (n, *shape) from noise z ~ N(0, I); not rounded to levels.
+
+        condition: labels (n,) or one label for all.
+        """
+        return self.inverse(normal(self.origin, rng, shape=(n, *self.latent_shape)), condition)[0]
 
 
-def real_nvp(n_features, *, n_layers=8, hidden=(64, 64)):
+def real_nvp(n_features, *, n_layers=8, hidden=(64, 64), n_classes=0):
     """Affine couplings in which the two halves take turns; for vectors. Real NVP, section 3.5.
 
-    n_layers: number of couplings. hidden: widths of the network in each.
+    n_layers: number of couplings. hidden: widths of the network in each. n_classes: of conditions, or 0.
     """
-    layers = [AffineCoupling(n_features, hidden=hidden, flip=bool(i % 2)) for i in range(n_layers)]
+    options = {"hidden": hidden, "n_classes": n_classes}
+    layers = [AffineCoupling(n_features, flip=bool(i % 2), **options) for i in range(n_layers)]
     return Flow(layers, shape=n_features)
 
 
-def glow(shape, *, n_steps=8, hidden=(64, 64), n_levels=None, dropout=0.0):
+def glow(shape, *, n_steps=8, hidden=(64, 64), n_levels=None, dropout=0.0, n_classes=0):
     """Steps of activation norm, invertible linear map and affine coupling, at one scale. Glow, figure 2a.
 
     shape: the number of features, or (channels, height, width) with even sides: images are squeezed once,
     and the networks are convolutions. n_levels: of grey in discrete data; puts a Logit in front.
     n_steps: how many. hidden: widths of the network in each coupling. dropout: in it, while training.
+    n_classes: of conditions, 0 for none.
     """
     image = not isinstance(shape, int) and len(shape) == 3
     layers = [Logit(n_levels)] if n_levels else []
     layers += [Squeeze()] if image else []
     n_features = 4 * shape[0] if image else shape if isinstance(shape, int) else shape[0]
     for _ in range(n_steps):
-        coupling = AffineCoupling(n_features, hidden=hidden, dropout=dropout, image=image)
-        layers += [ActNorm(n_features), InvertibleLinear(n_features), coupling]
+        layers += [ActNorm(n_features), InvertibleLinear(n_features)]
+        layers += [
+            AffineCoupling(n_features, hidden=hidden, dropout=dropout, image=image, n_classes=n_classes)
+        ]
     return Flow(layers, shape=shape, discrete=n_levels is not None)
