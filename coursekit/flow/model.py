@@ -126,7 +126,7 @@ class Flow(nn.Module):
 
     layers: in the order of forward, data first. shape: of one example, a tuple or the number of features.
     discrete: the data are whole grey levels, and loss adds dequantisation noise afresh at every call.
-    Where layers know classes (n_classes), every verb takes condition, labels (n,): the density given the class.
+    Where layers know classes (n_classes), each verb takes condition, labels (n,): one density per class.
     """
 
     def __init__(self, layers, *, shape, discrete=False):
