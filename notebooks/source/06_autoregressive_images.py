@@ -653,7 +653,7 @@ show(pictures.strips([("test digit", originals), ("given", hidden)] + [(f"drawn 
 
 # %% [markdown]
 # Four times the bar of the 7 was given, and once a 2 came of it; the roof of the first 0 once became an arch. Where the half leaves little doubt, as for the 6, the answers agree.
-#
+# %% [markdown] slide="skip"
 # **More than one scale.** For large images both papers' successors draw a small image first, and then fill in the pixels between those already there, coarse to fine. It is the chain rule in another order: the coarse pixels come first, so that long-range structure is settled early, and those of one level can be drawn in parallel if one accepts to treat them as independent given the level above. What that costs is the subject of the next section; we do not train one here.
 
 # %% [markdown] slide="slide" says="Sixty-four passes for sixty-four pixels. Why not draw several at once? Because pixels drawn at once do not know of each other. How much is lost can be said exactly."

@@ -112,7 +112,7 @@ def test_the_latest_of_each_owner_counts(inbound, users):
     hand_in(inbound, ben, named(ben, NOW.replace("UTC", "CET"), random=""))
     handed, remarks = collect(inbound)
     assert sorted(handed) == sorted([anna, ben]) and remarks == []
-    assert handed[anna].content == (last / f"{batch.NAME}.ipynb").read_bytes()
+    assert handed[anna].content() == (last / f"{batch.NAME}.ipynb").read_bytes()
     assert handed[anna].when == NOW[:19] + " UTC" and not handed[anna].notes
     assert handed[anna].tickets == [notebook_hash(secret=f"secret of {last.name}", notebook_id=batch.NAME)]
     # Central European Time is an hour or two ahead, so the same words mean an earlier moment.
@@ -132,7 +132,7 @@ def test_what_is_no_honest_claim_is_reported_and_stops_nobody(inbound, users):
     (inbound / named(anna, LATER, random="+file")).write_text("{}")
     (inbound / "evil\n**name**").mkdir()
     handed, remarks = collect(inbound)
-    assert handed[anna].content == (good / f"{batch.NAME}.ipynb").read_bytes() and not handed[anna].problem
+    assert handed[anna].content() == (good / f"{batch.NAME}.ipynb").read_bytes() and not handed[anna].problem
     said = "\n".join(remarks)
     for sentence in (
         f"says {anna} but belongs to {ben}",
