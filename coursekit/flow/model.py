@@ -139,8 +139,9 @@ class Flow(nn.Module):
         for layer in self.layers:
             if hasattr(layer, "output_shape"):
                 self.latent_shape = layer.output_shape(self.latent_shape)
-        # The centre of the noise: it follows the flow to another precision or device.
-        self.register_buffer("origin", torch.zeros(self.latent_shape), persistent=False)
+        # The centre of the noise: in the layers' precision; it follows the flow to another one, or a device.
+        like = next(self.parameters(), torch.zeros(()))
+        self.register_buffer("origin", like.new_zeros(self.latent_shape), persistent=False)
 
     @torch.no_grad()
     def initialize(self, x, *, condition=None, rng=None):

@@ -463,3 +463,10 @@ def test_squeeze_undoes_whole_blocks_only():
 
 def test_a_real_nvp_has_eight_couplings_where_nothing_else_is_said():
     assert sum(isinstance(layer, AffineCoupling) for layer in real_nvp(4).layers) == 8
+
+
+def test_a_flow_of_float64_layers_computes_in_float64():
+    layers = [AffineCoupling(4, hidden=(8,)).double(), Permute([2, 0, 3, 1])]
+    flow, x = Flow(layers, shape=4), torch.rand(5, 4, dtype=torch.float64)
+    assert flow.log_prob(x).dtype == flow.sample(2).dtype == torch.float64
+    torch.testing.assert_close(flow.inverse(flow(x)[0])[0], x, rtol=1e-14, atol=1e-14)
