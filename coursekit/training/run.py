@@ -107,7 +107,8 @@ class Run:
 
     def __iter__(self):
         while self._goes_on():
-            self.model.train()
+            if not self.model.training:  # on_step may have looked at it; asking costs less than setting
+                self.model.train()
             yield self.step + 1
             self.step += 1
             self.history.cpu_seconds.append(self.seconds)
