@@ -11,6 +11,7 @@ repeatable. seconds says for which budget the settings should be; None means the
 chosen for.
 """
 
+import copy
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -148,4 +149,4 @@ def for_budget(table: Mapping[float, Settings], seconds: float | None) -> tuple[
         raise ValueError(f"seconds must be positive, got {seconds:g}")
     else:
         budget = min(table, key=lambda known: max(known / seconds, seconds / known))
-    return budget, table[budget]
+    return budget, copy.deepcopy(table[budget])  # to change one recipe changes no other
