@@ -105,3 +105,15 @@ def test_watched_sees_what_explorers_and_notebooks_show():
     with watched(lambda figure, alt: seen.append(alt)):
         plots.image_html([plt.figure(), plt.figure()], "two figures", stored=False)
     assert seen == ["two figures", "two figures"]
+
+
+def test_a_stored_picture_keeps_grey_grey_and_colours_near():
+    from PIL import Image
+
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8))
+    stored = plots._fewer_colours(picture).convert("RGB")
+    assert np.abs(np.asarray(stored, dtype=int) - np.asarray(picture)).max() <= 2
+    grey = np.repeat(np.random.default_rng(1).integers(0, 256, (40, 30, 1), dtype=np.uint8), 3, axis=2)
+    stored = plots._fewer_colours(Image.fromarray(grey))
+    assert stored.mode == "P", "52 greys fit into a palette"
+    assert np.ptp(np.asarray(stored.convert("RGB")), axis=2).max() == 0
