@@ -130,7 +130,7 @@ def _png(figures, *, small):
 
 
 def _fewer_colours(image):
-    """The image with 52 levels per channel, which halves a stored figure; equal channels stay equal, so grey stays grey.
+    """The image with 52 levels per channel, which halves a stored figure; grey stays grey.
 
     Up to 256 colours become an exact palette.
     """
@@ -138,7 +138,9 @@ def _fewer_colours(image):
     from PIL import Image
 
     levels = np.rint(np.asarray(image) / 5).astype(np.uint32)
-    packed, places = np.unique((levels[..., 0] * 52 + levels[..., 1]) * 52 + levels[..., 2], return_inverse=True)
+    packed, places = np.unique(
+        (levels[..., 0] * 52 + levels[..., 1]) * 52 + levels[..., 2], return_inverse=True
+    )
     if len(packed) > 256:
         return Image.fromarray((5 * levels).astype(np.uint8))
     colours = 5 * np.stack([packed // 52**2, packed // 52 % 52, packed % 52], axis=1)
