@@ -99,7 +99,11 @@ def test(options):
         command = [python, "-m", "pytest", *["--all"] * options.all, *options.arguments]
         return hand_over(command, one_thread())
     if options.times:  # a busy neighbour adds to the seconds, so what is published is measured alone
-        aside, alone = [], checks.notebook_stages(python, [lecture] if lecture else checks.notebooks())
+        aside = []
+        alone = [
+            checks.reference_stage(python),
+            *checks.notebook_stages(python, [lecture] if lecture else checks.notebooks()),
+        ]
     elif lecture:
         aside, alone = checks.lecture_stages(python, lecture, options.all)
     else:

@@ -20,6 +20,8 @@ PROGRAMS = {"chromium": "chromium", "bwrap": "bubblewrap", "npm": "npm"}  # prog
 STRICT = ["--nbval", "--nbval-cell-timeout=300", "--nbval-sanitize-with=tests/nbval_sanitize.cfg"]
 # Tests of one file stay together, so that its fixtures are made once; tests/conftest.py sets the order.
 TOGETHER = ["--dist", "loadfile", "--no-loadscope-reorder"]
+REFERENCE = "reference run"
+REFERENCE_SECONDS = 9.5  # what tests/reference_run.py takes on the machine whose seconds are published
 HOUSE = [f"tests/course/test_{name}.py" for name in ("architecture", "notebooks", "glossary")]
 
 
@@ -158,6 +160,11 @@ def notebook_stages(python, paths):
     return [Stage(path.stem, [python, "-m", "pytest", "-q", *STRICT, str(path)]) for path in paths]
 
 
+def reference_stage(python):
+    """A fixed piece of work: how slow this machine is, by which the notebooks' seconds are judged."""
+    return Stage(REFERENCE, [python, "tests/reference_run.py"])
+
+
 def ruff_stages(python, paths):
     check, form = ["check", "--output-format=concise"], ["format", "--check"]
     return [
@@ -171,7 +178,8 @@ def course_stages(python, cores, everything):
     workers = ["-n", str(cores), *TOGETHER] if cores > 1 else []
     units = Stage("unit tests", [*pytest, *workers, "-m", "not timing", "tests"], cores=cores)
     timing = Stage("timing tests", [*pytest, "-m", "timing", "tests"], may_be_empty=True)
-    return [*ruff_stages(python, ["."]), units, *notebook_stages(python, notebooks())], [timing]
+    timed = [reference_stage(python), *notebook_stages(python, notebooks())]
+    return [*ruff_stages(python, ["."]), units, *timed], [timing]
 
 
 def lecture_stages(python, notebook, everything):
@@ -182,6 +190,7 @@ def lecture_stages(python, notebook, everything):
     pytest = [python, "-m", "pytest", *["--all"] * everything]
     aside = [
         *ruff_stages(python, files),
+        reference_stage(python),
         *notebook_stages(python, [notebook]),
         Stage("unit tests", [*pytest, "-m", "not timing", *tests, *filter(os.path.exists, HOUSE)]),
     ]
@@ -241,8 +250,19 @@ def published_seconds(path):
     return seconds if isinstance(seconds, (int, float)) and seconds > 0 else None
 
 
+def slowness(stages):
+    """How many times as long as the publishing machine this one takes; 1.0 where it was not measured."""
+    for stage in stages:
+        if stage.name == REFERENCE and stage.code == 0 and stage.cpu_seconds:
+            return stage.cpu_seconds / REFERENCE_SECONDS
+    return 1.0
+
+
 def time_trouble(seconds, published):
-    """What is wrong with a notebook's time, or ''. seconds: None where they cannot be measured."""
+    """What is wrong with a notebook's time, or ''.
+
+    seconds: CPU seconds as the publishing machine would take them; None where they cannot be measured.
+    """
     if published is None:
         return "its metadata publish no cpu_seconds"
     if seconds is not None and seconds > 2 * published:
@@ -254,13 +274,17 @@ def summary(stages):
     """Print the notebooks' times and what failed; return the exit code of the whole."""
     failures = {stage.name: f"exit code {stage.code}" for stage in stages if stage.code != 0}
     paths = {path.stem: path for path in notebooks()}
-    print(f"\n{'notebook':<36}{'CPU seconds':>12}{'published':>11}")
+    slow = slowness(stages)
+    print(f"\nThis machine takes {slow:.2f} times as long as the one whose seconds are published.")
+    print(f"{'notebook':<36}{'CPU seconds':>12}{'there':>8}{'published':>11}")
     for stage in sorted((stage for stage in stages if stage.name in paths), key=lambda stage: stage.name):
         used, published = stage.cpu_seconds, published_seconds(paths[stage.name])
-        verdict = time_trouble(used, published)
+        there = used and used / slow
+        verdict = time_trouble(there, published)
         if verdict:
             failures[stage.name] = ", ".join(filter(None, [failures.get(stage.name), verdict]))
-        print(f"{stage.name:<36}{f'{used:.1f}' if used else '-':>12}{published or '-':>11}  {verdict}")
+        here, there = (f"{seconds:.1f}" if seconds else "-" for seconds in (used, there))
+        print(f"{stage.name:<36}{here:>12}{there:>8}{published or '-':>11}  {verdict}")
     if not hasattr(os, "wait4"):
         print("This system does not report the CPU seconds of other programs; Linux and macOS do.")
     for name, why in failures.items():

@@ -145,11 +145,20 @@ def test_a_notebook_may_take_twice_its_published_time(tmp_path):
     assert "no cpu_seconds" in checks.time_trouble(1.0, None)
 
 
+class Calls(list):
+    """Pairs of (stages, cores), with `fakes`: how each stage ends, (exit code, CPU seconds) by its name."""
+
+
 @pytest.fixture
 def ran(monkeypatch):
     """What `course.py test` would run: a list of (names of stages, cores); each stage ends as in `fakes`."""
-    fakes = {"ruff check": (1, 0.1), "01_pca": (0, 2.5)}
-    calls = []
+    fakes = {
+        "ruff check": (1, 0.1),
+        "01_pca": (0, 2.5),
+        checks.REFERENCE: (0, checks.REFERENCE_SECONDS),
+    }
+    calls = Calls()
+    calls.fakes = fakes
 
     def run(stages, cores, env):
         assert env["OMP_NUM_THREADS"] == "1"
@@ -170,26 +179,42 @@ def test_all_stages_run_and_the_last_lines_say_what_failed(house, ran, capsys):
     assert course.main(["test", "--all", "--cores", "2"]) == 1
     (aside, two), (alone, one) = ran
     # The longest notebook starts first; what looks at a clock comes last, with the machine for itself.
-    assert names(aside) == ["ruff check", "ruff format", "unit tests", "01_pca", "00_start_here"]
+    assert names(aside) == [
+        *("ruff check", "ruff format", "unit tests"),
+        *("reference run", "01_pca", "00_start_here"),
+    ]
     assert (names(alone), two, one) == (["timing tests"], 2, 1)
     units, timing = aside[2].command, alone[0].command
     assert units[units.index("-n") + 1] == "2" and "--all" in units and "--all" in timing
     assert units[-3:] == ["-m", "not timing", "tests"] and timing[-3:] == ["-m", "timing", "tests"]
     last = capsys.readouterr().out.splitlines()[-5:]
-    assert last[0].split() == ["00_start_here", "0.5", "1"]
-    assert last[1].split() == ["01_pca", "2.5", "1.1", *checks.time_trouble(2.5, 1.1).split()]
+    assert last[0].split() == ["00_start_here", "0.5", "0.5", "1"]
+    assert last[1].split() == ["01_pca", "2.5", "2.5", "1.1", *checks.time_trouble(2.5, 1.1).split()]
     assert last[2] == "FAILED ruff check: exit code 1"
     assert last[3] == "FAILED 01_pca: took 2.5 CPU seconds, more than twice the published 1.1"
-    assert last[4] == "stages: 4 passed, 2 failed"
+    assert last[4] == "stages: 5 passed, 2 failed"
+
+
+def test_seconds_are_judged_by_a_reference_run(house, ran, capsys):
+    """A notebook that takes 2.5 s passes at 1.1 published seconds where all work takes twice as long."""
+    publish(house / "notebooks/01_pca.ipynb", {"cpu_seconds": 1.1})
+    ran.fakes["reference run"] = (0, 2 * checks.REFERENCE_SECONDS)
+    assert course.main(["test", "--times"]) == 0
+    out = capsys.readouterr().out
+    assert "takes 2.00 times as long" in out
+    assert out.splitlines()[-2].split() == ["01_pca", "2.5", "1.2", "1.1"]
+    ran.fakes["reference run"] = (1, 2 * checks.REFERENCE_SECONDS)
+    assert course.main(["test", "--times"]) == 1, "a reference run that failed measured nothing"
+    assert "takes 1.00 times as long" in capsys.readouterr().out
 
 
 def test_times_are_measured_one_after_another(house, ran, capsys):
     assert course.main(["test", "--times"]) == 1
     assert [(sorted(names(stages)), cores) for stages, cores in ran if stages] == [
-        (["00_start_here", "01_pca"], 1)
+        (["00_start_here", "01_pca", "reference run"], 1)
     ]
     assert course.main(["test", "--times", "--lecture", "0"]) == 0
-    assert names(ran[-1][0]) == ["00_start_here"]
+    assert names(ran[-1][0]) == ["reference run", "00_start_here"]
 
 
 def test_on_one_core_there_is_no_second_worker(house, ran, capsys):
@@ -226,7 +251,10 @@ def test_one_lecture_is_all_that_belongs_to_it_and_nothing_else(house, ran, caps
     write_lecture(house)
     course.main(["test", "--lecture", "1"])
     (aside, _), (alone, _) = ran
-    assert names(aside) == ["ruff check", "ruff format", "01_pca", "unit tests", "homework"]
+    assert names(aside) == [
+        *("ruff check", "ruff format", "reference run"),
+        *("01_pca", "unit tests", "homework"),
+    ]
     files = {word for stage in aside for word in stage.command if "/" in word and "nbval" not in word}
     assert {Path(name).as_posix() for name in files - {sys.executable}} == {
         "notebooks/01_pca.ipynb",
@@ -237,6 +265,7 @@ def test_one_lecture_is_all_that_belongs_to_it_and_nothing_else(house, ran, caps
         "tests/lectures/test_pca.py",
         "tests/lectures/test_pca_explorers.py",
         "tests/course/test_notebooks.py",
+        "tests/reference_run.py",
         "tests/tools/test_homework.py",
     }
     assert names(alone) == ["timing tests"]
@@ -245,7 +274,10 @@ def test_one_lecture_is_all_that_belongs_to_it_and_nothing_else(house, ran, caps
 def test_a_lecture_without_folder_or_homework_and_one_that_is_not_there(house, ran, capsys):
     write_lecture(house)
     course.main(["test", "--lecture", "00"])
-    assert names(ran[0][0]) == ["ruff check", "ruff format", "00_start_here", "unit tests"]
+    assert names(ran[0][0]) == [
+        *("ruff check", "ruff format", "reference run"),
+        *("00_start_here", "unit tests"),
+    ]
     assert course.main(["test", "--lecture", "07"]) == 1
     assert capsys.readouterr().err == "There is no lecture 07: choose one of 00, 01.\n"
     (house / "README.md").write_text("")
