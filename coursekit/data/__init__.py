@@ -2,6 +2,7 @@
 
 - `tables`: states, distances between cities, moods, ratings of lecturers
 - `images`: handwritten digits
+- `drawings`: coloured shapes with their words, and the rule that reads them
 - `text`: novels and sonnets, in pieces with labels
 - `toys`: distributions in the plane whose density is known
 - `units`: images as shares of ink, and a part to learn from and a part to test on
@@ -13,6 +14,7 @@ changes them by accident; for PyTorch, copy: `torch.tensor(data.digits().x)`.
 """
 
 from coursekit.data.dataset import Dataset
+from coursekit.data.drawings import SHAPE_WORDS, describe, read_shapes, shapes
 from coursekit.data.images import MNIST_MD5, binarised, digits, mini_mnist, mnist
 from coursekit.data.stored import StoredRuns, results
 from coursekit.data.tables import eurodist, lecturers, moods, us_cities, usarrests
@@ -22,12 +24,16 @@ from coursekit.data.units import ink, signed, train_and_test
 
 __all__ = ["MNIST_MD5", "TOYS", "Corpus", "Dataset", "austen", "binarised", "digits", "eurodist", "lecturers"]
 __all__ += [
+    "SHAPE_WORDS",
     "StoredRuns",
+    "describe",
     "ink",
     "mini_mnist",
     "mnist",
     "moods",
+    "read_shapes",
     "results",
+    "shapes",
     "signed",
     "sonnets",
     "toy2d",
