@@ -13,6 +13,7 @@ The lectures, in the order of the course, each a folder:
 - `autoencoder`: linear, tied, denoising, contractive, convolutional autoencoders (10)
 - `vae`: the variational autoencoder and its bound (11)
 - `gan`: the adversarial game and its optimal discriminator (12)
+- `gan_training`: what makes the game train, DCGAN to unrolled steps; codes for a wish (13)
 - `wgan`: the earth mover's distance, critics, clipping and the gradient penalty (14)
 - `flow`: normalising flows with exact log-determinants (16)
 - `ddpm`: diffusion models (17)

@@ -17,7 +17,7 @@ SHARED = {"checks", "data", "draws", "evaluation", "inputs", "networks", "plots"
 FREE = {"draws", "inputs"}  # import nothing of the course; every file may import them
 # The lectures in the order of the course; a model may build on those before it. Later ones come here.
 LECTURES = ["start", "pca", "clustering", "manifold", "factorization", "autoregressive", "rbm", "dbn"]
-LECTURES += ["autoencoder", "vae", "gan", "wgan", "flow", "ddpm"]
+LECTURES += ["autoencoder", "vae", "gan", "gan_training", "wgan", "flow", "ddpm"]
 OTHER_FILES = {"pictures", "explorers", "recipe", "__init__"}  # of a lecture; all others are models
 
 ids = {"ids": lambda path: path.relative_to(ROOT).as_posix()}
