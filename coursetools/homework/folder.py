@@ -13,9 +13,15 @@ from pathlib import Path
 import nbformat
 from traitlets.config import Config
 
+import coursekit
 from coursetools.homework.build import hidden_source, read_source, release
 
 SEED_FILE = ".coursekit/class_seed"  # git ignores it
+# Libraries for numbers that a student may have installed, and what PyTorch itself imports.
+LIBRARIES = ("scipy", "sklearn", "torch", "torchvision", "pandas", "polars", "sympy", "mpmath", "networkx")
+LIBRARIES += ("gensim", "statsmodels", "numba", "jax", "tensorflow", "diffusers", "ot", "nflows", "normflows")
+BENEATH_TORCH = ("sympy", "mpmath", "networkx")
+PLUMBING = ("__init__", "checks", "plots", "pictures", "inputs", "draws")  # of coursekit, in every homework
 TWINS = "notebooks/homework/source"
 AUTOTEST = re.compile(r"^\s*### (HASHED )?AUTOTEST", re.MULTILINE)
 PROBES = re.compile(r"^probes\s*=", re.MULTILINE)
@@ -121,8 +127,29 @@ def load_homework(course, name):
     facts = teacher.metadata.get("coursekit", {})
     code = [cell for cell in student.cells if cell.cell_type == "code"]
     given = frozenset(cell.source.strip() for cell in code if not grading(cell))
-    forbidden = tuple(facts.get("forbidden", ()))
+    forbidden = forbidden_modules(facts.get("allowed"), facts.get("forbidden", ()))
     return Homework(name, path, teacher, student, exercises, forbidden, files, given, asides_of(student))
+
+
+def forbidden_modules(allowed, others=()):
+    """The modules whose answer is no answer.
+
+    Args:
+        allowed: the libraries for numbers that the header allows, such as ["numpy"]. Every other one is
+            forbidden, and so is all of coursekit but its data sets and its plumbing. None, in another
+            course, allows everything.
+        others: further modules, by name.
+    """
+    if allowed is None:
+        return tuple(others)
+    wanted = {*allowed, *(BENEATH_TORCH if "torch" in allowed else ())}
+    package = Path(coursekit.__file__).parent
+    own = [
+        f"coursekit.{path.parent.name}.{path.stem}" if path.parent != package else f"coursekit.{path.stem}"
+        for path in sorted([*package.glob("*.py"), *package.glob("*/*.py")])
+        if path.stem not in PLUMBING and path.parent.name != "data"
+    ]
+    return (*(name for name in LIBRARIES if name not in wanted), *own, *others)
 
 
 def names_bound(source):

@@ -76,6 +76,35 @@ def test_a_whole_library_can_be_forbidden(bubblewrap, isolated):
         assert "torch is not allowed" in said
 
 
+ANSWERS_OF_OTHERS = [
+    "from scipy.spatial.distance import jensenshannon\njensenshannon([1, 0], [0, 1])",
+    "from scipy.stats import johnsonsu\njohnsonsu.logpdf(0, 0, 1)",
+    "from scipy.special import logsumexp\nlogsumexp([1, 2])",
+    "from sklearn.metrics import pairwise_distances_argmin_min as f\nf([[0]], [[1]])",
+    "import torch\ntorch.pca_lowrank(torch.ones(3, 3))",
+    "import sympy\nsympy.Matrix([[1, 2], [3, 4]]).det()",
+    "import networkx\nnetworkx.Graph()",
+    "import pandas\npandas.DataFrame()",
+    "from coursekit.start.explorers import divergence\ndivergence([1], [1], 1)",
+    "from coursekit.manifold import ClassicalMDS\nClassicalMDS()",
+    "from coursekit import evaluation\nevaluation.bits_per_dim(1, 1)",
+]
+
+
+def test_only_what_is_allowed_can_be_used(bubblewrap):
+    """The header says `allowed: [numpy]`; no other library has an answer, nor has any other lecture."""
+    homework = load_homework(batch.ROOT, "hw12_gan_optimal_discriminator")
+    with Sandbox(homework.forbidden, Limits()) as sandbox, sandbox.start() as session:
+        session.ready()
+        for source in ANSWERS_OF_OTHERS:
+            said = session.ask({"cell": source}, 60)["error"]
+            # pandas need not be installed, and is then not there at all
+            assert "is not allowed in this homework" in said or "No module named 'pandas'" in said, source
+        given = "from coursekit import data, plots\nfrom coursekit.pca import pictures\ndata.usarrests()"
+        for source in (given, "import numpy as np\nprint(np.linalg.det(np.eye(3)))"):
+            assert session.ask({"cell": source}, 60)["error"] is None, source
+
+
 DOORS = """
 import ctypes, errno, subprocess
 system = ctypes.CDLL(None, use_errno=True)

@@ -1,11 +1,13 @@
 """The two-sided proof of every homework, and what a release version must not hold."""
 
+import re
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from coursetools.homework.build import hidden_source, read_source, release
+from coursetools.homework.folder import forbidden_modules
 from coursetools.homework.island.probes import Probe, decode, encode, judge
 from coursetools.homework.proof import prove
 
@@ -30,6 +32,22 @@ def test_two_sided(twin):
 def read_manual(twin):
     cells = [c.metadata.nbgrader for c in read_source(twin).cells if "nbgrader" in c.metadata]
     return {cell.grade_id for cell in cells if cell.grade and cell.solution}
+
+
+@names
+def test_header_allows_what_the_text_allows(twin):
+    notebook = read_source(twin)
+    words = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    allowed = re.search(r"\*\*Allowed:\*\* ([^.,]*(?:, PyTorch)?)", words)[1]
+    libraries = {"NumPy": "numpy", "PyTorch": "torch"}
+    header = notebook.metadata.coursekit["allowed"]
+    assert [libraries[name] for name in allowed.split(", ")] == header
+    assert "other libraries for numbers; calling some" in words
+    assert "A function leaves its arguments as they were" in words or "Leave the arrays that you are" in words
+    package = f"coursekit.{twin.stem.split('_')[1]}"
+    forbidden = forbidden_modules(header)
+    assert ("torch" in forbidden) != ("torch" in header) and "scipy" in forbidden
+    assert "coursekit.checks" not in forbidden and f"{package}.pictures" not in forbidden
 
 
 @names

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.clustering.kmeans, coursekit.clustering.agglomerative, sklearn, scipy, torch, pandas]
+#     allowed: [numpy]
 # ---
 
 # %% [markdown]

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.manifold.diffusion, coursekit.manifold.distances, coursekit.manifold.graphs, coursekit.manifold.matching, coursekit.manifold.sensors, coursekit.manifold.spectral, coursekit.manifold.tsne, coursekit.pca, sklearn.manifold, sklearn.decomposition]
+#     allowed: [numpy]
 # ---
 
 # %% [markdown]
@@ -9,9 +9,11 @@
 #
 # Four exercises to [notebook 03](../../../03_manifold_learning.ipynb); about two and a half hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy, also `np.linalg.eigh`. **Not allowed:** the models of `coursekit.manifold`, `coursekit.pca` and scikit-learn's; calling somebody's answer is not an answer.
+# **Allowed:** NumPy, also `np.linalg.eigh`. **Not allowed:** the models of `coursekit.manifold` and `coursekit.pca`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so that an error there costs its points too: mend it first.
 
 # %%
+import base64
+
 import numpy as np
 
 from coursekit import plots
@@ -78,11 +80,12 @@ answer(
     },
 )
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("weighted_center"),
     Probe(
-        "weighted_center(squared, weights)",
+        "[weighted_center(squared, weights), squared, weights]",
         {
             "squared": lambda rng: (lambda X: ((X[:, None] - X) ** 2).sum(axis=2))(
                 rng.normal(size=(9, 3)) + 2
@@ -141,7 +144,7 @@ answer(
     },
 )
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 
 def fixed_signs(A):
@@ -149,11 +152,12 @@ def fixed_signs(A):
 
 
 probes = [
+    Visible("linear_map", normalise=fixed_signs),
     Probe(
-        "linear_map(X, 2)",
+        "[linear_map(X, 2), X]",
         {"X": lambda rng: rng.normal(size=(25, 4)) @ (rng.normal(size=(4, 4)) * [3, 2, 1, 0.5]) + 20},
         message="on other points your matrix differs: centre, take the largest eigenvalues, mind the length",
-        normalise=fixed_signs,
+        normalise=lambda value: [fixed_signs(value[0]), value[1]],
     ),
     Probe(
         "linear_map(X, 3)",
@@ -222,7 +226,13 @@ answer(
 )
 check("and y' Deg 1 = 0", _y @ _degrees, 0.0, atol=1e-9)
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
+
+
+def one_sign(found):
+    """The first entry that is not small is positive; the largest may come twice, with either sign."""
+    mu, y = found
+    return [mu, y * np.sign(y[np.argmax(np.abs(y) > 0.5 * np.abs(y).max())])]
 
 
 def graph(rng):
@@ -232,10 +242,12 @@ def graph(rng):
 
 
 probes = [
+    Visible("first_coordinate", normalise=one_sign),
     Probe(
-        "(lambda mu, y: [mu, np.asarray(y) * np.sign(y[np.argmax(np.abs(y))])])(*first_coordinate(W))",
+        "[first_coordinate(W), W]",
         {"W": lambda rng: graph(rng)},
         message="on another graph mu or y differs: the second smallest, the Deg on both sides, y' Deg y = 1",
+        normalise=lambda value: [one_sign(value[0]), value[1]],
     ),
     Probe(
         "[first_coordinate(scale * W)[0] for scale in (0.1, 1.0, 50.0)]",
@@ -284,11 +296,12 @@ answer(
     wrong={"this counts the entries; unequal choices are less open than equal ones": 3.0},
 )
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("perplexity_of"),
     Probe(
-        "[perplexity_of(p), perplexity_of(np.append(p, [0.0, 0.0]))]",
+        "[perplexity_of(p), perplexity_of(np.append(p, [0.0, 0.0])), p]",
         {"p": lambda rng: rng.dirichlet(np.ones(rng.integers(4, 9)))},
         message="for other probabilities, with and without zeros, your perplexity differs",
     ),
@@ -341,11 +354,12 @@ answer(
     rtol=1e-5,
 )
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("find_beta", rtol=1e-5),
     Probe(
-        "[np.log(find_beta(unit * d2, perplexity)) for unit in units for perplexity in (1.5, 4.0, 11.0)]",
+        "[[np.log(find_beta(unit * d2, perplexity)) for unit in units for perplexity in (1.5, 4.0, 11.0)], d2]",
         {
             "d2": lambda rng: rng.chisquare(6, size=15) + 1,
             "units": lambda rng: 10 ** rng.uniform(-8, 8, size=3),
@@ -368,13 +382,11 @@ probes = [
 # A colleague has run t-SNE at perplexity 5 on measurements with ten columns, three species in three colours. The picture is real; the coordinates are stored below.
 
 # %%
-import base64
-
-stored = "jBuNBJ8OmwypK4Ymjg6VDZwMmCKJGJcdhiqHFJ8cjQCcKYYsgRilK43+jA+EEZgflxiRHaMqjgqbG5wnBB/lCRjI9g3Y+ewG8rkOIggfGcsf/g4Q5ukEAQH0Jdz33R7uIufy1vcFH8rpCADz/CQZzdQI+s/0E+3Z7gMm6BgEFA4g7h/p6vcPC94AGegV8Q0ODiT/Iun98dcY8NbxBtH1yQHhFBcEDtfxFuPe/N/43dzwDyrcB+vVB9PuGSP88RsiEAj3zCD55evzvRAZ6toHAvriAB0j2//hAA4H0fMNEgXd3QL39ccG7f0P5/scAvS/fAB3D238bQJkE3b2dwh2BWX9YRpgDXP4dQlmHXsFYhVpFWoEafl29HEib/tgE3AJcCNkAGgPfgh1IVsV"
-places = np.frombuffer(base64.b64decode(stored), dtype=np.int8).reshape(150, 2) / 127
-species = np.repeat(["A", "B", "C"], [30, 90, 30])
+_stored = "jBuNBJ8OmwypK4Ymjg6VDZwMmCKJGJcdhiqHFJ8cjQCcKYYsgRilK43+jA+EEZgflxiRHaMqjgqbG5wnBB/lCRjI9g3Y+ewG8rkOIggfGcsf/g4Q5ukEAQH0Jdz33R7uIufy1vcFH8rpCADz/CQZzdQI+s/0E+3Z7gMm6BgEFA4g7h/p6vcPC94AGegV8Q0ODiT/Iun98dcY8NbxBtH1yQHhFBcEDtfxFuPe/N/43dzwDyrcB+vVB9PuGSP88RsiEAj3zCD55evzvRAZ6toHAvriAB0j2//hAA4H0fMNEgXd3QL39ccG7f0P5/scAvS/fAB3D238bQJkE3b2dwh2BWX9YRpgDXP4dQlmHXsFYhVpFWoEafl29HEib/tgE3AJcCNkAGgPfgh1IVsV"
+_places = np.frombuffer(base64.b64decode(_stored), dtype=np.int8).reshape(150, 2) / 127
+_species = np.repeat(["A", "B", "C"], [30, 90, 30])
 plots.show(
-    pictures.named_groups(places, species, title="t-SNE, perplexity 5"),
+    pictures.named_groups(_places, _species, title="t-SNE, perplexity 5"),
     alt="A t-SNE map with three groups in a row: A at the left, small; B in the middle, about twice as wide, in "
     "many little clumps; C at the right, as small as A. B is as far from A as from C.",
 )

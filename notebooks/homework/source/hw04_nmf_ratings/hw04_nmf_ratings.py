@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.factorization.model, coursekit.factorization.updates, coursekit.factorization.ratings, sklearn.decomposition]
+#     allowed: [numpy]
 # ---
 
 # %% [markdown]
@@ -9,7 +9,7 @@
 #
 # Five exercises on [notebook 04](../../../04_nmf_ratings.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.factorization` and scikit-learn; calling somebody else's answer is not an answer.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.factorization`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody else's answer is not an answer.
 #
 # Throughout, $X$ is a table of shape $(n, p)$, $W$ is $(n, k)$, $H$ is $(k, p)$, and `np.nan` in $X$ marks a blank: not rated. Leave the arrays that you are given as they are.
 
@@ -68,9 +68,10 @@ answer(
 answer("without blanks every entry counts", masked_loss(np.full((2, 2), 3.0), amounts, part), 3.5)
 answer("a rating of 0 is a rating", masked_loss(np.array([[0.0, 1.0]]), np.array([[2.0]]), part), 8.5)
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("masked_loss"),
     Probe(
         "[masked_loss(X, W, H), masked_loss(X[:2], W[:2], H)]",
         {
@@ -136,9 +137,10 @@ check(
 )
 check("H is left as it was", _given[2], part)
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("masked_update"),
     Probe(
         "masked_update(X, W, H)",
         {
@@ -210,9 +212,10 @@ answer(
     },
 )
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("kkt_violation"),
     Probe(
         "[kkt_violation(X, W, H), kkt_violation(3 * X, W, H), kkt_violation(X / 9, W, H)]",
         {
@@ -276,9 +279,10 @@ answer(
 _mu, _b, _c = (np.asarray(part) for part in biases(_three, 100))
 answer("many rounds fit these three ratings exactly", _mu + _b[[0, 0, 1]] + _c[[0, 1, 0]], [1.0, 2.0, 3.0])
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("biases"),
     Probe(
         "[biases(X, n) for n in (0, 1, 3)]",
         {"X": lambda rng: with_blanks(rng, (9, 6))},
@@ -337,9 +341,10 @@ answer(
     "three blanks make three recommendations at most", recommend(_ratings, _tastes, _things, 0, 9), [2, 1, 3]
 )
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("recommend"),
     Probe(
         "[[int(j) for j in recommend(X, W, H, i, n)] for i in range(6) for n in (1, 3, 12)]",
         {
@@ -359,18 +364,22 @@ probes = [
 #
 # *"We put 0 for the answers that were missing and fitted factors of several ranks. The figure shows the error on our table: twelve factors are best by far, so we use twelve. Their amounts (the columns of W) differ a lot in size; factor 1 has the largest mean amount, so it is the mood that matters most."*
 
+
 # %%
-_people_shown = np.nan_to_num(moods.x[:400])
-_rng_shown = np.random.default_rng(1)
-_errors_shown, _ranks_shown = [], (1, 2, 4, 6, 8, 12)
-for _k_shown in _ranks_shown:
-    _W_shown, _H_shown = _rng_shown.uniform(size=(400, _k_shown)), _rng_shown.uniform(size=(_k_shown, 75))
-    for _step_shown in range(60):
-        _W_shown = _W_shown * (_people_shown @ _H_shown.T) / (_W_shown @ _H_shown @ _H_shown.T)
-        _H_shown = _H_shown * (_W_shown.T @ _people_shown) / (_W_shown.T @ _W_shown @ _H_shown)
-    _errors_shown.append([np.sqrt(np.mean((_people_shown - _W_shown @ _H_shown) ** 2))])
+def _error_on_the_fitted_table(k, rng):
+    """The colleague's error (RMSE) with k factors, after 60 rounds, blanks taken for zeros."""
+    X = np.nan_to_num(moods.x[:400])
+    W, H = rng.uniform(size=(len(X), k)), rng.uniform(size=(k, X.shape[1]))
+    for _ in range(60):
+        W = W * (X @ H.T) / (W @ H @ H.T)
+        H = H * (W.T @ X) / (W.T @ W @ H)
+    return np.sqrt(np.mean((X - W @ H) ** 2))
+
+
+_rng, _ranks = np.random.default_rng(1), (1, 2, 4, 6, 8, 12)
+_errors = [[_error_on_the_fitted_table(k, _rng)] for k in _ranks]
 plots.show(
-    pictures.error_by_rank(_ranks_shown, {"NMF": (_errors_shown, "model")}, {}, ylabel="error (RMSE)",
+    pictures.error_by_rank(_ranks, {"NMF": (_errors, "model")}, {}, ylabel="error (RMSE)",
                            title="the colleague's figure: the error falls with every factor"),
     alt="The root mean squared error on the colleague's table falls steadily from one factor to twelve.",
 )  # fmt: skip

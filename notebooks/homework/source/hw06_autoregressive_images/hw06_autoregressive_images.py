@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.autoregressive.chain, coursekit.autoregressive.logistic, coursekit.autoregressive.maskgit, coursekit.autoregressive.pixelcnn, coursekit.autoregressive.pixelrnn, sklearn, scipy, torch, pandas]
+#     allowed: [numpy]
 # ---
 
 # %% [markdown]

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.dbn.model, coursekit.dbn.label_machine, coursekit.rbm.model, sklearn.neural_network]
+#     allowed: [numpy]
 # ---
 
 # %% [markdown]
@@ -9,7 +9,7 @@
 #
 # Five exercises to [notebook 09](../../../09_deep_belief_networks.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other networks, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.dbn` and `coursekit.rbm`, and scikit-learn's `BernoulliRBM`; calling somebody's answer is not an answer.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.dbn` and `coursekit.rbm`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were.
 #
 # As in the lecture a machine has the energy $E(v, h) = -h^\top W v - c^\top v - b^\top h$, with $W$ of shape (hidden, visible), $c$ the visible and $b$ the hidden biases. Examples are rows, and every unit is 0 or 1. All states of $n$ units are numbered so that unit $i$ is bit $i$ of the number: `(np.arange(2**n)[:, None] >> np.arange(n)) & 1`.
 
@@ -47,20 +47,21 @@ def turn_over(W, c, b):
 
 
 # %% role="test" exercise="turn_over" points=3
-W2, c2, b2 = turn_over(W, c, b)
-answer("shape of the new weights", np.shape(W2), (3, 2))
+_W2, _c2, _b2 = turn_over(W, c, b)
+answer("shape of the new weights", np.shape(_W2), (3, 2))
 answer(
-    "its visible biases, one per unit of h1", c2, b, wrong={"they are the hidden biases of the old one": c}
+    "its visible biases, one per unit of h1", _c2, b, wrong={"they are the hidden biases of the old one": c}
 )
-answer("its hidden biases", b2, c, wrong={"with zeros here p(h1) changes": np.zeros(3)})
-h1 = states(2)
-old = np.exp(h1 @ b) * np.prod(1 + np.exp(h1 @ W + c), axis=1)  # the visible units summed out
-new = np.exp(h1 @ c2) * np.prod(1 + np.exp(h1 @ np.transpose(W2) + b2), axis=1)
-answer("p(h1) of both machines", new / new.sum(), old / old.sum())
+answer("its hidden biases", _b2, c, wrong={"with zeros here p(h1) changes": np.zeros(3)})
+_h1 = states(2)
+_old = np.exp(_h1 @ b) * np.prod(1 + np.exp(_h1 @ W + c), axis=1)  # the visible units summed out
+_new = np.exp(_h1 @ _c2) * np.prod(1 + np.exp(_h1 @ np.transpose(_W2) + _b2), axis=1)
+answer("p(h1) of both machines", _new / _new.sum(), _old / _old.sum())
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("turn_over"),
     Probe(
         "[np.asarray(part) for part in turn_over(W, c, b)]",
         {
@@ -109,35 +110,36 @@ def bound(v, W, c, b, log_prior):
 
 
 # %% role="test" exercise="bound" points=5
-everything, h1 = states(3), states(2)
-log_old = h1 @ b + np.log(1 + np.exp(h1 @ W + c)).sum(axis=1)  # the machine's own log p(h1)
-log_old = log_old - np.log(np.exp(log_old).sum())
-log_p = everything @ c + np.log1p(np.exp(everything @ W.T + b)).sum(axis=1)
-log_p = log_p - np.log(np.exp(log_p).sum())  # minus free energy, less log Z
-ours = bound(everything, W, c, b, log_old)
-on = 1 / (1 + np.exp(-(everything @ W.T + b)))
-entropy = -(on * np.log(on) + (1 - on) * np.log(1 - on)).sum(axis=1)
+_everything, _h1 = states(3), states(2)
+_log_old = _h1 @ b + np.log(1 + np.exp(_h1 @ W + c)).sum(axis=1)  # the machine's own log p(h1)
+_log_old = _log_old - np.log(np.exp(_log_old).sum())
+_log_p = _everything @ c + np.log1p(np.exp(_everything @ W.T + b)).sum(axis=1)
+_log_p = _log_p - np.log(np.exp(_log_p).sum())  # minus free energy, less log Z
+_ours = bound(_everything, W, c, b, _log_old)
+_on = 1 / (1 + np.exp(-(_everything @ W.T + b)))
+_entropy = -(_on * np.log(_on) + (1 - _on) * np.log(1 - _on)).sum(axis=1)
 answer(
     "with the machine's own prior the bound is log p(v)",
-    ours,
-    log_p,
+    _ours,
+    _log_p,
     wrong={
-        "the entropy of q is missing": log_p - entropy,
-        "the entropy has the wrong sign": log_p - 2 * entropy,
+        "the entropy of q is missing": _log_p - _entropy,
+        "the entropy has the wrong sign": _log_p - 2 * _entropy,
     },
 )
-q = np.prod(np.where(h1[None] == 1, on[:, None], 1 - on[:, None]), axis=2)
-uniform = np.full(4, -np.log(4))
+_q = np.prod(np.where(_h1[None] == 1, _on[:, None], 1 - _on[:, None]), axis=2)
+_uniform = np.full(4, -np.log(4))
 answer(
     "another prior changes the middle term, and that alone",
-    bound(everything, W, c, b, uniform),
-    log_p + q @ (uniform - log_old),
-    wrong={"the prior term is missing": log_p - q @ log_old},
+    bound(_everything, W, c, b, _uniform),
+    _log_p + _q @ (_uniform - _log_old),
+    wrong={"the prior term is missing": _log_p - _q @ _log_old},
 )
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("bound"),
     Probe(
         "bound(v, W, c, b, log_prior)",
         {
@@ -174,28 +176,29 @@ def class_probability(h, W, U, c, d, b):
 
 
 # %% role="test" exercise="class_probability" points=4
-U, d = np.array([[2.0, -1.0], [0.5, 1.5]]), np.array([0.3, -0.4])
-h = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
-ours = class_probability(h, W, U, c, d, b)
-answer("two rows, two classes", np.shape(ours), (2, 2))
-joint = np.zeros((2, 2))
-for row in range(2):
-    for y in range(2):
-        for g in states(2):  # the hidden units, listed one by one
-            joint[row, y] += np.exp(g @ W @ h[row] + g @ U[:, y] + h[row] @ c + d[y] + g @ b)
-by_mean = np.exp(d + 1 / (1 + np.exp(-(h @ W.T + b))) @ U)
+_U, _d = np.array([[2.0, -1.0], [0.5, 1.5]]), np.array([0.3, -0.4])
+_h = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
+_ours = class_probability(_h, W, _U, c, _d, b)
+answer("two rows, two classes", np.shape(_ours), (2, 2))
+_joint = np.zeros((2, 2))
+for _row in range(2):
+    for _y in range(2):
+        for _g in states(2):  # the hidden units, listed one by one
+            _joint[_row, _y] += np.exp(_g @ W @ _h[_row] + _g @ _U[:, _y] + _h[_row] @ c + _d[_y] + _g @ b)
+_by_mean = np.exp(_d + 1 / (1 + np.exp(-(_h @ W.T + b))) @ _U)
 answer(
     "p(y | h), counted over the hidden states",
-    ours,
-    joint / joint.sum(axis=1, keepdims=True),
+    _ours,
+    _joint / _joint.sum(axis=1, keepdims=True),
     wrong={
-        "a hidden unit's mean is not its sum: use softplus": by_mean / by_mean.sum(axis=1, keepdims=True),
-        "the rows must add up to 1": joint,
+        "a hidden unit's mean is not its sum: use softplus": _by_mean / _by_mean.sum(axis=1, keepdims=True),
+        "the rows must add up to 1": _joint,
     },
 )
-answer("rows add up to 1 where logits are huge", class_probability(h, 800 * W, 800 * U, c, d, b).sum(axis=1), [1.0, 1.0])  # fmt: skip
+_huge = class_probability(_h, 800 * W, 800 * _U, c, _d, b)
+answer("rows add up to 1 where logits are huge", np.sum(_huge, axis=1), [1.0, 1.0])
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 TOP = {
     "h": lambda rng: rng.integers(0, 2, size=(7, 5)).astype(float),
@@ -206,6 +209,7 @@ TOP = {
     "b": lambda rng: rng.normal(size=4) - 0.3,
 }
 probes = [
+    Visible("class_probability"),
     Probe(
         "class_probability(h, W, U, c, d, b)",
         TOP,
@@ -248,35 +252,36 @@ def sleep_step(h, W, c, R, b, uniform, rate):
 
 
 # %% role="test" exercise="sleep_step" points=5
-R = W + np.array([[0.5, 1.0, -1.0], [0.0, -2.0, 1.0]])
-asleep = np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
-kept = [array.copy() for array in (asleep, W, c, R, b)]
-new_R, new_b = sleep_step(asleep, W, c, R, b, np.zeros((3, 3)), 0.3)  # numbers 0 draw every pixel on
-for given, array in zip((asleep, W, c, R, b), kept, strict=True):
-    check("an argument is left as it was", given, array)
+_R = W + np.array([[0.5, 1.0, -1.0], [0.0, -2.0, 1.0]])
+_asleep = np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+_kept = [array.copy() for array in (_asleep, W, c, _R, b)]
+_new_R, _new_b = sleep_step(_asleep, W, c, _R, b, np.zeros((3, 3)), 0.3)  # numbers 0 draw every pixel on
+for _given, _array in zip((_asleep, W, c, _R, b), _kept, strict=True):
+    check("an argument is left as it was", _given, _array)
 
 
-def missed_by(weights):
-    return asleep - 1 / (1 + np.exp(-(np.ones((3, 3)) @ weights.T + b)))
+def _missed_by(weights):
+    return _asleep - 1 / (1 + np.exp(-(np.ones((3, 3)) @ weights.T + b)))
 
 
 answer(
     "recognition biases, all pixels on",
-    new_b,
-    b + 0.3 * missed_by(R).mean(axis=0),
+    _new_b,
+    b + 0.3 * _missed_by(_R).mean(axis=0),
     wrong={
-        "this learns from the generative weights; R leads upwards": b + 0.3 * missed_by(W).mean(axis=0),
-        "the sign is turned round": b - 0.3 * missed_by(R).mean(axis=0),
-        "take the mean over the rows, not the sum": b + 0.3 * missed_by(R).sum(axis=0),
+        "this learns from the generative weights; R leads upwards": b + 0.3 * _missed_by(W).mean(axis=0),
+        "the sign is turned round": b - 0.3 * _missed_by(_R).mean(axis=0),
+        "take the mean over the rows, not the sum": b + 0.3 * _missed_by(_R).sum(axis=0),
     },
 )
-answer("recognition weights, all pixels on", new_R, R + 0.3 * missed_by(R).T @ np.ones((3, 3)) / 3)
-quiet_R, _ = sleep_step(asleep, W, c, R, b, np.ones((3, 3)), 0.3)  # numbers 1 draw every pixel off
-answer("with all pixels off no weight moves", quiet_R, R)
+answer("recognition weights, all pixels on", _new_R, _R + 0.3 * _missed_by(_R).T @ np.ones((3, 3)) / 3)
+_quiet_R, _ = sleep_step(_asleep, W, c, _R, b, np.ones((3, 3)), 0.3)  # numbers 1 draw every pixel off
+answer("with all pixels off no weight moves", _quiet_R, _R)
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("sleep_step"),
     Probe(
         "[np.asarray(part) for part in sleep_step(h, W, c, R, b, uniform, 0.2)]",
         {

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.autoencoder.model, coursekit.autoencoder.pretraining, sklearn, scipy, torch, pandas]
+#     allowed: [numpy]
 # ---
 
 # %% [markdown]

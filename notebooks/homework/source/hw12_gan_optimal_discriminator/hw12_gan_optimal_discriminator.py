@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.gan.model, coursekit.start, sklearn, scipy, torch, pandas]
+#     allowed: [numpy]
 # ---
 
 # %% [markdown]

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.wgan.model, sklearn, scipy, pandas]
+#     allowed: [numpy, torch]
 # ---
 
 # %% [markdown]

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.flow.model, coursekit.flow.layers, coursekit.evaluation, sklearn, scipy, torch, pandas]
+#     allowed: [numpy]
 # ---
 
 # %% [markdown]
