@@ -13,9 +13,9 @@ import scipy.stats
 import torch
 
 from benchmarks import references
-from benchmarks.harness import OURS, Skipped, cpu_seconds, mnist, take_turns
+from benchmarks.harness import OURS, Judged, Skipped, cpu_seconds, mnist, take_turns
 from coursekit.data import signed, toy2d, train_and_test
-from coursekit.evaluation import DigitClassifier, frechet_distance, mode_coverage
+from coursekit.evaluation import mode_coverage
 from coursekit.gan import recipe
 from coursekit.wgan import earth_mover_1d, earth_mover_lp
 from coursekit.wgan import recipe as wgan_recipe
@@ -28,13 +28,7 @@ TOY_MEASURES = {
     "good_share": ("higher", {"ring": (0.88, None), "grid": (0.45, 0.85)}),
     "kl": ("lower", {}),
 }
-IMAGE_MEASURES = {
-    "confidence": ("higher", {"digits": 0.9}),
-    "classes": ("higher", {"digits": 10}),
-    "smallest class": ("higher", {}),
-    "Frechet distance": ("lower", {}),
-    "nearest": (None, {}),
-}
+TARGETS = {"digits": {"confidence": 0.9, "classes": 10}, "mnist": {}}
 
 
 def vanilla_samples(nets, x, n, *, n_latent, seconds, seed):
@@ -77,33 +71,14 @@ def toy(name):
     return part
 
 
-def read(judge, samples, train, test):
-    """The measures of samples (n, d), in the order of IMAGE_MEASURES."""
-    probability = judge.predict_proba(samples)
-    shares = probability.argmax(1).bincount(minlength=10) / len(samples)
-    nearest = [torch.cdist(points, train).min(1).values.median() for points in (samples, test[:1000])]
-    return [
-        probability.max(1).values.mean().item(),
-        int((shares >= 0.02).sum()),
-        shares.min().item(),
-        frechet_distance(judge.features(samples), judge.features(test)),
-        (nearest[0] / nearest[1]).item(),
-    ]
-
-
 def images(bench, name, parts):
     """Rows of one set of images; parts: training and test set."""
     budget, width = BUDGETS[name]
     seconds, build = bench.budget(budget), recipe.RECIPES[name]
     train, test = (torch.from_numpy(signed(part)) for part in parts)
-    d, few = train.shape[1], train[:10_000]
-    judge = DigitClassifier(d).fit(train, parts[0].labels, n_epochs=30 if name == "digits" else 3, seed=100)
-    real = zip(IMAGE_MEASURES, read(judge, test, few, test), strict=True)
-    bench.note("Test digits themselves: " + ", ".join(f"{key} {value:.3g}" for key, value in real) + ".")
-    rows = [
-        bench.row(f"{name} after {seconds} CPU-s: {measure}", "", better, target=goals.get(name))
-        for measure, (better, goals) in IMAGE_MEASURES.items()
-    ]
+    d = train.shape[1]
+    judged = Judged(bench, train, parts[0].labels, test)
+    judged.rows(f"{name} after {seconds} CPU-s", TARGETS[name])
     for seed in bench.seeds:
         samples = {OURS: our_samples(bench, build, parts, 1000, budget=budget, seed=seed)}
         torch.manual_seed(seed)
@@ -114,8 +89,7 @@ def images(bench, name, parts):
         for who, nets in peers.items():
             samples[who] = vanilla_samples(nets, train, 1000, n_latent=100, seconds=seconds, seed=seed)
         for who, (points, steps) in samples.items():
-            for row, value in zip(rows, read(judge, points, few, test), strict=True):
-                row.add(who, seed, value, steps=steps)
+            judged.add(who, seed, points, steps)
 
 
 def digit_images(bench):
@@ -124,7 +98,7 @@ def digit_images(bench):
 
 
 def mnist_images(bench):
-    "MNIST, 1000 samples; nearest: among the first 10 000 training digits."
+    "MNIST, 1000 samples."
     if bench.quick:
         raise Skipped("--quick takes digits and toys only")
     images(bench, "mnist", (mnist("train"), mnist("test")))

@@ -185,6 +185,42 @@ class Row:
         self.bench.save()
 
 
+class Judged:
+    """Rows for generated digits, one for each measure of `evaluation.digit_quality`.
+
+    train, test: real digits, tensors (n, d) in the units of the samples; labels: of `train`, for the judge.
+    """
+
+    BETTER = {"confidence": "higher", "classes": "higher", "smallest class": "higher"}
+    BETTER |= {"Frechet distance": "lower", "nearest": None}
+
+    def __init__(self, bench, train, labels, test):
+        from coursekit.evaluation import digit_judge
+
+        self.bench, self.train, self.test = bench, train, test
+        self.judge = digit_judge(train, labels)
+        real = self.measure(test).items()
+        bench.note(
+            "Test digits themselves: " + ", ".join(f"{name} {value:.3g}" for name, value in real) + "."
+        )
+
+    def measure(self, samples):
+        from coursekit.evaluation import digit_quality
+
+        return digit_quality(self.judge, samples, self.train, self.test)
+
+    def rows(self, what, targets):
+        """New rows called `what: measure`; targets: dict from some of the measures to numbers."""
+        self.row = {
+            name: self.bench.row(f"{what}: {name}", "", better, target=targets.get(name))
+            for name, better in self.BETTER.items()
+        }
+
+    def add(self, who, seed, samples, steps):
+        for name, value in self.measure(samples).items():
+            self.row[name].add(who, seed, value, steps=steps)
+
+
 class Bench:
     """One part of a case under way. seeds: list of ints; quick: tiny budgets, digits and toys only."""
 

@@ -2,7 +2,7 @@
 
 Likelihood    `bits_per_dim`, `ais_log_partition`
 Samples       `frechet_distance`, `precision_recall`, `nearest_share`, `mode_coverage`, all on points or, for
-              images, on the features of a `DigitClassifier`
+              images, on the features of a `DigitClassifier`; `digit_judge` and `digit_quality`, all at once
 Maps          `trustworthiness`
 
 Arrays and tensors are taken, and measured in float64. NaN is an error everywhere: a model that has diverged
@@ -198,6 +198,8 @@ class DigitClassifier(nn.Module):
 
     def __init__(self, n_inputs: int, *, n_hidden: int = 128, n_features: int = 64, n_classes: int = 10):
         super().__init__()
+        n_inputs, n_hidden = positive_int(n_inputs, "n_inputs"), positive_int(n_hidden, "n_hidden")
+        n_features, n_classes = positive_int(n_features, "n_features"), positive_int(n_classes, "n_classes")
         self.register_buffer("mean", torch.zeros(n_inputs))
         self.register_buffer("scale", torch.ones(()))
         self.body = nn.Sequential(
@@ -264,6 +266,37 @@ class DigitClassifier(nn.Module):
 
 
 # Maps
+
+
+def digit_judge(x, labels) -> DigitClassifier:
+    """The judge that recipes and benchmarks share, trained on real digits x (n, d) with labels (n,)."""
+    x = torch.as_tensor(x, dtype=torch.float32)
+    n_epochs = max(6, 45_000 // max(1, len(x)))  # about as many images for a small set as for a large one
+    return DigitClassifier(x.shape[-1], n_hidden=256).fit(x, labels, n_epochs=n_epochs, seed=100)
+
+
+def digit_quality(judge: DigitClassifier, samples, train, test) -> dict[str, float]:
+    """Generated digits as a judge reads them. Samples (m, d), train (n, d) and test (l, d) in its units.
+
+    `confidence`: the mean largest probability, high for digits that are clean. `classes`: how many of the
+    classes get at least 2 % of the samples; `smallest class`: the share of the rarest. `Frechet distance`:
+    to the test digits, in the judge's features. `nearest`: the median distance from a sample to the nearest
+    of the first 10 000 training digits, divided by that from a test digit; far below 1 the model memorises.
+    """
+    probability = judge.predict_proba(samples)
+    shares = probability.argmax(1).bincount(minlength=probability.shape[1]).double() / len(probability)
+    samples, train, test = _samples(samples=samples, train=train, test=test)
+    distances = [
+        torch.cat([torch.cdist(strip, train[:10_000]).amin(1) for strip in points.split(STRIP)]).median()
+        for points in (samples, test[:2000])
+    ]
+    return {
+        "confidence": probability.amax(1).mean().item(),
+        "classes": int((shares >= 0.02).sum()),
+        "smallest class": shares.min().item(),
+        "Frechet distance": frechet_distance(judge.features(samples), judge.features(test)),
+        "nearest": (distances[0] / distances[1]).item(),
+    }
 
 
 def trustworthiness(x, z, *, k: int = 5, metric: str = "euclidean") -> float:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from coursekit.data import Dataset, signed
-from coursekit.evaluation import mode_coverage
+from coursekit.evaluation import digit_judge, digit_quality, mode_coverage
 from coursekit.gan.model import GAN, batch_discriminator
 from coursekit.networks import mlp
 from coursekit.training import N_SHOWN, Recipe, Stage, fit_adversarial, for_budget
@@ -29,17 +29,17 @@ STD = {"ring": 0.02, "grid": 0.05 / 2.828}  # of each Gaussian
 
 def digits(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
     """8 x 8 digits: 16 latents, networks of two layers of 256."""
-    return images(train, DIGITS, seconds, n_latent=16)
+    return images(train, test, DIGITS, seconds, n_latent=16)
 
 
 def mini_mnist(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
     """14 x 14 digits: 32 latents, networks of two layers of 256."""
-    return images(train, MINI_MNIST, seconds, n_latent=32)
+    return images(train, test, MINI_MNIST, seconds, n_latent=32)
 
 
 def mnist(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
     """MNIST: 32 latents, networks of two layers of 256."""
-    return images(train, MNIST, seconds, n_latent=32)
+    return images(train, test, MNIST, seconds, n_latent=32)
 
 
 def ring(train: Dataset, test: Dataset, *, seconds: float | None = None, r1: float = R1) -> Recipe:
@@ -55,18 +55,24 @@ def grid(train: Dataset, test: Dataset, *, seconds: float | None = None, r1: flo
 RECIPES = {"digits": digits, "mini_mnist": mini_mnist, "mnist": mnist, "ring": ring, "grid": grid}
 
 
-def images(train, budgets, seconds, *, n_latent, width=256) -> Recipe:
+def images(train, test, budgets, seconds, *, n_latent, width=256) -> Recipe:
     """The recipe of images; budgets: table of steps and settings, of which that for `seconds` is taken."""
     budget, (n_steps, settings) = for_budget(budgets, seconds)
     x = torch.from_numpy(signed(train))
     generator = nn.Sequential(mlp((n_latent, width, width, x.shape[1])), nn.Tanh())
     gan = GAN(generator, batch_discriminator(x.shape[1], width), n_latent=n_latent)
+
+    def measure(gan):
+        samples = gan.sample(1000, rng=torch.Generator().manual_seed(0))
+        return digit_quality(digit_judge(x, train.labels), samples, x, signed(test))
+
     return Recipe(
         model=gan,
         stages=(Stage(gan, x, fit_adversarial, n_steps, settings, "the generator's, in nats"),),
         seconds=budget,
         draw=lambda gan, rng: ((gan.sample(N_SHOWN, rng=rng) + 1) / 2).clamp(0, 1),
         shows="samples of the generator",
+        measure=measure,
     )
 
 

@@ -7,9 +7,12 @@ import pytest
 import sklearn.manifold
 import torch
 
+from coursekit.data import train_and_test
 from coursekit.evaluation import (
     DigitClassifier,
     ais_log_partition,
+    digit_judge,
+    digit_quality,
     frechet_distance,
     mode_coverage,
     nearest_share,
@@ -348,3 +351,36 @@ def test_nothing_is_written_into_what_was_handed_in():
     np.testing.assert_array_equal(real, copies[0])
     np.testing.assert_array_equal(fake, copies[1])
     assert torch.equal(distances, before)
+
+
+# Digits, all measures at once
+
+
+def test_digit_quality_of_real_digits_of_copies_and_of_one_class():
+    train, test = train_and_test("digits")
+    judge = digit_judge(train.x, train.labels)
+    assert (judge.predict_proba(test.x).argmax(1).numpy() == test.labels).mean() > 0.95
+    real = digit_quality(judge, test.x, train.x, test.x)
+    assert real["classes"] == 10 and real["nearest"] == 1 and real["confidence"] > 0.9
+    assert real["Frechet distance"] < 1e-6
+    copies = digit_quality(judge, train.x[:500], train.x, test.x)
+    assert copies["nearest"] == 0 and copies["classes"] == 10
+    noise = np.random.default_rng(0).uniform(0, 16, size=(500, 64))
+    noise = digit_quality(judge, noise, train.x, test.x)
+    assert noise["confidence"] < real["confidence"] and noise["nearest"] > 1.5
+    assert noise["Frechet distance"] > 20 * copies["Frechet distance"]
+    threes = digit_quality(judge, train.x[train.labels == 3], train.x, test.x)
+    assert threes["classes"] == 1 and threes["smallest class"] == 0
+
+
+def test_shares_of_classes_are_counted():
+    """A judge that reads the class off the pixels: 197 zeros and 3 ones, which are less than 2 %."""
+    judge = DigitClassifier(10)
+    judge.predict_proba = lambda x: torch.as_tensor(x, dtype=torch.float64)
+    samples = np.eye(10)[[0] * 197 + [1] * 3] * 0.7
+    found = digit_quality(judge, samples, points(20, 10), points(20, 10, seed=1))
+    assert found["classes"] == 1 and found["smallest class"] == 0
+    assert found["confidence"] == pytest.approx(0.7)
+    samples = np.eye(10)[list(range(10)) * 19 + [1] * 10]
+    found = digit_quality(judge, samples, points(20, 10), points(20, 10, seed=1))
+    assert found["classes"] == 10 and found["smallest class"] == pytest.approx(19 / 200)
