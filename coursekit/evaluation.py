@@ -270,9 +270,8 @@ class DigitClassifier(nn.Module):
 
 def digit_judge(x, labels) -> DigitClassifier:
     """The judge that recipes and benchmarks share, trained on real digits x (n, d) with labels (n,)."""
-    x = torch.as_tensor(x, dtype=torch.float32)
     n_epochs = max(6, 45_000 // max(1, len(x)))  # about as many images for a small set as for a large one
-    return DigitClassifier(x.shape[-1], n_hidden=256).fit(x, labels, n_epochs=n_epochs, seed=100)
+    return DigitClassifier(x.shape[1], n_hidden=256).fit(x, labels, n_epochs=n_epochs, seed=100)
 
 
 def digit_quality(judge: DigitClassifier, samples, train, test) -> dict[str, float]:
