@@ -3,7 +3,7 @@
 `as_input`     data as a tensor (n, *shape) in a model's precision, on its device, within a range
 `as_labels`    class labels as int64 (n,)
 `as_tensor`    numbers as they are
-`positive_int`, `real_number`, `one_of`   settings: counts, amounts, choices
+`positive_int`, `positive_ints`, `real_number`, `one_of`   settings: a count, widths, amounts, choices
 
 Each raises ValueError with the name that the caller gives. Nothing here changes a value: floats are cast
 to the model's precision, NumPy arrays and lists become tensors, and that is all.
@@ -120,17 +120,43 @@ def positive_int(value: Any, name: str, *, low: int = 1, high: int | None = None
     >>> positive_int(np.int64(3), "n_steps")
     3
     """
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, (bool, np.bool_)):
+    if not _is_whole(value) or isinstance(value, (bool, np.bool_)):
         raise ValueError(f"{name} must be a whole number, got {value!r}")
+    number = operator.index(value)
     if number < low:
         raise ValueError(f"{name} must be at least {low}, got {number}")
     if high is not None and number > high:
         raise ValueError(f"{name} must be at most {high}, got {number}")
     return number
+
+
+def positive_ints(
+    value: Any, name: str, *, at_least: int = 0, at_most: int | None = None, low: int = 1
+) -> tuple[int, ...]:
+    """Whole numbers, such as the widths of layers, as a tuple of ints; one number counts as a tuple of one.
+
+    >>> positive_ints(8, "hidden"), positive_ints([64, 32], "hidden")
+    ((8,), (64, 32))
+
+    Args:
+        value: a whole number, or a tuple, list or array of them.
+        name: what the sentence calls it.
+        at_least: how many there must be.
+        at_most: how many there may be; None sets no limit.
+        low: the smallest number allowed.
+
+    Raises:
+        ValueError: something else, too few, too many, or a number below `low`.
+    """
+    if isinstance(value, (str, bytes, dict)) or not (isinstance(value, Iterable) or _is_whole(value)):
+        raise ValueError(f"{name} must hold whole numbers, such as (64, 32), got {value!r}")
+    given = (value,) if _is_whole(value) else tuple(value)
+    if len(given) < at_least or (at_most is not None and len(given) > at_most):
+        bound = "" if at_least == at_most else "at least " if len(given) < at_least else "at most "
+        wanted = at_least if len(given) < at_least else at_most
+        raise ValueError(f"{name} must hold {bound}{wanted} whole numbers, got {value!r}")
+    each_name = name if _is_whole(value) else f"each of {name}"
+    return tuple(positive_int(each, each_name, low=low) for each in given)
 
 
 def real_number(
@@ -177,6 +203,14 @@ def one_of(name: str, value: Any, choices: Iterable[str]) -> Any:
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"unknown {name} {value!r}; choose one of {', '.join(choices)}")
     return value
+
+
+def _is_whole(value):
+    try:
+        operator.index(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _pattern(like, x):

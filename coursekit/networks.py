@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from coursekit.inputs import as_labels
+from coursekit.inputs import as_input, as_labels, positive_int, positive_ints, real_number
 
 ACTIVATIONS = {
     "linear": nn.Identity,
@@ -27,6 +27,7 @@ def mlp(sizes, *, activation="relu", norm=False, dropout=0.0):
 
     norm: put LayerNorm before each hidden activation. dropout: probability, after each hidden activation.
     """
+    sizes, dropout = _sizes_and_dropout(sizes, dropout)
     layers = []
     for i, (n_in, n_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
         layers.append(nn.Linear(n_in, n_out))
@@ -42,6 +43,7 @@ def conv_net(sizes, *, activation="relu", dropout=0.0):
     The first and the last look at 3 x 3 neighbourhoods, those between at single pixels, as in Glow's
     couplings. dropout: probability of a whole channel, after each hidden activation.
     """
+    sizes, dropout = _sizes_and_dropout(sizes, dropout)
     layers = []
     for i, (n_in, n_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
         width = 3 if i in (0, len(sizes) - 2) else 1
@@ -49,6 +51,11 @@ def conv_net(sizes, *, activation="relu", dropout=0.0):
         if i < len(sizes) - 2:
             layers += [activation_layer(activation)] + [nn.Dropout2d(dropout)] * (dropout > 0)
     return nn.Sequential(*layers)
+
+
+def _sizes_and_dropout(sizes, dropout):
+    """Both looked at: at least two whole numbers, and a probability below 1."""
+    return positive_ints(sizes, "sizes", at_least=2), real_number(dropout, "dropout", low=0, below=1)
 
 
 def time_embedding(t, n_features, *, max_period=10_000.0):
@@ -79,8 +86,8 @@ class LabelEmbedding(nn.Module):
 
     def __init__(self, n_classes: int, n_features: int):
         super().__init__()
-        self.n_classes = n_classes
-        self.vectors = nn.Embedding(n_classes + 1, n_features)
+        self.n_classes = positive_int(n_classes, "n_classes")
+        self.vectors = nn.Embedding(n_classes + 1, positive_int(n_features, "n_features"))
         nn.init.normal_(self.vectors.weight, std=0.02)
 
     def forward(self, labels):
@@ -107,7 +114,10 @@ class TimeMLP(nn.Module):
         self, n_features: int, *, width: int = 256, n_blocks: int = 3, n_time: int = 64, n_classes: int = 0
     ):
         super().__init__()
-        self.n_time = n_time
+        for name, value in (("n_features", n_features), ("width", width), ("n_blocks", n_blocks)):
+            positive_int(value, name)
+        self.n_time = positive_int(n_time, "n_time", low=2)
+        n_classes = positive_int(n_classes, "n_classes", low=0)
         self.time = nn.Sequential(nn.Linear(n_time, n_time), nn.SiLU(), nn.Linear(n_time, n_time), nn.SiLU())
         self.enter = nn.Linear(n_features, width)
         self.modulations = nn.ModuleList(nn.Linear(n_time, 3 * width) for _ in range(n_blocks))
@@ -122,7 +132,8 @@ class TimeMLP(nn.Module):
         self.labels = LabelEmbedding(n_classes, n_time) if n_classes else None
 
     def forward(self, x, t, condition=None):
-        time = self.time(time_embedding(t.to(x.dtype), self.n_time))
+        x = as_input(x, self.enter.in_features, like=self.enter.weight, finite=False)
+        time = self.time(time_embedding(_times(t, x), self.n_time))
         time = _add_labels(time, self.labels, condition)
         h = self.enter(x)
         for modulation, block in zip(self.modulations, self.blocks, strict=True):
@@ -157,12 +168,13 @@ class UNet(nn.Module):
 
     def __init__(self, n_channels: int = 1, *, width: int = 32, n_time: int = 64, n_classes: int = 0):
         super().__init__()
-        if width % 8:
+        positive_int(n_channels, "n_channels")
+        if positive_int(width, "width") % 8:
             raise ValueError(
                 f"width must be a multiple of 8 (the channels are normalised in 8 groups), got {width}"
             )
-        self.n_time = n_time
-        n_wide = 4 * n_time
+        self.n_time = positive_int(n_time, "n_time", low=2)
+        n_classes, n_wide = positive_int(n_classes, "n_classes", low=0), 4 * n_time
         self.time = nn.Sequential(nn.Linear(n_time, n_wide), nn.SiLU(), nn.Linear(n_wide, n_wide), nn.SiLU())
         self.enter = nn.Conv2d(n_channels, width, 3, padding=1)
         self.fine = TimeConvBlock(width, width, n_wide)
@@ -178,15 +190,24 @@ class UNet(nn.Module):
         self.labels = LabelEmbedding(n_classes, n_wide) if n_classes else None
 
     def forward(self, x, t, condition=None):
+        x = as_input(x, (self.enter.in_channels, None, None), like=self.enter.weight, finite=False)
         if x.shape[-2] % 2 or x.shape[-1] % 2:
             raise ValueError(f"UNet halves height and width, so both must be even, got {tuple(x.shape)}")
-        time = self.time(time_embedding(t.to(x.dtype), self.n_time))
+        time = self.time(time_embedding(_times(t, x), self.n_time))
         time = _add_labels(time, self.labels, condition)
         fine = self.fine(self.enter(x), time)  # (n, width, h, w)
         h = self.down(fine)  # (n, 2 width, h/2, w/2)
         for block in self.coarse:
             h = block(h, time)
         return self.leave(self.merge(torch.cat([fine, self.up(h)], dim=1), time))
+
+
+def _times(t, x):
+    """t (n,) in the precision of x (n, ...), one time for each example."""
+    t = as_input(t, (), like=x, name="t", finite=False)
+    if len(t) != len(x):
+        raise ValueError(f"t must hold one time per example: {len(t)} times for {len(x)} examples")
+    return t
 
 
 def _add_labels(time, labels, condition):
@@ -218,7 +239,7 @@ def residual_mlp(sizes, *, activation="silu"):
 
     The hidden sizes must be equal, since a block adds its input to its output. He et al. 2016.
     """
-    n_in, *hidden, n_out = sizes
+    n_in, *hidden, n_out = positive_ints(sizes, "sizes", at_least=2)
     if len(set(hidden)) != 1:
         raise ValueError(
             f"residual blocks need at least one hidden layer, all of one width; got {tuple(hidden)}"

@@ -28,7 +28,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from coursekit.draws import normal, uniform
-from coursekit.inputs import as_input, one_of, real_number
+from coursekit.inputs import as_input, one_of, positive_int, positive_ints, real_number
 from coursekit.networks import activation_layer
 
 NOISE_KINDS = ("gaussian", "masking")
@@ -100,10 +100,10 @@ class Autoencoder(nn.Module):
         contraction=0.0,
     ):
         super().__init__()
-        self.n_inputs, self.n_code = n_inputs, n_code
+        self.n_inputs, self.n_code = positive_int(n_inputs, "n_inputs"), positive_int(n_code, "n_code")
         self._set_objective(likelihood, noise, noise_kind, contraction)
+        hidden = positive_ints(hidden, "hidden")
         code_activation = code_activation or ("linear" if hidden else activation)
-        hidden = (hidden,) if isinstance(hidden, int) else tuple(hidden)
         sizes = [n_inputs, *hidden, n_code]
         down = [nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
         up = [TiedLinear(a) if tied else nn.Linear(a.out_features, a.in_features) for a in reversed(down)]
@@ -192,8 +192,9 @@ class ConvAutoencoder(Autoencoder):
         contraction=0.0,
     ):
         nn.Module.__init__(self)
-        height, width = image_shape
-        self.n_inputs, self.n_code = height * width, n_code
+        height, width = positive_ints(image_shape, "image_shape", at_least=2, at_most=2)
+        channels = positive_ints(channels, "channels")
+        self.n_inputs, self.n_code = height * width, positive_int(n_code, "n_code")
         self._set_objective(likelihood, noise, noise_kind, contraction)
         self.one_sigmoid_layer = False
         shrink = 2 ** len(channels)

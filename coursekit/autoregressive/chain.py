@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from coursekit.inputs import as_input, positive_int
+from coursekit.inputs import as_input, positive_int, positive_ints, real_number
 
 
 def as_levels(x: Tensor, n_pixels: int, n_levels: int, *, like: nn.Module, name: str = "x") -> Tensor:
@@ -183,13 +183,14 @@ class MADE(nn.Module):
         super().__init__()
         self.n_pixels = positive_int(n_pixels, "n_pixels")
         self.n_levels = positive_int(n_levels, "n_levels", low=2)
+        dropout = real_number(dropout, "dropout", low=0, below=1)
         self.order = list(range(n_pixels)) if order is None else [int(i) for i in order]
         if sorted(self.order) != list(range(n_pixels)):
             raise ValueError(f"order must hold each of 0 to {n_pixels - 1} once")
         pixel_degree = torch.empty(n_pixels, dtype=torch.int64)
         pixel_degree[self.order] = torch.arange(1, n_pixels + 1)
         layers, degree = [], pixel_degree
-        for width in hidden:
+        for width in positive_ints(hidden, "hidden"):
             # Spread over 1, ..., d - 1: a unit of degree d could be read by no output.
             degree_here = torch.arange(width) * (n_pixels - 1) // width + 1
             layers += [MaskedLinear((degree_here[:, None] >= degree).float()), nn.ReLU()]

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from coursekit.autoregressive.chain import as_levels
-from coursekit.inputs import one_of, positive_int, real_number
+from coursekit.inputs import one_of, positive_int, positive_ints, real_number
 from coursekit.networks import residual_mlp
 
 CHOICES = ("random", "confidence")
@@ -77,6 +77,7 @@ class MaskGIT(nn.Module):
         super().__init__()
         self.n_pixels = positive_int(n_pixels, "n_pixels")
         self.n_levels = positive_int(n_levels, "n_levels", low=2)
+        hidden = positive_ints(hidden, "hidden", at_least=1)
         self.net = residual_mlp([2 * n_pixels, *hidden, n_pixels * n_levels])
 
     @property

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from coursekit.autoregressive.chain import as_levels, level_log_prob, sample_in_order, start_from
 from coursekit.autoregressive.logistic import discretized_mixture_log_prob
-from coursekit.inputs import one_of, positive_int
+from coursekit.inputs import one_of, positive_int, positive_ints, real_number
 
 
 def causal_mask(kernel: int, kind: Literal["A", "B"]) -> Tensor:
@@ -83,8 +83,11 @@ class MaskedConv2d(nn.Conv2d):
     """
 
     def __init__(self, n_in: int, n_out: int, kernel: int, kind: Literal["A", "B"]):
-        super().__init__(n_in, n_out, kernel, padding=kernel // 2)
-        self.register_buffer("mask", causal_mask(kernel, kind), persistent=False)
+        mask = causal_mask(kernel, kind)
+        super().__init__(
+            positive_int(n_in, "n_in"), positive_int(n_out, "n_out"), kernel, padding=kernel // 2
+        )
+        self.register_buffer("mask", mask, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """x (n, n_in, height, width) -> (n, n_out, height, width)."""
@@ -179,10 +182,12 @@ class PixelCNN(nn.Module):
         dropout: float = 0.0,
     ):
         super().__init__()
-        self.shape, self.n_levels = tuple(shape), positive_int(n_levels, "n_levels", low=2)
+        self.shape = positive_ints(shape, "shape", at_least=2, at_most=2)
+        self.n_levels = positive_int(n_levels, "n_levels", low=2)
         self.gated, self.head = gated, one_of("head", head, ("softmax", "logistic"))
         for name, value in (("width", width), ("n_layers", n_layers), ("n_components", n_components)):
             positive_int(value, name)
+        dropout = real_number(dropout, "dropout", low=0, below=1)
         causal_mask(kernel, "A")  # says what is wrong with the kernel
         n_in = 2  # the image, and a channel of ones that tells the border from a grey pixel
         widths = [n_in] + [width] * n_layers

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from coursekit.autoregressive.chain import as_levels, level_log_prob, start_from
 from coursekit.autoregressive.pixelcnn import MaskedConv2d
-from coursekit.inputs import positive_int
+from coursekit.inputs import positive_int, positive_ints
 
 
 class PixelRNN(nn.Module):
@@ -40,7 +40,8 @@ class PixelRNN(nn.Module):
 
     def __init__(self, shape: tuple[int, int], *, n_levels: int = 2, width: int = 32, kernel: int = 5):
         super().__init__()
-        self.shape, self.n_levels = tuple(shape), positive_int(n_levels, "n_levels", low=2)
+        self.shape = positive_ints(shape, "shape", at_least=2, at_most=2)
+        self.n_levels = positive_int(n_levels, "n_levels", low=2)
         self.width, self.kernel = positive_int(width, "width"), kernel
         self.first = MaskedConv2d(2, width, kernel, "A")
         self.input_to_state = nn.Conv1d(width, 4 * width, 2)  # the left neighbour's features and its own

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from coursekit.draws import bernoulli
+from coursekit.inputs import positive_int
 from coursekit.rbm import RBM, states_of
 
 
@@ -31,6 +32,7 @@ class LabelRBM(RBM):
     """
 
     def __init__(self, n_features: int, n_hidden: int, n_labels: int):
+        n_features, n_labels = positive_int(n_features, "n_features"), positive_int(n_labels, "n_labels")
         super().__init__(n_features + n_labels, n_hidden)
         self.n_features, self.n_labels = n_features, n_labels
 

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from coursekit.dbn.label_machine import LabelRBM
 from coursekit.draws import bernoulli
-from coursekit.inputs import as_input, as_labels, positive_int
+from coursekit.inputs import as_input, as_labels, positive_int, positive_ints
 from coursekit.rbm import RBM, log_bernoulli, states_of
 
 
@@ -51,16 +51,16 @@ class DBN(nn.Module):
 
     def __init__(self, sizes: Sequence[int], *, n_labels: int = 0):
         super().__init__()
+        sizes = positive_ints(sizes, "sizes")
         if len(sizes) < 3:
             raise ValueError(
                 "a deep belief network has at least three layers, such as sizes=(64, 32, 32), got "
-                f"{tuple(sizes)}; one machine alone is rbm.RBM or dbn.LabelRBM"
+                f"{sizes}; one machine alone is rbm.RBM or dbn.LabelRBM"
             )
-        sizes = [positive_int(size, "each of sizes") for size in sizes]
         n_labels = positive_int(n_labels, "n_labels", low=0)
         *below, (n_in, n_top) = zip(sizes[:-1], sizes[1:], strict=True)
         top = LabelRBM(n_in, n_top, n_labels) if n_labels else RBM(n_in, n_top)
-        self.sizes, self.n_labels = tuple(sizes), n_labels
+        self.sizes, self.n_labels = sizes, n_labels
         self.machines = nn.ModuleList([*(RBM(*pair) for pair in below), top])
         self.recognition = nn.ParameterList()  # empty while the two directions share their weights
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from coursekit.ddpm.model import DDPM
 from coursekit.draws import normal
+from coursekit.inputs import as_input, positive_int, positive_ints, real_number
 from coursekit.networks import mlp
 
 
@@ -42,10 +43,12 @@ class LatentCoder(nn.Module):
         noise: float = 0.1,
     ):
         super().__init__()
+        self.n_inputs, n_code = positive_int(n_inputs, "n_inputs"), positive_int(n_code, "n_code")
+        hidden = positive_ints(hidden, "hidden")
         self.encoder = mlp([n_inputs, *hidden, n_code], activation="silu", norm=True)
         self.decoder = mlp([n_code, *reversed(hidden), n_inputs], activation="silu", norm=True)
         self.standardise = nn.BatchNorm1d(n_code, affine=False)
-        self.noise = noise
+        self.noise = real_number(noise, "noise", low=0)
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes (n, n_code) of x (n, n_inputs); over the data each number has nearly mean 0 and std 1."""
@@ -57,6 +60,7 @@ class LatentCoder(nn.Module):
 
     def loss(self, x: Tensor, *, rng=None) -> Tensor:
         """Cross-entropy of x given its noisy code, in nats, summed over the pixels; mean over the batch."""
+        x = as_input(x, self.n_inputs, like=self, low=0, high=1)
         code = self.encode(x)
         code = code + self.noise * normal(code, rng)
         return F.binary_cross_entropy_with_logits(self.decoder(code), x, reduction="none").sum(-1).mean()

@@ -25,7 +25,7 @@ from torch import nn
 
 from coursekit.ddpm.schedule import per_example
 from coursekit.draws import normal, uniform
-from coursekit.inputs import as_input, as_labels, one_of, positive_int, real_number
+from coursekit.inputs import as_input, as_labels, one_of, positive_int, positive_ints, real_number
 
 TARGETS = ("noise", "v")
 
@@ -85,7 +85,7 @@ class DDPM(nn.Module):
         self.dropped = real_number(dropped, "dropped", low=0, high=1)
         self.noise_predictor = noise_predictor
         self.schedule = schedule
-        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        self.shape = positive_ints(shape, "shape")
         self.target = target
         # Follows .to() and .double(), and so tells where and in which precision to draw samples.
         self.register_buffer("_origin", torch.zeros(()), persistent=False)

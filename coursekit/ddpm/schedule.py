@@ -11,6 +11,8 @@ import math
 
 import torch
 
+from coursekit.inputs import positive_int, real_number
+
 
 class NoiseSchedule:
     """Noise of T steps; betas: T numbers in (0, 1), the variance that each step adds.
@@ -73,7 +75,9 @@ def per_example(values, like):
 
 def linear_schedule(T, beta_start=1e-4, beta_end=0.02):
     """Betas in equal steps, as for T = 1000; with T = 50 the chain forgets far too little. Ho section 4."""
-    return NoiseSchedule(torch.linspace(beta_start, beta_end, T, dtype=torch.float64))
+    start = real_number(beta_start, "beta_start", above=0, below=1)
+    end = real_number(beta_end, "beta_end", above=0, below=1)
+    return NoiseSchedule(torch.linspace(start, end, positive_int(T, "T"), dtype=torch.float64))
 
 
 def cosine_schedule(T):
@@ -82,5 +86,5 @@ def cosine_schedule(T):
     def signal(t):
         return torch.cos((t / T + 0.008) / 1.008 * math.pi / 2) ** 2
 
-    t = torch.arange(T + 1, dtype=torch.float64)
+    t = torch.arange(positive_int(T, "T") + 1, dtype=torch.float64)
     return NoiseSchedule((1 - signal(t[1:]) / signal(t[:-1])).clamp(max=0.999))

@@ -17,12 +17,23 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from coursekit.inputs import as_input, as_tensor, positive_int, positive_ints, real_number
 from coursekit.networks import conv_net, mlp
 
 
 def count_positions(x):
     """Number of positions that share the same map of axis 1: H W for images, 1 for vectors."""
     return math.prod(x.shape[2:])
+
+
+def with_features(x, n_features, *, like, name="x"):
+    """x (n, n_features) or (n, n_features, H, W) in the precision of `like`; ValueError for another width."""
+    x = as_input(x, like=like, name=name, finite=False)
+    if x.ndim < 2 or x.shape[1] != n_features:
+        raise ValueError(
+            f"{name} must have {n_features} features along axis 1, as this layer has, got {tuple(x.shape)}"
+        )
+    return x
 
 
 def apply_matrix(matrix, x):
@@ -62,16 +73,14 @@ class AffineCoupling(nn.Module):
         n_classes=0,
     ):
         super().__init__()
-        if n_features < 2:
+        if positive_int(n_features, "n_features") < 2:
             raise ValueError(f"a coupling needs two halves, so at least 2 features; got {n_features}")
-        if bound <= 0:
-            raise ValueError(f"bound must be positive, got {bound}")
+        bound, n_classes = real_number(bound, "bound", above=0), positive_int(n_classes, "n_classes", low=0)
         self.sizes = [n_features // 2, n_features - n_features // 2]
         self.flip, self.bound, self.n_classes = flip, bound, n_classes
         n_passed, n_changed = reversed(self.sizes) if flip else self.sizes
         build = conv_net if image else mlp
-        hidden = (hidden,) if isinstance(hidden, int) else tuple(hidden)
-        sizes = [n_passed + n_classes, *hidden, 2 * n_changed]
+        sizes = [n_passed + n_classes, *positive_ints(hidden, "hidden"), 2 * n_changed]
         self.network = build(sizes, activation=activation, dropout=dropout)
         nn.init.zeros_(self.network[-1].weight)
         nn.init.zeros_(self.network[-1].bias)
@@ -87,6 +96,7 @@ class AffineCoupling(nn.Module):
 
     def split(self, x):
         """(the half that passes, the half that changes)."""
+        x = with_features(x, sum(self.sizes), like=self)
         first, second = x.split(self.sizes, dim=1)
         return (second, first) if self.flip else (first, second)
 
@@ -115,13 +125,14 @@ class ActNorm(nn.Module):
 
     def __init__(self, n_features):
         super().__init__()
-        self.bias = nn.Parameter(torch.zeros(n_features))
+        self.bias = nn.Parameter(torch.zeros(positive_int(n_features, "n_features")))
         self.log_scale = nn.Parameter(torch.zeros(n_features))
         self.register_buffer("initialized", torch.tensor(False))
 
     @torch.no_grad()
     def initialize(self, x):
-        """Set bias and scale from a batch x (n, d) or (n, d, H, W) with at least two values a feature."""
+        """Set bias and scale from a batch x (n, d) or (n, d, H, W) with at least two values per feature."""
+        x = with_features(x, len(self.bias), like=self.bias)
         values = x.movedim(1, 0).flatten(1)  # (d, n H W)
         if values.shape[1] < 2:
             raise ValueError("ActNorm takes its scale from a batch: give it at least two examples")
@@ -136,11 +147,13 @@ class ActNorm(nn.Module):
         return (count_positions(x) * self.log_scale.sum()).expand(len(x))
 
     def forward(self, x):
+        x = with_features(x, len(self.bias), like=self.bias)
         if self.training and not self.initialized:
             self.initialize(x)
         return (x + per_channel(self.bias, x)) * per_channel(self.log_scale, x).exp(), self.log_det(x)
 
     def inverse(self, z):
+        z = with_features(z, len(self.bias), like=self.bias, name="z")
         return z * per_channel(-self.log_scale, z).exp() - per_channel(self.bias, z), -self.log_det(z)
 
 
@@ -155,6 +168,7 @@ class InvertibleLinear(nn.Module):
 
     def __init__(self, n_features):
         super().__init__()
+        n_features = positive_int(n_features, "n_features")
         rotation = torch.linalg.qr(torch.randn(n_features, n_features, dtype=torch.float64)).Q
         permutation, lower, upper = torch.linalg.lu(rotation)
         diagonal = upper.diagonal()
@@ -186,9 +200,11 @@ class InvertibleLinear(nn.Module):
         return (count_positions(x) * self.log_abs_det()).expand(len(x))
 
     def forward(self, x):
+        x = with_features(x, len(self.sign), like=self.sign)
         return apply_matrix(self.weight(), x), self.log_det(x)
 
     def inverse(self, z):
+        z = with_features(z, len(self.sign), like=self.sign, name="z")
         permutation, lower, upper = self.factors()
         inverse_weight = torch.linalg.solve_triangular(lower, permutation.T, upper=False, unitriangular=True)
         inverse_weight = torch.linalg.solve_triangular(upper, inverse_weight, upper=True)
@@ -204,15 +220,15 @@ class Whiten(nn.Module):
 
     def __init__(self, n_features):
         super().__init__()
-        self.register_buffer("mean", torch.zeros(n_features))
+        self.register_buffer("mean", torch.zeros(positive_int(n_features, "n_features")))
         self.register_buffer("matrix", torch.eye(n_features))
 
     @torch.no_grad()
     def initialize(self, x):
         """Set mean and A from x (n, d), n > d; ValueError if x spans no full-dimensional set."""
-        wide = x.double()
+        wide = with_features(x, len(self.mean), like=self.mean.double())
         variances, directions = torch.linalg.eigh(
-            torch.cov(wide.T, correction=0).reshape(x.shape[1], x.shape[1])
+            torch.cov(wide.T, correction=0).reshape(len(self.mean), len(self.mean))
         )
         if variances[0] <= 1e-10 * variances[-1]:
             raise ValueError(
@@ -225,9 +241,11 @@ class Whiten(nn.Module):
         return torch.linalg.slogdet(self.matrix).logabsdet.expand(len(x))
 
     def forward(self, x):
+        x = with_features(x, len(self.mean), like=self.mean)
         return (x - self.mean) @ self.matrix.T, self.log_det(x)
 
     def inverse(self, z):
+        z = with_features(z, len(self.mean), like=self.mean, name="z")
         return torch.linalg.solve(self.matrix, z.T).T + self.mean, -self.log_det(z)
 
 
@@ -236,13 +254,15 @@ class Permute(nn.Module):
 
     def __init__(self, order):
         super().__init__()
-        order = torch.as_tensor(order)
+        order = as_tensor(order, "order")
         if order.ndim != 1 or order.sort().values.tolist() != list(range(len(order))):
             raise ValueError(f"order must hold each of 0..{order.numel() - 1} once, got {order.tolist()}")
         self.register_buffer("order", order)
 
     def forward(self, x):
+        x = with_features(x, len(self.order), like=self)
         return x[:, self.order], x.new_zeros(len(x))
 
     def inverse(self, z):
+        z = with_features(z, len(self.order), like=self, name="z")
         return z[:, self.order.argsort()], z.new_zeros(len(z))

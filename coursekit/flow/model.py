@@ -23,7 +23,7 @@ from torch import nn
 
 from coursekit.draws import normal, uniform
 from coursekit.flow.layers import ActNorm, AffineCoupling, InvertibleLinear, Permute, Whiten
-from coursekit.inputs import as_input, as_labels, as_tensor, positive_int
+from coursekit.inputs import as_input, as_labels, as_tensor, positive_int, positive_ints, real_number
 
 __all__ = [
     "ActNorm",
@@ -98,9 +98,8 @@ class Logit(nn.Module):
 
     def __init__(self, scale=1.0, *, margin=1e-5):
         super().__init__()
-        if scale <= 0 or not 0 <= margin < 0.5:
-            raise ValueError(f"scale must be positive and 0 <= margin < 0.5, got {scale} and {margin}")
-        self.scale, self.margin = scale, margin
+        self.scale = real_number(scale, "scale", above=0)
+        self.margin = real_number(margin, "margin", low=0, below=0.5)
 
     def log_det(self, z):
         # With z = logit(y): -log y - log(1 - y) = softplus(-z) + softplus(z), without a small number's log.
@@ -131,8 +130,11 @@ class Flow(nn.Module):
 
     def __init__(self, layers, *, shape, discrete=False):
         super().__init__()
+        layers = list(layers)
+        if not all(isinstance(layer, nn.Module) for layer in layers):
+            raise ValueError(f"layers must be a list of modules with forward and inverse, got {layers!r:.80}")
         self.layers = nn.ModuleList(layers)
-        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        self.shape = positive_ints(shape, "shape", at_least=1)
         self.discrete = discrete
         self.n_classes = max((getattr(layer, "n_classes", 0) for layer in self.layers), default=0)
         self.latent_shape = self.shape
@@ -225,7 +227,7 @@ def real_nvp(n_features, *, n_layers=8, hidden=(64, 64), n_classes=0):
 
     n_layers: number of couplings. hidden: widths of the network in each. n_classes: of conditions, or 0.
     """
-    options = {"hidden": hidden, "n_classes": n_classes}
+    options, n_layers = {"hidden": hidden, "n_classes": n_classes}, positive_int(n_layers, "n_layers")
     layers = [AffineCoupling(n_features, flip=bool(i % 2), **options) for i in range(n_layers)]
     return Flow(layers, shape=n_features)
 
@@ -238,11 +240,12 @@ def glow(shape, *, n_steps=8, hidden=(64, 64), n_levels=None, dropout=0.0, n_cla
     n_steps: how many. hidden: widths of the network in each coupling. dropout: in it, while training.
     n_classes: of conditions, 0 for none.
     """
-    image = not isinstance(shape, int) and len(shape) == 3
-    layers = [Logit(n_levels)] if n_levels else []
+    shape = positive_ints(shape, "shape", at_least=1)
+    image = len(shape) == 3
+    layers = [] if n_levels is None else [Logit(positive_int(n_levels, "n_levels", low=2))]
     layers += [Squeeze()] if image else []
-    n_features = 4 * shape[0] if image else shape if isinstance(shape, int) else shape[0]
-    for _ in range(n_steps):
+    n_features = 4 * shape[0] if image else shape[0]
+    for _ in range(positive_int(n_steps, "n_steps")):
         layers += [ActNorm(n_features), InvertibleLinear(n_features)]
         layers += [
             AffineCoupling(n_features, hidden=hidden, dropout=dropout, image=image, n_classes=n_classes)

@@ -22,8 +22,6 @@ eq. 2 with a = 0, b = c = 1); Karras et al. 2018 (spread of the batch); Meschede
 (price of the slope, R1). Notebook 12.
 """
 
-import math
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -31,7 +29,7 @@ from scipy.special import rel_entr, xlog1py, xlogy
 from torch import nn
 
 from coursekit.draws import normal
-from coursekit.inputs import as_input
+from coursekit.inputs import as_input, positive_int, real_number
 from coursekit.networks import mlp
 
 OBJECTIVES = ("minimax", "non_saturating", "least_squares")
@@ -137,6 +135,7 @@ class MinibatchStd(nn.Module):
 
 def batch_discriminator(n_inputs, width):
     """Two hidden layers of `width` with MinibatchStd between them, (n, n_inputs) -> (n, 1)."""
+    n_inputs, width = positive_int(n_inputs, "n_inputs"), positive_int(width, "width")
     first = [nn.Linear(n_inputs, width), nn.LeakyReLU(), MinibatchStd()]
     return nn.Sequential(*first, mlp((width + 1, width, 1), activation="leaky_relu"))
 
@@ -167,11 +166,10 @@ class GAN(nn.Module):
         super().__init__()
         _known(objective)
         _check_targets(label_smoothing, fake_label)
-        if not 0 <= r1 < math.inf:
-            raise ValueError(f"r1 is the price of a slope, at least 0 and finite, got {r1}")
         self.generator, self.discriminator = generator, discriminator
-        self.n_latent, self.objective = n_latent, objective
-        self.label_smoothing, self.fake_label, self.r1 = label_smoothing, fake_label, r1
+        self.n_latent, self.objective = positive_int(n_latent, "n_latent"), objective
+        self.label_smoothing, self.fake_label = label_smoothing, fake_label
+        self.r1 = real_number(r1, "r1, the weight of the penalty on slopes,", low=0)
 
     @property
     def opponent(self):
@@ -225,7 +223,9 @@ class GAN(nn.Module):
 
 
 def _check_targets(alpha, beta):
-    if not (0 <= beta < 1 - alpha <= 1 and math.isfinite(alpha)):
+    alpha = real_number(alpha, "alpha, taken off the targets,")
+    beta = real_number(beta, "beta, of the targets,")
+    if not 0 <= beta < 1 - alpha <= 1:
         raise ValueError(
             f"targets 1 - alpha and beta must satisfy 0 <= beta < 1 - alpha <= 1, got {alpha=}, {beta=}"
         )

@@ -76,6 +76,7 @@ class BoltzmannMachine(nn.Module):
 
     def __init__(self, n_units):
         super().__init__()
+        n_units = positive_int(n_units, "n_units")
         self.weight = nn.Parameter(0.1 * torch.randn(n_units, n_units))
         self.bias = nn.Parameter(torch.zeros(n_units))
 
@@ -118,6 +119,7 @@ class RBM(nn.Module):
     def __init__(self, n_visible, n_hidden, *, visible="bernoulli"):
         super().__init__()
         self.visible = one_of("visible units", visible, VISIBLE)
+        n_visible, n_hidden = positive_int(n_visible, "n_visible"), positive_int(n_hidden, "n_hidden")
         self.weight = nn.Parameter(0.01 * torch.randn(n_hidden, n_visible))
         self.visible_bias = nn.Parameter(torch.zeros(n_visible))
         self.hidden_bias = nn.Parameter(torch.zeros(n_hidden))

@@ -111,7 +111,7 @@ def fit_adversarial(
         raise ValueError("instance_noise is the loop's, but this game makes its fakes itself: leave it at 0")
     group = process_group(choose_device(device))
     with moved_to(game, group):
-        data = as_data(x, game, group.device)
+        data = as_data(x, game, group.device, first_as_floats=True)
         if own:
             require_call(game, "opponent_loss", *data, rng=None)
             require_call(game, "generator_loss", *data, rng=None)

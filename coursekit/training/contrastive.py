@@ -117,7 +117,7 @@ def fit_contrastive(
     )
     group = process_group(choose_device(device))
     with moved_to(rbm, group):
-        data = as_data(x, rbm, group.device)
+        data = as_data(x, rbm, group.device, first_as_floats=True)
         require_call(rbm, "cd_gradient", *data, k=k, chains=None, rng=None)
         mean = data[0].mean(0)
         parameters = dict(rbm.named_parameters())

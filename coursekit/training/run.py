@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import io
 import os
+import re
 import signal
 import sys
 import threading
@@ -16,6 +17,8 @@ import torch
 from coursekit.training.generators import GlobalGenerators
 from coursekit.training.ingredients import Batches
 from coursekit.training.progress import progress_bar
+
+DTYPES = re.compile(r"dtype|\bLong\b|long int")  # in PyTorch's errors about whole numbers
 
 
 @dataclasses.dataclass
@@ -121,9 +124,15 @@ class Run:
         self.history.stopped = "finished" if done else "interrupted" if self.stopping else "budget"
         self._save()
 
-    def __exit__(self, *exception):
+    def __exit__(self, kind, error, traceback):
         self._stack.close()
         self.model.eval()
+        whole = any(part.dtype == torch.int64 for part in self.data)
+        if self.step == 0 and whole and isinstance(error, RuntimeError) and DTYPES.search(str(error)):
+            raise ValueError(
+                "x holds whole numbers, which reach the loss as int64, as labels and tokens should:"
+                f" {type(self.model).__name__}.loss wants floats, so give x.astype(float)"
+            ) from error
         if self.stopping and self.history.stopped == "interrupted" and self.group.rank == 0:
             again = " The same call takes up from here." if self.checkpoint else ""
             of = f" of {self.n_steps}"

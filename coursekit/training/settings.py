@@ -88,13 +88,16 @@ def require_model(model: nn.Module, loop: str) -> None:
         raise ValueError(f"{kind} has no parameters, so there is nothing to train")
 
 
-def as_data(x: Any, model: nn.Module, device: torch.device) -> tuple[Tensor, ...]:
+def as_data(
+    x: Any, model: nn.Module, device: torch.device, *, first_as_floats: bool = False
+) -> tuple[Tensor, ...]:
     """The arrays of x on the device: floats and bytes in the model's precision, whole numbers as int64.
 
     Args:
         x: an array or tensor (n, ...), a `Dataset` (its x counts), or a tuple of arrays of one length.
         model: its first parameter tells the precision.
         device: where the tensors go.
+        first_as_floats: whole numbers in the first array become floats too: they are quantities, no labels.
 
     Raises:
         ValueError: data that is empty or not finite, or arrays of different lengths.
@@ -102,7 +105,8 @@ def as_data(x: Any, model: nn.Module, device: torch.device) -> tuple[Tensor, ...
     dtype = next(model.parameters()).dtype
     parts = x if isinstance(x, tuple) else (x,)
     names = ["x"] if len(parts) == 1 else [f"x[{i}]" for i in range(len(parts))]
-    data = tuple(_as_part(part, name, dtype, device) for part, name in zip(parts, names, strict=True))
+    whole = [dtype if first_as_floats and not i else torch.int64 for i in range(len(parts))]
+    data = tuple(_as_part(*each, dtype, device) for each in zip(parts, names, whole, strict=True))
     if not data:
         raise ValueError("x must hold at least one array, got an empty tuple")
     if len({len(part) for part in data}) > 1:
@@ -111,7 +115,7 @@ def as_data(x: Any, model: nn.Module, device: torch.device) -> tuple[Tensor, ...
     return data
 
 
-def _as_part(x, name, dtype, device):
+def _as_part(x, name, whole, dtype, device):
     # A Dataset is no array itself; a table with a column x is, and stays whole.
     x = x if hasattr(x, "__array__") else getattr(x, "x", x)
     part = as_tensor(x, name).detach()
@@ -120,7 +124,7 @@ def _as_part(x, name, dtype, device):
             f"{name} must hold at least one example along its first axis, got shape {tuple(part.shape)}"
         )
     if not part.is_floating_point() and part.dtype not in (torch.uint8, torch.bool):
-        return part.to(device, torch.int64)
+        return part.to(device, whole)
     part = part.to(device, dtype)
     if bad := int((~torch.isfinite(part)).sum()):
         raise ValueError(

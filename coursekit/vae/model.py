@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from coursekit.draws import bernoulli, normal
-from coursekit.inputs import as_input, as_labels, positive_int
+from coursekit.inputs import as_input, as_labels, one_of, positive_int, positive_ints, real_number
 from coursekit.networks import mlp, residual_mlp
 
 LIKELIHOODS = ("bernoulli", "gaussian")
@@ -89,8 +89,9 @@ class MixturePrior(nn.Module):
 
     def __init__(self, n_latent, n_components):
         super().__init__()
-        self.mean = nn.Parameter(0.5 * torch.randn(n_components, n_latent))
-        self.log_var = nn.Parameter(torch.zeros(n_components, n_latent))
+        size = positive_int(n_components, "n_components"), positive_int(n_latent, "n_latent")
+        self.mean = nn.Parameter(0.5 * torch.randn(size))
+        self.log_var = nn.Parameter(torch.zeros(size))
         self.logits = nn.Parameter(torch.zeros(n_components))
 
     def log_prob(self, z):
@@ -136,24 +137,21 @@ class VAE(nn.Module):
         n_classes=0,
     ):
         super().__init__()
-        if likelihood not in LIKELIHOODS:
-            raise ValueError(f"unknown likelihood {likelihood!r}; choose one of {', '.join(LIKELIHOODS)}")
+        one_of("likelihood", likelihood, LIKELIHOODS)
         learned = observation_variance == "learned"
-        if not learned and (isinstance(observation_variance, str) or not observation_variance > 0):
-            raise ValueError(
-                f'observation_variance {observation_variance!r}: not a positive number or "learned"'
-            )
+        if not learned:
+            real_number(observation_variance, 'observation_variance, if not "learned",', above=0)
         if likelihood == "bernoulli" and observation_variance != 1.0:
             raise ValueError("a Bernoulli pixel has no free variance: leave observation_variance out")
-        if prior_components < 0:
-            raise ValueError(f"prior_components must be at least 1, or 0 for N(0, I); got {prior_components}")
-        hidden = (hidden,) if isinstance(hidden, int) else tuple(hidden)
+        prior_components = positive_int(prior_components, "prior_components, 0 for N(0, I),", low=0)
+        n_inputs, n_latent = positive_int(n_inputs, "n_inputs"), positive_int(n_latent, "n_latent")
+        n_classes, hidden = positive_int(n_classes, "n_classes", low=0), positive_ints(hidden, "hidden")
         network = residual_mlp if residual else mlp
         self.encoder = network((n_inputs + n_classes, *hidden, 2 * n_latent), activation=activation)
         self.decoder = network((n_latent + n_classes, *reversed(hidden), n_inputs), activation=activation)
         self.prior = MixturePrior(n_latent, prior_components) if prior_components else None
         self.n_inputs, self.n_latent, self.n_classes = n_inputs, n_latent, n_classes
-        self.likelihood, self.beta = likelihood, beta
+        self.likelihood, self.beta = likelihood, real_number(beta, "beta", low=0)
         log_var = torch.tensor(0.0 if learned else math.log(observation_variance))
         if learned:
             self.observation_log_var = nn.Parameter(log_var)

@@ -28,7 +28,7 @@ from scipy.sparse import eye_array, kron, vstack
 from torch import nn
 
 from coursekit.draws import normal, uniform
-from coursekit.inputs import as_input
+from coursekit.inputs import as_input, one_of, positive_int, real_number
 
 CONSTRAINTS = ("penalty", "clip")
 MASS = 1000.0  # in the linear programme
@@ -153,13 +153,11 @@ class WGAN(nn.Module):
         one_sided=False,
     ):
         super().__init__()
-        if constraint not in CONSTRAINTS:
-            raise ValueError(f"unknown constraint {constraint!r}; choose one of {', '.join(CONSTRAINTS)}")
-        if penalty_weight < 0 or clip <= 0:
-            raise ValueError(
-                f"penalty_weight must not be negative, clip positive: {penalty_weight=}, {clip=}"
-            )
-        self.generator, self.critic, self.n_latent = generator, critic, n_latent
+        one_of("constraint", constraint, CONSTRAINTS)
+        penalty_weight = real_number(penalty_weight, "penalty_weight", low=0)
+        clip = real_number(clip, "clip", above=0)
+        self.generator, self.critic = generator, critic
+        self.n_latent = positive_int(n_latent, "n_latent")
         self.constraint, self.penalty_weight, self.clip = constraint, penalty_weight, clip
         self.one_sided = one_sided
         self.constrain()

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from coursekit import autoencoder, ddpm, flow, gan, rbm, vae, wgan
-from coursekit.networks import TimeMLP, mlp
+from coursekit import autoencoder, autoregressive, dbn, ddpm, flow, gan, rbm, training, vae, wgan
+from coursekit.evaluation import DigitClassifier
+from coursekit.networks import LabelEmbedding, TimeMLP, UNet, conv_net, mlp, residual_mlp
 
 BITS = (np.random.default_rng(0).random((6, 4)) < 0.5).astype(float)
 
@@ -122,3 +123,171 @@ def test_the_rest():
     for action, sentence in calls:
         with pytest.raises(ValueError, match=sentence):
             action()
+
+
+# A good value for every setting of every public class and builder, which a bad one then replaces.
+SETTINGS = {
+    "Autoencoder": (autoencoder.Autoencoder, {"n_inputs": 4, "n_code": 2, "hidden": (3,), "noise": 0.1}),
+    "ConvAutoencoder": (autoencoder.ConvAutoencoder, {"image_shape": (8, 8), "n_code": 2, "channels": (4,)}),
+    "VAE": (
+        vae.VAE,
+        {"n_inputs": 4, "n_latent": 2, "hidden": (3,), "beta": 1.0, "prior_components": 2, "n_classes": 2},
+    ),
+    "MixturePrior": (vae.MixturePrior, {"n_latent": 2, "n_components": 2}),
+    "FullyVisibleBeliefNet": (autoregressive.FullyVisibleBeliefNet, {"n_pixels": 4, "n_levels": 2}),
+    "MADE": (autoregressive.MADE, {"n_pixels": 4, "n_levels": 2, "hidden": (8,), "dropout": 0.1}),
+    "MaskGIT": (autoregressive.MaskGIT, {"n_pixels": 4, "n_levels": 2, "hidden": (8,)}),
+    "PixelCNN": (autoregressive.PixelCNN, {"shape": (4, 4), "width": 8, "n_layers": 2, "dropout": 0.1}),
+    "PixelRNN": (autoregressive.PixelRNN, {"shape": (4, 4), "width": 8, "kernel": 3}),
+    "MaskedConv2d": (autoregressive.MaskedConv2d, {"n_in": 1, "n_out": 2, "kernel": 3, "kind": "A"}),
+    "DBN": (dbn.DBN, {"sizes": (4, 3, 2), "n_labels": 2}),
+    "LabelRBM": (dbn.LabelRBM, {"n_features": 4, "n_hidden": 3, "n_labels": 2}),
+    "LatentCoder": (ddpm.LatentCoder, {"n_inputs": 4, "n_code": 2, "hidden": (8,), "noise": 0.1}),
+    "cosine_schedule": (ddpm.cosine_schedule, {"T": 3}),
+    "linear_schedule": (ddpm.linear_schedule, {"T": 3, "beta_start": 1e-3, "beta_end": 0.1}),
+    "ActNorm": (flow.ActNorm, {"n_features": 4}),
+    "AffineCoupling": (
+        flow.AffineCoupling,
+        {"n_features": 4, "hidden": (8,), "bound": 2.0, "dropout": 0.1, "n_classes": 2},
+    ),
+    "InvertibleLinear": (flow.InvertibleLinear, {"n_features": 4}),
+    "Whiten": (flow.Whiten, {"n_features": 4}),
+    "Logit": (flow.Logit, {"scale": 1.0, "margin": 1e-5}),
+    "glow": (flow.glow, {"shape": (1, 4, 4), "n_steps": 2, "hidden": (8,), "n_levels": 3, "n_classes": 2}),
+    "real_nvp": (flow.real_nvp, {"n_features": 4, "n_layers": 2, "hidden": (8,), "n_classes": 2}),
+    "GAN": (lambda **given: gan.GAN(mlp((2, 4)), mlp((4, 1)), **given), {"n_latent": 2, "r1": 0.1}),
+    "WGAN": (
+        lambda **given: wgan.WGAN(mlp((2, 4)), mlp((4, 1)), **given),
+        {"n_latent": 2, "penalty_weight": 10.0, "clip": 0.1},
+    ),
+    "batch_discriminator": (gan.batch_discriminator, {"n_inputs": 4, "width": 8}),
+    "RBM": (rbm.RBM, {"n_visible": 4, "n_hidden": 3}),
+    "BoltzmannMachine": (rbm.BoltzmannMachine, {"n_units": 4}),
+    "TimeMLP": (TimeMLP, {"n_features": 4, "width": 8, "n_blocks": 2, "n_time": 8, "n_classes": 2}),
+    "UNet": (UNet, {"n_channels": 1, "width": 8, "n_time": 8, "n_classes": 2}),
+    "LabelEmbedding": (LabelEmbedding, {"n_classes": 2, "n_features": 4}),
+    "mlp": (mlp, {"sizes": (4, 3, 2), "dropout": 0.1}),
+    "conv_net": (conv_net, {"sizes": (4, 3, 2), "dropout": 0.1}),
+    "residual_mlp": (residual_mlp, {"sizes": (4, 3, 3, 2)}),
+    "DigitClassifier": (DigitClassifier, {"n_inputs": 4, "n_hidden": 8, "n_features": 4, "n_classes": 3}),
+}
+BAD = {int: [-1, 2.5, "3", None, True, (3,)], float: [-1.0, np.nan, "much", None]}
+BAD[tuple] = [8.0, (0,), (2.5,), ("a",), None, "38", {4: 3}]
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_setting_is_looked_at_before_pytorch_sees_it(name):
+    build, settings = SETTINGS[name]
+    build(**settings)
+    for key, value in settings.items():
+        for bad in BAD.get(type(value), ["nonsense"]):
+            if (name, key, bad) == ("glow", "n_levels", None):  # of no levels: continuous data
+                continue
+            with pytest.raises(ValueError) as caught:
+                build(**{**settings, key: bad})
+            said, word = str(caught.value), key if key != "kind" else "kind of mask"
+            assert word in said or key in ("n_features", "sizes"), f"{key}={bad!r}: {said}"
+
+
+@pytest.mark.parametrize("name", [name for name in SETTINGS if "hidden" in SETTINGS[name][1]])
+def test_one_hidden_layer_may_be_given_as_a_number_and_a_numpy_number_is_one(name):
+    build, settings = SETTINGS[name]
+    shapes = []
+    for hidden in (8, (8,), [8], np.array([8]), np.int64(8)):
+        model = build(**{**settings, "hidden": hidden})
+        shapes.append([tuple(parameter.shape) for parameter in model.parameters()])
+    assert all(shape == shapes[0] for shape in shapes)
+
+
+def whole():
+    """name -> (loop, model) for each loop and every kind of model that computes with its data."""
+    torch.manual_seed(0)
+    fit, contrast, play = training.fit, training.fit_contrastive, training.fit_adversarial
+    found = {name: (fit, models()[name]) for name in ("autoencoder", "vae", "flow", "ddpm")}
+    found |= {name: (contrast, models()[name]) for name in ("rbm", "gaussian rbm")}
+    found |= {name: (play, models()[name]) for name in ("gan", "wgan")}
+    found["MADE"] = (fit, autoregressive.MADE(4, hidden=8))
+    found["coder"] = (fit, ddpm.LatentCoder(4, 2, hidden=8))
+    found["batch discriminator"] = (play, gan.GAN(mlp((2, 4)), gan.batch_discriminator(4, 8), n_latent=2))
+    return found
+
+
+@pytest.mark.parametrize("name", whole())
+def test_whole_numbers_train_like_the_floats_they_are(name):
+    trained = []
+    for x in (BITS, BITS.astype(np.int64), torch.tensor(BITS, dtype=torch.int32), BITS.astype(np.uint8)):
+        loop, model = whole()[name]
+        loop(model, x, n_steps=2, batch_size=3)
+        trained.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
+    assert all(torch.equal(trained[0], other) for other in trained[1:])
+
+
+def test_a_loss_of_ones_own_that_wants_floats_is_told_so():
+    class Own(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = mlp((4, 4))
+
+        def loss(self, x, *, rng=None):
+            return ((self.net(x) - x) ** 2).mean()
+
+    with pytest.raises(ValueError, match=r"x holds whole numbers, .* Own.loss wants floats"):
+        training.fit(Own(), BITS.astype(int), n_steps=1)
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):  # of another kind: PyTorch's own
+        training.fit(Own(), BITS[:, :3], n_steps=1)
+
+
+def test_networks_and_layers_say_what_they_were_built_for():
+    unet, t = UNet(width=8, n_time=8), torch.ones(2, dtype=torch.int64)
+    x, wide = torch.zeros(2, 4), torch.zeros(2, 5)
+    squeeze, images = flow.Squeeze(), torch.zeros(2, 3, 4, 4)
+    calls = [
+        (lambda: unet(torch.zeros(2, 1, 7, 7), t), r"height and width, .* even, got \(2, 1, 7, 7\)"),
+        (lambda: unet(torch.zeros(2, 1, 8, 7), t), r"must be even, got \(2, 1, 8, 7\)"),
+        (lambda: unet(torch.zeros(2, 3, 8, 8), t), r"x must have shape \(n, 1, any, any\)"),
+        (lambda: unet(torch.zeros(2, 8, 8), t), r"x must have shape \(n, 1, any, any\), got \(2, 8, 8\)"),
+        (lambda: unet(torch.zeros(3, 1, 8, 8), t), "one time per example: 2 times for 3 examples"),
+        (lambda: TimeMLP(4, width=8)(wide, t), r"x must have shape \(n, 4\), got \(2, 5\)"),
+        (lambda: TimeMLP(4, width=8)(x, t[:1]), "one time per example: 1 times for 2 examples"),
+        (lambda: squeeze.inverse(images), r"Squeeze undoes \(n, 4 channels, height, width\)"),
+        (lambda: squeeze.inverse(x), r"Squeeze undoes \(n, 4 channels, height, width\)"),
+        (lambda: flow.Flow([3], shape=4), "layers must be a list of modules"),
+        (lambda: flow.Permute(None), "order must be an array of numbers"),
+    ]
+    for layer in flow_layers():
+        calls += [
+            (lambda layer=layer: layer.forward(wide), r"x must have 4 features .* got \(2, 5\)"),
+            (lambda layer=layer: layer.inverse(wide), r"must have 4 features .* got \(2, 5\)"),
+        ]
+    for action, sentence in calls:
+        with pytest.raises(ValueError, match=sentence):
+            action()
+
+
+def flow_layers():
+    torch.manual_seed(0)
+    layers = [flow.ActNorm(4), flow.AffineCoupling(4), flow.InvertibleLinear(4), flow.Whiten(4)]
+    return [*layers, flow.Permute([2, 0, 3, 1])]
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_layers_take_arrays_and_whole_numbers(number):
+    layer = flow_layers()[number].eval()
+    for verb in (layer.forward, layer.inverse):
+        own = verb(torch.tensor(BITS, dtype=torch.float32))
+        for x in (BITS, BITS.astype(int), torch.tensor(BITS).long()):
+            kept = [np.asarray(part.detach(), dtype=float) for part in verb(x)]
+            for mine, other in zip(own, kept, strict=True):
+                np.testing.assert_array_equal(mine.detach(), other)
+
+
+@pytest.mark.parametrize("predictor", [TimeMLP(4, width=8), UNet(width=8, n_time=8)])
+def test_time_networks_take_arrays_and_times_of_any_kind(predictor):
+    torch.nn.init.normal_(
+        predictor.leave.weight if isinstance(predictor, TimeMLP) else predictor.leave[-1].weight
+    )
+    x = BITS if isinstance(predictor, TimeMLP) else np.tile(BITS.reshape(6, 1, 2, 2), (1, 1, 4, 4))
+    t = np.arange(1, 7)
+    own = predictor(torch.tensor(x, dtype=torch.float32), torch.tensor(t))
+    for given, times in ((x, t), (torch.tensor(x), t.tolist()), (x.astype(int), torch.tensor(t).float())):
+        assert torch.equal(own, predictor(given, times))

@@ -494,7 +494,7 @@ def test_one_point_against_a_line_goes_round_unless_slopes_cost(objective, gamma
 
 @pytest.mark.parametrize("r1", [-0.1, math.nan, math.inf])
 def test_a_price_that_cannot_be_is_refused(r1):
-    with pytest.raises(ValueError, match="r1 is the price of a slope, at least 0 and finite"):
+    with pytest.raises(ValueError, match="r1, the weight of the penalty on slopes, must be at least 0"):
         r1_game(r1)
 
 

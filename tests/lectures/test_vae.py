@@ -504,7 +504,7 @@ def test_architecture_follows_hidden():
     [
         ({"likelihood": "poisson"}, "bernoulli, gaussian"),
         ({"activation": "swish"}, "relu, sigmoid, tanh"),
-        ({"likelihood": "gaussian", "observation_variance": 0.0}, "positive number"),
+        ({"likelihood": "gaussian", "observation_variance": 0.0}, "must be positive"),
         ({"likelihood": "gaussian", "observation_variance": "free"}, '"learned"'),
         ({"observation_variance": "learned"}, "no free variance"),
         ({"residual": True, "hidden": (5, 4)}, "one width"),

@@ -157,5 +157,5 @@ def test_samples_of_the_model_start_at_the_prior():
 
 
 def test_a_negative_number_of_components_is_named():
-    with pytest.raises(ValueError, match=r"at least 1, or 0 for N\(0, I\); got -1"):
+    with pytest.raises(ValueError, match=r"0 for N\(0, I\), must be at least 0, got -1"):
         VAE(6, 2, hidden=5, prior_components=-1)

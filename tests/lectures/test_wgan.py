@@ -243,7 +243,7 @@ def test_sample_is_by_rng_alone():
     ("call", "words"),
     [
         (lambda: game(constraint="spectral"), "penalty, clip"),
-        (lambda: game(clip=0.0), "clip positive"),
+        (lambda: game(clip=0.0), "clip must be positive"),
         (lambda: gradient_penalty(critic(), torch.zeros(3, 2), torch.zeros(2, 2)), "one shape"),
         (lambda: earth_mover_1d([], [1.0]), "finite numbers"),
         (lambda: earth_mover_1d([np.nan], [1.0]), "finite numbers"),
