@@ -1,0 +1,254 @@
+"""How to train the conditional games of lecture 15: each function takes a seed and returns what has learned.
+
+    words           coloured shapes from their three words
+    colour_cycle    coloured shapes against white ones, without pairs
+    coloured        outlines into shapes whose colour is a coin
+    enlarged        16 x 16 pixels from 2 x 2
+    grown           coloured shapes without words, from 4 x 4 pixels up
+    mini_mnist      handwritten digits from their class, also for `coursekit train`
+
+Data come from `data.shapes` with the seed of the run. Notebook 15_conditional_gans.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from coursekit.conditional_gan.conditional import (
+    ConditionalDiscriminator,
+    ConditionalGAN,
+    ConditionalGenerator,
+)
+from coursekit.conditional_gan.growing import GrowingDiscriminator, GrowingGenerator
+from coursekit.conditional_gan.super_resolution import ConsistentGenerator, shrink
+from coursekit.conditional_gan.translation import CycleGAN, PatchDiscriminator, Pix2Pix, TranslationUNet
+from coursekit.data import SHAPE_WORDS, Dataset, ink, shapes
+from coursekit.evaluation import digit_judge
+from coursekit.gan import GAN
+from coursekit.networks import conv_net
+from coursekit.training import N_SHOWN, Recipe, Stage, fit, fit_adversarial, for_budget
+
+GAMES = {"learning_rate": 2e-3, "batch_size": 64, "schedule": "linear", "average": 0.99}
+# CPU seconds -> (steps, settings).
+MINI_MNIST = {30: (2000, GAMES)}
+WORDS = {"n_latent": 8, "noise": 0.2}
+CYCLE = {"learning_rate": 2e-3, "batch_size": 32, "schedule": "linear"}
+
+
+def one_hot(attributes) -> Tensor:
+    """Words as ones and zeros: attributes (n, 3) -> (n, 11), colour, shape and place in turn."""
+    attributes = torch.as_tensor(attributes)
+    counts = [len(words) for words in SHAPE_WORDS.values()]
+    return torch.cat([F.one_hot(attributes[:, k], n) for k, n in enumerate(counts)], dim=1).float()
+
+
+def drawings(n: int, seed: int, attributes=None) -> tuple[Tensor, Tensor]:
+    """Drawn shapes (n, 3, 16, 16) in [0, 1], and their attributes (n, 3)."""
+    images, attributes = shapes(n, attributes=attributes, rng=seed)
+    return torch.from_numpy(images), torch.from_numpy(attributes)
+
+
+def words(
+    seed: int,
+    *,
+    merge: str = "projection",
+    mismatched: float = 0.5,
+    n_steps: int = 1000,
+    attributes: np.ndarray | None = None,
+) -> ConditionalGAN:
+    """Shapes from words. attributes (n, 3): of the drawings to learn from; None draws 5000 of all kinds."""
+    images, attributes = drawings(5000 if attributes is None else len(attributes), seed, attributes)
+    torch.manual_seed(seed)
+    generator = ConditionalGenerator(WORDS["n_latent"], 11, images[0].numel())
+    game = ConditionalGAN(
+        generator,
+        ConditionalDiscriminator(images[0].numel(), 11, merge=merge),
+        mismatched=mismatched,
+        **WORDS,
+    )
+    pairs = (images.flatten(1), one_hot(attributes))
+    fit_adversarial(game, pairs, n_steps=n_steps, seed=seed, device="cpu", **GAMES)
+    return game
+
+
+def chalk_white(images: Tensor) -> Tensor:
+    """Drawn shapes (n, 3, h, w) without their colour, (n, 1, h, w): 0.1 the board, 0.9 the shape."""
+    above = images.amax(1, keepdim=True) - 0.1
+    return 0.1 + 0.8 * above / above.amax((2, 3), keepdim=True)
+
+
+class PixelTranslator(nn.Module):
+    """Three convolutions on top of the brightness, (n, n_in, h, w) -> (n, n_out, h, w) in (0, 1).
+
+    When new it is close to the identity on brightness, so that training need not invent the shapes.
+    """
+
+    def __init__(self, n_in: int, n_out: int, width: int = 24):
+        super().__init__()
+        self.network = conv_net((n_in, width, width, n_out))
+
+    def forward(self, x):
+        brightness = x.mean(1, keepdim=True).clamp(0.02, 0.98)
+        return (brightness.logit() + self.network(x)).sigmoid()
+
+
+def colour_cycle(seed: int, *, n_steps: int = 400, noise: float = 0.0) -> CycleGAN:
+    """Coloured shapes (A) and white ones (B), drawn independently."""
+    coloured, white = drawings(4000, seed)[0], chalk_white(drawings(4000, seed + 1000)[0])
+    torch.manual_seed(seed)
+    translators = PixelTranslator(3, 1), PixelTranslator(1, 3)
+    judges = PatchDiscriminator(3, width=16), PatchDiscriminator(1, width=16)
+    game = CycleGAN(*translators, *judges, noise=noise)
+    fit_adversarial(game, (coloured, white), n_steps=n_steps, seed=seed, device="cpu", **CYCLE)
+    return game
+
+
+def outlines(images: Tensor) -> Tensor:
+    """The edge of each drawn shape, ones and zeros (n, 1, h, w): covered pixels beside one that is not."""
+    covered = (images.amax(1, keepdim=True) > 0.5).float()
+    inner = -F.max_pool2d(-covered, 3, stride=1, padding=1)
+    return covered - inner
+
+
+def sketches(n: int, seed: int, share: float = 0.7) -> tuple[Tensor, Tensor, Tensor]:
+    """Outlines (n, 1, 16, 16), drawings (n, 3, 16, 16), colours (n,): blue with chance `share`, else red."""
+    rng = np.random.default_rng(seed)
+    attributes = rng.integers(0, (4, 3, 4), size=(n, 3))
+    attributes[:, 0] = 2 * (rng.random(n) < share)
+    images, attributes = drawings(n, seed, attributes)
+    return outlines(images), images, attributes[:, 0]
+
+
+def coloured(seed: int, kind: str, *, n_steps: int = 400) -> Pix2Pix:
+    """Outlines into shapes; kind: "l2", "l1" (the distance alone), "l1+gan" or "gan" (the game)."""
+    outline, image, _ = sketches(4000, seed)
+    torch.manual_seed(seed)
+    network = TranslationUNet(1, 3, n_latent=4)
+    weight, norm = (0.0 if kind == "gan" else 10.0), ("l2" if kind == "l2" else "l1")
+    game = Pix2Pix(network, PatchDiscriminator(4), n_latent=4, weight=weight, norm=norm)
+    options = {"n_steps": n_steps, "batch_size": 32, "learning_rate": 2e-3, "schedule": "linear"}
+    loop = fit if kind in NORM_ALONE else fit_adversarial
+    loop(game, (outline, image), seed=seed, device="cpu", **options)
+    return game
+
+
+NORM_ALONE = ("l1", "l2")
+
+
+class MeanGame(nn.Module):
+    """The generator of a conditional game alone, under squared error: what it learns is the mean picture."""
+
+    def __init__(self, generator: nn.Module, n_latent: int):
+        super().__init__()
+        self.generator, self.n_latent = generator, n_latent
+
+    def draw(self, y, *, rng=None):
+        """A picture for each small one: all latents are 0."""
+        return self.generator(y.new_zeros(len(y), self.n_latent), y)
+
+    def loss(self, x, y, *, rng=None):
+        """Mean squared error over pictures and pixels."""
+        return F.mse_loss(self.draw(y), x)
+
+
+def enlarged(seed: int, kind: str, *, factor: int = 8, n_steps: int = 1000) -> nn.Module:
+    """16 x 16 pixels from 16 / factor; kind: "mean" (squared error), "gan", "consistent" (shrinks to y)."""
+    images, _ = drawings(5000, seed)
+    small = shrink(images, factor)
+    torch.manual_seed(seed)
+    n_latent, n_small = 8, small[0].numel()
+    generator = ConditionalGenerator(n_latent, n_small, images[0].numel())
+    generator = (ConsistentGenerator if kind == "consistent" else Unflattened)(generator, images.shape[1:])
+    if kind == "mean":
+        game = MeanGame(generator, n_latent)
+        fit(game, (images, small), n_steps=n_steps, seed=seed, device="cpu", **GAMES)
+        return game
+    discriminator = ConditionalDiscriminator(images[0].numel(), n_small)
+    game = ConditionalGAN(generator, discriminator, n_latent=n_latent, noise=0.2)
+    fit_adversarial(game, (images, small), n_steps=n_steps, seed=seed, device="cpu", **GAMES)
+    return game
+
+
+class Unflattened(nn.Module):
+    """A generator (z, y) -> (n, pixels) whose pictures get the shape image_shape."""
+
+    def __init__(self, generator: nn.Module, image_shape: tuple[int, int, int]):
+        super().__init__()
+        self.generator, self.image_shape = generator, tuple(image_shape)
+
+    def forward(self, z, y):
+        return self.generator(z, y).reshape(-1, *self.image_shape)
+
+
+def grown(
+    seed: int,
+    steps: tuple[int, ...],
+    *,
+    width: int = 24,
+    on_step: Callable[[GAN], object] | None = None,
+    max_cpu_seconds: float | None = None,
+) -> GAN:
+    """Shapes without words; steps: updates at 4 x 4, 8 x 8 and 16 x 16 pixels; (n,) starts at 16 x 16.
+
+    Each new layer is faded in over the first half of its steps. on_step: called with the game after each.
+    """
+    images, _ = drawings(5000, seed)
+    torch.manual_seed(seed)
+    generator, discriminator = GrowingGenerator(width=width), GrowingDiscriminator(width=width)
+    game = GAN(generator, discriminator, n_latent=16)
+    settings = {"learning_rate": 1e-3, "batch_size": 64, "instance_noise": 0.2, "instance_noise_until": 1.0}
+    first = 3 - len(steps)
+    for level, n_steps in enumerate(steps, start=first):
+
+        def grow(step, game, loss, level=level, n_steps=n_steps):
+            if level > first:
+                for part in (generator, discriminator):
+                    part.set_growth(level, min(1.0, 2 * step / n_steps))
+            if on_step is not None:
+                on_step(game)
+
+        for part in (generator, discriminator):
+            part.set_growth(level, 1.0 if level == first else 0.0)
+        x = shrink(images, 2 ** (2 - level))
+        limits = {"n_steps": n_steps, "max_cpu_seconds": max_cpu_seconds}
+        fit_adversarial(game, x, seed=seed + level, device="cpu", on_step=grow, **limits, **settings)
+    return game
+
+
+def mini_mnist(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """14 x 14 digits from their class: 16 latents, networks of two layers of 256, projection."""
+    budget, (n_steps, settings) = for_budget(MINI_MNIST, seconds)
+    x, labels = torch.from_numpy(ink(train)).float(), torch.tensor(train.labels)
+    generator = ConditionalGenerator(16, 10, x.shape[1])
+    game = ConditionalGAN(generator, ConditionalDiscriminator(x.shape[1], 10), n_latent=16, noise=0.2)
+    pairs = (x, F.one_hot(labels, 10).float())
+
+    def measure(game):
+        judge = digit_judge(x, labels)
+        rng = torch.Generator().manual_seed(0)
+        return {"obeys": agreement(judge, game.sample(classes(1000), rng=rng), torch.arange(1000) % 10)}
+
+    return Recipe(
+        model=game,
+        stages=(Stage(game, pairs, fit_adversarial, n_steps, settings, "the generator's, in nats"),),
+        seconds=budget,
+        draw=lambda game, rng: game.sample(classes(N_SHOWN), rng=rng),
+        shows="samples of the generator, the digits 0 to 9 in turn",
+        measure=measure,
+    )
+
+
+def classes(n: int) -> Tensor:
+    """The classes 0 to 9 in turn, as ones and zeros (n, 10)."""
+    return F.one_hot(torch.arange(n) % 10, 10).float()
+
+
+def agreement(judge: nn.Module, images: Tensor, labels: Tensor) -> float:
+    """Share of the images in which the judge sees the class that was asked for."""
+    return (judge.predict_proba(images).argmax(1) == labels).double().mean().item()
+
+
+RECIPES = {"mini_mnist": mini_mnist}
