@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from coursekit.inputs import as_input, as_tensor, positive_int
+from coursekit.inputs import as_input, as_tensor, positive_int, real_number
 
 
 def coupling(layer: Callable[[Tensor], Tensor], x: Any) -> float:
@@ -67,10 +67,12 @@ class VirtualBatchNorm(nn.Module):
 
     def __init__(self, reference: Any, *, epsilon: float = 1e-5):
         super().__init__()
-        self.epsilon = epsilon
-        reference = as_input(reference, (None,), like=nn.Linear(1, 1), name="reference")
-        self.weight = nn.Parameter(torch.ones(reference.shape[1]))
-        self.bias = nn.Parameter(torch.zeros(reference.shape[1]))
+        self.epsilon = real_number(epsilon, "epsilon", above=0)
+        reference = as_input(reference, (None,), like=nn.Identity(), name="reference")
+        self.weight = nn.Parameter(torch.ones(reference.shape[1], dtype=reference.dtype))
+        self.bias = nn.Parameter(torch.zeros(reference.shape[1], dtype=reference.dtype))
+        self.register_buffer("mean", None)
+        self.register_buffer("variance", None)
         self.refer(reference)
 
     def refer(self, reference: Any) -> None:

@@ -6,13 +6,14 @@ loss *through* these steps. With K = 0 it is the ordinary game. As K grows the c
 response, and the generator descends the Jensen-Shannon divergence itself.
 
     phi_0 = phi,    phi_{k+1} = phi_k - eta grad_phi loss_D(theta, phi_k)
-    generator's loss  f_G(theta, phi_K(theta, phi)),    d/d theta = df/d theta + df/d phi_K  d phi_K/d theta
+    generator's loss  f(theta, phi_K(theta, phi)),    d/d theta = df/d theta + df/d phi_K  d phi_K/d theta
 
     theta, phi  weights of generator and discriminator    eta  learning rate of the inner steps
     z  (n, n_latent)    real  (n, ...)
 
-The second term of the derivative tells the generator how the discriminator would *react*. For the minimax
-loss it fades at the best response, where df/d phi = 0; for the loss that does not saturate it does not.
+The second term of the derivative tells the generator how the discriminator would *react*. In the paper f is
+the value of the game: there the term fades at the best response, where df/d phi = 0. With f = -E log D, the
+loss that does not saturate, it does not.
 
 Sources: Metz, Poole, Pfau & Sohl-Dickstein 2017, equations 6 to 12. Notebook 13.
 """
@@ -39,7 +40,8 @@ def unrolled_generator_loss(
 ) -> Tensor:
     """The generator's loss against the discriminator after n_steps of gradient descent; a scalar.
 
-    The discriminator itself does not move. The same z and real serve for all inner steps.
+    The discriminator itself does not move. The same z and real serve for all inner steps. For "minimax" the
+    loss is the whole value of the game: its real part, too, depends on the generator, by way of the steps.
 
     Args:
         game: a GAN; its objective decides both losses.
@@ -83,6 +85,8 @@ def unrolled_generator_loss(
             }
             if not differentiate:
                 phi = {name: weight.detach().requires_grad_() for name, weight in phi.items()}
+    if game.objective == "minimax":
+        return -discriminator_loss(score(phi, real), score(phi, fake), objective="minimax")
     return generator_loss(score(phi, fake), objective=game.objective)
 
 

@@ -2,11 +2,13 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from coursekit.gan import GAN
+from coursekit.gan import GAN, jensen_shannon
 from coursekit.gan_training import UnrolledGAN, unrolled_generator_loss
 from coursekit.networks import mlp
 from coursekit.training import fit_adversarial
@@ -28,8 +30,14 @@ OBJECTIVES = ["minimax", "non_saturating", "least_squares"]
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_no_steps_is_the_ordinary_loss(objective):
     game, z, real = random_game(objective)
+    weights = list(game.generator.parameters())
     ours = unrolled_generator_loss(game, z, real, n_steps=0, learning_rate=0.1)
-    torch.testing.assert_close(ours, game.generator_loss(game.generator(z)))
+    plain = game.generator_loss(game.generator(z))
+    if objective == "minimax":  # the whole value: the real part is a constant for the generator
+        plain = plain - F.softplus(-game.score(real)).mean()
+    torch.testing.assert_close(ours, plain)
+    for a, b in zip(*(torch.autograd.grad(loss, weights) for loss in (ours, plain)), strict=True):
+        torch.testing.assert_close(a, b)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -46,7 +54,10 @@ def test_value_is_that_after_plain_gradient_steps(objective, differentiate):
         optimizer.zero_grad()
         game.opponent_loss(real, fake).backward()
         optimizer.step()
-    torch.testing.assert_close(ours, game.generator_loss(fake))
+    plain = game.generator_loss(fake)
+    if objective == "minimax":
+        plain = plain - F.softplus(-game.score(real)).mean()
+    torch.testing.assert_close(ours, plain)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -73,22 +84,32 @@ def test_gradient_through_the_steps_is_that_of_finite_differences(objective):
     assert abs(cut - numeric) > 1e-3 * abs(numeric)
 
 
-def table_game(objective):
-    """Real and generated points at three places, a free score for each place: the best response is known."""
-    table = nn.Linear(3, 1, bias=False).double()
-    nn.init.zeros_(table.weight)
-    return GAN(nn.Sequential(nn.Linear(1, 3), nn.Softmax(1)).double(), table, n_latent=1, objective=objective)
+class Table(nn.Module):
+    """A free score at each of k places; a sample is the number of its place, as one-hot row."""
+
+    def __init__(self, k):
+        super().__init__()
+        self.scores = nn.Parameter(torch.zeros(k, 1, dtype=torch.float64))
+
+    def forward(self, x):
+        return x @ self.scores
 
 
-def test_value_tends_to_the_best_response():
-    game = table_game("minimax")
-    z, real = torch.zeros(1, 1).double(), torch.eye(3).double()[[0, 0, 1]]
-
-    def value(n_steps):
-        return unrolled_generator_loss(game, z, real, n_steps=n_steps, learning_rate=0.5).item()
-
-    gaps = [abs(value(n) - value(20_000)) for n in (0, 10, 100, 1000)]
-    assert gaps[0] > gaps[1] > gaps[2] > gaps[3]
+def test_value_tends_to_that_of_the_best_response():
+    """Against three places, data (2, 1, 1) / 4 and model (1, 3, 0) / 4: 2 JSD - log 4."""
+    game = GAN(nn.Sequential(nn.Linear(4, 3, bias=False)).double(), Table(3), n_latent=4, objective="minimax")
+    places = torch.eye(3, dtype=torch.float64)
+    with torch.no_grad():
+        game.generator[0].weight.copy_(places[[0, 1, 1, 1]].T)
+    z, real = torch.eye(4, dtype=torch.float64), places[[0, 0, 1, 2]]
+    p, q = np.array([2, 1, 1]) / 4, np.array([1, 3, 0]) / 4
+    best = 2 * jensen_shannon(p, q, 1) - np.log(4)
+    gaps = [
+        unrolled_generator_loss(game, z, real, n_steps=n, learning_rate=1.0).item() - best
+        for n in (0, 10, 100, 1000)
+    ]
+    assert all(gap < 0 for gap in gaps) and gaps == sorted(gaps)
+    assert gaps[-1] > -2e-2
 
 
 def test_the_game_plays_and_no_steps_is_the_plain_game():

@@ -1,0 +1,139 @@
+"""DCGAN on mini-MNIST beside the plain recipe of lecture 12; its rules left out one at a time; rings; codes.
+
+Samples are judged by a classifier of real digits, trained once: Frechet distance (FD) to the test digits in
+its features, precision and recall of 1000 samples, classes with at least 2 % of the samples. The ring has
+eight Gaussians of std .02; a sample is good within 3 std of one.
+"""
+
+import numpy as np
+import torch
+
+from benchmarks.harness import OURS, cpu_seconds
+from coursekit.data import mini_mnist
+from coursekit.evaluation import frechet_distance, precision_recall
+from coursekit.gan import recipe as plain_recipe
+from coursekit.gan_training import recipe
+
+N_DRAWN = 2000
+RING_TIMES = (0, 100, 200, 400, 800)
+
+
+class Judge:
+    """What is measured of samples in [-1, 1]; the test digits and the judge are always the same."""
+
+    def __init__(self, train, test):
+        self.judge = recipe.judge(train)
+        self.real = self.judge.features(recipe.pictures(test).flatten(1))
+
+    def read(self, samples):
+        samples = samples.flatten(1)
+        features, probability = self.judge.features(samples), self.judge.predict_proba(samples)
+        both = precision_recall(self.real, features[: len(self.real)])
+        share = probability.argmax(1).bincount(minlength=10) / len(samples)
+        return {
+            "fd": frechet_distance(features, self.real),
+            "precision": both["precision"],
+            "recall": both["recall"],
+            "classes": int((share >= 0.02).sum()),
+            "smallest class": share.min().item(),
+            "confidence": probability.max(1).values.mean().item(),
+        }
+
+
+def drawn(game, seed):
+    return game.sample(N_DRAWN, rng=torch.Generator().manual_seed(seed))
+
+
+def as_bytes(images):
+    """Images in [-1, 1] as bytes 0 to 255."""
+    return (127.5 * (images.detach() + 1)).round().clamp(0, 255).byte().numpy()
+
+
+def digits(bench):
+    "Mini-MNIST, 60 CPU-seconds: DCGAN beside the recipe of lecture 12, given the same seconds."
+    train, test = mini_mnist().split()
+    judge, seconds = Judge(train, test), bench.budget(60)
+    rows = {
+        "fd": bench.row("mini-MNIST after 60 CPU-s: Frechet distance", "", "lower"),
+        "classes": bench.row("mini-MNIST after 60 CPU-s: classes", "", "higher", target=10),
+    }
+    with bench.store("gan_training_digits", recipe, "mini_mnist", "judge") as table:
+        for seed in bench.seeds:
+            for name, build in ((OURS, recipe.mini_mnist), ("recipe of lecture 12", plain_recipe.mini_mnist)):
+                torch.manual_seed(seed)
+                made = build(train, test)
+                (history,), spent = cpu_seconds(made.train, seconds=seconds, seed=seed, device="cpu")
+                samples = drawn(made.model, seed)
+                found, steps = judge.read(samples), len(history.loss)
+                for key, row in rows.items():
+                    row.add(name, seed, found[key], steps=steps)
+                model = "DCGAN" if name == OURS else name
+                table.add(seed=seed, steps=steps, seconds=spent, model=model, **found)
+                if seed == 0:
+                    table.arrays[model] = as_bytes(samples[:20].flatten(1))
+        floor = judge.read(recipe.pictures(train)[torch.randperm(5000)[:N_DRAWN]])
+        table.add(seed=0, steps=0, seconds=0, model="training digits", **floor)
+
+
+def rules(bench):
+    "DCGAN on mini-MNIST, a tenth of the budget: each rule left out once, and some tricks."
+    train, test = mini_mnist().split()
+    judge, x = Judge(train, test), recipe.pictures(train)
+    with bench.store("gan_training_rules", recipe, "variant", "judge") as table:
+        for name in recipe.VARIANTS:
+            row = bench.row(f"{name}: Frechet distance", "", "lower")
+            for seed in bench.seeds:
+                n_steps = 4 if bench.quick else None
+                game, spent = cpu_seconds(recipe.variant, name, x, seed=seed, n_steps=n_steps)
+                samples = drawn(game, seed)
+                found = judge.read(samples)
+                row.add(OURS, seed, found["fd"])
+                steps = n_steps or recipe.VARIANTS[name][2].get("n_steps", recipe.N_STEPS)
+                table.add(seed=seed, steps=steps, seconds=spent, model=name, **found)
+                if seed == 0:
+                    table.arrays[name] = as_bytes(samples[:10].flatten(1))
+
+
+def ring(bench):
+    "Eight Gaussians on a ring, 800 steps of the generator: plain, unrolled, and what costs as much."
+    with bench.store("gan_training_ring", recipe, "ring_game", "RING_SHOWN") as table:
+        clouds = {}
+        for name in recipe.RING_GAMES:
+            row = bench.row(f"{name}: share of good samples", "", "higher")
+            for seed in bench.seeds:
+                n_steps = 4 if bench.quick else None
+                seen = []
+
+                def look(step, game, loss, seen=seen):
+                    if step in RING_TIMES or step + 1 == RING_TIMES[-1]:
+                        seen.append(game.sample(250, rng=torch.Generator().manual_seed(1)).half().numpy())
+
+                options = {"seed": seed, "n_steps": n_steps}
+                options |= {"on_step": look} if seed == 0 and name in recipe.RING_SHOWN else {}
+                game, spent = cpu_seconds(recipe.ring_game, name, **options)
+                found = recipe.ring_coverage(game)
+                row.add(OURS, seed, found["good_share"])
+                steps = n_steps or recipe.RING_GAMES[name].get("n_steps", recipe.RING_STEPS)
+                table.add(seed=seed, steps=steps, seconds=spent, model=name, **found)
+                if seen:
+                    clouds[name] = seen
+        if all(len(seen) == len(RING_TIMES) for seen in clouds.values()):
+            table.arrays["clouds"] = np.array([clouds[name] for name in recipe.RING_SHOWN])
+            table.arrays["steps"] = np.array(RING_TIMES)
+
+
+def codes(bench):
+    "Drawn shapes: arithmetic on the codes of a DCGAN, single codes and means of many."
+    row = bench.row("a red circle less a red square, plus a blue square: is it a blue circle?", "", "higher")
+    with bench.store("gan_training_codes", recipe, "drawn_shapes", "arithmetic") as table:
+        for seed in bench.seeds:
+            n_steps = 100 if bench.quick else recipe.SHAPES_STEPS
+            game, spent = cpu_seconds(recipe.drawn_shapes, seed=seed, n_steps=n_steps)
+            found, images = recipe.arithmetic(game, seed=seed)
+            row.add(OURS, seed, found["means"])
+            table.add(seed=seed, steps=n_steps, seconds=spent, **found)
+            if seed == 0:
+                table.arrays["sums"] = as_bytes(images)
+
+
+PARTS = {"digits": digits, "rules": rules, "ring": ring, "codes": codes}

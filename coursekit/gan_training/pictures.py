@@ -1,0 +1,202 @@
+"""Pictures of lecture 13: checkerboards, rules left out, who feels whom in a batch, rings, walks, wishes."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from coursekit.plots import COLORS, digits_strip, line_label
+
+
+def counts_of_inputs(images, titles):
+    """How many inputs reach each pixel when a constant image is enlarged; images: list of (h, w)."""
+    figure, axes = plt.subplots(1, len(images), figsize=(8.4, 3.9))
+    top = max(np.max(image) for image in images)
+    for ax, image, title in zip(axes, images, titles, strict=True):
+        ax.imshow(image, cmap="Blues", vmin=0, vmax=1.35 * top, interpolation="nearest")
+        for (i, j), value in np.ndenumerate(image):
+            ax.text(j, i, f"{value:.0f}", ha="center", va="center", fontsize=9, color=COLORS["data"])
+        ax.set(xticks=[], yticks=[], title=title)
+    return figure
+
+
+def rules_left_out(names, fd, precision, recall, *, title):
+    """One row per rule: Frechet distance (log axis), precision and recall; each (rows, seeds)."""
+    figure, axes = plt.subplots(
+        1, 2, figsize=(9.2, 0.36 * len(names) + 1.5), sharey=True, width_ratios=[1.3, 1]
+    )
+    rows = np.arange(len(names))[:, None] + np.zeros_like(fd)
+    axes[0].plot(fd.T, rows.T, "o", color=COLORS["model"], markersize=6, alpha=0.85)
+    axes[0].axvline(fd[0].mean(), color=COLORS["noise"], linewidth=1, linestyle="--", zorder=0)
+    axes[0].set(xscale="log", xlabel="Fréchet distance to test digits (log scale)", title=title)
+    ticks = [t for t in (3, 5, 10, 20, 50, 100, 200, 400) if 0.8 * fd.min() <= t <= 1.25 * fd.max()]
+    axes[0].set_xticks(ticks, [str(t) for t in ticks])
+    axes[0].minorticks_off()
+    axes[0].set_yticks(rows[:, 0], names)
+    axes[0].invert_yaxis()
+    for values, marker, color, word in (
+        (precision, "s", "critic", "squares: precision"),
+        (recall, "^", "latent", "triangles: recall"),
+    ):
+        axes[1].plot(values.T, rows.T, marker, color=COLORS[color], markersize=5.5, alpha=0.85)
+        axes[1].text(0.02 if color == "critic" else 0.52, 1.02, word, color=COLORS[color], fontsize=10,
+                     transform=axes[1].transAxes)  # fmt: skip
+    axes[1].set(xlim=(-0.03, 1.03), xlabel="share of the images")
+    return figure
+
+
+def labelled_rows(rows, names, image_shape, *, value_range=(0, 1), title=None, width=8.6):
+    """Rows of images (k, pixels) with a name at the left of each; all on one grey scale."""
+    figure, axes = plt.subplots(len(rows), 1, figsize=(width, 0.78 * len(rows) + 0.35))
+    for ax, row, name in zip(np.atleast_1d(axes), rows, names, strict=True):
+        digits_strip(ax, row, image_shape, n_columns=len(row), value_range=value_range)
+        ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10)
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11.5)
+    return figure
+
+
+def who_feels_whom(matrices, titles):
+    """Size of d output_i / d input_j over the samples i, j of a batch, one (n, n) matrix per layer."""
+    figure, axes = plt.subplots(1, len(matrices), figsize=(9.2, 3.0), sharey=True)
+    top = max(matrix.max() for matrix in matrices)
+    for ax, matrix, title in zip(axes, matrices, titles, strict=True):
+        image = ax.imshow(matrix, cmap="Blues", vmin=0, vmax=top, interpolation="nearest")
+        ax.set(xticks=[0, len(matrix) - 1], yticks=[0, len(matrix) - 1], xlabel="input of sample j")
+        ax.set_xticklabels(["1", str(len(matrix))])
+        ax.set_yticklabels(["1", str(len(matrix))])
+        ax.set_title(title, fontsize=10.5)
+    axes[0].set_ylabel("output of sample i")
+    figure.colorbar(image, ax=axes, label="size of the derivative", shrink=0.85, pad=0.02)
+    return figure
+
+
+def slopes_near_collapse(spread, slopes, names):
+    """How hard a sample is pushed away from its companions as they close in; slopes (rows, n)."""
+    figure, ax = plt.subplots(figsize=(8.4, 3.7))
+    for slope, name, color in zip(slopes, names, ("critic", "latent", "noise"), strict=False):
+        ax.plot(spread, slope, color=COLORS[color])
+        line_label(ax, spread[0], slope[0], name, COLORS[color], dx=8, dy=10, ha="left")
+    ax.plot(spread[0] / 2, 0, "o", color=COLORS["wrong"], markersize=8, clip_on=False)
+    ax.annotate("all equal: exactly 0", (spread[0] / 2, 0), (10, 8), textcoords="offset points",
+                color=COLORS["wrong"])  # fmt: skip
+    ax.set(xscale="log", xlim=(spread[0] / 2, spread[-1]), ylim=(0, None))
+    ax.set(xlabel="spread of the batch (the red dot stands for 0)", ylabel="slope of the features, relative")
+    ax.set(title="close to a collapse the features push, at the collapse they do not")
+    return figure
+
+
+def towards_the_best_response(n_steps, minimax, non_saturating, limits):
+    """The unrolled loss over K for two objectives: dicts "through" and "cut" -> slope (len(n_steps),)."""
+    figure, axes = plt.subplots(1, 2, figsize=(9.2, 3.6))
+    for ax, slopes, limit, title in zip(
+        axes, (minimax, non_saturating), limits, ("minimax loss", "−log D"), strict=True
+    ):
+        ax.axhline(limit, color=COLORS["data"], linestyle=":", linewidth=1.4)
+        ax.plot(n_steps, slopes["through"], "o-", color=COLORS["model"])
+        ax.plot(n_steps, slopes["cut"], "s--", color=COLORS["wrong"])
+        ax.set(xscale="symlog", xlabel="inner steps K", title=title)
+        ax.set_xticks([0, 1, 10, 100, 1000], ["0", "1", "10", "100", "1000"])
+    axes[0].set_ylabel("slope of the generator's loss")
+    return figure
+
+
+def rings_over_steps(clouds, centers, names, steps):
+    """Samples (rows, times, n, 2) of several games over the steps of the generator."""
+    figure, axes = plt.subplots(len(clouds), len(steps), figsize=(9.2, 1.9 * len(clouds) + 0.3), sharex=True,
+                                sharey=True)  # fmt: skip
+    reach = 1.35 * np.abs(centers).max()
+    for i, (row, name) in enumerate(zip(clouds, names, strict=True)):
+        for j, (cloud, step) in enumerate(zip(row, steps, strict=True)):
+            ax = axes[i, j]
+            ax.plot(*np.transpose(centers), "o", color="none", markeredgecolor=COLORS["noise"], markersize=9)
+            ax.plot(*np.transpose(cloud), ".", color=COLORS["wrong" if i == 0 else "model"], markersize=2.5)
+            ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
+            ax.spines[:].set_color(COLORS["noise"])
+            ax.spines[:].set_visible(True)
+            if i == 0:
+                ax.set_title(f"step {step}", fontsize=10.5)
+        axes[i, 0].set_ylabel(name, fontsize=10)
+    return figure
+
+
+def good_share_over_seconds(names, seconds, good, modes, *, n_modes):
+    """Share of good samples over CPU seconds; each (rows, seeds). Filled: all modes covered."""
+    figure, ax = plt.subplots(figsize=(8.8, 4.4))
+    for k, name in enumerate(names):
+        whole = modes[k] == n_modes
+        color = COLORS["model"] if whole.all() else COLORS["wrong"]
+        ax.plot(seconds[k][whole], good[k][whole], "o", color=color, markersize=7, alpha=0.85)
+        ax.plot(seconds[k][~whole], good[k][~whole], "x", color=color, markersize=7, clip_on=False)
+        line_label(ax, seconds[k].max(), np.median(good[k]), name, color, dx=8)
+    ax.set(xlabel="CPU seconds of the whole run", ylabel="share of good samples", ylim=(-0.03, 1))
+    ax.set_xlim(0, 1.75 * seconds.max())
+    return figure
+
+
+def curvatures(r, measured, formulas, names):
+    """F'' over the ratio r = p_model / p_data; measured (rows, points) as dots on formulas (rows, n)."""
+    figure, ax = plt.subplots(figsize=(8.4, 3.8))
+    for (at, values), (x, curve), color in zip(measured, formulas, ("model", "wrong"), strict=True):
+        ax.plot(x, curve, color=COLORS[color])
+        ax.plot(at, values, "o", color=COLORS[color], markersize=5)
+    ax.set(xlim=(0, r), ylim=(0, 1.05), xlabel="r = p_model / p_data", ylabel="F''(r), the pull")
+    ax.text(0.42, 0.75, names[0], color=COLORS["model"])
+    ax.text(0.75, 0.24, names[1], color=COLORS["wrong"])
+    return figure
+
+
+def lengths_of_codes(bins, draws, midpoints, arcs, *, title):
+    """Histograms of |z| of fresh codes, of midpoints of straight lines, and of arcs."""
+    figure, ax = plt.subplots(figsize=(8.4, 3.6))
+    ax.hist(draws, bins, density=True, histtype="stepfilled", color=COLORS["noise"], alpha=0.6)
+    for values, color in ((midpoints, "wrong"), (arcs, "latent")):
+        ax.hist(values, bins, density=True, histtype="step", color=COLORS[color], linewidth=1.8)
+    top = ax.get_ylim()[1]
+    ax.text(np.median(midpoints) - 0.5, 0.72 * top, "midpoints\nof lines", color=COLORS["wrong"], ha="right")
+    ax.text(bins[-1], 0.8 * top, "midpoints of arcs", color=COLORS["latent"], ha="right")
+    ax.text(bins[-1], 0.66 * top, "grey: fresh codes", color=COLORS["data"], ha="right")
+    ax.set(xlabel="length of the code |z|", ylabel="density", title=title)
+    return figure
+
+
+def above_and_below(above, below, names, image_shape, *, title):
+    """Two rows of images on one grey scale: a sample, and the training image nearest to it."""
+    return labelled_rows([above, below], names, image_shape, title=title)
+
+
+def wishes(columns, names, image_shape):
+    """A table of images: one column for each name, grey (rows, pixels) in [0, 1] with NaN where unknown."""
+    n_rows = len(columns[0])
+    figure, axes = plt.subplots(n_rows, len(columns), figsize=(9.2, 9.0 / len(columns) * n_rows + 0.45))
+    style = {"cmap": grey_with_holes(), "vmin": 0, "vmax": 1, "interpolation": "nearest"}
+    for j, (images, name) in enumerate(zip(columns, names, strict=True)):
+        for ax, image in zip(axes[:, j], images, strict=True):
+            ax.imshow(image.reshape(image_shape), **style)
+            frame(ax)
+        axes[0, j].set_title(name, fontsize=10, loc="center")
+    return figure
+
+
+def sums_of_codes(rows, names):
+    """Coloured images (rows, columns, 3, h, w) in [0, 1]: what is added, taken off, and what comes out."""
+    figure, axes = plt.subplots(len(rows), len(names), figsize=(9.2, 9.2 / len(names) * len(rows) + 0.45))
+    for i, row in enumerate(rows):
+        for ax, image in zip(axes[i], row, strict=True):
+            ax.imshow(np.clip(np.moveaxis(image, 0, -1), 0, 1), interpolation="nearest")
+            frame(ax)
+    for ax, name in zip(axes[0], names, strict=True):
+        ax.set_title(name, fontsize=10, loc="center")
+    return figure
+
+
+def frame(ax):
+    """No ticks, and a thin grey frame on all four sides."""
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_color(COLORS["noise"])
+    ax.spines[:].set_visible(True)
+
+
+def grey_with_holes():
+    """Grey scale, dark ink on white, in which NaN, an unknown pixel, is a pale blue."""
+    colours = plt.get_cmap("gray_r").copy()
+    colours.set_bad("#cfe0f2")
+    return colours
