@@ -6,6 +6,7 @@
 - `text`: novels and sonnets, in pieces with labels
 - `toys`: distributions in the plane whose density is known
 - `units`: images as shares of ink, and a part to learn from and a part to test on
+- `worlds`: languages whose every probability can be computed
 - `dataset`: the `Dataset` that all but the texts return
 - `stored`: `results(name)`, runs that are too long for a notebook
 
@@ -21,11 +22,14 @@ from coursekit.data.tables import eurodist, lecturers, moods, us_cities, usarres
 from coursekit.data.text import Corpus, austen, sonnets
 from coursekit.data.toys import TOYS, toy2d
 from coursekit.data.units import ink, signed, train_and_test
+from coursekit.data.worlds import HIDDEN, TopicWorld, topic_world
 
 __all__ = ["MNIST_MD5", "TOYS", "Corpus", "Dataset", "austen", "binarised", "digits", "eurodist", "lecturers"]
 __all__ += [
     "SHAPE_WORDS",
+    "HIDDEN",
     "StoredRuns",
+    "TopicWorld",
     "describe",
     "ink",
     "mini_mnist",
@@ -36,6 +40,7 @@ __all__ += [
     "shapes",
     "signed",
     "sonnets",
+    "topic_world",
     "toy2d",
     "train_and_test",
     "us_cities",

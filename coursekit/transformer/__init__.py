@@ -1,6 +1,7 @@
 """Lecture 07, transformers: attention, GPT and BERT, byte pairs, and the n-grams that must be beaten.
 
-`blocks` holds attention and the block that is repeated, `gpt` the model that reads from left to right.
+`blocks` holds attention and the block that is repeated, `gpt` the model that reads from left to right, `bert`
+the one that looks both ways, `byte_pairs` a vocabulary between letters and words, `kneser_ney` n-grams.
 Notebook 07_transformers.
 """
 
@@ -18,6 +19,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "Block",
             "SelfAttention",
         ],
+        "bert": ["BERT", "TextClassifier"],
+        "byte_pairs": ["merge", "BytePairs"],
         "gpt": ["GPT"],
+        "kneser_ney": ["KneserNey"],
     },
 )

@@ -1,9 +1,9 @@
 """Attention, and the block that a transformer repeats.
 
-Attention is a soft look-up. Each position asks a *query*; every position offers a *key*, to be matched with the
-query, and a *value*, to be handed over. The answer is the mean of the values, weighted by how well the keys
-match. Several heads ask different questions at the same time. A block adds attention, and then a perceptron at
-each position by itself, to the residual stream, which runs through all blocks.
+Attention is a soft look-up. Each position asks a *query*; every position offers a *key*, to be matched with
+the query, and a *value*, to be handed over. The answer is the mean of the values, weighted by how well the
+keys match. Several heads ask different questions at the same time. A block adds attention, and then a
+perceptron at each position by itself, to the residual stream, which runs through all blocks.
 
     weights    A = softmax(q k' / sqrt(d)), (..., n_queries, n_keys), each row a distribution over keys
     output     A v, (..., n_queries, d)
@@ -132,7 +132,7 @@ class Block(nn.Module):
         self.attention_norm = nn.LayerNorm(width)
         self.attention = SelfAttention(width, n_heads)
         self.perceptron_norm = nn.LayerNorm(width)
-        self.perceptron = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.perceptron = nn.Sequential(nn.Linear(width, 4 * width), nn.ReLU(), nn.Linear(4 * width, width))
 
     def forward(
         self, x: Tensor, *, mask: Tensor | None = None, past: Past | None = None

@@ -1,0 +1,186 @@
+"""Languages whose truth is known: every probability that a model is asked for can be computed exactly."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+HIDDEN = -1  # stands for a word that is not shown
+
+
+@dataclass(frozen=True, eq=False)
+class TopicWorld:
+    """Documents with a topic that lasts and a grammar that moves: a hidden Markov model.
+
+    A document draws a topic k once. Its words belong to classes c_0, c_1, ..., a stationary Markov chain,
+    much as nouns and verbs follow each other; word i is drawn from words[k, c_i]. So the topic, at which
+    every word hints, helps with each word to come, however far away; the class of the last word helps with
+    the next.
+
+    Whatever is exact here is one pass of forward-backward over the states (k, c). A pair of sentences is
+    one document or two: at the `cut` the state is drawn afresh with probability 1/2.
+
+    Args:
+        topics: probabilities (n_topics,).
+        transition: of the classes, (n_classes, n_classes), rows add up to 1.
+        words: probabilities (n_topics, n_classes, n_words).
+
+    >>> world = topic_world(n_words=20, n_topics=2, n_classes=3)
+    >>> tokens, topics = world.sample(4, 10, rng=0)
+    >>> world.log_prob(tokens).shape
+    (4, 10)
+    """
+
+    topics: np.ndarray
+    transition: np.ndarray
+    words: np.ndarray
+
+    def __post_init__(self):
+        values, vectors = np.linalg.eig(self.transition.T)
+        stationary = np.real(vectors[:, np.argmin(np.abs(values - 1))])
+        object.__setattr__(self, "classes", stationary / stationary.sum())
+        for array in (self.topics, self.transition, self.words, self.classes):
+            array.setflags(write=False)
+
+    @property
+    def n_words(self) -> int:
+        """Size of the vocabulary."""
+        return self.words.shape[-1]
+
+    # Samples
+
+    def sample(self, n: int, length: int, *, rng=None) -> tuple[np.ndarray, np.ndarray]:
+        """n documents: words (n, length) and the topic of each (n,), int64."""
+        rng = np.random.default_rng(rng)
+        topics = _draw(np.broadcast_to(self.topics, (n, len(self.topics))), rng)
+        return self._write(topics, length, rng), topics
+
+    def sample_pairs(self, n: int, length: int, *, rng=None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """n pairs of sentences: words (n, 2 length), whether one document goes on, and the first's topic.
+
+        With probability 1/2 the second sentence continues the first; else it comes from another document.
+        """
+        rng = np.random.default_rng(rng)
+        tokens, topics = self.sample(n, 2 * length, rng=rng)
+        goes_on = rng.uniform(size=n) < 0.5
+        others, _ = self.sample(n, length, rng=rng)
+        tokens[~goes_on, length:] = others[~goes_on]
+        return tokens, goes_on.astype(np.int64), topics
+
+    def _write(self, topics, length, rng):
+        classes = _draw(np.broadcast_to(self.classes, (len(topics), len(self.classes))), rng)
+        tokens = np.empty((len(topics), length), dtype=np.int64)
+        for i in range(length):
+            tokens[:, i] = _draw(self.words[topics, classes], rng)
+            classes = _draw(self.transition[classes], rng)
+        return tokens
+
+    # What is exactly so
+
+    def log_prob(self, tokens: np.ndarray) -> np.ndarray:
+        """log p(word i | the words before it) in nats, (n, t); the floor of every loss on these documents."""
+        return np.log(self._forward(tokens)[1])
+
+    def next_word(self, prefix: np.ndarray) -> np.ndarray:
+        """p(next word | prefix (n, t)), (n, n_words); t may be 0."""
+        after = self._forward(prefix)[0][-1]  # of the state, before the next word is seen
+        return np.einsum("nkc,kcv->nv", after, self.words)
+
+    def topic_posterior(self, tokens: np.ndarray) -> np.ndarray:
+        """p(topic | words), (n, n_topics); words (n, t), HIDDEN where not shown."""
+        return self._forward(tokens)[0][-1].sum(2)
+
+    def hidden_words(self, tokens: np.ndarray, *, cut: int | None = None) -> np.ndarray:
+        """p(word i | the words shown, other than word i), (n, t, n_words).
+
+        tokens: words (n, t), HIDDEN where not shown.
+        cut: place of the first word of the second sentence, in a pair; None for one document.
+        """
+        tokens = self._checked(tokens)
+        before = self._forward(tokens, cut)[0]
+        seen, after = self._seen(tokens), np.ones((len(tokens), *self.words.shape[:2]))
+        result = np.empty((*tokens.shape, self.n_words))
+        for i in reversed(range(tokens.shape[1])):
+            state = before[i] * after
+            state /= state.sum((1, 2), keepdims=True)
+            result[:, i] = np.einsum("nkc,kcv->nv", state, self.words)
+            after = after * seen[:, i]
+            after = after / after.sum((1, 2), keepdims=True)
+            after = self._backwards(after, i == cut)
+        return result
+
+    def continues(self, tokens: np.ndarray, *, cut: int) -> np.ndarray:
+        """p(the second sentence continues the first | words shown) of pairs (n, t), (n,)."""
+        tokens = self._checked(tokens)
+        together = np.log(self._forward(tokens)[1]).sum(1)
+        apart = sum(np.log(self._forward(part)[1]).sum(1) for part in np.split(tokens, [cut], axis=1))
+        return 1 / (1 + np.exp(apart - together))
+
+    # Forward-backward over the states (topic, class)
+
+    def _forward(self, tokens, cut=None):
+        """p(state i | words before i) for i = 0, ..., t, and p(word i | words before it) (n, t)."""
+        tokens = self._checked(tokens)
+        fresh = self.topics[:, None] * self.classes
+        state = np.broadcast_to(fresh, (len(tokens), *fresh.shape))
+        states, likelihoods, seen = [], np.ones(tokens.shape), self._seen(tokens)
+        for i in range(tokens.shape[1]):
+            if i == cut:
+                state = (state + fresh) / 2
+            states.append(state)
+            joint = state * seen[:, i]
+            likelihoods[:, i] = joint.sum((1, 2))
+            state = joint / likelihoods[:, i, None, None] @ self.transition
+        return [*states, state], likelihoods
+
+    def _backwards(self, after, at_cut):
+        """From p(words from i on | state i) to that given state i - 1, up to a factor per document."""
+        if at_cut:
+            fresh = self.topics[:, None] * self.classes
+            after = (after + (fresh * after).sum((1, 2), keepdims=True)) / 2
+        return after @ self.transition.T
+
+    def _seen(self, tokens):
+        """p(word | state), (n, t, n_topics, n_classes); 1 where the word is not shown."""
+        table = np.concatenate([np.moveaxis(self.words, 2, 0), np.ones((1, *self.words.shape[:2]))])
+        return table[tokens]  # HIDDEN = -1 takes the last row
+
+    def _checked(self, tokens):
+        tokens = np.asarray(tokens)
+        if tokens.ndim != 2 or tokens.dtype.kind not in "iu":
+            raise ValueError(f"words must be whole numbers (n, t), got {tokens.dtype} {tokens.shape}")
+        if tokens.size and (tokens.min() < HIDDEN or tokens.max() >= self.n_words):
+            raise ValueError(f"words must lie in 0..{self.n_words - 1}, or be {HIDDEN} where not shown")
+        return tokens
+
+
+def topic_world(
+    *,
+    n_words: int = 120,
+    n_topics: int = 6,
+    n_classes: int = 4,
+    word_concentration: float = 0.1,
+    class_concentration: float = 0.3,
+    seed: int = 0,
+) -> TopicWorld:
+    """A random `TopicWorld`: equally likely topics, Dirichlet rows.
+
+    Args:
+        n_words: size of the vocabulary.
+        n_topics: topics of a document.
+        n_classes: classes of words.
+        word_concentration: of the words of a topic and class; small: few words, and clear hints.
+        class_concentration: of the next class; small: a strict grammar.
+        seed: of the world itself; its documents take a generator of their own.
+    """
+    rng = np.random.default_rng(seed)
+    return TopicWorld(
+        topics=np.full(n_topics, 1 / n_topics),
+        transition=rng.dirichlet(np.full(n_classes, class_concentration), n_classes),
+        words=rng.dirichlet(np.full(n_words, word_concentration), (n_topics, n_classes)),
+    )
+
+
+def _draw(probability, rng):
+    """One number from each row of probabilities (n, m), int64 (n,)."""
+    cumulative = probability.cumsum(1)
+    return (rng.uniform(0, cumulative[:, -1:]) >= cumulative).sum(1)
