@@ -80,6 +80,26 @@ STYLES = {
         ("two_orders", "_first = two_orders", "[max(min(c) for c in zip(*J.tolist())),"
          " min(max(r) for r in J.tolist())]"),
     ],
+    "hw13_training_gans": [
+        ("virtual_batch_norm", "_first = virtual_batch_norm", "_first(x, reference, epsilon).tolist()"),
+        ("virtual_batch_norm", "_first = virtual_batch_norm", "np.float32(_first(x, reference, epsilon))"),
+        ("closeness_gradient", "_first = closeness_gradient",
+         "[row.tolist() for row in np.float32(_first(M, w))]"),
+        ("closeness_gradient", "_first = closeness_gradient",
+         "-np.array([sum((w[k] + w[j]) * np.exp(-abs(M[k] - M[j]).sum()) * np.sign(M[k] - M[j])"
+         " for j in range(len(M))) for k in range(len(M))])"),
+        ("unrolled_slope", "_first = unrolled_slope", "list(_first(p, q, s, rate))"),
+        ("unrolled_slope", "_first = unrolled_slope",
+         "[(lambda a: -np.logaddexp(0, a) - (p[i] - (p[i] + q[i]) / (1 + np.exp(-a))) * rate"
+         " / (1 + np.exp(-s[i])))(s[i] + rate * (p[i] - (p[i] + q[i]) / (1 + np.exp(-s[i]))))"
+         " for i in range(len(p))]"),
+        ("linear_code", "_first = linear_code", "np.float32(_first(W, c, target, mask, penalty))"),
+        ("linear_code", "_first = linear_code",
+         "np.linalg.lstsq(np.vstack([np.sqrt(mask / mask.sum())[:, None] * W,"
+         " np.sqrt(penalty / W.shape[1]) * np.eye(W.shape[1])]),"
+         " np.append(np.sqrt(mask / mask.sum()) * (target - c), np.zeros(W.shape[1])),"
+         " rcond=None)[0].tolist()"),
+    ],
     "hw14_wgan": [("earth_mover", "_first = earth_mover",
                    "torch.tensor(_first(torch.as_tensor(a).numpy(), torch.as_tensor(b).numpy()))")],
     "hw16_flows": [("log_density", "_first = log_density", "_first(x, a, b).astype(np.float32)")],
