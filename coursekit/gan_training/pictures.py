@@ -13,8 +13,10 @@ def counts_of_inputs(images, titles):
     for ax, image, title in zip(axes, images, titles, strict=True):
         ax.imshow(image, cmap="Blues", vmin=0, vmax=1.35 * top, interpolation="nearest")
         for (i, j), value in np.ndenumerate(image):
-            ax.text(j, i, f"{value:.0f}", ha="center", va="center", fontsize=9, color=COLORS["data"])
+            color = "white" if value > 0.6 * top else COLORS["data"]
+            ax.text(j, i, f"{value:.0f}", ha="center", va="center", fontsize=9, color=color)
         ax.set(xticks=[], yticks=[], title=title)
+        ax.spines[:].set_visible(False)
     return figure
 
 
@@ -66,36 +68,44 @@ def who_feels_whom(matrices, titles):
         ax.set_title(title, fontsize=10.5)
     axes[0].set_ylabel("output of sample i")
     figure.colorbar(image, ax=axes, label="size of the derivative", shrink=0.85, pad=0.02)
+    figure.suptitle(
+        "only where the matrix is diagonal are the samples left alone", x=0.01, ha="left", fontsize=11.5
+    )
     return figure
 
 
 def slopes_near_collapse(spread, slopes, names):
-    """How hard a sample is pushed away from its companions as they close in; slopes (rows, n)."""
+    """How hard a sample is pushed away from its companions as they close in; slopes (2, n), relative."""
     figure, ax = plt.subplots(figsize=(8.4, 3.7))
-    for slope, name, color in zip(slopes, names, ("critic", "latent", "noise"), strict=False):
+    for slope, name, color, place in zip(
+        slopes, names, ("critic", "latent"), ((0.13, 0.6), (8e-5, 0.5)), strict=True
+    ):
         ax.plot(spread, slope, color=COLORS[color])
-        line_label(ax, spread[0], slope[0], name, COLORS[color], dx=8, dy=10, ha="left")
+        ax.text(*place, name, color=COLORS[color], ha="right" if color == "critic" else "left")
     ax.plot(spread[0] / 2, 0, "o", color=COLORS["wrong"], markersize=8, clip_on=False)
-    ax.annotate("all equal: exactly 0", (spread[0] / 2, 0), (10, 8), textcoords="offset points",
+    ax.annotate("all equal: exactly 0", (spread[0] / 2, 0), (10, 5), textcoords="offset points",
                 color=COLORS["wrong"])  # fmt: skip
-    ax.set(xscale="log", xlim=(spread[0] / 2, spread[-1]), ylim=(0, None))
-    ax.set(xlabel="spread of the batch (the red dot stands for 0)", ylabel="slope of the features, relative")
-    ax.set(title="close to a collapse the features push, at the collapse they do not")
+    ax.set(xscale="log", xlim=(spread[0] / 2, spread[-1]), ylim=(0, 1.08))
+    ax.set(xlabel="spread of the batch (log scale; the red dot stands for 0)")
+    ax.set(ylabel="slope, relative to its largest")
+    ax.set(title="just beside a collapse minibatch features push with full strength, at it not at all")
     return figure
 
 
-def towards_the_best_response(n_steps, minimax, non_saturating, limits):
-    """The unrolled loss over K for two objectives: dicts "through" and "cut" -> slope (len(n_steps),)."""
-    figure, axes = plt.subplots(1, 2, figsize=(9.2, 3.6))
-    for ax, slopes, limit, title in zip(
-        axes, (minimax, non_saturating), limits, ("minimax loss", "−log D"), strict=True
-    ):
+def towards_the_best_response(n_steps, slopes, limits, titles):
+    """Slope of an unrolled loss over K; slopes: one dict "through" and "cut" -> (len(n_steps),) per panel."""
+    figure, axes = plt.subplots(1, len(slopes), figsize=(9.2, 3.7), sharey=True)
+    for ax, slope, limit, title in zip(axes, slopes, limits, titles, strict=True):
         ax.axhline(limit, color=COLORS["data"], linestyle=":", linewidth=1.4)
-        ax.plot(n_steps, slopes["through"], "o-", color=COLORS["model"])
-        ax.plot(n_steps, slopes["cut"], "s--", color=COLORS["wrong"])
-        ax.set(xscale="symlog", xlabel="inner steps K", title=title)
-        ax.set_xticks([0, 1, 10, 100, 1000], ["0", "1", "10", "100", "1000"])
+        ax.plot(n_steps, slope["through"], "o-", color=COLORS["model"])
+        ax.plot(n_steps, slope["cut"], "s--", color=COLORS["wrong"])
+        ax.set(xscale="symlog", xlim=(-0.2, 1.4 * n_steps[-1]), xlabel="inner steps K", title=title)
+        ax.set_xticks([0, 1, 10, 100], ["0", "1", "10", "100"])
+        ax.minorticks_off()
+        ax.text(n_steps[0], limit, "best response", va="bottom", fontsize=10, color=COLORS["data"])
     axes[0].set_ylabel("slope of the generator's loss")
+    axes[1].text(20, slopes[1]["cut"][-1] + 0.012, "cut off", color=COLORS["wrong"], va="bottom")
+    axes[1].text(0.2, slopes[1]["through"][3], "through\nthe steps", color=COLORS["model"], va="center")
     return figure
 
 
@@ -138,7 +148,8 @@ def curvatures(r, measured, formulas, names):
     for (at, values), (x, curve), color in zip(measured, formulas, ("model", "wrong"), strict=True):
         ax.plot(x, curve, color=COLORS[color])
         ax.plot(at, values, "o", color=COLORS[color], markersize=5)
-    ax.set(xlim=(0, r), ylim=(0, 1.05), xlabel="r = p_model / p_data", ylabel="F''(r), the pull")
+    ax.set(xlim=(0, r), ylim=(0, 1.05), xlabel="r = p_model / p_data", ylabel="curvature F''(r)")
+    ax.set(title="where the model has few samples, r near 0, the step hardly pulls")
     ax.text(0.42, 0.75, names[0], color=COLORS["model"])
     ax.text(0.75, 0.24, names[1], color=COLORS["wrong"])
     return figure
