@@ -98,6 +98,9 @@ def test(options):
     if options.arguments is not None:
         command = [python, "-m", "pytest", *["--all"] * options.all, *options.arguments]
         return hand_over(command, one_thread())
+    if options.mutants is not None:
+        words = [*options.mutants, "--cores", str(options.cores)]
+        return hand_over([python, "-m", "coursetools.mutants", *words], one_thread())
     if options.times:  # a busy neighbour adds to the seconds, so what is published is measured alone
         aside = []
         alone = [
@@ -169,13 +172,20 @@ def parser():
     verb.add_argument("number", metavar="NN", help="which one")
     verb.add_argument("--no-browser", action="store_true", help="only print the address")
     verb.set_defaults(run=app)
-    usage = "course.py test [-h] [--torch-index WHERE] [--lecture NN] [--times] [--cores N] [--all] [-- ARGS]"
+    usage = "course.py test [-h] [--torch-index WHERE] [--lecture NN] [--times] [--mutants [MODULE ...]]"
+    usage += " [--cores N] [--all] [-- ARGS]"
     verb = verbs.add_parser(
         "test", parents=[common], usage=usage, help="run every check; `-- ARGS` runs only pytest ARGS"
     )
     verb.add_argument("--lecture", metavar="NN", help="only what belongs to this lecture, in two minutes")
     verb.add_argument(
         "--times", action="store_true", help="only the notebooks, one after another: the seconds to publish"
+    )
+    verb.add_argument(
+        "--mutants",
+        nargs="*",
+        metavar="MODULE",
+        help="only plant small faults in modules, as pca (default: in all), which their tests must notice",
     )
     verb.add_argument(
         "--cores", type=int, metavar="N", default=min(2, checks.usable_cores()), help="default: 2"
