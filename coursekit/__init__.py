@@ -8,6 +8,7 @@ The lectures, in the order of the course, each a folder:
 - `manifold`: maps from distances, from patches, from walks and from neighbours: MDS to t-SNE (03)
 - `factorization`: non-negative factors, ratings with blanks, topics (04)
 - `autoregressive`: images pixel by pixel, by the chain rule: MADE, PixelRNN, PixelCNN, MaskGIT (06)
+- `transformer`: attention, GPT and BERT, byte pairs, and the n-grams to be beaten (07)
 - `rbm`: Boltzmann machines, restricted ones, contrastive divergence (08)
 - `dbn`: deep belief networks, and the machine that sees labels (09)
 - `autoencoder`: linear, tied, denoising, contractive, convolutional autoencoders (10)
@@ -15,6 +16,7 @@ The lectures, in the order of the course, each a folder:
 - `gan`: the adversarial game and its optimal discriminator (12)
 - `gan_training`: what makes the game train, DCGAN to unrolled steps; codes for a wish (13)
 - `wgan`: the earth mover's distance, critics, clipping and the gradient penalty (14)
+- `conditional_gan`: pictures on demand, from words, from small pictures, from other pictures (15)
 - `flow`: normalising flows with exact log-determinants (16)
 - `ddpm`: diffusion models (17)
 
