@@ -7,4 +7,4 @@ all share, `report.py` writes README.md, `references.py` the plain models that p
 """
 
 CASES = ["pca", "kmeans", "linkage", "rbm", "autoencoder", "vae", "gan", "flow", "ddpm"]
-CASES += ["autoregressive", "dbn", "start", "course", "scaling"]
+CASES += ["autoregressive", "embeddings", "transformer", "dbn", "gan_training", "conditional_gan", "start", "course", "scaling"]

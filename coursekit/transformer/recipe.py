@@ -30,7 +30,7 @@ PAIRS = {"optimizer": "muon", "schedule": "linear", "batch_size": 128, "learning
 TEXT = {"optimizer": "muon", "schedule": "linear", "batch_size": 32, "learning_rate": 0.01}
 USUAL = {"optimizer": "adamw", "schedule": "cosine", "batch_size": 32, "learning_rate": 3e-3}
 # Steps of the notebook's live run and of the benchmark's.
-TOY_STEPS, PAIR_STEPS = (350, 1000), (250, 600)
+TOY_STEPS, PAIR_STEPS = (350, 700), (250, 500)
 TEXT_STEPS = 1600
 EVER = 10**9  # steps, where the time decides
 
