@@ -91,11 +91,22 @@ def digits_strip(ax, images, image_shape, *, n_columns=10, value_range=(0, 16), 
     ax.spines[:].set_visible(False)
 
 
-def _png(figures, *, small):
-    """One PNG from figures drawn at their own size: stitched pixel for pixel, so that no text shrinks."""
+def image_of(figure):
+    """A figure as a PIL image in RGB, DPI dots an inch; closes the figure."""
     import matplotlib.pyplot as plt
     import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    figure.set_dpi(DPI)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    plt.close(figure)
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+
+
+def _png(figures, *, small):
+    """One PNG from figures drawn at their own size: stitched pixel for pixel, so that no text shrinks."""
     from PIL import Image
 
     images = []
@@ -103,10 +114,7 @@ def _png(figures, *, small):
         figure.set_dpi(DPI)
         if small:
             figure.draw_without_rendering()  # the layout settles at the second drawing
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        images.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"))
-        plt.close(figure)
+        images.append(image_of(figure))
     rows, width = [[]], 0
     for image in images:
         if rows[-1] and width + image.width > MAX_WIDTH * DPI:

@@ -8,23 +8,11 @@ positions that tell the story on paper. A frame fixes its axes' limits: nothing 
 from coursekit import plots
 
 
-def explore(frame, *, alt, **controls):
-    """Show an explorer: labelled controls that work by keyboard, a reset button, and the picture of `frame`.
+def steady(frame):
+    """The function `frame` with its axes held where the first picture has them: nothing jumps."""
+    places = []  # finding them anew would also double the time of a move
 
-    frame: function of the controls' names that returns a Figure, always with the same axes. alt: function of
-    the same names that returns the alternative text of that position. controls: for each argument an
-    ipywidgets widget with a `value` and a `description`. Returns the ipywidgets box (its `.controls` is the
-    dict of widgets), displayed by being the last line of a cell.
-    """
-    import ipywidgets
-
-    picture = ipywidgets.HTML()
-    start = {name: control.value for name, control in controls.items()}
-    reset = ipywidgets.Button(description="Reset", tooltip="Back to the starting position")
-    places = []  # of the axes in the first picture; finding them anew would double the time of a move
-
-    def draw(_=None):
-        values = {name: control.value for name, control in controls.items()}
+    def draw(**values):
         figure = frame(**values)
         if not places:
             figure.draw_without_rendering()
@@ -32,7 +20,36 @@ def explore(frame, *, alt, **controls):
         figure.set_layout_engine("none")
         for ax, place in zip(figure.axes, places, strict=True):
             ax.set_position(place)
-        picture.value = plots.image_html(figure, alt(**values), stored=False)
+        return figure
+
+    return draw
+
+
+def explore(frame, *, alt, **controls):
+    """Show an explorer: labelled controls that work by keyboard, a reset button, and the picture of `frame`.
+
+    frame: function of the controls' names that returns a Figure, always with the same axes. alt: function of
+    the same names that returns the alternative text of that position. controls: for each argument an
+    ipywidgets widget with a `value` and a `description`. Returns the ipywidgets box (its `.controls` is the
+    dict of widgets), displayed by being the last line of a cell; where no kernel runs, its first picture is.
+    """
+    import ipywidgets
+
+    picture = ipywidgets.HTML()
+    start = {name: control.value for name, control in controls.items()}
+    reset = ipywidgets.Button(description="Reset", tooltip="Back to the starting position")
+    at = steady(frame)
+
+    class Explorer(ipywidgets.VBox):
+        """The controls over the picture."""
+
+        def _repr_mimebundle_(self, **options):
+            still = {"text/html": plots.image_html(at(**start), alt(**start))}
+            return {**super()._repr_mimebundle_(**options), **still}
+
+    def draw(_=None):
+        values = {name: control.value for name, control in controls.items()}
+        picture.value = plots.image_html(at(**values), alt(**values), stored=False)
 
     def back(_):
         for name, control in controls.items():
@@ -44,7 +61,7 @@ def explore(frame, *, alt, **controls):
         control.observe(draw, names="value")
     reset.on_click(back)
     draw()
-    box = ipywidgets.VBox([*controls.values(), reset, picture])
+    box = Explorer([*controls.values(), reset, picture])
     box.controls = controls
     return box
 

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from coursetools import assets
+from coursetools import assets, moving
 from coursetools.site import picture, sources
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,10 +16,11 @@ class SiteError(Exception):
     """Something that a person can put right; the message is one sentence that says how."""
 
 
-def build(out=None, *, solutions=True):
+def build(out=None, *, solutions=True, still=False):
     """Build the site into the folder `out` (build/site of the repository) and return its index.html.
 
     solutions: put the solutions of the homework, with their hidden tests, into it.
+    still: leave each explorer at its start. Else each notebook runs once, to draw all its positions.
     Raises SiteError if the repository or Sphinx is missing, the folder holds something else, or Sphinx warns;
     assets.AssetError if MathJax has to be fetched and cannot be.
     """
@@ -38,9 +39,15 @@ def build(out=None, *, solutions=True):
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".site-") as scratch:
         staged, fresh = Path(scratch) / "sources", Path(scratch) / "site"
-        lectures = sources.stage(ROOT, staged, solutions=solutions)
+        try:
+            films = None if still else moving.films
+            lectures = sources.stage(ROOT, staged, solutions=solutions, films=films)
+        except moving.MovingError as error:
+            raise SiteError(str(error)) from error
         static = staged / "_static"
         shutil.copytree(ROOT / "docs" / "site" / "static", static)
+        for name in ("moving.js", "moving.css"):
+            shutil.copy(ROOT / "coursetools" / name, static)
         (static / "mathjax").mkdir()
         for name in ("es5/tex-svg-full.js", "LICENSE"):
             shutil.copy(mathjax / name, static / "mathjax")

@@ -10,6 +10,9 @@ def add_commands(parser):
     """Add the options of `coursekit site` to an argparse parser."""
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the site goes (build/site)")
     parser.add_argument("--no-solutions", action="store_true", help="leave the solutions of the homework out")
+    parser.add_argument(
+        "--still", action="store_true", help="explorers that do not move: each notebook need not run for them"
+    )
 
 
 def run(options):
@@ -17,7 +20,7 @@ def run(options):
     from coursetools.site.build import SiteError, build
 
     try:
-        index = build(options.out, solutions=not options.no_solutions)
+        index = build(options.out, solutions=not options.no_solutions, still=options.still)
     except (AssetError, SiteError) as error:
         print(f"coursekit site: {error}", file=sys.stderr)
         return 2

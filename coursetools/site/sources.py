@@ -20,8 +20,7 @@ FOLD = re.compile(r"<details><summary>(.*?)</summary>(.*?)</details>", re.DOTALL
 MARKS = re.compile(r"^### (BEGIN|END) SOLUTION$\n?", re.MULTILINE)  # in prose they would be headings
 PICTURE = re.compile(r'(?<=<img )(?=[^>]*src="data:image/png;base64,([^"]{32}))')
 CODE = re.compile(r"`([a-z_]+)((?:\.\w+)+)`")
-EXPLORER = re.compile(r"\b\w+_explorer\(")
-MOVES = "*The picture with its sliders appears when the notebook runs: `python3 course.py lab` opens it.*"
+POSITIONS = "<details><summary>The same at chosen positions</summary>{}</details>"
 
 
 @dataclass(frozen=True)
@@ -61,8 +60,11 @@ def lectures(root):
     return found
 
 
-def stage(root, target, *, solutions=True):
-    """Write the sources of the site into the new folder `target`; returns its lectures."""
+def stage(root, target, *, solutions=True, films=None):
+    """Write the sources of the site into the new folder `target`; returns its lectures.
+
+    films: function from a notebook's path to its explorers, `moving.films`; None leaves each at its start.
+    """
     chosen = lectures(root)
     pages = {f"notebooks/{lecture.name}.ipynb" for lecture in chosen}
     for kind in ("release", "source") if solutions else ("release",):
@@ -73,11 +75,14 @@ def stage(root, target, *, solutions=True):
     pages |= {f"{document}.md" for document in documents}
     modules = modules_of(root)
     stager = Stager(root, target, pages, documents, dict(modules))
+    lecture_pages = {f"notebooks/{lecture.name}.ipynb" for lecture in chosen}
     for page in sorted(pages):
         text = (root / page).read_text(encoding="utf-8")
-        stager.write(
-            page, stager.notebook(text, page) if page.endswith(".ipynb") else stager.prose(text, page)
-        )
+        if page.endswith(".ipynb"):
+            moving = films(root / page) if films and page in lecture_pages else {}
+            stager.write(page, stager.notebook(text, page, moving))
+        else:
+            stager.write(page, stager.prose(text, page))
     stager.write("index.md", generated.front_page(stager, root, chosen))
     stager.write("lectures.md", generated.lecture_page(chosen))
     stager.write("homework.md", generated.homework_page(chosen, sorted(pages), solutions))
@@ -142,8 +147,11 @@ class Stager:
             shutil.copyfile(path, self.target / wanted)
         return address + anchor
 
-    def notebook(self, text, page):
-        """A notebook as JSON: prose rewritten, what progress bars left dropped, explorers announced."""
+    def notebook(self, text, page, films):
+        """A notebook as JSON: prose rewritten, what progress bars left dropped, explorers moving.
+
+        films: dict from the id of a cell to its explorers; what shows chosen positions of them is folded.
+        """
         notebook = json.loads(text)
         solved, cells = "/source/" in page, []
         for cell in notebook["cells"]:
@@ -156,15 +164,20 @@ class Stager:
             cell["outputs"] = outputs
             for data in (output["data"] for output in outputs if "text/html" in output.get("data", {})):
                 data["text/html"] = PICTURE.sub(sized, "".join(data["text/html"]))
+                if films and "static_frames(" in source:
+                    data["text/html"] = POSITIONS.format(data["text/html"])
+            if cell["id"] in films:
+                cell["outputs"] = [display(film.html()) for film in films[cell["id"]]]
             if cell["metadata"].get("nbgrader", {}).get("solution"):
                 cell["metadata"]["tags"] = ["solution" if solved else "answer"]
-            if EXPLORER.search(source) and not outputs:
-                cells.append(
-                    {"cell_type": "markdown", "id": f"{cell['id']}-x", "metadata": {}, "source": MOVES}
-                )
         if solved:  # the title tells it from the homework itself, in the search too
             cells[0]["source"] = re.sub(r"^# .*", r"\g<0> · solution", cells[0]["source"])
         return json.dumps({**notebook, "cells": cells})
+
+
+def display(html):
+    """An output of a code cell."""
+    return {"output_type": "display_data", "metadata": {}, "data": {"text/html": html}}
 
 
 def sized(match):

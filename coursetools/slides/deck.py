@@ -4,15 +4,15 @@ import base64
 import re
 from pathlib import Path
 
-from coursetools import assets
+from coursetools import assets, moving
 from coursetools.slides.plan import plan
 
 HERE = Path(__file__).parent
 FONTS = [("regular", 400, "normal"), ("italic", 400, "italic"), ("semibold", 600, "normal")]
 
 
-def deck(notebook, *, code=True):
-    """The HTML of the deck of a notebook (nbformat's node); code=False leaves out all code.
+def deck(notebook, *, code=True, films=None):
+    """The HTML of the deck of a notebook (nbformat's node). code=False leaves out all code; films: as `plan`.
 
     Raises assets.AssetError when reveal.js or MathJax has to be fetched and cannot be.
     """
@@ -20,7 +20,7 @@ def deck(notebook, *, code=True):
     from nbconvert.filters import Highlight2HTML
     from pygments.formatters import HtmlFormatter
 
-    slides = plan(notebook, code=code)
+    slides = plan(notebook, code=code, films=films)
     columns = []
     for slide in slides:
         if slide.column or not columns:
@@ -37,7 +37,8 @@ def deck(notebook, *, code=True):
         "code": Highlight2HTML(pygments_lexer="ipython3"),
     }
     styles = [_read(reveal / "dist" / "reset.css"), _read(reveal / "dist" / "reveal.css"), _fonts(reveal)]
-    styles += [HtmlFormatter(style="default").get_style_defs(".code"), _read(HERE / "deck.css")]
+    styles += [HtmlFormatter(style="default").get_style_defs(".code")]
+    styles += [_read(moving.HERE / "moving.css"), _read(HERE / "deck.css")]
     return environment.get_template("deck.html.j2").render(
         title=slides[0].title,
         number=f"Notebook {number}",
@@ -49,6 +50,7 @@ def deck(notebook, *, code=True):
         reveal=_script(reveal / "dist" / "reveal.js"),
         notes=_script(reveal / "plugin" / "notes" / "notes.js"),
         zoom=_script(reveal / "plugin" / "zoom" / "zoom.js"),
+        moving=_script(moving.HERE / "moving.js"),
         script=_script(HERE / "deck.js"),
     )
 

@@ -17,7 +17,11 @@ THIN = 100  # text of up to two lines
 
 @dataclass
 class Part:
-    """A part; kind: lead, question, answer, formula, table, list, figure, checks, output, code or quiz."""
+    """A part; kind: lead, question, answer, formula, table, list, figure, film, checks, output, code or quiz.
+
+    content: Markdown; of a figure (alternative text, PNGs to be shown one after the other), of a film
+    [its HTML, None or the figure that stands for it on paper].
+    """
 
     kind: str
     content: object
@@ -57,14 +61,16 @@ class Slide:
         return any(part.kind in kinds for part in self.parts)
 
 
-def plan(notebook, *, code=True):
+def plan(notebook, *, code=True, films=None):
     """The slides of a notebook (nbformat's node) as a list of Slide; code=False leaves out all code.
+
+    films: dict from the id of a cell to its explorers (`moving.films`), which then move on their slides.
 
     Raises ValueError if the notebook does not begin with its title.
     """
     if not notebook.cells or not notebook.cells[0].source.startswith("# "):
         raise ValueError("a deck needs a notebook whose first cell begins with its title, `# NN · ...`.")
-    planner = Planner(code)
+    planner = Planner(code, films or {})
     for cell in notebook.cells:
         planner.take(cell)
     slides = []
@@ -80,9 +86,9 @@ def plan(notebook, *, code=True):
 class Planner:
     """Takes the cells one by one; `slides` is what came of them."""
 
-    def __init__(self, code):
-        self.code, self.slides, self.section, self.topic = code, [], "", ""
-        self.after_figure, self.asked = False, ""
+    def __init__(self, code, films):
+        self.code, self.films, self.slides, self.section, self.topic = code, films, [], "", ""
+        self.after_figure, self.asked, self.on_paper = False, "", None
 
     def take(self, cell):
         """Put one cell onto the slides."""
@@ -211,17 +217,32 @@ class Planner:
         if self.code and "slide-code" in cell.metadata.get("tags", []):
             self.add("code", cells.idea(cell.source))
         pictures, claims, printed = cells.results(cell)
-        for alt, png in pictures:
-            self.figure(alt, room.frames(png) if "static_frames(" in cell.source else [png])
+        if "explorer(" in cell.source and not self.films:
+            pictures = []  # its start is among the positions that follow
+        if films := self.films.get(cell.get("id"), []):
+            self.film(films, pictures)
+        elif self.on_paper and "static_frames(" in cell.source:
+            self.on_paper.content[1] = pictures[0]
+            self.on_paper = None
+        else:
+            for alt, png in pictures:
+                frames = room.frames(png) if "static_frames(" in cell.source else [png]
+                self.figure(alt, frames, Part("figure", (alt, frames), room.figure_height(frames[0])))
         if printed:
             self.append_if_room("output", printed)
         if claims:
             self.append_if_room("checks", claims[:3])
         self.after_figure = bool(pictures) or (self.after_figure and not (printed or claims))
 
-    def figure(self, alt, frames):
+    def film(self, films, pictures):
+        """Explorers that move; the positions that follow in the notebook stand for them on paper."""
+        for film, (alt, png) in zip(films, pictures, strict=True):
+            height = room.figure_height(png) + 40 * len(film.axes)
+            self.on_paper = Part("film", [film.html(), None], height)
+            self.figure(alt, [png], self.on_paper)
+
+    def figure(self, alt, frames, part):
         """A figure joins a slide that says little, beside its words if it is tall; else it gets its own."""
-        part = Part("figure", (alt, frames), room.figure_height(frames[0]))
         slide, tall = self.slides[-1], room.is_tall(frames[0])
         thin = slide.kind == "topic" and all(part.kind == "lead" for part in slide.parts)
         fits = slide.height + part.height <= room.ROOM or (tall and slide.height < COLUMN)

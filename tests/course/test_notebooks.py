@@ -46,7 +46,9 @@ def lines(cell):
 
 
 def figures(path):
-    html = [o.data.get("text/html", "") for c in code_cells(path) for o in c.outputs if "data" in o]
+    """Alternative texts of all figures but the first pictures of explorers."""
+    cells = [c for c in code_cells(path) if "explorer(" not in c.source]
+    html = [o.data.get("text/html", "") for c in cells for o in c.outputs if "data" in o]
     return [alt for text in html for alt in IMAGE.findall("".join(text))]
 
 
@@ -145,6 +147,8 @@ def test_story(path):
     assert f"hw{path.stem[:2]}" in text and "**References.**" in text
     explorers = [c for c in code_cells(path) if "explorer(" in c.source]
     assert explorers and all(IGNORED in c.metadata.get("tags", []) for c in explorers)
+    stills = [IMAGE.findall("".join(o.data.get("text/html", ""))) for c in explorers for o in c.outputs]
+    assert len(stills) == len(explorers) and all(stills), "an explorer is stored with its first picture"
     assert sum("static_frames(" in c.source or "pictures." in c.source for c in code_cells(path)) >= 1
     for word in ("obviously", "simply", "trivial", "of course"):
         assert word not in text.lower(), f"the voice of the course does without {word!r}"

@@ -8,45 +8,79 @@ import base64
 import functools
 import http.server
 import io
+import json
 import os
 import re
 import subprocess
 import sys
 import threading
+from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
+import nbformat
+import numpy as np
 import pytest
 from conftest import missing
 from PIL import Image
 
-from coursetools import assets
+from coursetools import assets, cli, moving
 from coursetools.site import picture, sources
 from coursetools.site.docstrings import to_rst
+from coursetools.slides import cells
 
 pytestmark = pytest.mark.long
 ROOT = Path(__file__).resolve().parents[2]
+MOVING = "01_pca_usarrests"
 USUAL = {"index.html", "notebooks/01_pca_usarrests.html", "reference/pca.html"}
 NOBODY = "http://127.0.0.1:9"  # the port of `discard`: a connection is refused at once
 
 
+def keep_still(path):
+    """Films of one position for a notebook: to run them all takes minutes."""
+    coded = [c for c in json.loads(path.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
+    films, axis = {}, {"label": "still", "values": ["0"], "start": 0, "choice": False}
+    for cell in coded:
+        shown = cells.results(nbformat.from_dict(cell))[0] if "explorer(" in "".join(cell["source"]) else []
+        if shown:
+            png = base64.b64encode(shown[0][1]).decode()
+            films[cell["id"]] = [asdict(moving.Film(png, 900, 400, [axis], [""], [shown[0][0]]))]
+    kept = moving.kept_as(path.stem, coded)
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_text(json.dumps(films), encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The folder of a site that was built without a network."""
+def cache(tmp_path_factory):
+    """A cache with the packages of the usual one, in which the explorers of one notebook only move."""
     try:
-        axe = assets.folder("axe-core")
-        assets.folder("mathjax")
+        packages = [assets.folder(name) for name in assets.PACKAGES]
     except assets.AssetError as error:
         missing(str(error))
+    folder = tmp_path_factory.mktemp("cache")
+    for package in packages:
+        (folder / package.name).symlink_to(package)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COURSEKIT_CACHE", str(folder))
+        for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+            if path.stem != MOVING:
+                keep_still(path)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, cache):
+    """The folder of a site that was built without a network."""
     out = tmp_path_factory.mktemp("web") / "site"
     offline = {"PATH": os.path.dirname(sys.executable), "OMP_NUM_THREADS": "1"}
     offline |= {name: NOBODY for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
     command = [sys.executable, "-m", "coursetools.cli", "site", "--out", str(out)]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | offline, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("\n") == 1 and str(out) in done.stdout
-    (out / "axe.js").write_bytes((axe / "axe.min.js").read_bytes())
+    assert done.stdout.count("\n") == 2 and str(out) in done.stdout.splitlines()[-1]
+    assert f"Drawing the explorers of {MOVING}" in done.stdout
+    (out / "axe.js").write_bytes((assets.folder("axe-core") / "axe.min.js").read_bytes())
     return out
 
 
@@ -236,6 +270,61 @@ def test_figures_keep_their_white_in_the_dark(browser, address):
         picture = visit.page.locator(".cell_output img").first
         style = picture.evaluate("e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).filter]")
         assert style == ["rgb(255, 255, 255)", "brightness(0.88)"]
+
+
+COMPOSED = """async box => {
+    const [picture, change] = box.querySelectorAll('img');
+    await Promise.all([picture, change].filter(e => !e.hidden).map(e => e.decode()));
+    const canvas = Object.assign(document.createElement('canvas'),
+        {width: picture.naturalWidth, height: picture.naturalHeight});
+    const pen = canvas.getContext('2d');
+    for (const image of [picture, change]) if (!image.hidden) pen.drawImage(image, 0, 0);
+    return canvas.toDataURL();
+}"""
+
+
+def rows(url):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGB"))
+
+
+def move(page, box, angle):
+    """Move the line of notebook 01 to an angle by keyboard; the picture must be the frame's."""
+    slider, start = box.locator("input"), 18  # 90 degrees, in steps of 5
+    slider.focus()
+    for _ in range(abs(angle // 5 - start)):
+        page.keyboard.press("ArrowRight" if angle > 90 else "ArrowLeft")
+    assert box.locator("output").inner_text() == str(angle)
+    assert slider.get_attribute("aria-valuetext") == str(angle)
+    assert f"{angle} degrees" in box.locator("img").first.get_attribute("alt")
+    assert f"{angle} degrees" in box.locator("[aria-live]").inner_text()
+    return rows(box.evaluate(COMPOSED))
+
+
+def test_explorers_move_on_the_site_and_in_a_deck(browser, address, site, tmp_path):
+    """The same pictures in both, from a server and from a disk; at another angle another one."""
+    seen = {}
+    for start in (address, site.as_uri()):
+        with Visit(browser, start, f"notebooks/{MOVING}.html", width=1280, mode="light") as visit:
+            box = visit.page.locator(".moving").first
+            before = rows(box.evaluate(COMPOSED))
+            seen[start] = move(visit.page, box, 105)
+            assert (before != seen[start]).any()
+            folded = visit.page.locator("details", has_text="chosen positions")
+            assert folded.count() == 2 and not folded.locator("img").first.is_visible()
+    assert cli.main(["slides", MOVING[:2], "--out", str(tmp_path)]) == 0
+    with Visit(browser, tmp_path.as_uri(), f"{MOVING}.html", width=1280, mode="light") as visit:
+        page = visit.page
+        page.wait_for_function("window.Reveal && Reveal.isReady()", timeout=120_000)
+        box = page.locator(".moving").first
+        slide = box.locator("xpath=ancestor::section[1]")
+        slide.evaluate("slide => Reveal.slide(...Object.values(Reveal.getIndices(slide)))")
+        place = page.evaluate("Reveal.getSlidePastCount()")
+        seen["deck"] = move(page, box, 105)
+        assert page.evaluate("Reveal.getSlidePastCount()") == place, "the arrows move the slider alone"
+        room = slide.locator(".page").bounding_box()
+        picture = box.locator("img").first.bounding_box()
+        assert picture["y"] + picture["height"] <= room["y"] + room["height"] and picture["height"] > 300
+    assert all((picture == seen["deck"]).all() for picture in seen.values())
 
 
 def test_search_finds_and_needs_no_server(browser, address, site):
