@@ -13,6 +13,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from coursekit import data
 from coursekit.clustering import AgglomerativeClustering, KMeans, cut, linkage
 from coursekit.clustering import agglomerative as trees
+from coursekit.clustering.kmeans import _Clusters
 
 METHODS = ("single", "complete", "average", "centroid", "ward")
 REDUCIBLE = ("single", "complete", "average", "ward")
@@ -583,3 +584,30 @@ def test_a_refilled_cluster_is_looked_at_again_in_small_units():
         model = KMeans(4, init=start).fit(X)
         nearest = cdist(X, model.cluster_centers_).argmin(axis=1)
         np.testing.assert_array_equal(model.labels_, nearest)
+
+
+def test_the_lead_of_a_point_is_never_more_than_it_has():
+    """A lead says by how much a centre is nearer than every other; a refilled cluster's point has none."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        X = np.vstack([0.01 * rng.normal(size=(24, 2)), [[1.0, 1.0]]])
+        clusters = _Clusters(X, 6)
+        centers = X[[0, 0, 0, 1, 2, 24]]  # of the three equal ones two run empty
+        for _ in range(6):
+            clusters.assign(centers)
+            means = clusters.means()
+            distances = cdist(X, centers)
+            own = distances[np.arange(len(X)), clusters.labels]
+            distances[np.arange(len(X)), clusters.labels] = np.inf
+            lead = np.maximum(distances.min(axis=1) - own, 0)
+            assert (clusters.leads <= lead + 1e-12).all()
+            centers = means
+
+
+def test_prediction_keeps_its_digits_far_from_the_origin():
+    rng = np.random.default_rng(0)
+    X = (rng.normal(size=(400, 2)) + 3000).astype(np.float32)
+    model = KMeans(8, random_state=0).fit(X)
+    nearest = cdist(X.astype(float), model.cluster_centers_)
+    own = nearest[np.arange(len(X)), model.predict(X)]
+    assert (own <= nearest.min(axis=1) + 1e-5).all()

@@ -335,3 +335,13 @@ def test_the_loop_knows_the_critic_as_the_opponent():
         assert torch.equal(game.score(x), other(x)[:, 0])
         losses = [game.opponent_loss(a, 0 * a, rng=torch.Generator().manual_seed(0)) for a in (x, x.double())]
         assert torch.equal(*losses)
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e-6, 1.0, 1e6, 1e12])
+def test_the_unit_of_the_cost_is_the_unit_of_the_distance(unit):
+    rng = np.random.default_rng(0)
+    p, q = rng.dirichlet(np.ones(9)), rng.dirichlet(np.ones(9))
+    places = np.arange(9.0)
+    exact = np.abs(np.cumsum(p - q)).sum()
+    distance, _ = earth_mover_lp(p, q, unit * np.abs(places[:, None] - places))
+    assert distance == pytest.approx(unit * exact, rel=1e-9)
