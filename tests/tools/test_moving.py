@@ -134,7 +134,7 @@ def test_films_are_made_once_for_each_state_of_a_notebook(notebook):
     assert moving.films(path, say=said.append) == first and len(said) == 1
     again = notebook(IMPORT, "0", "test_moving.bar_explorer()")
     assert list(moving.films(again, say=said.append)) == ["cell-2"] and len(said) == 2
-    (moving.PACKAGE / "later.py").touch()
+    (moving.PACKAGE / "later.py").write_text("x = 1")
     moving.films(again, say=said.append)
     assert len(said) == 3, "the package may draw otherwise now"
     assert len(list((path.parent / "cache" / "explorers").iterdir())) == 1, "an old film is thrown away"
