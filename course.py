@@ -50,12 +50,14 @@ def lab(options):
 
 
 def claim_port(port):
+    if not 0 < port < 65536:
+        raise Trouble(f"There is no port {port}: name one from 1024 to 65535, or leave --port out.")
     with socket.socket() as probe:
         if os.name == "posix":
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except (OSError, OverflowError):
+        except OSError:
             raise Trouble(f"Port {port} is not free: name another one, or leave --port out.") from None
 
 

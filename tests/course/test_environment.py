@@ -241,6 +241,8 @@ def test_a_taken_port_is_said_before_anything_is_done(house, capsys):
         port = holder.getsockname()[1]
         assert course.main(["lab", "--port", str(port)]) == 1
     assert f"Port {port} is not free" in sentence(capsys.readouterr().err)
+    assert course.main(["lab", "--port", "99999"]) == 1
+    assert "There is no port 99999: name one from 1024" in sentence(capsys.readouterr().err)
     assert not (house / "work").exists() and not (house / ".venv").exists()
 
 
