@@ -82,6 +82,44 @@ claim = "Ward's height = root of twice the rise"
 check(claim, tree[-1, 2], np.sqrt(2 * rise), rtol=1e-12)
 
 # %% [markdown] slide="slide"
+# ## 07 · Transformers
+#
+# From [notebook 07](07_transformers.ipynb). Queries $q_i$, keys $k_j$ of width $d$, values $v_j$; with the causal mask $j$ runs over $j \le i$ only:
+#
+# $$\mathrm{attention}(q_i) = \sum_j a_{ij} v_j, \qquad a_{ij} = \frac{\exp(q_i\cdot k_j/\sqrt d)}{\sum_l \exp(q_i\cdot k_l/\sqrt d)}, \qquad \frac{\partial\,\mathrm{attention}(q_i)}{\partial v_j} = 0 \;\text{ for } j > i.$$
+#
+# A language model: $\log p(w) = \sum_i \log p(w_i\mid w_{<i})$ with $p = \operatorname{softmax}(z)$, so that $\partial(-\log p_w)/\partial z = p - y$, where $y$ is the one-hot word. Temperature: $\operatorname{softmax}(z/T) \propto p^{1/T}$. Bits per character: nats per token $/ \log 2\ \cdot$ tokens $/$ characters.
+
+# %%
+from coursekit.transformer import GPT, attention, causal_mask
+
+rng = torch.Generator().manual_seed(7)
+q, k, v = (torch.randn(5, 4, generator=rng) for _ in range(3))
+rows = []
+for i in range(5):
+    a = torch.exp(q[i] @ k[: i + 1].T / 2)
+    rows.append(a @ v[: i + 1] / a.sum())
+claim = "masked attention = mean of earlier values"
+check(claim, attention(q, k, v, mask=causal_mask(5)), torch.stack(rows), atol=1e-12)
+gradient = torch.func.jacrev(lambda u: attention(q, k, u, mask=causal_mask(5)))(v)
+later = torch.ones(5, 5).triu(1) == 1
+claim = "no gradient from later places"
+check(claim, gradient.abs().amax((1, 3))[later], torch.zeros(10))
+with torch.random.fork_rng():
+    gpt = GPT(3, context=3, width=6, n_layers=1, n_heads=2).requires_grad_(False)
+    for parameter in gpt.parameters():
+        torch.nn.init.normal_(parameter)
+texts = torch.cartesian_prod(*[torch.arange(3)] * 3)
+claim = "all texts together have probability 1"
+check(claim, gpt.log_prob(texts).sum(1).exp().sum(), 1, atol=1e-12)
+z, word = torch.randn(6, generator=rng), 2
+gradient = torch.func.grad(lambda u: -u.log_softmax(0)[word])(z)
+y = torch.eye(6)[word]
+check("gradient at the logits = p - y", gradient, z.softmax(0) - y, atol=1e-12)
+power = z.softmax(0) ** (1 / 0.7)
+check("temperature is a power", (z / 0.7).softmax(0), power / power.sum(), atol=1e-12)
+
+# %% [markdown] slide="slide"
 # ## 08 · Restricted Boltzmann machines
 #
 # From [notebook 08](08_rbm_cdk.ipynb). Visible bits $v$, hidden bits $h$, energy $E(v,h) = -h^\top W v - c^\top v - b^\top h$, and $p(v,h) = e^{-E(v,h)}/Z$, where $Z$ is the sum over all states. With row $W_j$ of $W$ and $\operatorname{softplus}(a) = \log(1+e^a)$,
@@ -273,6 +311,39 @@ x_hat = epsilon[:, None] * real + (1 - epsilon[:, None]) * fake
 penalty = gradient_penalty(lambda x: (x**2).sum(1) / 2, real, fake, epsilon=epsilon)
 claim = "x^ = epsilon x + (1 - epsilon) x~"
 check(claim, penalty, (x_hat.norm(dim=1) - 1) ** 2, atol=1e-12)
+
+# %% [markdown] slide="slide"
+# ## 15 · Pictures on demand
+#
+# From [notebook 15](15_conditional_gans.ipynb). Pairs of picture and condition: $p$ of the data, $m$ mismatched, with the weight $w$ among the fakes, $p_g$ of the generator. The best discriminator, its value, and the generator that is best against it, where $k$ makes the probabilities add up to 1:
+#
+# $$D^* = \frac{p}{p + w\,m + (1-w)\,p_g}, \qquad V(D^*) = 2\,\mathrm{JSD}\bigl(p,\; w\,m + (1-w)\,p_g\bigr) - \log 4, \qquad p_g = \frac{\max(k\,p - w\,m,\, 0)}{1-w} .$$
+#
+# *Mean and sample:* with $\mu = \mathbb E[x\mid y]$ and $x'\sim p(x\mid y)$, $\mathbb E\|x-x'\|^2 = 2\,\mathbb E\|x-\mu\|^2$. *Consistency:* $x + U(y - Sx)$ is the picture nearest to $x$ that shrinks to $y$. *Cycle loss* (definition): $\mathbb E|R(F(a))-a| + \mathbb E|F(R(b))-b|$.
+
+# %%
+from coursekit import conditional_gan as cgan
+
+rng, w = np.random.default_rng(15), 0.4
+p, m, p_g = rng.dirichlet(np.ones(9), size=3)
+fakes = w * m + (1 - w) * p_g
+best = cgan.optimal_conditional_discriminator(p, m, p_g, w)
+value = (p * np.log(best) + fakes * np.log(1 - best)).sum()
+claim = "value at D* = 2 JSD(p, w m + (1 - w) p_g) - log 4"
+check(claim, value, 2 * jensen_shannon(p, fakes, 1.0) - np.log(4), atol=1e-12)
+p_best = cgan.best_generator(p, m, w)
+best = cgan.optimal_conditional_discriminator(p, m, p_best, w)
+claim = "against the best generator D* has one value, where that draws"
+check(claim, best[p_best > 1e-9], best[p_best > 1e-9].mean(), atol=1e-9)
+x = rng.normal(size=(9, 3))  # nine pictures with one y, of probability p
+distance = ((x[:, None] - x) ** 2).sum(-1)
+claim = "a posterior sample has twice the squared error of the mean"
+check(claim, p @ distance @ p, 2 * p @ ((x - p @ x) ** 2).sum(1), atol=1e-12)
+x, y = torch.randn(2, 3, 8, 8), torch.randn(2, 3, 2, 2)
+held = cgan.consistent(x, y)
+other = cgan.consistent(torch.randn(2, 3, 8, 8), y)  # any picture that shrinks to y
+claim = "the correction is orthogonal to what y leaves open"
+check(claim, ((x - held) * (other - held)).sum(), 0.0, atol=1e-10)
 
 # %% [markdown] slide="slide"
 # ## 16 · Flows
