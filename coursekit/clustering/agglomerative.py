@@ -262,6 +262,9 @@ def power_of_two(X):
 class AgglomerativeClustering(ClusterMixin, BaseEstimator):
     """The cut through a merge tree that leaves `n_clusters` clusters; linkage: one of METHODS.
 
+    Unlike scikit-learn's there is no connectivity, no cut at a distance and no other metric than the
+    Euclidean one; `linkage` takes distances of pairs of any kind.
+
     Learned: labels_ (n,), from 0 in order of first appearance; linkage_matrix_ (n - 1, 4), see `linkage`.
     """
 

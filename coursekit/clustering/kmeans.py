@@ -156,6 +156,7 @@ class KMeans(ClusterMixin, BaseEstimator):
     max_iter: iterations at most, an assignment and new centres each; if labels still change then, one more
     assignment fits them to the last centres.
     random_state: None, int or RandomState.
+    Unlike scikit-learn's there are no weights of points and no `transform` to distances.
 
     Learned: labels_ (n,), cluster_centers_ (K, p), inertia_ (the objective, squared units of X), n_iter_
     (iterations made, with the one that finds nothing to change), and history_, the half steps of the best

@@ -69,6 +69,7 @@ class DDPM(nn.Module):
     """Denoising diffusion model; images or vectors of `shape`, best scaled to [-1, 1] or to unit variance.
 
     shape: of one example, a tuple or the number of features.
+    Guesses of x_0 stay as they are: no clipping to [-1, 1] and no thresholding, unlike in diffusers.
     noise_predictor: module (x_t (n, *shape), t (n,) int64 in 1..T) -> (n, *shape); one that knows classes
     takes labels (n,) as a third argument, where -1 says that no class is given (`networks.LabelEmbedding`).
     schedule: a NoiseSchedule. target: what the network puts out, "noise" (Ho) or "v" (Salimans & Ho).

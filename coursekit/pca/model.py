@@ -119,7 +119,8 @@ def principal_angles(A, B):
 class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Principal component analysis of X (n, p), with variances over n as in the lecture.
 
-    n_components: how many to keep, 1 to min(n, p), or None for all of these.
+    n_components: how many to keep, 1 to min(n, p), or None for all of these. Unlike scikit-learn's it is
+    no share of the variance and no "mle"; nothing is whitened, and no model of the noise is fitted.
     standardize: divide each column by its standard deviation first.
     solver: "svd" decomposes the data themselves. "eigh" takes eigenvectors of the Gram matrix on the short
     side of X, many times faster for long data; but that matrix has the squared condition number, so a

@@ -38,7 +38,8 @@ def earth_mover_1d(a, b):
     """Earth mover's distance between two samples of numbers, a (n,) and b (m,), in their units; a float.
 
     On a line no plan is better than keeping the order, so the distance is the area between the two empirical
-    distribution functions; with n = m it is the mean of |a_(i) - b_(i)| over the sorted samples.
+    distribution functions; with n = m it is the mean of |a_(i) - b_(i)| over the sorted samples. Every number
+    weighs the same: for places with masses of their own see `earth_mover_lp`.
     """
     a, b = (np.sort(np.asarray(sample, dtype=np.float64)) for sample in (a, b))
     if a.ndim != 1 or b.ndim != 1 or not len(a) or not len(b) or not np.isfinite([a.sum(), b.sum()]).all():
