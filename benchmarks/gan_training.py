@@ -50,12 +50,12 @@ def as_bytes(images):
 
 
 def digits(bench):
-    "Mini-MNIST, 60 CPU-seconds: DCGAN beside the recipe of lecture 12, given the same seconds."
+    "Mini-MNIST, 15 CPU-seconds: DCGAN beside the recipe of lecture 12, given the same seconds."
     train, test = mini_mnist().split()
-    judge, seconds = Judge(train, test), bench.budget(60)
+    judge, seconds = Judge(train, test), bench.budget(15)
     rows = {
-        "fd": bench.row("mini-MNIST after 60 CPU-s: Frechet distance", "", "lower"),
-        "classes": bench.row("mini-MNIST after 60 CPU-s: classes", "", "higher", target=10),
+        "fd": bench.row("mini-MNIST after 15 CPU-s: Frechet distance", "", "lower"),
+        "classes": bench.row("mini-MNIST after 15 CPU-s: classes", "", "higher", target=10),
     }
     with bench.store("gan_training_digits", recipe, "mini_mnist", "judge") as table:
         for seed in bench.seeds:

@@ -142,16 +142,16 @@ def good_share_over_seconds(names, seconds, good, modes, *, n_modes):
     return figure
 
 
-def curvatures(r, measured, formulas, names):
-    """F'' over the ratio r = p_model / p_data; measured (rows, points) as dots on formulas (rows, n)."""
+def curvatures(r, curves, names):
+    """F'' (2, n) over the ratio r (n,) = p_model / p_data, of the value and of the generator's step."""
     figure, ax = plt.subplots(figsize=(8.4, 3.8))
-    for (at, values), (x, curve), color in zip(measured, formulas, ("model", "wrong"), strict=True):
-        ax.plot(x, curve, color=COLORS[color])
-        ax.plot(at, values, "o", color=COLORS[color], markersize=5)
-    ax.set(xlim=(0, r), ylim=(0, 1.05), xlabel="r = p_model / p_data", ylabel="curvature F''(r)")
+    for curve, name, color, place in zip(
+        curves, names, ("model", "wrong"), ((0.42, 0.5), (0.75, 0.2)), strict=True
+    ):
+        ax.plot(r, curve, color=COLORS[color])
+        ax.text(*place, name, color=COLORS[color])
+    ax.set(xlim=(0, r[-1]), ylim=(0, 1.05), xlabel="r = p_model / p_data", ylabel="curvature F''(r)")
     ax.set(title="where the model has few samples, r near 0, the step hardly pulls")
-    ax.text(0.42, 0.75, names[0], color=COLORS["model"])
-    ax.text(0.75, 0.24, names[1], color=COLORS["wrong"])
     return figure
 
 
@@ -169,15 +169,11 @@ def lengths_of_codes(bins, draws, midpoints, arcs, *, title):
     return figure
 
 
-def above_and_below(above, below, names, image_shape, *, title):
-    """Two rows of images on one grey scale: a sample, and the training image nearest to it."""
-    return labelled_rows([above, below], names, image_shape, title=title)
-
-
-def wishes(columns, names, image_shape):
+def wishes(columns, names, image_shape, *, width=9.2):
     """A table of images: one column for each name, grey (rows, pixels) in [0, 1] with NaN where unknown."""
-    n_rows = len(columns[0])
-    figure, axes = plt.subplots(n_rows, len(columns), figsize=(9.2, 9.0 / len(columns) * n_rows + 0.45))
+    n_rows, n_columns = len(columns[0]), len(columns)
+    size = (width, width / n_columns * n_rows + 0.45)
+    figure, axes = plt.subplots(n_rows, n_columns, figsize=size, squeeze=False)
     style = {"cmap": grey_with_holes(), "vmin": 0, "vmax": 1, "interpolation": "nearest"}
     for j, (images, name) in enumerate(zip(columns, names, strict=True)):
         for ax, image in zip(axes[:, j], images, strict=True):
@@ -208,6 +204,4 @@ def frame(ax):
 
 def grey_with_holes():
     """Grey scale, dark ink on white, in which NaN, an unknown pixel, is a pale blue."""
-    colours = plt.get_cmap("gray_r").copy()
-    colours.set_bad("#cfe0f2")
-    return colours
+    return plt.get_cmap("gray_r").with_extremes(bad="#cfe0f2")

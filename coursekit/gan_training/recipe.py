@@ -32,7 +32,7 @@ DIGITS = {30: (2_500, IMAGES)}
 MINI_MNIST = {60: (1_900, IMAGES)}
 MNIST = {120: (3_000, IMAGES)}
 
-N_STEPS = 400  # of every variant
+N_STEPS = 300  # of every variant
 # Rule of DCGAN that is left out, or trick that is added -> keywords of `dcgan`, of GAN, of the loop.
 VARIANTS = {
     "all five rules": ({}, {}, {}),
