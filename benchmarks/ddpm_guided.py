@@ -11,7 +11,7 @@ from benchmarks.harness import OURS, cpu_seconds
 from coursekit import data
 from coursekit.data import signed
 from coursekit.ddpm import recipe
-from coursekit.evaluation import digit_judge, frechet_distance, precision_recall
+from coursekit.evaluation import digit_judge
 from coursekit.pca import PCA
 
 N_CODES, ASKED = 40, torch.arange(10).repeat_interleave(100)
@@ -29,20 +29,15 @@ def guided(bench):
     codes = torch.tensor(flat.transform(x) / scale, dtype=torch.float32)
     labels = torch.tensor(train.labels)
     judge = digit_judge(x, labels)
-    seen = judge.features(y)
     row = bench.row("Frechet distance, without guidance", "", better="lower")
 
     def measured(model, n_strides, eta, guidance):
         rng = torch.Generator().manual_seed(1)
         given = {"eta": eta, "condition": ASKED, "guidance": guidance, "rng": rng}
         images = flat.inverse_transform(model.sample_ddim(len(ASKED), n_strides, **given).double() * scale)
-        probability, features = judge.predict_proba(images), judge.features(images)
-        return {
-            "strides": n_strides, "eta": eta, "guidance": guidance,
-            "read as asked": (probability.argmax(1) == ASKED).double().mean(),
-            "confidence": probability.amax(1).mean(), "largest pixel": np.abs(images).max(1).mean(),
-            "distance": frechet_distance(features, seen), **precision_recall(seen, features),
-        }  # fmt: skip
+        about = {"strides": n_strides, "eta": eta, "guidance": guidance}
+        about["largest pixel"] = np.abs(images).max(1).mean()
+        return about | recipe.class_quality(judge, images, ASKED, y)
 
     with bench.store("ddpm_guided", recipe, "class_digits") as table:
         for seed in bench.seeds:
@@ -58,7 +53,7 @@ def guided(bench):
                 values = measured(model, 50, 1.0, guidance)
                 table.add(**about, part="guidance", **values)
                 if guidance == 0:
-                    row.add(OURS, seed, values["distance"], steps=n_steps)
+                    row.add(OURS, seed, values["Frechet distance"], steps=n_steps)
             for n_strides in STRIDES:
                 for eta in ETAS:
                     table.add(**about, part="strides", **measured(model, n_strides, eta, 0.0))

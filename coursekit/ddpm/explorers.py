@@ -1,4 +1,4 @@
-"""Explorers of lecture 17: what can be guessed at time t, and how many steps of sampling are enough."""
+"""Explorer of lecture 17: what can be known of the clean image at time t."""
 
 from functools import partial
 
@@ -29,7 +29,9 @@ def time_frame(model, codes, noise, decode, image_shape, t):
         # At t = 1 the posterior is a point; the least width keeps its place visible.
         "spread": max(variance[0, 0].sqrt().item(), 0.01),
     }
-    rows = [(name, decode(z)) for name, z in (("clean", codes), ("at time t", xt), ("guess of $x_0$", guess))]
+    rows = [
+        (name, decode(z)) for name, z in (("clean", codes), ("at time t", xt), ("estimate of $x_0$", guess))
+    ]
     return pictures.one_time(rows, image_shape, score, t, model.schedule.T)
 
 
@@ -46,28 +48,3 @@ def time_explorer(model, codes, noise, decode, image_shape):
     return widgets.explore(
         partial(time_frame, model, codes, noise, decode, image_shape), alt=time_alt, t=slider
     )
-
-
-def steps_frame(samples, confidence, image_shape, n_steps, eta):
-    """Samples made in n_steps; samples, confidence: dicts (n_steps, eta) -> images (n, d), numbers (k,)."""
-    images = samples[n_steps, eta]
-    rows = [("", images[: len(images) // 2]), ("", images[len(images) // 2 :])]
-    unit = "step" if n_steps == 1 else "steps"
-    title = (
-        f"{n_steps} {unit}, $\\eta$ = {eta:g}: confidence of the judge {confidence[n_steps, eta].mean():.2f}"
-    )
-    return pictures.strips(rows, image_shape, width=9, title=title)
-
-
-def steps_alt(n_steps, eta):
-    return f"Two rows of digits sampled in {n_steps} steps of DDIM with eta = {eta}."
-
-
-def steps_explorer(samples, confidence, image_shape):
-    """Choose how many steps of sampling are taken, and how much fresh noise each gets."""
-    counts, etas = (sorted(set(values)) for values in zip(*samples, strict=True))
-    middle = counts[len(counts) // 2]
-    n_steps = ipywidgets.SelectionSlider(options=counts, value=middle, description="steps of sampling")
-    eta = ipywidgets.SelectionSlider(options=etas, description="noise eta")
-    frame = partial(steps_frame, samples, confidence, image_shape)
-    return widgets.explore(frame, alt=steps_alt, n_steps=n_steps, eta=eta)

@@ -6,13 +6,17 @@ import numpy as np
 from coursekit.plots import COLORS, digits_strip, line_label
 
 
-def strips(rows, image_shape, *, width=8.4, value_range=(-1, 1), title=""):
-    """Rows of images, the label to the left; rows: list of (label, images (n, pixels))."""
-    figure, axes = plt.subplots(
-        len(rows), 1, figsize=(width, 0.35 + len(rows) * 0.95 * width / len(rows[0][1])), squeeze=False
-    )
+def strips(rows, image_shape, *, width=8.4, n_columns=None, value_range=(-1, 1), title=""):
+    """Rows of images, the label to the left; rows: list of (label, images (n, pixels)).
+
+    n_columns: images side by side, where a label has several rows of them.
+    """
+    n_columns = n_columns or len(rows[0][1])
+    n_rows = [-(-len(images) // n_columns) for _, images in rows]
+    height = 0.35 + 0.95 * width * sum(n_rows) / n_columns * image_shape[0] / image_shape[1]
+    figure, axes = plt.subplots(len(rows), 1, figsize=(width, height), height_ratios=n_rows, squeeze=False)
     for ax, (label, images) in zip(axes[:, 0], rows, strict=True):
-        digits_strip(ax, images, image_shape, n_columns=len(images), value_range=value_range)
+        digits_strip(ax, images, image_shape, n_columns=n_columns, value_range=value_range)
         ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=10.5)
     axes[0, 0].set_title(title)
     return figure
@@ -35,16 +39,16 @@ def schedules(linear, cosine, short):
     """What each step adds, and what is left of the signal; three NoiseSchedules, short is the faulty one."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.5))
     cases = [
-        (linear, "linear", COLORS["data"], 0.2),
-        (cosine, "cosine", COLORS["model"], 0.5),
-        (short, f"the linear betas with T = {short.T}", COLORS["wrong"], 0.4),
+        (linear, "linear", COLORS["data"], 0.3, (-6, -12, "right")),
+        (cosine, "cosine", COLORS["model"], 0.5, (8, 8, "left")),
+        (short, f"the linear betas with T = {short.T}", COLORS["wrong"], 0.35, (5, 11, "left")),
     ]
-    for schedule, name, color, place in cases:
+    for schedule, name, color, place, (dx, dy, side) in cases:
         share = np.arange(schedule.T + 1) / schedule.T
         left.plot(share[1:], schedule.betas[1:], color=color)
         right.plot(share, schedule.alpha_bars, color=color)
         at = int(place * schedule.T)
-        line_label(right, share[at], schedule.alpha_bars[at].item(), name, color, dx=5, dy=7)
+        line_label(right, share[at], schedule.alpha_bars[at].item(), name, color, dx=dx, dy=dy, ha=side)
     left.set(yscale="log", ylim=(5e-5, 1.5), xlabel="t / T", ylabel="variance added by a step")
     left.set_title("what each step adds: $\\beta_t$")
     right.set(ylim=(-0.02, 1.06), xlim=(0, 1), xlabel="t / T", ylabel="share of the signal's variance")
@@ -82,17 +86,17 @@ def mixture_over_time(grid, densities, paths):
     return figure
 
 
-def predictor_curves(grid, panels):
-    """Guesses of the noise; panels: list of (t, exact (m,), learned (k, m), density (m,))."""
-    figure, axes = plt.subplots(1, len(panels), figsize=(9.2, 3.4), sharey=True)
-    for ax, (t, exact, learned, density) in zip(axes, panels, strict=True):
+def predictor_curves(grid, curves):
+    """Estimates of the noise; curves: dict from t to (exact (m,), learned (k, m), density (m,))."""
+    figure, axes = plt.subplots(1, len(curves), figsize=(9.2, 3.4), sharey=True)
+    for ax, (t, (exact, learned, density)) in zip(axes, curves.items(), strict=True):
         seen = density > 1e-3 * density.max()
         ax.fill_between(grid, -3.2, -3.2 + density / density.max(), color=COLORS["noise"], linewidth=0)
         for curve in learned:
             ax.plot(grid[seen], curve[seen], color=COLORS["model"], linewidth=1.2)
         ax.plot(grid[seen], exact[seen], color=COLORS["data"], linestyle="--", linewidth=1.5)
         ax.set(title=f"t = {t}", xlabel="$x_t$", ylim=(-3.2, 3.2), xlim=(grid[0], grid[-1]))
-    axes[0].set_ylabel("guess of the noise in $x_t$")
+    axes[0].set_ylabel("estimate of the noise in $x_t$")
     axes[0].text(0.04, 0.95, "exact (dashed)", color=COLORS["data"], transform=axes[0].transAxes, va="top")
     axes[0].text(0.04, 0.86, "three networks", color=COLORS["model"], transform=axes[0].transAxes, va="top")
     axes[-1].text(0.96, 0.3, "where $x_t$\nlies", color="0.4", transform=axes[-1].transAxes, ha="right")
@@ -100,47 +104,39 @@ def predictor_curves(grid, panels):
 
 
 def step_weights(bound_weights):
-    """What a unit of squared noise error costs at each step t = 2..T in the bound, beside the plain 1."""
+    """Share of the whole weight that falls on each step t = 2..T, in the bound and in the short form."""
     figure, ax = plt.subplots(figsize=(7.6, 3.4))
     t = np.arange(2, len(bound_weights) + 2)
-    ax.plot(t, bound_weights, color=COLORS["data"])
-    ax.axhline(1, color=COLORS["model"])
-    line_label(ax, t[-1] * 0.3, 1, "the simplified loss: 1 at every t", COLORS["model"], dx=0, dy=-10)
-    at = len(t) // 4
-    line_label(ax, t[at], bound_weights[at], "in the bound", COLORS["data"], dx=0, dy=13)
-    ax.set(xlabel="t", ylabel="weight of the squared error", yscale="log", xlim=(0, t[-1]))
+    share, even = bound_weights / bound_weights.sum(), 1 / len(t)
+    ax.plot(t, share, color=COLORS["data"])
+    ax.axhline(even, color=COLORS["model"])
+    line_label(ax, t[-1] * 0.45, even, "short form: the same at every t", COLORS["model"], dx=0, dy=9)
+    at = len(t) // 8
+    line_label(ax, t[at // 4], share[at // 4], "in the bound", COLORS["data"], dx=10, dy=5)
+    ax.set(xlabel="t", ylabel="share of the whole weight", yscale="log", xlim=(0, t[-1]))
     ax.set_title("the bound cares most about the last touches, near t = 1")
     return figure
 
 
-def bounds(grid, log_density, lower):
-    """log p_theta(x) and the bound on it, point by point; both lists: exact predictor, spoilt one."""
-    figure, axes = plt.subplots(1, 2, figsize=(9.2, 3.4), sharex=True, sharey=True)
-    names = ("exact predictor, T = 8", "spoilt predictor, T = 8")
-    for ax, value, bound, title in zip(axes, log_density, lower, names, strict=True):
-        ax.fill_between(grid, bound, value, color=COLORS["noise"], alpha=0.6, linewidth=0)
-        ax.plot(grid, value, color=COLORS["data"])
-        ax.plot(grid, bound, color=COLORS["model"])
-        ax.set(title=title, xlabel="$x$", ylim=(-17, 2))
-        ax.text(-0.5, 0.6, "log p(x) of the model", color=COLORS["data"], ha="center")
-        ax.text(-0.5, -8, "the bound", color=COLORS["model"], ha="center")
-    axes[0].set_ylabel("nats")
-    return figure
-
-
-def density_panels(grid, target, names, cdfs, colors):
-    """The target density in grey and those of three samplers, given as CDFs on the grid; colour names."""
-    figure, axes = plt.subplots(1, 3, figsize=(9.2, 2.9), sharex=True, sharey=True)
-    for ax, name, cdf, color in zip(axes, names, cdfs, colors, strict=True):
-        ax.fill_between(grid, target, color=COLORS["noise"], linewidth=0)
-        ax.plot(grid, np.gradient(cdf, grid), color=COLORS[color])
-        ax.set(title=name, xlabel="$x_0$", xlim=(-3, 3), ylim=(0, 1.7 * target.max()), yticks=[])
-    axes[0].text(0.97, 0.9, "grey: the data", color="0.4", transform=axes[0].transAxes, ha="right")
+def clocks(times, embedded, alike):
+    """The time embedding (n, k) of times (n,), and the inner products (n,) of one of them with all."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.4), width_ratios=[1.4, 1])
+    extent = (times[0], times[-1], embedded.shape[1], 0)
+    drawn = left.imshow(embedded.T, aspect="auto", cmap="RdBu_r", vmin=-1, vmax=1, extent=extent)
+    figure.colorbar(drawn, ax=left, label="value", ticks=[-1, 0, 1])
+    half = embedded.shape[1] // 2
+    left.axhline(half, color="white", linewidth=2)
+    left.set(xlabel="t", title="each t gets a pattern of its own")
+    left.set_yticks([half / 2, 1.5 * half], ["cosines,\nfast to slow", "sines,\nfast to slow"])
+    left.tick_params(axis="y", length=0)
+    right.plot(times, alike, color=COLORS["model"])
+    right.set(xlabel="t", ylabel=f"$e(t)\\cdot e({times[alike.argmax()]:.0f})$", ylim=(0, None))
+    right.set_title("near times are alike")
     return figure
 
 
 def falling_lines(lengths, lines, *, title, slope):
-    """Log-log distances against T with labels at the ends; lines: list of (name, values, colour name)."""
+    """Log-log errors against T with labels at the ends; lines: list of (name, values, colour name)."""
     figure, ax = plt.subplots(figsize=(7.6, 3.6))
     for name, values, color in lines:
         ax.plot(lengths, values, "o-", color=COLORS[color])
@@ -149,26 +145,70 @@ def falling_lines(lengths, lines, *, title, slope):
     ax.plot(lengths, guide, ":", color="0.4", linewidth=1.2)
     line_label(ax, lengths[0], guide[0], f"slope {slope:g}", "0.4", dx=12, dy=3)
     ax.set(
-        xscale="log", yscale="log", xlabel="number of steps T", ylabel="distance from the data", title=title
+        xscale="log",
+        yscale="log",
+        xlabel="number of steps T",
+        ylabel="standard deviation too small by",
+        title=title,
     )
     ax.set_xticks(lengths, [str(T) for T in lengths])
     ax.xaxis.minorticks_off()
     return figure
 
 
-def quality(counts, scores, level):
-    """Confidence against the number of steps; scores: (n_steps, eta) -> (k,) of k models; level: of data."""
-    figure, ax = plt.subplots(figsize=(7.6, 3.6))
-    for eta, color, dy in ((0.0, "model", 9), (1.0, "latent", -9)):
-        means, spreads = ([f(scores[n, eta]) for n in counts] for f in (np.mean, np.std))
-        ax.errorbar(counts, means, spreads, fmt="o-", color=COLORS[color], capsize=3)
-        line_label(ax, counts[-1], means[-1], f"$\\eta$ = {eta:g}", COLORS[color], dx=8, dy=dy)
-    ax.axhline(level, color=COLORS["data"], linestyle=":", linewidth=1.2)
-    line_label(ax, counts[0], level, "test digits", COLORS["data"], dx=0, dy=8)
-    ax.set(xscale="log", xlabel="steps of sampling", ylabel="confidence of the judge", ylim=(0.1, 1.05))
-    ax.set_xticks(counts, [str(n) for n in counts])
-    ax.minorticks_off()
-    ax.set_title("ten steps do nearly the work of a hundred")
+def quality(runs, level):
+    """Measures against the number of strides, for eta 0 and 1: mean and range over the seeds.
+
+    runs: stored rows of `recipe.class_quality` with `strides` and `eta`. level: the same of real digits.
+    """
+    figure, axes = plt.subplots(1, 3, figsize=(9.2, 3.3))
+    counts = sorted(set(runs.column("strides", part="strides")))
+    panels = (
+        ("surest of the blur", "confidence", "confidence of the judge"),
+        ("distance falls to the end", "Frechet distance", "Fréchet distance"),
+        ("and variety rises", "recall", "recall"),
+    )
+    for ax, (title, key, unit) in zip(axes, panels, strict=True):
+        for eta, color, dy in ((0.0, "model", -1), (1.0, "latent", 1)):
+            columns = [runs.column(key, part="strides", strides=n, eta=eta) for n in counts]
+            means = [column.mean() for column in columns]
+            ax.plot(counts, means, "o-", color=COLORS[color], markersize=4)
+            low, high = ([f(column) for column in columns] for f in (min, max))
+            ax.fill_between(counts, low, high, color=COLORS[color], alpha=0.2, linewidth=0)
+            if ax is axes[0]:
+                side = "left" if dy > 0 else "right"
+                name = f"$\\eta$ = {eta:g}"
+                line_label(ax, counts[2], means[2], name, COLORS[color], dx=6 * dy, dy=10 * dy, ha=side)
+        ax.axhline(level[key], color=COLORS["data"], linestyle=":", linewidth=1.2)
+        ax.set(xscale="log", xlabel="strides", ylabel=unit, title=title)
+        ax.set_xticks(counts, [str(n) for n in counts])
+        ax.minorticks_off()
+    axes[1].set_yscale("log")
+    return figure
+
+
+def guidance(runs):
+    """Measures against the strength of guidance, mean and range over the seeds; runs: as in `quality`."""
+    figure, axes = plt.subplots(1, 3, figsize=(9.2, 3.2))
+    strengths = sorted(set(runs.column("guidance", part="guidance")))
+    places = np.arange(len(strengths))
+    lines = (
+        (axes[0], "read as asked", "", "model", (0, 0)),
+        (axes[1], "Frechet distance", "", "model", (0, 0)),
+        (axes[2], "precision", "precision", "model", (12, 6)),
+        (axes[2], "recall", "recall", "latent", (4, -12)),
+    )
+    for ax, key, name, color, (dx, dy) in lines:
+        columns = np.array([runs.column(key, part="guidance", guidance=w) for w in strengths])
+        columns = 1 - columns if ax is axes[0] else columns
+        ax.plot(places, columns.mean(1), "o-", color=COLORS[color], markersize=4)
+        ax.fill_between(places, columns.min(1), columns.max(1), color=COLORS[color], alpha=0.2, linewidth=0)
+        line_label(ax, places[0], columns[0].mean(), name, COLORS[color], dx=dx, dy=dy)
+        ax.set_xlabel("guidance $w$")
+        ax.set_xticks(places, [f"{w:g}" for w in strengths])
+    axes[0].set(ylabel="misread by the judge", title="a little is enough")
+    axes[1].set(yscale="log", ylabel="Fréchet distance", title="best at a quarter")
+    axes[2].set(ylabel="share", ylim=(0, 1.05), title="what it costs")
     return figure
 
 
@@ -192,10 +232,13 @@ def one_time(rows, image_shape, score, t, T):
         (score["guessed mean"], COLORS["model"], 1.8),
     ):
         right.plot(grid, np.exp(-0.5 * ((grid - mean) / score["spread"]) ** 2), color=color, linewidth=width)
+    shown = {"guess": "estimate"}
     marks = (("clean", "data", -0.14), ("guess", "model", -0.3), ("noisy", "latent", -0.46))
     for name, color, height in marks:
         right.plot(score[name], height, "v", color=COLORS[color], markersize=9)
-        right.text(score[name] + 0.18, height, name, color=COLORS[color], va="center", fontsize=10)
+        right.text(
+            score[name] + 0.18, height, shown.get(name, name), color=COLORS[color], va="center", fontsize=10
+        )
     right.set(xlim=(-3.5, 3.5), ylim=(-0.6, 1.15), yticks=[], xlabel="first score of the first image")
-    right.set_title("$x_{t-1}$: given $x_0$, and its guess", fontsize=10.5)
+    right.set_title("$x_{t-1}$: given $x_0$, and its estimate", fontsize=10.5)
     return figure

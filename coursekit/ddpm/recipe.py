@@ -12,7 +12,13 @@ from coursekit.data import Dataset, ink, signed
 from coursekit.ddpm.latent import LatentCoder, LatentDDPM
 from coursekit.ddpm.model import DDPM
 from coursekit.ddpm.schedule import cosine_schedule
-from coursekit.evaluation import digit_judge, digit_quality
+from coursekit.evaluation import (
+    DigitClassifier,
+    digit_judge,
+    digit_quality,
+    frechet_distance,
+    precision_recall,
+)
 from coursekit.networks import TimeMLP
 from coursekit.training import N_SHOWN, Recipe, Stage, fit, for_budget
 
@@ -114,3 +120,27 @@ def class_digits(
     model = DDPM(network, cosine_schedule(200), shape=codes.shape[1], target=target)
     fit(model, (codes, labels), n_steps=n_steps, seed=seed, device="cpu", **CLASS_DIGITS)
     return model
+
+
+def class_quality(judge: DigitClassifier, images, asked, test) -> dict[str, float]:
+    """How good digits made on demand are, in the eyes and in the features of a judge.
+
+    `read as asked`: share that the judge reads as the digit asked for. `confidence`: its mean largest
+    probability. `Frechet distance` to the test digits, `precision` and `recall` in its features: which share
+    of the images looks like test digits, and of which share of these there are images.
+
+    Args:
+        judge: `evaluation.digit_judge` of real digits.
+        images: (n, d), in the judge's units.
+        asked: (n,), int64, the digits asked for.
+        test: (m, d), real digits that nobody has learned from.
+    """
+    probability, features, real = judge.predict_proba(images), judge.features(images), judge.features(test)
+    shares = precision_recall(real, features)
+    return {
+        "read as asked": (probability.argmax(1) == asked).double().mean().item(),
+        "confidence": probability.amax(1).mean().item(),
+        "Frechet distance": frechet_distance(features, real),
+        "precision": shares["precision"],
+        "recall": shares["recall"],
+    }
