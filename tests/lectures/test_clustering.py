@@ -611,3 +611,24 @@ def test_prediction_keeps_its_digits_far_from_the_origin():
     nearest = cdist(X.astype(float), model.cluster_centers_)
     own = nearest[np.arange(len(X)), model.predict(X)]
     assert (own <= nearest.min(axis=1) + 1e-5).all()
+
+
+def test_a_point_that_was_not_looked_at_would_not_have_moved():
+    """Also in float32, where rounding makes a lead look larger than it is."""
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        X = np.vstack([1e-3 * rng.normal(size=(300, 2)), [[1.0, 1], [-1, -1]]]).astype(np.float32)
+        clusters, centers = _Clusters(X, 9), X[[*range(7), 300, 301]].astype(float)
+        for _ in range(25):
+            clusters.assign(centers)
+            afresh = _Clusters(X, 9)
+            afresh.assign(centers)
+            assert np.array_equal(clusters.labels, afresh.labels)
+            centers = clusters.means()
+
+
+def test_two_clusters_by_complete_linkage_are_what_one_gets_without_asking():
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    model = AgglomerativeClustering().fit(X)
+    assert sorted(set(model.labels_)) == [0, 1]
+    assert np.array_equal(model.linkage_matrix_, linkage(X, "complete"))

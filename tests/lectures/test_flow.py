@@ -470,3 +470,15 @@ def test_a_flow_of_float64_layers_computes_in_float64():
     flow, x = Flow(layers, shape=4), torch.rand(5, 4, dtype=torch.float64)
     assert flow.log_prob(x).dtype == flow.sample(2).dtype == torch.float64
     torch.testing.assert_close(flow.inverse(flow(x)[0])[0], x, rtol=1e-14, atol=1e-14)
+
+
+def test_the_builders_defaults_are_those_of_their_signature_and_reach_the_layers():
+    couplings = [layer for layer in real_nvp(4).layers if isinstance(layer, AffineCoupling)]
+    assert len(couplings) == 8 and [layer.flip for layer in couplings] == [False, True] * 4
+    steps = [layer for layer in glow(4).layers if isinstance(layer, AffineCoupling)]
+    assert len(steps) == 8
+    for layer in couplings + steps:
+        widths = [part.out_features for part in layer.network if isinstance(part, torch.nn.Linear)]
+        assert widths == [64, 64, 4]
+        assert not [part for part in layer.network if isinstance(part, torch.nn.Dropout)]
+        assert layer.bound == 2.0

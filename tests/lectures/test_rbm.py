@@ -608,3 +608,16 @@ def test_samples_start_from_fair_hidden_bits_and_make_their_steps(n_steps):
     v = rbm.sample(n, n_steps=n_steps, rng=torch.Generator().manual_seed(3))
     share = torch.stack([(v == state).all(1).double().mean() for state in all_states(2).double()])
     assert ((share - law).abs() <= 4 * (law * (1 - law) / n).sqrt()).all()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_fresh_machine_is_nearly_indifferent(seed):
+    """Small normal weights and no bias: no unit leans to either side, but no two of them are alike."""
+    torch.manual_seed(seed)
+    machine, rbm = BoltzmannMachine(80), RBM(80, 60)
+    for weight, std in ((machine.weight, 0.1), (rbm.weight, 0.01)):
+        error = 5 * std / math.sqrt(2 * weight.numel())  # of a standard deviation
+        assert abs(weight.std().item() - std) < error and abs(weight.mean().item()) < 2 * error
+        assert weight.abs().max() < 6 * std
+    for bias in (machine.bias, rbm.visible_bias, rbm.hidden_bias):
+        assert not bias.any()
