@@ -56,15 +56,20 @@ def best_generators(x, p, m, best):
     x, p, m: (n,). best: dict from the weight of mismatched pairs to the best generator's density (n,).
     """
     figure, (top, bottom) = plt.subplots(2, 1, figsize=(7.6, 4.8), sharex=True, sharey=True)
-    for density, color, name in ((p, "data", "data, given c"), (m, "wrong", "mismatched: the other c")):
+    for density, color, name, side in (
+        (p, "data", "data with c", "left"),
+        (m, "wrong", "mismatched", "right"),
+    ):
         top.plot(x, density, color=COLORS[color])
         at = np.argmax(density)
-        top.text(x[at], density[at] * 1.05, name, color=COLORS[color], ha="center", va="bottom")
+        top.text(x[at], density[at] * 1.05, name, color=COLORS[color], ha=side, va="bottom")
     bottom.plot(x, p, color=COLORS["data"], linestyle=":")
     for shade, (weight, density) in zip(np.linspace(0.45, 1, len(best)), best.items(), strict=True):
         bottom.plot(x, density, color=COLORS["model"], alpha=shade)
         at = np.argmax(density)
-        bottom.text(x[at] + 0.15, density[at], f"w = {weight:g}", color=COLORS["model"], va="bottom")
+        place = (x[at] + 0.2 + 1.3 * shade, density[at])
+        bottom.annotate(f"w = {weight:g}", (x[at], density[at]), place, color=COLORS["model"], va="center",
+                        arrowprops={"arrowstyle": "-", "color": COLORS["model"], "alpha": shade})  # fmt: skip
     highest = max(max(density) for density in best.values())
     top.set(ylim=(0, 1.25 * highest), ylabel="density")
     top.set(title="the heavier the mismatched pairs, the further the best generator keeps away")
@@ -89,17 +94,16 @@ def dots(groups, *, xlabel, title, xlim, chance=None):
     return figure
 
 
-def two_judges(error, readable, names):
-    """Squared error to the right, readability upwards, a point per method and seed; (methods, seeds) each."""
+def two_judges(error, distance, names):
+    """Squared error to the right, Fréchet distance upwards, a dot per seed; (methods, seeds) each."""
     figure, ax = plt.subplots(figsize=(7.2, 3.9))
-    for x, y, name, color in zip(error, readable, names, ("data", "model", "latent"), strict=True):
+    for x, y, name, color in zip(error, distance, names, ("data", "model", "latent"), strict=True):
         ax.plot(x, y, "o", color=COLORS[color], markersize=7, alpha=0.75)
-        last = np.argmax(x)
-        ax.annotate(name, (x[last], y[last]), (9, 0), textcoords="offset points", va="center",
+        ax.annotate(name, (np.max(x), np.mean(y)), (9, 0), textcoords="offset points", va="center",
                     color=COLORS[color])  # fmt: skip
-    widest = 1.5 * np.max(error)
-    ax.set(xlim=(0, widest), ylim=(-0.05, 1.08), xlabel="mean squared error per pixel (less is better)")
-    ax.set(ylabel="share that can be read", title="the smallest error goes with the least readable pictures")
+    ax.set(xlim=(0, 1.4 * np.max(error)), ylim=(0, 1.15 * np.max(distance)))
+    ax.set(xlabel="mean squared error per pixel (less is better)", ylabel="Fréchet distance (less is better)")
+    ax.set_title("the least error is not the nearest to real digits")
     return figure
 
 
@@ -120,9 +124,9 @@ def growth(seconds, readable, kinds, names):
 
 def arrangements(images, titles):
     """Line drawings (n, h, w) of faces, ink 1, side by side."""
-    figure, axes = plt.subplots(1, len(images), figsize=(1.9 * len(images), 2.3))
+    figure, axes = plt.subplots(1, len(images), figsize=(3.4 * len(images), 3.2))
     for ax, image, title in zip(axes, images, titles, strict=True):
         ax.imshow(image, cmap="gray_r", vmin=0, vmax=1)
-        ax.set(xticks=[], yticks=[])
-        ax.set_title(title, fontsize=10)
+        ax.set(xticks=[], yticks=[], title=title)
+        ax.spines[:].set_visible(True)
     return figure

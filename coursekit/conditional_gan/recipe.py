@@ -3,11 +3,11 @@
     words           coloured shapes from their three words
     colour_cycle    coloured shapes against white ones, without pairs
     coloured        outlines into shapes whose colour is a coin
-    enlarged        16 x 16 pixels from 2 x 2
+    enlarged        8 x 8 digits from 2 x 2 pixels
     grown           coloured shapes without words, from 4 x 4 pixels up
     mini_mnist      handwritten digits from their class, also for `coursekit train`
 
-Data come from `data.shapes` with the seed of the run. Notebook 15_conditional_gans.
+Shapes come from `data.shapes` with the seed of the run. Notebook 15_conditional_gans.
 """
 
 from collections.abc import Callable
@@ -26,16 +26,19 @@ from coursekit.conditional_gan.growing import GrowingDiscriminator, GrowingGener
 from coursekit.conditional_gan.super_resolution import ConsistentGenerator, shrink
 from coursekit.conditional_gan.translation import CycleGAN, PatchDiscriminator, Pix2Pix, TranslationUNet
 from coursekit.data import SHAPE_WORDS, Dataset, ink, shapes
+from coursekit.draws import normal
 from coursekit.evaluation import digit_judge
-from coursekit.gan import GAN
+from coursekit.gan import GAN, batch_discriminator
 from coursekit.networks import conv_net
 from coursekit.training import N_SHOWN, Recipe, Stage, fit, fit_adversarial, for_budget
 
 GAMES = {"learning_rate": 2e-3, "batch_size": 64, "schedule": "linear", "average": 0.99}
 # CPU seconds -> (steps, settings).
-MINI_MNIST = {30: (2000, GAMES)}
+MINI_MNIST = {20: (1200, GAMES)}
 WORDS = {"n_latent": 8, "noise": 0.2}
-CYCLE = {"learning_rate": 2e-3, "batch_size": 32, "schedule": "linear"}
+CYCLE = {"learning_rate": 1e-2, "opponent_learning_rate": 2e-3, "batch_size": 12, "schedule": "linear"}
+CYCLE_STEPS, COLOURED_STEPS, ENLARGED_STEPS = 700, 200, 600
+GROWN = {"growing": (200, 200, 400), "direct": (500,)}  # about the same CPU-seconds
 
 
 def one_hot(attributes) -> Tensor:
@@ -91,19 +94,48 @@ class PixelTranslator(nn.Module):
         self.network = conv_net((n_in, width, width, n_out))
 
     def forward(self, x):
+        logits = x.clamp(0.02, 0.98).logit()  # small differences near white count for more
         brightness = x.mean(1, keepdim=True).clamp(0.02, 0.98)
-        return (brightness.logit() + self.network(x)).sigmoid()
+        return (brightness.logit() + self.network(logits)).sigmoid()
 
 
-def colour_cycle(seed: int, *, n_steps: int = 400, noise: float = 0.0) -> CycleGAN:
-    """Coloured shapes (A) and white ones (B), drawn independently."""
+def colour_cycle(seed: int, *, n_steps: int = CYCLE_STEPS, noise: float = 0.0) -> CycleGAN:
+    """Coloured shapes (A) and white ones (B), drawn independently; noise: see `CycleGAN`."""
     coloured, white = drawings(4000, seed)[0], chalk_white(drawings(4000, seed + 1000)[0])
     torch.manual_seed(seed)
     translators = PixelTranslator(3, 1), PixelTranslator(1, 3)
-    judges = PatchDiscriminator(3, width=16), PatchDiscriminator(1, width=16)
-    game = CycleGAN(*translators, *judges, noise=noise)
+    judges = [nn.Sequential(nn.Flatten(), batch_discriminator(256 * k, 128)) for k in (3, 1)]
+    game = CycleGAN(*translators, *judges, cycle_weight=30.0, noise=noise)
     fit_adversarial(game, (coloured, white), n_steps=n_steps, seed=seed, device="cpu", **CYCLE)
     return game
+
+
+@torch.no_grad()
+def hidden_colours(game: CycleGAN, images: Tensor) -> dict[str, float]:
+    """Errors of the colours that come back through the white pictures, root mean squares.
+
+    "plain": as they are; "noise 0.1": after noise on the white pictures; "16 levels": after rounding these to
+    16 grey levels. For comparison "mean colour", always the same, and "another colour", that of a random
+    other shape. "white": how far the white pictures are from chalk white, per pixel.
+    """
+    rng = torch.Generator().manual_seed(0)
+    white, covered = game.forth(images), (images.amax(1, keepdim=True) > 0.5).float()
+
+    def colour(pictures):
+        return (pictures * covered).sum((2, 3)) / covered.sum((2, 3))
+
+    def error(found):
+        return (found - colour(images)).square().mean().sqrt().item()
+
+    ways = {
+        "plain": white,
+        "noise 0.1": white + 0.1 * normal(white, rng),
+        "16 levels": (15 * white).round() / 15,
+    }
+    errors = {name: error(colour(game.generator["back"](seen))) for name, seen in ways.items()}
+    others = colour(images)[torch.randperm(len(images), generator=rng)]
+    errors |= {"mean colour": error(colour(images).mean(0)), "another colour": error(others)}
+    return errors | {"white": (white - chalk_white(images)).square().mean().sqrt().item()}
 
 
 def outlines(images: Tensor) -> Tensor:
@@ -113,7 +145,7 @@ def outlines(images: Tensor) -> Tensor:
     return covered - inner
 
 
-def sketches(n: int, seed: int, share: float = 0.7) -> tuple[Tensor, Tensor, Tensor]:
+def sketches(n: int, seed: int, share: float = 0.6) -> tuple[Tensor, Tensor, Tensor]:
     """Outlines (n, 1, 16, 16), drawings (n, 3, 16, 16), colours (n,): blue with chance `share`, else red."""
     rng = np.random.default_rng(seed)
     attributes = rng.integers(0, (4, 3, 4), size=(n, 3))
@@ -122,7 +154,7 @@ def sketches(n: int, seed: int, share: float = 0.7) -> tuple[Tensor, Tensor, Ten
     return outlines(images), images, attributes[:, 0]
 
 
-def coloured(seed: int, kind: str, *, n_steps: int = 400) -> Pix2Pix:
+def coloured(seed: int, kind: str, *, n_steps: int = COLOURED_STEPS) -> Pix2Pix:
     """Outlines into shapes; kind: "l2", "l1" (the distance alone), "l1+gan" or "gan" (the game)."""
     outline, image, _ = sketches(4000, seed)
     torch.manual_seed(seed)
@@ -130,12 +162,9 @@ def coloured(seed: int, kind: str, *, n_steps: int = 400) -> Pix2Pix:
     weight, norm = (0.0 if kind == "gan" else 10.0), ("l2" if kind == "l2" else "l1")
     game = Pix2Pix(network, PatchDiscriminator(4), n_latent=4, weight=weight, norm=norm)
     options = {"n_steps": n_steps, "batch_size": 32, "learning_rate": 2e-3, "schedule": "linear"}
-    loop = fit if kind in NORM_ALONE else fit_adversarial
+    loop = fit if kind in ("l1", "l2") else fit_adversarial
     loop(game, (outline, image), seed=seed, device="cpu", **options)
     return game
-
-
-NORM_ALONE = ("l1", "l2")
 
 
 class MeanGame(nn.Module):
@@ -154,12 +183,11 @@ class MeanGame(nn.Module):
         return F.mse_loss(self.draw(y), x)
 
 
-def enlarged(seed: int, kind: str, *, factor: int = 8, n_steps: int = 1000) -> nn.Module:
-    """16 x 16 pixels from 16 / factor; kind: "mean" (squared error), "gan", "consistent" (shrinks to y)."""
-    images, _ = drawings(5000, seed)
-    small = shrink(images, factor)
+def enlarged(train: Dataset, seed: int, kind: str, *, n_steps: int = ENLARGED_STEPS) -> nn.Module:
+    """8 x 8 digits from 2 x 2 pixels; kind: "mean" (squared error), "gan", "consistent" (shrinks to y)."""
+    images, small = small_and_large(train)
     torch.manual_seed(seed)
-    n_latent, n_small = 8, small[0].numel()
+    n_latent, n_small = 16, small[0].numel()
     generator = ConditionalGenerator(n_latent, n_small, images[0].numel())
     generator = (ConsistentGenerator if kind == "consistent" else Unflattened)(generator, images.shape[1:])
     if kind == "mean":
@@ -170,6 +198,12 @@ def enlarged(seed: int, kind: str, *, factor: int = 8, n_steps: int = 1000) -> n
     game = ConditionalGAN(generator, discriminator, n_latent=n_latent, noise=0.2)
     fit_adversarial(game, (images, small), n_steps=n_steps, seed=seed, device="cpu", **GAMES)
     return game
+
+
+def small_and_large(images: Dataset) -> tuple[Tensor, Tensor]:
+    """8 x 8 digits as ink (n, 1, 8, 8), and the means of their quarters (n, 1, 2, 2)."""
+    large = torch.from_numpy(ink(images)).reshape(-1, 1, 8, 8)
+    return large, shrink(large, 4)
 
 
 class Unflattened(nn.Module):

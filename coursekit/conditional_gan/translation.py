@@ -96,7 +96,8 @@ class TranslationUNet(nn.Module):
     """A U-Net of three resolutions: y (n, n_in, h, w) and latents z -> pictures (n, n_out, h, w) in (0, 1).
 
     On the way down the picture loses detail and gains overview; on the way up every resolution is handed the
-    features of the same size, so that edges stay where they were. Latents enter at the bottom.
+    features of the same size, so that edges stay where they were. Latents enter beside the picture, each as
+    one more channel that has the same value everywhere.
 
     Args:
         n_in: channels of the picture that comes in.
@@ -108,20 +109,19 @@ class TranslationUNet(nn.Module):
     def __init__(self, n_in: int, n_out: int, *, n_latent: int = 0, width: int = 16):
         super().__init__()
         self.n_latent = n_latent
-        self.enter = nn.Sequential(nn.Conv2d(n_in, width, 3, padding=1), nn.LeakyReLU(0.2))
+        self.enter = nn.Sequential(nn.Conv2d(n_in + n_latent, width, 3, padding=1), nn.LeakyReLU(0.2))
         self.down_half = nn.Sequential(nn.Conv2d(width, 2 * width, 4, 2, padding=1), nn.LeakyReLU(0.2))
         self.down_quarter = nn.Sequential(nn.Conv2d(2 * width, 2 * width, 4, 2, padding=1), nn.LeakyReLU(0.2))
-        self.latents = nn.Linear(n_latent, 2 * width) if n_latent else None
         self.up_half = nn.Sequential(nn.ConvTranspose2d(2 * width, 2 * width, 4, 2, padding=1), nn.ReLU())
         self.up = nn.Sequential(nn.ConvTranspose2d(4 * width, width, 4, 2, padding=1), nn.ReLU())
         self.leave = nn.Conv2d(2 * width, n_out, 3, padding=1)
 
     def forward(self, y, z=None):
+        if self.n_latent:
+            y = torch.cat([y, z[:, :, None, None].expand(-1, -1, *y.shape[2:])], dim=1)
         full = self.enter(y)  # (n, width, h, w)
         half = self.down_half(full)  # (n, 2 width, h / 2, w / 2)
         bottom = self.down_quarter(half)  # (n, 2 width, h / 4, w / 4)
-        if self.latents is not None:
-            bottom = bottom + self.latents(z)[:, :, None, None]
         rising = torch.cat([self.up_half(bottom), half], dim=1)
         return self.leave(torch.cat([self.up(rising), full], dim=1)).sigmoid()
 

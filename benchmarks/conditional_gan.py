@@ -1,0 +1,218 @@
+"""Pictures on demand: what lecture 15's conditional games do, over three seeds, beside their controls.
+
+Drawn shapes, 16 x 16 pixels, whose words `data.read_shapes` reads off the picture; the number of steps is
+fixed, the CPU seconds are measured. Mini-MNIST is judged by the classifier of real digits that all share.
+"""
+
+import copy
+import time
+
+import numpy as np
+import torch
+
+from benchmarks.harness import OURS, cpu_seconds
+from coursekit import data
+from coursekit.conditional_gan import recipe, shrink
+from coursekit.evaluation import digit_judge, frechet_distance, precision_recall
+
+N_TEST = 960  # twenty of each kind
+KINDS = (4, 3, 4)
+
+
+def right(images, attributes):
+    """Shares of the pictures whose colour, shape, place, and all three, are as asked for."""
+    same = data.read_shapes(images.reshape(-1, 3, 16, 16).numpy()) == attributes.numpy()
+    shares = dict(zip(data.SHAPE_WORDS, same.mean(0), strict=True))
+    return shares | {"all": same.all(1).mean()}
+
+
+def variety(game, attributes):
+    """Spread of the pixels within one request, mean over 12 requests, as a share of the data's own spread."""
+    spread = {"drawn": [], "real": []}
+    for row in attributes[:12]:
+        same = row.expand(60, 3)
+        images, _ = recipe.drawings(60, 5, same.numpy())
+        spread["real"].append(images.std(0).mean())
+        rng = torch.Generator().manual_seed(0)
+        spread["drawn"].append(game.sample(recipe.one_hot(same), rng=rng).std(0).mean())
+    return (sum(spread["drawn"]) / sum(spread["real"])).item()
+
+
+def obeyed(bench, table, row, seed, name, attributes, n_steps, **options):
+    """Train one game on words, measure it, and add it to the table."""
+    steps = 3 if bench.quick else n_steps
+    game, seconds = cpu_seconds(recipe.words, seed, n_steps=steps, **options)
+    images = game.sample(recipe.one_hot(attributes), rng=torch.Generator().manual_seed(seed))
+    shares = right(images, attributes)
+    table.add(
+        seed=seed, steps=steps, seconds=seconds, model=name, variety=variety(game, attributes), **shares
+    )
+    if row is not None:
+        row.add(OURS, seed, shares["all"])
+    return game
+
+
+def words(bench):
+    "Coloured shapes from three words: where the condition enters, with and without mismatched pairs."
+    row = bench.row("all three words obeyed, 1000 steps", "", better="higher", target=0.93)
+    _, attributes = recipe.drawings(N_TEST, 99)
+    ways = [("projection", 0.5), ("projection", 0.0), ("early", 0.5), ("late", 0.0)]
+    with bench.store("conditional_gan_words", recipe, "words") as table:
+        for seed in bench.seeds:
+            for merge, w in ways:
+                main = row if (merge, w) == ways[0] else None
+                name = f"{merge}, w = {w:g}"
+                obeyed(bench, table, main, seed, name, attributes, 1000, merge=merge, mismatched=w)
+
+
+def unseen(bench):
+    "The same, with 8 of the 48 kinds never drawn in training: does it obey there?"
+    row = bench.row("all three words obeyed, kinds never seen", "", better="higher")
+    everything = np.stack(np.unravel_index(np.arange(48), KINDS), axis=1)
+    # One place per pair of colour and shape: each word is seen, the combination is not.
+    left_out = (everything[:, 0] + everything[:, 1] + everything[:, 2]) % 6 == 0
+    with bench.store("conditional_gan_unseen", recipe, "words") as table:
+        for seed in bench.seeds:
+            shown = np.random.default_rng(seed).choice(everything[~left_out], size=5000)
+            asked = torch.from_numpy(np.repeat(everything[left_out], 60, axis=0))
+            obeyed(bench, table, row, seed, "never seen", asked, 1000, attributes=shown)
+
+
+def hidden(bench):
+    "CycleGAN between coloured and white shapes: the colours that come back through the white picture."
+    row = bench.row("error of the colours that come back", "", better="lower", target=0.02)
+    images, _ = recipe.drawings(480, 99)
+    with bench.store("conditional_gan_hidden", recipe, "colour_cycle") as table:
+        for seed in bench.seeds:
+            for name, noise in (("plain", 0.0), ("noise on the way back", 0.1)):
+                options = {"n_steps": 3} if bench.quick else {}
+                game, seconds = cpu_seconds(recipe.colour_cycle, seed, noise=noise, **options)
+                found = recipe.hidden_colours(game, images)
+                table.add(seed=seed, steps=recipe.CYCLE_STEPS, seconds=seconds, model=name, **found)
+                if not noise:
+                    row.add(OURS, seed, found["plain"])
+
+
+def coloured(bench):
+    "Outlines into shapes that are blue with chance .7, else red: what each loss makes of the coin."
+    row = bench.row("pictures whose colour is neither, squared error alone", "", better=None)
+    outline, image, _ = recipe.sketches(300, 99)
+    with bench.store("conditional_gan_coloured", recipe, "coloured") as table:
+        for seed in bench.seeds:
+            for kind in ("l2", "l1", "l1+gan"):
+                options = {"n_steps": 3} if bench.quick else {}
+                game, seconds = cpu_seconds(recipe.coloured, seed, kind, **options)
+                drawn = [game.sample(outline, rng=torch.Generator().manual_seed(s)) for s in range(6)]
+                colours = np.stack([data.read_shapes(each.numpy())[:, 0] for each in drawn])
+                both = (colours == 0).any(0) & (colours == 2).any(0)
+                error = ((torch.stack(drawn) - image) ** 2).mean().item()
+                shares = {"murky": (colours == -1).mean(), "blue": (colours == 2).mean(), "both": both.mean()}
+                table.add(
+                    seed=seed, steps=recipe.COLOURED_STEPS, seconds=seconds, model=kind, error=error, **shares
+                )
+                if kind == "l2":
+                    row.add(OURS, seed, shares["murky"])
+                if seed == 0:
+                    table.arrays[kind] = as_bytes(torch.stack([each[:8] for each in drawn[:2]]))
+        table.arrays["outline"], table.arrays["image"] = as_bytes(outline[:8]), as_bytes(image[:8])
+
+
+def enlarged(bench):
+    "8 x 8 digits from 2 x 2 pixels: squared error against the look, of the mean and of samples."
+    train, test = data.train_and_test("digits")
+    judge = digit_judge(torch.from_numpy(data.ink(train)), torch.tensor(train.labels))
+    images, small = recipe.small_and_large(test)
+    real = judge.features(images.flatten(1))
+    row = bench.row("squared error per pixel of samples that shrink to the input", "", better="lower")
+    with bench.store("conditional_gan_enlarged", recipe, "enlarged") as table:
+        for seed in bench.seeds:
+            for kind in ("mean", "gan", "consistent"):
+                options = {"n_steps": 3} if bench.quick else {}
+                game, seconds = cpu_seconds(recipe.enlarged, train, seed, kind, **options)
+                with torch.no_grad():
+                    drawn = [game.draw(small, rng=torch.Generator().manual_seed(s)) for s in range(16)]
+                drawn = torch.stack(drawn)
+                features = judge.features(drawn[0].clamp(0, 1).flatten(1))
+                found = {
+                    "error": ((drawn - images) ** 2).mean().item(),
+                    "error of the mean of 16": ((drawn.mean(0) - images) ** 2).mean().item(),
+                    "fd": frechet_distance(real, features),
+                    "recall": precision_recall(real, features)["recall"],
+                    "inconsistent": (shrink(drawn[0], 4) - small).square().mean().sqrt().item(),
+                }
+                table.add(seed=seed, steps=recipe.ENLARGED_STEPS, seconds=seconds, model=kind, **found)
+                if kind == "consistent":
+                    row.add(OURS, seed, found["error"])
+                if seed == 0:
+                    table.arrays[kind] = as_bytes(drawn[:2, :8])
+        table.arrays["image"], table.arrays["small"] = as_bytes(images[:8]), as_bytes(small[:8])
+
+
+def digits(bench):
+    "Mini-MNIST by class: does the judge see the digit that was asked for?"
+    train, test = data.train_and_test("mini_mnist")
+    judge = digit_judge(torch.from_numpy(data.ink(train)), torch.tensor(train.labels))
+    truth = recipe.agreement(judge, torch.from_numpy(data.ink(test)), torch.tensor(test.labels))
+    row = bench.row(
+        "samples that the judge reads as asked for, mini-MNIST", "", better="higher", target=truth
+    )
+    with bench.store("conditional_gan_digits", recipe, "mini_mnist") as table:
+        for seed in bench.seeds:
+            torch.manual_seed(seed)
+            made = recipe.mini_mnist(train, test)
+            steps = 3 if bench.quick else made.stages[0].n_steps
+            _, seconds = cpu_seconds(made.train, seed=seed, device="cpu", n_steps=steps)
+            images = made.model.sample(recipe.classes(1000), rng=torch.Generator().manual_seed(seed))
+            share = recipe.agreement(judge, images, torch.arange(1000) % 10)
+            table.add(seed=seed, steps=steps, seconds=seconds, obeyed=share, real=truth)
+            row.add(OURS, seed, share)
+            if seed == 0:
+                table.arrays["images"] = as_bytes(images[:30])
+
+
+def grown(bench):
+    "Shapes without words, from 4 x 4 pixels up and directly at 16 x 16: kinds and readability over time."
+    row = bench.row("share that can be read, grown", "", better="higher")
+    with bench.store("conditional_gan_grown", recipe, "grown") as table:
+        for seed in bench.seeds:
+            for name, steps in recipe.GROWN.items():
+                steps = tuple(3 for _ in steps) if bench.quick else steps
+                watch = Watch(sum(steps))
+                recipe.grown(seed, steps, on_step=watch)
+                for time_now, done, readable, kinds in watch.seen:
+                    table.add(
+                        seed=seed, steps=done, seconds=time_now, model=name, readable=readable, kinds=kinds
+                    )
+                if name == "growing":
+                    row.add(OURS, seed, watch.seen[-1][2])
+
+
+class Watch:
+    """Looks at a growing game six times, and leaves the seconds that this takes out of the account."""
+
+    def __init__(self, n_steps):
+        self.every, self.done, self.seen = max(1, n_steps // 6), 0, []
+        self.start, self.lost = time.process_time(), 0.0
+
+    def __call__(self, game):
+        self.done += 1
+        if self.done % self.every:
+            return
+        now = time.process_time()
+        images = copy.deepcopy(game).sample(480, rng=torch.Generator().manual_seed(0))
+        factor = 16 // images.shape[-1]
+        images = images.repeat_interleave(factor, -1).repeat_interleave(factor, -2)
+        words = data.read_shapes(images.numpy())
+        whole = (words >= 0).all(1)
+        counts = np.bincount(np.ravel_multi_index(words[whole].T, KINDS), minlength=48)
+        self.seen.append((now - self.start - self.lost, self.done, whole.mean(), int((counts >= 2).sum())))
+        self.lost += time.process_time() - now
+
+
+def as_bytes(images):
+    """Pictures in [0, 1] as whole numbers from 0 to 255."""
+    return (255 * images.clamp(0, 1)).round().byte().numpy()
+
+
+PARTS = {"words": words, "unseen": unseen, "hidden": hidden, "coloured": coloured}
+PARTS |= {"enlarged": enlarged, "digits": digits, "grown": grown}
