@@ -1,0 +1,775 @@
+# ---
+# jupyter:
+#   coursekit:
+#     cpu_seconds: 55
+#     minutes: 150
+# ---
+
+# %% [markdown] slide="slide"
+# # 07 · Transformers: attention, GPT and BERT, beside an optimum that is known
+#
+# **After this notebook you can** write attention and a masked transformer block by hand; prove by a gradient that a model cannot see the future; train a GPT and say how far it is from the best possible model; sample from it with a temperature and a cache; cut text into byte pairs and compare models fairly in bits per character; train a BERT to fill in blanks and judge pairs, and put it to other work with few labels; say when an n-gram is still the better model.
+#
+# **Time:** two and a half hours to work through; it runs in under a minute. **You need:** the chain rule of probability and cross-entropy ([notebook 06](06_autoregressive_images.ipynb)). **It follows** the text part of the generative AI deck: transformers, BERT, GPT, multitask learning. The deck gives no formula for any of them, so the formulas, the proofs, the n-grams and the exact optimum of each task are added here. Prompting, alignment and LoRA are the subject of notebook 18.
+#
+# Language models are usually judged by each other. Here we first train them on a small invented language in which every probability can be computed. There a model has a distance to the truth, and not just to a rival.
+
+# %%
+import math
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from coursekit import data, plots, transformer
+from coursekit.checks import check
+from coursekit.transformer import explorers, pictures, recipe
+
+plots.use_course_style()
+torch.set_default_dtype(torch.float64)
+
+# %% [markdown] slide="slide" says="What is the next word? Nobody needs a network to make a start: count."
+# ## 1 · What has to be beaten
+#
+# **Question.** A language model gives each next word a probability, given the words so far. How good can it be, and what does a method reach that only counts?
+#
+# **A world with a known answer.** A document draws a *topic* once and keeps it. Its words belong to *classes*, say noun, verb, adjective, which follow each other as a Markov chain. Each word is drawn given topic and class. So there are two things to know about the next word: the last word hints at its class, and *all* earlier words hint at the topic. This is a **hidden Markov model** whose state is the pair (topic, class).
+#
+# **Formula.** Write $\alpha_i(k, c) = p(\text{topic } k, \text{class}_i = c \mid w_0, \dots, w_{i-1})$. Then
+#
+# $$p(w_i \mid w_{<i}) = \sum_{k,c} \alpha_i(k, c)\, p(w_i \mid k, c), \qquad \alpha_{i+1}(k, c') = \sum_c \frac{\alpha_i(k, c)\, p(w_i \mid k, c)}{p(w_i \mid w_{<i})}\, p(c' \mid c).$$
+#
+# The first is the law of total probability. The second is Bayes' rule (the fraction: the state once $w_i$ has been seen), followed by one step of the chain. This is the **forward algorithm**. We check it on a world so small that every path of classes can be listed.
+
+# %%
+from itertools import product
+
+tiny = data.topic_world(n_words=3, n_topics=2, n_classes=2, word_concentration=1.0, seed=3)
+
+
+def by_listing(words):
+    """p(document), added up over every topic and every path of classes."""
+    total = 0.0
+    for k, p_topic in enumerate(tiny.topics):
+        for path in product(range(2), repeat=len(words)):
+            p = p_topic * tiny.classes[path[0]]
+            p *= np.prod([tiny.transition[a, b] for a, b in zip(path, path[1:], strict=False)])
+            total += p * np.prod([tiny.words[k, c, w] for c, w in zip(path, words, strict=True)])
+    return total
+
+
+documents = np.array(list(product(range(3), repeat=4)))
+listed = np.array([by_listing(words) for words in documents])
+check("p(document) by the forward algorithm = by listing every path",
+      np.exp(tiny.log_prob(documents).sum(1)), listed, atol=1e-14)  # fmt: skip
+check("and all 81 documents together have probability 1", listed.sum(), 1.0, atol=1e-12)
+
+# %% [markdown] slide="subslide"
+# The world we train on has 80 words, 4 topics and 4 classes; a document has 24 words. Its **floor** is the mean of $-\log_2 p(w_i \mid w_{<i})$ under the world itself. By Gibbs' inequality no model $q$ can do better on average, since $\mathbb E_p[-\log q] - \mathbb E_p[-\log p] = \mathrm{KL}(p \,\Vert\, q) \ge 0$.
+
+# %%
+world = recipe.small_world()
+train, _ = world.sample(60_000, recipe.LENGTH, rng=1)
+test, topics = world.sample(2000, recipe.LENGTH, rng=2)
+exact = -world.log_prob(test) / math.log(2)  # bits per word, (2000, 24)
+floor = exact.mean()
+print(f"floor {floor:.3f} bits per word; all words equally likely {math.log2(80):.3f}")
+figure = pictures.topics(np.einsum("c,kcv->kv", world.classes, world.words), ["1", "2", "3", "4"])
+plots.show(figure, alt="Four rows of eighty words, one row per topic: each has some dark words of its own and some that are grey in several rows.")  # fmt: skip
+
+# %% [markdown] slide="subslide"
+# **N-grams.** Count how often each word followed each history of one, two or three words. Long histories are rare, so their counts must be *smoothed*. The best way known is due to **Kneser and Ney**. For a history $h$ of one word, with $c(h, w)$ the number of times that $w$ followed $h$,
+#
+# $$p(w \mid h) = \frac{\max(c(h,w) - D, 0)}{c(h)} + \frac{D\, n(h)}{c(h)}\, p(w), \qquad n(h) = \#\{w : c(h, w) > 0\}.$$
+#
+# Take a discount $D$ off every count that is there. That frees $D\,n(h)$, which the shorter history hands out. And the shorter history does not count how *often* $w$ occurs but after how many *different* words: "Francisco" is frequent, but follows only "San". Here it is by hand for pairs of words; a start sign, number 80, comes before each document.
+
+
+# %%
+def discount(counts):
+    """D = n1 / (n1 + 2 n2), n_j the number of entries that are j."""
+    return (counts == 1).sum() / ((counts == 1).sum() + 2 * (counts == 2).sum())
+
+
+few = train[:2000]
+before = np.concatenate([np.full((2000, 1), 80), few[:, :-1]], axis=1)
+counts = np.zeros((81, 80))
+np.add.at(counts, (before, few), 1)  # c(h, w)
+contexts = (counts > 0).sum(0)  # after how many different words?
+D = discount(contexts)
+single = (np.maximum(contexts - D, 0) + D * (contexts > 0).sum() / 80) / contexts.sum()
+D, total = discount(counts), counts.sum(1, keepdims=True)
+by_hand = (np.maximum(counts - D, 0) + D * (counts > 0).sum(1, keepdims=True) * single) / total
+bigram = transformer.KneserNey(2, n_words=80).fit(few)
+check("Kneser-Ney by hand = coursekit, after every word", by_hand[:80],
+      bigram.next_word(np.arange(80)[:, None]), atol=1e-14)  # fmt: skip
+
+# %%
+orders = {order: transformer.KneserNey(order, n_words=80).fit(train) for order in (1, 2, 3, 4)}
+grams = {order: -model.log_prob(test) / math.log(2) for order, model in orders.items()}
+for order, bits in grams.items():
+    print(f"{order}-gram: {bits.mean() - floor:.2f} bits per word above the floor")
+best = min(grams, key=lambda order: grams[order].mean())
+peek = np.zeros_like(exact)  # a model that has seen the next word: no bits at all
+check("no n-gram is below the floor", [bits.mean() for bits in grams.values()], floor,
+      relation=">=", control={"a peek at the next word": peek.mean()})  # fmt: skip
+figure = pictures.bits_by_place([(f"best n-gram ({best})", grams[best].mean(0), "wrong"), ("floor", exact.mean(0), "data")], title="the n-gram stops learning where its history ends")  # fmt: skip
+plots.show(figure, alt="Bits per word over the place in the document. Both curves start together; the floor falls for about six words, while the n-gram levels off half a bit above it.")  # fmt: skip
+
+# %% [markdown]
+# The lower curve keeps falling while the topic becomes clear. The upper one does not: an n-gram has forgotten what was said three words ago. A longer history is no help, because no history of ten words is ever seen twice. To reach the floor, a model must *look back at all words and treat them alike*.
+
+# %% [markdown] slide="slide" says="A dictionary: you ask with a key, and out comes a value. Make it soft: every entry answers, as loudly as its key fits."
+# ## 2 · Attention is a soft look-up
+#
+# **Question.** How can one layer look at any number of earlier words, wherever they are?
+#
+# **Picture.** A look-up table has keys and values: you come with a query, find the key that equals it, and take its value. Make it soft. *Every* entry answers, and its value counts the more, the better its key matches the query.
+#
+# **Formula.** With query $q$, keys $k_j$ and values $v_j$ (Vaswani et al. 2017, eq. 1),
+#
+# $$\mathrm{attention}(q) = \sum_j a_j v_j, \qquad a_j = \frac{\exp(q \cdot k_j / \sqrt d)}{\sum_l \exp(q \cdot k_l / \sqrt d)} .$$
+#
+# In **self-attention** all three are linear functions of the same sequence: position $i$ asks with $q_i = W_q x_i$ and offers $k_i = W_k x_i$ and $v_i = W_v x_i$. Each layer learns what to ask, what to offer, and what to hand over.
+
+
+# %%
+def look_up(q, k, v):
+    """Attention of queries q (n, d) to keys k (m, d) and values v (m, d_v), in loops."""
+    answers = []
+    for query in q:
+        scores = torch.stack([query @ key for key in k]) / math.sqrt(q.shape[1])
+        weights = scores.exp() / scores.exp().sum()
+        answers.append(sum(weight * value for weight, value in zip(weights, v, strict=True)))
+    return torch.stack(answers)
+
+
+rng = torch.Generator().manual_seed(0)
+q, k, v = (torch.randn(n, d, generator=rng) for n, d in ((5, 4), (7, 4), (7, 3)))
+check("the loops = coursekit", look_up(q, k, v), transformer.attention(q, k, v), atol=1e-14)
+check("and = PyTorch's fused kernel", transformer.attention(q, k, v),
+      F.scaled_dot_product_attention(q[None], k[None], v[None])[0], atol=1e-14)  # fmt: skip
+
+# %% [markdown] slide="subslide"
+# **Why $\sqrt d$?** Let the entries of $q$ and $k$ be independent, with mean 0 and variance 1. Then $q \cdot k = \sum_{c=1}^d q_c k_c$ is a sum of $d$ independent terms. Each has mean 0 and variance $\mathbb E q_c^2\, \mathbb E k_c^2 = 1$, so the sum has variance $d$: scores grow like $\sqrt d$, and softmax of large scores puts everything on one key, where its gradient vanishes. Dividing by $\sqrt d$ brings the variance back to 1.
+
+# %%
+n, d = 100_000, 64
+dots = (torch.randn(n, d, generator=rng) * torch.randn(n, d, generator=rng)).sum(1)
+se = (dots**2).std() / math.sqrt(n)
+check("the variance of q · k is d", (dots**2).mean(), d, se=se)
+widths, largest = [4, 16, 64, 256, 1024], {True: [], False: []}
+for width in widths:
+    q, k = torch.randn(500, width, generator=rng), torch.randn(16, width, generator=rng)
+    for scaled, values in largest.items():
+        weights = (q @ k.T / (math.sqrt(width) if scaled else 1)).softmax(1)
+        values.append(weights.max(1).values.mean().item())
+check("scaled, the largest of 16 weights stays below .4 on average", largest[True], 0.4,
+      relation="<=", control={"not scaled": largest[False]})  # fmt: skip
+figure = pictures.sharpness(widths, largest[True], largest[False])
+plots.show(figure, alt="The largest of sixteen attention weights over the width of a head: flat near a quarter with the square root, rising to one without it.")  # fmt: skip
+
+# %% [markdown] slide="subslide"
+# **Attention does not know the order.** A sum over $j$ does not care how the $j$ are numbered. Permute the sequence, and the output is permuted in the same way: attention is **permutation equivariant**. Several **heads** side by side, each with its own $W_q, W_k, W_v$ into $d / \text{heads}$ dimensions, change nothing about that. So a transformer must be *told* the order: a learned vector for each position is added to that of the word.
+
+
+# %%
+def randomised(module, seed=0, scale=0.5):
+    """The module with random parameters: a zero would make the next proofs empty."""
+    rng = torch.Generator().manual_seed(seed)
+    for parameter in module.double().requires_grad_(False).parameters():
+        parameter.copy_(scale * torch.randn(parameter.shape, generator=rng))
+    return module
+
+
+heads = randomised(transformer.SelfAttention(12, 3))
+x, order = torch.randn(1, 6, 12, generator=rng), torch.tensor([3, 0, 5, 1, 4, 2])
+places = torch.randn(6, 12, generator=rng)
+told = [heads(y + places)[0] for y in (x[:, order], x)]
+check("permuted input, permuted output", heads(x[:, order])[0], heads(x)[0][:, order], atol=1e-12,
+      control={"with positions added": told[0]})  # fmt: skip
+theirs = torch.nn.MultiheadAttention(12, 3, bias=False, batch_first=True)
+together = torch.cat([heads.query.weight, heads.key.weight, heads.value.weight])
+theirs.load_state_dict({"in_proj_weight": together, "out_proj.weight": heads.join.weight})
+check("three heads = PyTorch's MultiheadAttention", heads(x)[0], theirs(x, x, x)[0], atol=1e-12)
+
+# %% [markdown] slide="slide" says="A model that predicts the next word must not see it. One mask does it, and one gradient proves it."
+# ## 3 · The mask, proved by a gradient
+#
+# **Question.** All positions are computed in one pass, and each is to predict the *next* word. What stops position $i$ from reading word $i + 1$ off the input?
+#
+# **The causal mask.** Before the softmax, the score of every later key is set to $-\infty$; its weight is $e^{-\infty} = 0$, exactly. How do we know that nothing leaks through another path? Differentiate. Output $t$ does not depend on input $s$ if and only if $\partial\, \text{out}_t / \partial\, \text{in}_s = 0$ everywhere; and automatic differentiation follows *every* path.
+#
+# **Predict before you run:** how many layers does it take until the last position depends on the first one: of attention, and of a causal convolution that sees its own place and the two before it, over 12 places?
+#
+# <details><summary>Answer</summary>
+# Attention: one. Its path between any two positions is a single step, which is what the deck means by "O(1) point distance". The convolution reaches 2 places further back with each layer, so it needs 6 layers to bridge a distance of 11.
+# </details>
+
+
+# %%
+def who_sees_whom(layer, t=12, width=12):
+    """Largest |d output_t / d input_s| for each pair (t, s), by automatic differentiation."""
+    x = torch.randn(t, width, generator=torch.Generator().manual_seed(1))
+    jacobian = torch.autograd.functional.jacobian(lambda y: layer(y[None])[0], x)
+    return jacobian.abs().amax((1, 3))  # (t, s)
+
+
+mask = transformer.causal_mask(12)
+masked = who_sees_whom(lambda y: heads(y, mask=mask)[0])
+everything = who_sees_whom(lambda y: heads(y)[0])
+future = torch.ones(12, 12).triu(1) == 1
+check("no output depends on a later input: exactly 0", masked[future], torch.zeros(66),
+      control={"without the mask": everything[future]})  # fmt: skip
+check("and each depends on every earlier one", masked[~future].min(), 1e-6, relation=">=",
+      control={"the future": masked[future].max()})  # fmt: skip
+
+# %%
+convolution = randomised(torch.nn.Conv1d(12, 12, 3), seed=2)
+
+
+def convolve(x, n_layers=1):
+    for _ in range(n_layers):
+        x = F.leaky_relu(convolution(F.pad(x.transpose(1, 2), (2, 0)))).transpose(1, 2)
+    return x
+
+
+tables = [who_sees_whom(lambda y, n=n: convolve(y, n)) for n in range(1, 8)]
+needed = 1 + sum((table[11, 0] == 0).item() for table in tables)
+check("layers of convolution until the last place sees the first", needed, 6)
+figure = pictures.who_sees_whom([everything, masked, tables[0]],
+      ["attention", "with the causal mask", "causal convolution of 3"],
+      suptitle="one layer: blue where an output depends on an input, white where the gradient is exactly 0")  # fmt: skip
+plots.show(figure, alt="Three square tables of which output depends on which input. Attention: all blue. With the mask: blue on and below the diagonal. Convolution: a band of three.")  # fmt: skip
+
+# %% [markdown]
+# White is not small: it is zero to the last bit. The triangle in the middle is all that a language model needs: everything that came before, in one step, and nothing else.
+
+# %% [markdown] slide="slide"
+# ## 4 · A block, and GPT
+#
+# **Question.** Attention only mixes values linearly. Where does the thinking happen, and how are layers stacked so that many of them still train?
+#
+# A **transformer block** does two things to the sequence, and *adds* each to it:
+#
+# $$x \leftarrow x + \mathrm{attention}(\mathrm{norm}(x)), \qquad x \leftarrow x + \mathrm{perceptron}(\mathrm{norm}(x)) .$$
+#
+# The sum is the **residual stream**: each part reads from it and writes its change into it, and the gradient reaches the lowest layer undiminished through the identity. **Layer normalisation** subtracts from each position's vector its mean, divides by its standard deviation, then scales and shifts by learned amounts. The **perceptron** has one hidden layer, four times as wide, and treats each position by itself. (In 2017 the norm came after the sum; before it, deep stacks train more easily.) Here is a masked block in full, by hand.
+
+
+# %%
+def norm(x, layer):
+    centred = x - x.mean(-1, keepdim=True)
+    return layer.weight * centred / (centred.pow(2).mean(-1, keepdim=True) + layer.eps).sqrt() + layer.bias
+
+
+def block_by_hand(x, block):
+    """The forward pass of a masked block on one sequence x (t, width)."""
+    inner, (t, width) = norm(x, block.attention_norm), x.shape
+    n_heads, found = block.attention.n_heads, []
+    q, k, v = (
+        inner @ W.weight.T for W in (block.attention.query, block.attention.key, block.attention.value)
+    )
+    for head in range(n_heads):
+        part = slice(head * width // n_heads, (head + 1) * width // n_heads)
+        scores = q[:, part] @ k[:, part].T / math.sqrt(width // n_heads)
+        scores[torch.ones(t, t).triu(1) == 1] = -math.inf
+        found.append(scores.softmax(-1) @ v[:, part])
+    x = x + torch.cat(found, dim=1) @ block.attention.join.weight.T
+    first, _, second = block.perceptron
+    hidden = (norm(x, block.perceptron_norm) @ first.weight.T + first.bias).clamp(min=0)
+    return x + hidden @ second.weight.T + second.bias
+
+
+block = randomised(transformer.Block(12, 3), seed=3)
+x = torch.randn(8, 12, generator=rng)
+packaged, _ = block(x[None], mask=transformer.causal_mask(8))
+check("a masked block by hand = coursekit", block_by_hand(x, block), packaged[0], atol=1e-12)
+
+# %% [markdown] slide="subslide"
+# **GPT** is a stack of such blocks. A start vector and the words' vectors, each with its position's, go in at the bottom; a linear layer at the top turns row $i$ of the stream, which has read $i$ words, into logits $z_i$, and $p(w_i \mid w_{<i}) = \mathrm{softmax}(z_i)$. It is trained by **teacher forcing**: all positions of a real document at once, each predicting its next word, with the cross-entropy as the loss. (It is often called "the decoder of the original transformer". That one also has *cross-attention* to a second sequence, the sentence to be translated. GPT has none.)
+#
+# Three facts about any such model, on one with random weights: it is a probability distribution over whole texts; it is causal from end to end; and its gradient at the logits is *predicted minus observed*, $\partial(-\log p)/\partial z = p - y$ with $y$ the one-hot word. (Write $-\log p_w = -z_w + \log\sum_u e^{z_u}$ and differentiate.)
+
+# %%
+small = randomised(transformer.GPT(3, context=4, width=12, n_layers=2, n_heads=3), seed=4)
+texts = torch.cartesian_prod(*[torch.arange(3)] * 4)  # all 81 texts of 4 words
+check("the probabilities of all texts add up to 1", small.log_prob(texts).sum(1).exp().sum(), 1, atol=1e-12)
+longer = texts.clone()
+longer[:, 3] = (longer[:, 3] + 1) % 3  # another last word
+check("a new last word changes no earlier prediction", small.logits(longer)[:, :4], small.logits(texts)[:, :4],
+      atol=1e-12, control={"the rows after it": small.logits(longer)[:, 1:]})  # fmt: skip
+z = torch.randn(5, 7, generator=rng, requires_grad=True)
+words = torch.tensor([0, 3, 3, 6, 1])
+F.cross_entropy(z, words, reduction="sum").backward()
+check("d(-log p) / dz = p - y", z.grad, z.detach().softmax(1) - F.one_hot(words, 7), atol=1e-14)
+
+# %% [markdown] slide="slide"
+# ## 5 · GPT beside the floor
+#
+# **Question.** Does it find the topic? We train two blocks of width 32 on 350 batches of 128 documents: a few seconds. The optimiser is **Muon**, which replaces each matrix's momentum by the nearest matrix with orthonormal rows or columns, so that all its directions move alike.
+
+# %% tags=["nbval-ignore-output"]
+gpt, history = recipe.toy_gpt(train, n_steps=recipe.TOY_STEPS[0], seed=0)
+ours = -gpt.log_prob(torch.tensor(test)).detach().double().numpy() / math.log(2)
+print(f"{history.cpu_seconds[-1]:.1f} CPU-seconds, {ours.mean() - floor:.3f} bits per word above the floor")
+
+# %%
+live, longer_runs = data.results("transformer_live"), data.results("transformer_toy")
+print(live)
+print(longer_runs)
+stored = live.column("excess", model="GPT")
+check("seed 0 here = seed 0 as stored", ours.mean() - floor, stored[0], atol=0.01)
+check("none of three seeds is below the floor, up to a hundredth", stored, -0.01, relation=">=",
+      control={"a peek at the next word": -floor})  # fmt: skip
+excess = longer_runs.column("excess", model="GPT")
+print(f"above the floor: {stored.mean():.3f} after 350 steps, {excess.mean():.3f} after 700")
+gaps = {order: bits.mean() - floor for order, bits in grams.items()}
+check("after 700 steps each of three seeds is within .06 bits of the floor", excess, 0.06,
+      relation="<=", control={"the best n-gram": gaps[best]})  # fmt: skip
+more = [longer_runs.column("excess", model=f"{n}-gram, three times the documents")[0] for n in (1, 2, 3, 4)]
+print("n-grams with three times the documents:", " ".join(f"{gap:.2f}" for gap in more))
+check("with three times the documents every n-gram is still over .3 above it", more, 0.3,
+      relation=">=", control={"GPT": excess.max()})  # fmt: skip
+
+# %%
+curves = longer_runs.arrays["gpt"].mean(0)
+figure = pictures.bits_by_place([(f"best n-gram ({best})", grams[best].mean(0), "wrong"), ("GPT, 3 seeds", curves, "model"), ("floor", exact.mean(0), "data")], title="GPT uses what was said at the very beginning")  # fmt: skip
+plots.show(figure, alt="Bits per word over the place: the n-gram is flat, GPT follows the floor down and stays a little above it.")  # fmt: skip
+
+# %% [markdown]
+# The blue line follows the black one down: attention has learned to collect evidence about the topic from all places. What is left is largest after two to six words, where the evidence must be weighed most carefully.
+#
+# What does it look at? The explorer shows the weights of one document, head by head: 1 and 2 are in the first block, 3 and 4 in the second.
+
+# %% tags=["nbval-ignore-output"]
+weights = torch.stack([w[0] for w in gpt.attention_weights(torch.tensor(test[:1]))]).detach().numpy()
+names = [str(word) for word in test[0]]
+explorers.attention_explorer(weights, names)
+
+# %%
+from functools import partial
+
+from coursekit import widgets
+
+rows = torch.tensor(weights)
+check("every row of weights adds up to 1", rows.sum(-1), torch.ones_like(rows[..., 0]), atol=1e-5)
+recent = rows[:, :, 24, 21:].sum(-1).flatten()
+print(
+    "after 24 words, share of the weight on the last 4, by head:",
+    " ".join(f"{share:.1f}" for share in recent),
+)
+positions = [{"head": 1, "place": 12}, {"head": 2, "place": 12}]
+widgets.static_frames(partial(explorers.attention_frame, weights, names),
+    [*positions, {"head": 3, "place": 23}],
+    alt="Three positions of the explorer: bars of the weights of a head over the words read so far; the places "
+    "after them are grey and empty.")  # fmt: skip
+
+# %% [markdown]
+# Sixteen per cent of the weight on the last four words would be an even spread. Some heads come near it: they collect evidence for the topic from everywhere. Others keep to the latest words, which tell the class of the next one. Do not read too much into single bars, since what a value *says* matters as much as its weight.
+
+# %% [markdown] slide="slide" says="A model of the next word is a machine that writes. Turn one knob, and it becomes dull or drunk."
+# ## 6 · Writing: temperature and the cache
+#
+# **Question.** How does a model of the next word write a text, and how fast?
+#
+# Draw a word, append it, go on: **ancestral sampling**. At **temperature** $T$ the logits are divided by $T$ first, which is the same as raising the probabilities to the power $1/T$ and normalising, since $e^{z/T} = (e^z)^{1/T}$: below 1 the likely becomes likelier, at 0 only the likeliest is left, and far above 1 all words are alike.
+
+# %%
+prefix = test[:1, :10]
+logits = gpt.logits(torch.tensor(prefix))[0, -1].detach().double()
+for T in (0.5, 2.0):
+    power = logits.softmax(0) ** (1 / T)
+    check(f"softmax(z / {T}) = p^(1/T), normalised", (logits / T).softmax(0), power / power.sum(), atol=1e-12)
+truth = world.next_word(prefix)[0]
+
+# %% tags=["nbval-ignore-output"]
+explorers.temperature_explorer(truth, logits.softmax(0).numpy())
+
+# %%
+widgets.static_frames(partial(explorers.temperature_frame, truth, logits.softmax(0).numpy()),
+    [{"temperature": T} for T in (0.4, 1.0, 2.0)],
+    alt="Three positions of the explorer, probabilities on a logarithmic axis. At 0.4 the curve falls steeply, at 1 "
+    "less so, at 2 it is nearly flat; the model's dots lie near the world's line.")  # fmt: skip
+
+# %% [markdown] slide="subslide"
+# Here the truth can grade the writing. The world gives each written text a probability, so we can ask how *likely* the texts are, and how *varied*: the entropy of the model at that temperature. Real documents have as much of the one as of the other, $\mathbb E[-\log p] = H$, both equal to the floor. And at $T = 1$ the difference between the two is $\mathrm{KL}(q \,\Vert\, p) = \mathbb E_q[\log q - \log p]$: how much of what the model writes the world would not.
+
+
+# %%
+@torch.no_grad()
+def written(T, n=1000):
+    """Bits per word of texts drawn at temperature T: surprise to the world, and entropy of the drawing."""
+    start = torch.zeros(n, 0, dtype=torch.int64)
+    texts = gpt.generate(start, 24, temperature=T, rng=torch.Generator().manual_seed(0))
+    log_q = (gpt.logits(texts)[:, :-1].double() / T).log_softmax(-1).gather(-1, texts[..., None])
+    return -world.log_prob(texts.numpy()).mean() / math.log(2), -log_q.mean().item() / math.log(2)
+
+
+surprise, entropy = zip(*(written(T) for T in (0.5, 1.0, 2.0)), strict=True)
+for T, likely, varied in zip((0.5, 1.0, 2.0), surprise, entropy, strict=True):
+    print(f"T = {T}: {likely:.1f} bits of surprise to the world, {varied:.1f} bits of entropy")
+print(f"real documents: {floor:.1f} and {floor:.1f}")
+kl = np.array(surprise) - np.array(entropy)
+check("at T = 1 the two differ by under .3 bits per word", kl[1], 0.3, relation="<=",
+      control={"T = 0.5": kl[0], "T = 2": kl[2]})  # fmt: skip
+
+# %% [markdown] slide="subslide"
+# At half the temperature the texts are *more* likely than real ones, and much alike: sampling "for quality" buys it with variety. Only $T = 1$ writes as the world does.
+#
+# **The cache.** To append one word, the model would read the whole text again. But a causal position never changes once it is written: its keys and values depend on what came before it, and on nothing later. So keep them. Each new word then costs one position instead of all. The result is not *nearly* the same but the same, up to the rounding of sums.
+
+# %%
+step_by_step, past = [], None
+x = torch.randn(1, 8, 12, generator=rng)
+for i in range(8):
+    seen = transformer.causal_mask(1, i + 1)
+    row, past = block(x[:, i : i + 1], mask=seen, past=past)
+    step_by_step.append(row)
+whole, _ = block(x, mask=transformer.causal_mask(8))
+check("one position at a time, with the keys and values kept = all at once", torch.cat(step_by_step, 1), whole,
+      atol=1e-12, control={"nothing kept": block(x.transpose(0, 1))[0].transpose(0, 1)})  # fmt: skip
+dice = [torch.Generator().manual_seed(5) for _ in range(2)]
+texts = [gpt.double().generate(torch.tensor(test[:3, :4]), 40, cache=c, rng=r) for c, r in zip((True, False), dice, strict=True)]  # fmt: skip
+check("GPT writes the same 40 words with the cache and without", texts[0], texts[1])
+
+# %%
+lengths = np.arange(1, 201)
+figure = pictures.work(lengths, lengths, lengths * (lengths + 1) // 2)
+plots.show(figure, alt="Places read while writing a text, over its length: a straight line with the cache, a parabola that reaches twenty thousand without.")  # fmt: skip
+
+# %% [markdown] slide="slide"
+# ## 7 · Real text: byte pairs, and Jane Austen
+#
+# **Question.** What is a *word*? With characters, texts are long and the model spends its strength on spelling. With whole words, the vocabulary never ends. Between them are **byte pairs** (Gage 1994, Sennrich et al. 2016): begin with characters; join the most frequent pair of neighbours into a new token; repeat. By hand, on five words that occur several times:
+
+
+# %%
+def byte_pair_merges(text, n):
+    """The first n merges; words are cut before each blank, ties go to the first in the alphabet."""
+    words = [list(word) for word in text.replace(" ", "| ").split("|")]
+    merges = []
+    for _ in range(n):
+        pairs = [pair for word in words for pair in zip(word, word[1:], strict=False)]
+        most = max(pairs.count(pair) for pair in set(pairs))
+        pair = min(pair for pair in set(pairs) if pairs.count(pair) == most)
+        merges.append(pair)
+        for word in words:
+            for i in range(len(word) - 1, 0, -1):  # backwards, so that places stay valid
+                if (word[i - 1], word[i]) == pair:
+                    word[i - 1 : i + 1] = ["".join(pair)]
+    return merges
+
+
+text = "low low low lower lower newest newest newest widest widest"
+learned = transformer.BytePairs(len(set(text)) + 8).fit(text)
+mine = byte_pair_merges(text, 8)
+print("merges:", ", ".join("+".join(pair) for pair in mine))
+print("lowest as tokens:", [learned.vocabulary_[i] for i in learned.encode(" lowest")])
+check("eight merges by hand = coursekit: 1 for each that agrees",
+      [float(a == b) for a, b in zip(mine, learned.merges_, strict=True)], np.ones(8))  # fmt: skip
+
+# %% [markdown]
+# "lowest" never occurred, and yet it can be written, in pieces that mean something.
+#
+# A warning about units: a model of long tokens has fewer of them to predict, and each is harder. So *nats per token* say nothing across vocabularies. What compares is **bits per character** of the same text:
+#
+# $$\text{bits per character} = \frac{\text{nats per token}}{\log 2} \cdot \frac{\text{tokens}}{\text{characters}} .$$
+
+# %%
+persuasion = "\n".join(
+    t for t, label in zip(data.austen().texts, data.austen().labels, strict=True) if label == 5
+)
+first, second = persuasion[:300_000], persuasion[300_000:360_000]
+table = []
+for n_words in (100, 400, 1600):
+    pairs = transformer.BytePairs(n_words, alphabet=persuasion).fit(first)
+    tokens, new = pairs.encode(first), pairs.encode(second)
+    log_p = transformer.KneserNey(3, n_words=n_words).fit(tokens[None]).log_prob(new[None])
+    table.append((-log_p.mean(), -log_p.sum() / math.log(2) / len(second)))
+    rate = table[-1][0] / math.log(2) * len(new) / len(second)
+    check(f"{n_words} tokens: nats per token, converted = bits per character", rate, table[-1][1], atol=1e-12)
+    print(f"   {table[-1][0]:.2f} nats per token, {table[-1][1]:.2f} bits per character")
+per_token, per_character = (np.diff(column) for column in zip(*table, strict=True))
+check("with more tokens, the loss per token rises", per_token, 0, relation=">=",
+      control={"bits per character": per_character})  # fmt: skip
+
+# %% [markdown] slide="subslide"
+# The same trigram looks worse and worse in nats per token, while in bits per character it becomes better.
+#
+# **Six novels.** Of each, 95 % to learn from, 2.5 % to choose settings, and the last 2.5 % to test: the end of a novel, which no model has seen. GPT has two blocks of width 64, reads 32 byte pairs at a time, and is tested on overlapping windows, so that each token has at least half a context before it. Beside it: Kneser-Ney on the same tokens; what tutorials usually train (characters, three blocks, AdamW) in the same CPU-seconds; and a *mixture*, token by token $w\,p_{\text{GPT}} + (1 - w)\,p_{\text{4-gram}}$, with $w$ chosen on the middle part.
+
+# %%
+novels = data.results("transformer_austen")
+print(novels)
+order = [f"characters, {n}-gram" for n in (3, 5, 8)] + ["characters, usual GPT"]
+order += [f"byte pairs, {n}-gram" for n in (2, 3, 4, 5)] + ["byte pairs, GPT", "GPT and 4-gram, mixed"]
+rate = {name: novels.column("bits", model=name) for name in order}
+colors = ["model" if "GPT" in name else "data" for name in order]
+figure = pictures.dots_by_method([(name, rate[name], color) for name, color in zip(order, colors, strict=True)],
+      xlabel="bits per character of the test text", title="the n-gram wins at this budget; together they win")  # fmt: skip
+plots.show(figure, alt="Bits per character by model, a dot per seed. Character models from 2.7 down to 1.6; byte-pair n-grams down to 1.5; GPT of byte pairs a little above the best n-gram; the mixture of both ahead of all.")  # fmt: skip
+
+# %%
+for name in ("characters, usual GPT", "byte pairs, GPT", "byte pairs, 4-gram", "GPT and 4-gram, mixed"):
+    print(f"{name:24} {rate[name].mean():.2f} bits per character")
+gpt_alone, gram = rate["byte pairs, GPT"], rate["byte pairs, 4-gram"]
+check("byte pairs and Muon save over .3 bits on the usual recipe", gpt_alone, rate["characters, usual GPT"] - 0.3,
+      relation="<=", control={"the character trigram": rate["characters, 3-gram"]})  # fmt: skip
+check("Kneser-Ney still wins at this budget", gram.mean(), gpt_alone.mean(), relation="<=",
+      control={"its bigram": rate["byte pairs, 2-gram"]})  # fmt: skip
+check("the mixture is ahead of both, for each of three seeds", rate["GPT and 4-gram, mixed"], gram.mean() - 0.02,
+      relation="<=", control={"the 5-gram": rate["byte pairs, 5-gram"], "GPT alone": gpt_alone})  # fmt: skip
+
+# %% [markdown]
+# So on real text, with a minute of computing, *counting wins*. That is no contradiction to section 5. A million tokens hold many phrases that simply recur, and a table remembers them at once, while gradient descent has to learn them step by step. What GPT adds is what the table lacks: the mixture gains on both, so they know different things. With a thousand times the data and the computing the order is reversed; that we have not measured here.
+#
+# Its writing, after the words "It is a truth", at three temperatures (stored with the runs):
+
+# %%
+for T in (0.0, 0.7, 1.5):
+    print(f"T = {T}: {bytes(novels.arrays[f'text_{T}']).decode()}\n")
+
+# %% [markdown] slide="slide" says="The other great model hides a word in the middle and asks: what was it?"
+# ## 8 · BERT: looking both ways
+#
+# **Question.** To *understand* a sentence you may read it to its end. What can be trained on plain text if nothing is masked in attention?
+#
+# **Fill in the blank.** Replace 15 % of the words by a sign, [MASK], and predict them from *all* others: the cloze test, or **masked language modelling**. Beside it BERT learns a second task: two sentences, [CLS] first [SEP] second [SEP]; does the second continue the first? The answer is read off at [CLS]. Attention has no mask here, so BERT is an **encoder**: no chain rule, hence no probability of a text.
+#
+# Our world can say how well both can be done at all. With blanks, the forward algorithm skips the unseen words (their factor is 1), a second pass runs backwards in the same way, and the state at the blank is their product. For a pair, one document or two are equally likely, so Bayes' rule compares two likelihoods:
+#
+# $$p(\text{continues} \mid a, b) = \frac{p(a, b)}{p(a, b) + p(a)\, p(b)} .$$
+
+
+# %%
+def with_blanks(shown):
+    """p(word at each blank | what is shown), by adding up all documents that fit; None is a blank."""
+    fits = np.all([documents[:, i] == w for i, w in enumerate(shown) if w is not None], axis=0)
+    blanks = [i for i, w in enumerate(shown) if w is None]
+    return [np.bincount(documents[fits, i], listed[fits], 3) / listed[fits].sum() for i in blanks]
+
+
+shown = np.array([[2, data.HIDDEN, 0, data.HIDDEN]])
+exact_blanks = tiny.hidden_words(shown)[0]
+check("blanks by forward-backward = by listing all documents", exact_blanks[[1, 3]],
+      np.array(with_blanks([2, None, 0, None])), atol=1e-14,
+      control={"only what comes before": np.repeat(tiny.next_word(shown[:, :1]), 2, axis=0)})  # fmt: skip
+halves = np.array([by_listing(d[:2]) * by_listing(d[2:]) for d in documents])
+check("p(continues) by Bayes' rule", tiny.continues(documents, cut=2), listed / (listed + halves), atol=1e-14)
+
+# %% tags=["nbval-ignore-output"]
+large = recipe.large_world()
+pairs, goes_on, _ = large.sample_pairs(60_000, recipe.SENTENCE, rng=1)
+new, truth, _ = large.sample_pairs(2000, recipe.SENTENCE, rng=2)
+bert, history = recipe.pretrained_bert(pairs, goes_on, n_steps=recipe.PAIR_STEPS[0], seed=0)
+bert.requires_grad_(False)
+tokens = bert.pack(new[:, : recipe.SENTENCE], new[:, recipe.SENTENCE :])
+chance = large.continues(new, cut=recipe.SENTENCE)
+right, best_right = ((p == truth).mean() for p in ((bert.next_logit(tokens) > 0).numpy(), chance > 0.5))
+print(
+    f"{history.cpu_seconds[-1]:.1f} CPU-seconds; pairs judged right {right:.3f}, exact Bayes {best_right:.3f}"
+)
+
+# %%
+seeds = data.results("transformer_pairs")
+print(seeds)
+short = {key: live.column(key, model="BERT") for key in ("pairs", "best_pairs", "blanks", "best_blanks")}
+check("pairs judged right here = as stored, up to the smaller test", right, short["pairs"][0], atol=0.02)
+lost = seeds.column("best_pairs", model="BERT") - seeds.column("pairs", model="BERT")
+check("after 500 steps each of three seeds is within .03 of exact Bayes", lost, 0.03, relation="<=",
+      control={"a coin": seeds.column("best_pairs", model="BERT") - 0.5})  # fmt: skip
+for key in ("blanks", "best_blanks"):
+    values = seeds.column(key, model="BERT")
+    print(f"{'BERT' if key == 'blanks' else 'exact'}: {values.mean():.2f} bits per blank")
+unigram = -np.log2(np.bincount(pairs.ravel(), minlength=200)[new] / pairs.size).mean()
+check("blanks within .5 bits of the exact posterior", seeds.column("blanks", model="BERT"),
+      seeds.column("best_blanks", model="BERT") + 0.5, relation="<=", control={"word frequencies": unigram})  # fmt: skip
+
+# %%
+odds = np.log(chance) - np.log1p(-chance)
+figure = pictures.odds(odds, bert.next_logit(tokens).numpy())
+plots.show(figure, alt="BERT's log-odds that a pair continues over the exact ones. On the right a cluster with both about two; on the left a band where BERT stays near minus five while the exact ones go down to minus thirty.")  # fmt: skip
+
+# %% [markdown]
+# Points in the upper right and lower left quarters are pairs on which both agree. Where the exact odds are $e^{-20}$, BERT says $e^{-5}$: for its loss that makes hardly any difference, so it has not learned more. And no pair is ever certain to continue: with eight topics, another document has the same one in one case out of eight, so that even the exact odds do not go far beyond 8 to 1.
+
+# %%
+agree = ((odds > 0) == (bert.next_logit(tokens).numpy() > 0)).mean()
+check("BERT and Bayes' rule take the same side of over 95 % of the pairs", agree, 0.95, relation=">=",
+      control={"always no": (odds < 0).mean(), "a coin": 0.5})  # fmt: skip
+hidden = new[:2].copy()
+hidden[:, 4] = data.HIDDEN
+signs = tokens[:2].clone()
+signs[:, 5] = bert.mask_token  # [CLS] comes first
+panels = []
+for row, exactly in enumerate(large.hidden_words(hidden, cut=recipe.SENTENCE)[:, 4]):
+    favourites = np.argsort(-exactly)[:6]
+    panels.append(
+        (favourites, exactly[favourites], bert.logits(signs)[row, 5].softmax(0).numpy()[favourites])
+    )
+figure = pictures.bars_of_words(panels, ["first pair", "second pair"],
+      suptitle="what was the hidden word? the six likeliest, exactly and by BERT")  # fmt: skip
+plots.show(figure, alt="Two panels of six words each with two bars, the exact probability and BERT's: mostly of similar height.")  # fmt: skip
+
+# %% [markdown] slide="subslide"
+# **One pre-training, many fine-tunings.** Now somebody wants to sort sentences into two kinds, topics 1 to 4 and 5 to 8, and has only 16 labels, or 32, or 512. Four ways: count words (logistic regression on the *bag of words*); train the same network *from scratch*; keep the pre-trained BERT *frozen* and train a linear layer on its features; *fine-tune* all of it. Three seeds, each with other labels.
+
+# %%
+n_labels = sorted(set(seeds.column("labels").tolist()))
+ways = {"bag of words": "data", "from scratch": "wrong", "frozen features": "latent", "fine-tuned": "model"}
+shares = {name: np.array([seeds.column("share", model=name, labels=n) for n in n_labels]).T for name in ways}
+ceiling = seeds.column("share", model="exact Bayes")[0]
+figure = pictures.label_curves(n_labels, {name: (shares[name], color) for name, color in ways.items()}, ceiling,
+      title="with few labels, what was learned without any counts most")  # fmt: skip
+plots.show(figure, alt="Share of sentences put right over the number of labels, four methods. With few labels the two that start from the pre-trained network are ahead; with 512 all are close to the exact ceiling.")  # fmt: skip
+
+# %%
+for name in ways:
+    print(f"{name:16}", " ".join(f"{share:.2f}" for share in shares[name].mean(0)), "at", n_labels, "labels")
+pre = np.maximum(shares["frozen features"], shares["fine-tuned"]).mean(0)
+check("with 32 labels the better of the pre-trained two is over .05 ahead of training from scratch",
+      pre[1], shares["from scratch"].mean(0)[1] + 0.05, relation=">=",
+      control={"bag of words": shares["bag of words"].mean(0)[1]})  # fmt: skip
+
+# %% [markdown] slide="subslide"
+# **One net, many tasks.** Instead of a net for each task, tell one net which task it is: $\Pr(\text{output} \mid \text{input}, \text{task})$, with the task as just another token (McCann et al. 2018, GPT-2). Four letters are to be *copied* or *reversed*; the first token says which. How much does that token carry? Told, the output is certain, and the floor is 0. Not told, both outputs are equally likely unless the string is a palindrome, which 64 of the 4096 are: the floor is $(1 - \frac1{64}) \log 2$ nats per string.
+
+# %%
+letters = np.array(list(product(range(8), repeat=4)))
+palindromes = (letters == letters[:, ::-1]).all(1)
+tasks = data.results("transformer_tasks")
+print(tasks)
+check("the share of palindromes", palindromes.mean(), 1 / 64, atol=1e-15)
+untold = (1 - palindromes.mean()) * math.log(2)
+check("not told, the net loses at least the floor, up to .02", tasks.column("loss", told=False), untold - 0.02,
+      relation=">=", control={"told": tasks.column("loss", told=True)})  # fmt: skip
+check("told, it loses under .1 nats per string", tasks.column("loss", told=True), 0.1,
+      relation="<=", control={"not told": tasks.column("loss", told=False)})  # fmt: skip
+
+# %% [markdown] slide="subslide"
+# **Autoregressive or not?** BERT answers each blank by itself. Fill two blanks at once, and each may be right while the two do not fit. What is lost is their *conditional mutual information* $I = H(a) + H(b) - H(a, b)$ given the rest, which our world knows: list all 200 words for the first blank, and ask for the second each time.
+
+
+# %%
+def lost_together(row, i=3, j=4):
+    """Mutual information of words i and j given the others, in bits, exactly."""
+    filled = np.repeat(row[None], 200, axis=0)
+    filled[:, [i, j]] = data.HIDDEN
+    alone = large.hidden_words(filled[:1])[0]  # each given the others, but not the partner
+    filled[:, i] = np.arange(200)
+    joint = alone[i][:, None] * large.hidden_words(filled)[:, j]  # p(a) p(b | a)
+    log_ratio = np.log2(joint / (alone[i][:, None] * joint.sum(0)))
+    return (joint * log_ratio).sum(), np.abs(joint.sum(0) - alone[j]).max()
+
+
+results = np.array([lost_together(row) for row in new[:10, : recipe.SENTENCE]])
+check("the joint has the right second margin", results[:, 1], np.zeros(10), atol=1e-12)
+check("it is never negative", results[:, 0], 0, relation=">=", theorem="Gibbs' inequality")
+print(f"neighbouring blanks filled independently lose {results[:, 0].mean():.2f} bits on average")
+
+# %% [markdown]
+# | | autoregressive (GPT) | fill in the blank (BERT) |
+# | --- | --- | --- |
+# | sees | what came before | everything but the blank |
+# | learns from | every word | the 15 % that are masked |
+# | probability of a text | exact, one pass | none that is consistent |
+# | writes | one word after another | all blanks at once, as if independent |
+# | good for | writing, and whatever can be asked as text | judging, tagging, features |
+
+# %% [markdown] slide="slide"
+# ## 9 · What goes wrong
+#
+# **A mask that is only large.** Old code subtracts $10^4$ from forbidden scores instead of setting them to $-\infty$. As long as scores are small that is as good. In half precision, or after a wild training step, they are not: if every permitted score is $-15\,000$, the forbidden ones at $-10\,000$ *win*.
+
+# %%
+scores = torch.full((1, 6), -15_000.0)
+scores[0, 3:] = 0.0  # three keys of the future
+allowed = torch.tensor([[True, True, True, False, False, False]])
+finite = (scores - 1e4 * ~allowed).softmax(1)
+infinite = scores.masked_fill(~allowed, -math.inf).softmax(1)
+check("with -infinity the future has weight 0", infinite[0, 3:].sum(), 0.0,
+      control={"with -10 000": finite[0, 3:].sum()})  # fmt: skip
+check("with -10 000 it has all of it", finite[0, 3:].sum(), 1.0, atol=1e-12)
+
+# %% [markdown] slide="subslide"
+# **A proof that proves nothing.** Some recipes start the layers that write into the stream at zero. Then *no* output depends on *any* other position, mask or not, and the gradient test of section 3 passes for a model that will look into the future as soon as it is trained. Hence the random parameters, and the second check there: the past must be seen.
+
+# %%
+lazy = randomised(transformer.SelfAttention(12, 3))
+lazy.join.weight.zero_()
+unmasked = who_sees_whom(lambda y: lazy(y)[0])
+check("without any mask, zero projections pass the test of the future", unmasked[future], torch.zeros(66),
+      control={"random projections": everything[future]})  # fmt: skip
+check("what unmasks them: they do not see the past either", unmasked[~future], torch.zeros(78),
+      control={"random projections": everything[~future]})  # fmt: skip
+
+# %% [markdown] slide="subslide"
+# **A mean over the wrong words.** BERT's loss is the mean over the *masked* words. A well-known textbook multiplied each loss by a 0/1 weight, but *after* the loss had been averaged over all places: the weights cancel, and the net is trained to repeat what it sees. Both numbers, on one batch:
+
+# %%
+batch = tokens[:200]
+masked_words, chosen = bert.mask_words(batch, rng=torch.Generator().manual_seed(0))
+words = batch < bert.n_words
+each = F.cross_entropy(bert.logits(masked_words)[words], batch[words], reduction="none").double()
+weight = chosen[words].double()
+slip = (each.mean() * weight).sum() / weight.sum()
+proper = (each * weight).sum() / weight.sum()
+check("weights after the mean cancel: it is the mean over all words", slip, each.mean(), rtol=1e-12,
+      control={"the mean over the masked ones": proper})  # fmt: skip
+check("BERT's own loss is the mean over the masked words", bert.loss(batch, truth[:200], rng=torch.Generator().manual_seed(0))
+      - F.binary_cross_entropy_with_logits(bert.next_logit(masked_words), torch.tensor(truth[:200]).float()),
+      proper, rtol=1e-5, control={"the slip": slip})  # fmt: skip
+
+# %% [markdown] slide="subslide"
+# **A test without a past.** Cut a long text into windows and score each from its first word: then many words are judged with hardly any context, and the model looks worse than it is. On the toy documents, cut into six windows of 4 words:
+
+# %%
+with torch.no_grad():
+    cut_up = -gpt.log_prob(torch.tensor(test[:500]).reshape(-1, 4)).mean().item() / math.log(2)
+whole_bits = ours[:500].mean()
+print(f"whole documents {whole_bits:.2f} bits per word, windows of four words {cut_up:.2f}")
+check("windows of four words cost over .2 bits per word", cut_up, whole_bits + 0.2, relation=">=",
+      control={"whole documents": whole_bits})  # fmt: skip
+
+# %% [markdown] slide="slide"
+# ## 10 · Summary
+#
+# | Claim | Where it was checked | Code in [`transformer`](../coursekit/transformer/gpt.py) |
+# | --- | --- | --- |
+# | the floor of a language is known if the language is; no n-gram comes near it | sections 1, 5 | `data.topic_world`, `KneserNey` |
+# | attention is a weighted mean; dividing by $\sqrt d$ keeps it soft | section 2 | `attention` |
+# | it does not know the order: permutation equivariance | section 2 | `SelfAttention` |
+# | causal to the last bit, by gradient; one layer joins all places | section 3 | `causal_mask` |
+# | a masked block by hand; GPT's probabilities add up to 1; gradient $p - y$ | section 4 | `Block`, `GPT` |
+# | GPT ends within .06 bits of the floor | section 5 | `recipe.toy_gpt` |
+# | temperature is a power; the cache changes nothing but the time | section 6 | `GPT.generate` |
+# | vocabularies compare in bits per character; Kneser-Ney and GPT together beat both | section 7 | `BytePairs` |
+# | BERT comes within .03 of Bayes' rule on pairs, and makes few labels go far | section 8 | `BERT`, `TextClassifier` |
+# | a finite mask leaks; zero projections make the proof vacuous | section 9 | |
+#
+# ### Five questions
+#
+# <details><summary>1. Why must positions be added to a transformer, but not to a recurrent net?</summary>
+# A recurrent net reads in order. Attention is a sum over places, and a sum does not know the order of its terms.
+# </details>
+#
+# <details><summary>2. Your GPT reaches a training loss of .02 nats per token after one minute. What do you check first?</summary>
+# The mask: differentiate an output in later inputs. Near-zero loss is what a model gets that sees the answer.
+# </details>
+#
+# <details><summary>3. Model A has 3.1 nats per token, model B 1.2. Which is better?</summary>
+# That cannot be said before both are converted to bits per character of the same text: their tokens may differ.
+# </details>
+#
+# <details><summary>4. Why can the keys and values of GPT be kept while it writes, and those of BERT could not?</summary>
+# A causal position does not depend on later words, so it stays what it was. Without the mask a new word changes every position.
+# </details>
+#
+# <details><summary>5. BERT predicts both of two blanks perfectly well. Why may the two words not fit together?</summary>
+# Each is drawn from its own conditional distribution, as if they were independent. What they tell about each other is lost.
+# </details>
+#
+# **Homework:** [`hw07_transformers`](homework/release/hw07_transformers/hw07_transformers.ipynb): attention with a causal mask, the cache, byte pairs, bits per character, and a leak to find. [Solutions](../notebooks/homework/source/hw07_transformers/hw07_transformers.ipynb) are in a folder of their own.
+#
+# **References.** R. Kneser and H. Ney (1995), *Improved backing-off for m-gram language modeling*. S. Chen and J. Goodman (1999), *An empirical study of smoothing techniques for language modeling*. P. Gage (1994), *A new algorithm for data compression*. R. Sennrich, B. Haddow and A. Birch (2016), *Neural machine translation of rare words with subword units*. A. Vaswani et al. (2017), *Attention is all you need*. A. Radford et al. (2018), *Improving language understanding by generative pre-training*; (2019), *Language models are unsupervised multitask learners*. J. Devlin et al. (2019), *BERT: pre-training of deep bidirectional transformers for language understanding*. B. McCann et al. (2018), *The natural language decathlon*. K. Jordan et al. (2024), *Muon: an optimizer for hidden layers in neural networks*.
