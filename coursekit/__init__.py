@@ -7,6 +7,7 @@ The lectures, in the order of the course, each a folder:
 - `clustering`: K-means half step by half step, and agglomerative clustering (02)
 - `manifold`: maps from distances, from patches, from walks and from neighbours: MDS to t-SNE (03)
 - `factorization`: non-negative factors, ratings with blanks, topics (04)
+- `embeddings`: words by the company they keep, negative sampling, vectors of documents (05)
 - `autoregressive`: images pixel by pixel, by the chain rule: MADE, PixelRNN, PixelCNN, MaskGIT (06)
 - `transformer`: attention, GPT and BERT, byte pairs, and the n-grams to be beaten (07)
 - `rbm`: Boltzmann machines, restricted ones, contrastive divergence (08)

@@ -16,7 +16,7 @@ TOOLS = sorted((ROOT / "coursetools").rglob("*.py"))
 SHARED = {"checks", "data", "draws", "evaluation", "inputs", "networks", "plots", "training", "widgets"}
 FREE = {"draws", "inputs"}  # import nothing of the course; every file may import them
 # The lectures in the order of the course; a model may build on those before it. Later ones come here.
-LECTURES = ["start", "pca", "clustering", "manifold", "factorization", "autoregressive", "transformer"]
+LECTURES = ["start", "pca", "clustering", "manifold", "factorization", "embeddings", "autoregressive", "transformer"]
 LECTURES += ["rbm", "dbn"]
 LECTURES += ["autoencoder", "vae", "gan", "gan_training", "wgan", "conditional_gan", "flow", "ddpm"]
 OTHER_FILES = {"pictures", "explorers", "recipe", "__init__"}  # of a lecture; all others are models

@@ -64,6 +64,14 @@ STYLES = {
         ("sleep_step", "_first = sleep_step",
          "[part.tolist() for part in _first(h, W, c, R, b, uniform, rate)]"),
     ],
+    "hw05_word_vectors": [
+        ("shifted_ppmi", "_first = shifted_ppmi", "_first(np.array(counts.tolist()), k).tolist()"),
+        ("shifted_ppmi", "_first = shifted_ppmi", "np.float32(_first(counts, k))"),
+        ("pair_gradients", "_first = pair_gradients",
+         "[part.tolist() for part in _first(W, C, i, j, negatives)]"),
+        ("complete", "_first = complete", "np.int64(_first(np.float32(vectors), a, b, c, exclude))"),
+        ("place", "_first = place", "_first(np.array(counts), A, q, k, ridge, n_steps).tolist()"),
+    ],
     "hw10_autoencoders": [
         ("tangents", "_first = tangents", "(-_first(J, m)).tolist()"),
         ("denoising_loss", "_first = denoising_loss", "np.float32(_first(W, b, c, x, noise))"),
