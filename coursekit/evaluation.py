@@ -29,8 +29,7 @@ def bits_per_dim(log_prob, n_dims: int, *, level: float = 1.0):
     levels 0, 1, 2, ..., and 1/256 for bytes scaled to [0, 1), where log P = log p + n_dims log(level).
     Theis et al. 2016, section 3.1.
     """
-    if n_dims < 1 or level <= 0:
-        raise ValueError(f"n_dims must be at least 1 and level positive, got {n_dims} and {level}")
+    n_dims, level = positive_int(n_dims, "n_dims"), real_number(level, "level", above=0)
     return -(log_prob / n_dims + math.log(level)) / math.log(2)
 
 
@@ -48,8 +47,7 @@ def ais_log_partition(
     itself), the default is c. The standard error says how much the weights of *these* chains scatter, not
     what none of them has seen. Neal 2001; Salakhutdinov & Murray 2008.
     """
-    if n_steps < 1 or n_chains < 2:
-        raise ValueError(f"n_steps must be at least 1 and n_chains 2, got {n_steps} and {n_chains}")
+    n_steps, n_chains = positive_int(n_steps, "n_steps"), positive_int(n_chains, "n_chains", low=2)
     W, b, c = rbm.weight, rbm.hidden_bias, rbm.visible_bias
     a = c if base_bias is None else as_input(base_bias, (), like=c, name="base_bias")
     if len(a) != len(c):

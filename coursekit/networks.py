@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from coursekit.inputs import as_input, as_labels, positive_int, positive_ints, real_number
+from coursekit.inputs import as_input, as_labels, one_of, positive_int, positive_ints, real_number
 
 ACTIVATIONS = {
     "linear": nn.Identity,
@@ -17,9 +17,7 @@ ACTIVATIONS = {
 
 def activation_layer(name):
     """A fresh activation module by its name; ValueError lists the known names."""
-    if name not in ACTIVATIONS:
-        raise ValueError(f"unknown activation {name!r}; choose one of {', '.join(ACTIVATIONS)}")
-    return ACTIVATIONS[name]()
+    return ACTIVATIONS[one_of("activation", name, ACTIVATIONS)]()
 
 
 def mlp(sizes, *, activation="relu", norm=False, dropout=0.0):
@@ -64,13 +62,17 @@ def time_embedding(t, n_features, *, max_period=10_000.0):
     Frequency i = 0, 1, ... is max_period^(-2i / n_features): from 1 down to almost 1 / max_period. A float t
     keeps its dtype, an integer t gives float32. Vaswani et al. 2017, section 3.5.
     """
-    if n_features % 2:
-        raise ValueError(f"n_features must be even (half cosines, half sines), got {n_features}")
-    half = n_features // 2
+    half = _even(n_features, "n_features") // 2
     t = t if t.is_floating_point() else t.float()
     frequencies = max_period ** (-torch.arange(half, dtype=t.dtype, device=t.device) / half)
     angles = t[:, None] * frequencies
     return torch.cat([angles.cos(), angles.sin()], dim=-1)
+
+
+def _even(value, name):
+    if positive_int(value, name) % 2:
+        raise ValueError(f"{name} must be even (half cosines, half sines), got {value}")
+    return value
 
 
 class LabelEmbedding(nn.Module):
@@ -116,7 +118,7 @@ class TimeMLP(nn.Module):
         super().__init__()
         for name, value in (("n_features", n_features), ("width", width), ("n_blocks", n_blocks)):
             positive_int(value, name)
-        self.n_time = positive_int(n_time, "n_time", low=2)
+        self.n_time = _even(n_time, "n_time")
         n_classes = positive_int(n_classes, "n_classes", low=0)
         self.time = nn.Sequential(nn.Linear(n_time, n_time), nn.SiLU(), nn.Linear(n_time, n_time), nn.SiLU())
         self.enter = nn.Linear(n_features, width)
@@ -173,7 +175,7 @@ class UNet(nn.Module):
             raise ValueError(
                 f"width must be a multiple of 8 (the channels are normalised in 8 groups), got {width}"
             )
-        self.n_time = positive_int(n_time, "n_time", low=2)
+        self.n_time = _even(n_time, "n_time")
         n_classes, n_wide = positive_int(n_classes, "n_classes", low=0), 4 * n_time
         self.time = nn.Sequential(nn.Linear(n_time, n_wide), nn.SiLU(), nn.Linear(n_wide, n_wide), nn.SiLU())
         self.enter = nn.Conv2d(n_channels, width, 3, padding=1)

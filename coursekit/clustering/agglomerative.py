@@ -21,8 +21,10 @@ Lance and Williams 1967; Muellner 2011, arXiv:1109.2378. Notebook: 02_clustering
 """
 
 import warnings
+from numbers import Integral
 
 import numpy as np
+from scipy.cluster.hierarchy import is_valid_linkage
 from scipy.spatial.distance import squareform
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import check_array, validate_data
@@ -235,6 +237,10 @@ def cut(Z, n_clusters):
     Labels count from 0 in the order in which the clusters first appear among the points.
     """
     n = len(Z) + 1
+    if not isinstance(n_clusters, Integral) or isinstance(n_clusters, bool):
+        raise ValueError(f"n_clusters must be a whole number, got {n_clusters!r}")
+    if n > 1:
+        is_valid_linkage(np.asarray(Z, dtype=np.float64), throw=True, name="Z")
     if not 1 <= n_clusters <= n:
         raise ValueError(f"n_clusters={n_clusters} is impossible: {n} points make 1 to {n} clusters")
     root = np.arange(2 * n - 1)

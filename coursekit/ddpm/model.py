@@ -214,7 +214,7 @@ class DDPM(nn.Module):
     @torch.no_grad()
     def sample(self, n, *, condition=None, guidance=0.0, rng=None):
         """n samples by all T steps of Algorithm 2, (n, *shape)."""
-        given = {"condition": condition, "guidance": guidance}
+        n, given = positive_int(n, "n", low=0), {"condition": condition, "guidance": guidance}
         x = normal(self._origin, rng, shape=(n, *self.shape))
         for step in range(self.schedule.T, 0, -1):
             x = self.p_sample(x, torch.full((n,), step, device=x.device), rng=rng, **given)
@@ -225,7 +225,7 @@ class DDPM(nn.Module):
         """n samples in n_steps strides, evenly spaced from T down to 0, (n, *shape). DDIM section 4.2."""
         if positive_int(n_steps, "n_steps") > self.schedule.T:
             raise ValueError(f"n_steps must lie in 1..T = {self.schedule.T}, got {n_steps}")
-        given = {"condition": condition, "guidance": guidance}
+        n, given = positive_int(n, "n", low=0), {"condition": condition, "guidance": guidance}
         x = normal(self._origin, rng, shape=(n, *self.shape))
         times = torch.linspace(self.schedule.T, 0, n_steps + 1, dtype=torch.float64).round().long().tolist()
         for t, s in zip(times[:-1], times[1:], strict=True):

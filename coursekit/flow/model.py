@@ -219,6 +219,7 @@ class Flow(nn.Module):
 
         condition: labels (n,) or one label for all.
         """
+        n = positive_int(n, "n", low=0)
         return self.inverse(normal(self.origin, rng, shape=(n, *self.latent_shape)), condition)[0]
 
 

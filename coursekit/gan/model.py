@@ -54,7 +54,7 @@ def jensen_shannon(p, q, dx):
     Half the divergence of each from their mean m = (p + q) / 2: KL(p || m) / 2 + KL(q || m) / 2. With dx = 1,
     p and q are probabilities. The sum over cells is exact to rounding for smooth densities inside the grid.
     """
-    p, q = _densities(p, q)
+    p, q = _densities(p, q, dx)
     # Numerators doubled in place of p + q halved: half of the smallest number is 0, and p / 0 is not near 2.
     return float((rel_entr(2 * p, p + q) + rel_entr(2 * q, p + q)).sum() * dx / 4)
 
@@ -66,7 +66,7 @@ def game_value(discriminator_values, p_data, p_model, dx):
     read as no surer than rounding allows, 2^-53 from 0 and 1, so a certain error costs 37 nats and not
     infinitely many: D* itself rounds to 1 wherever p_model is small enough.
     """
-    p_data, p_model = _densities(p_data, p_model)
+    p_data, p_model = _densities(p_data, p_model, dx)
     D = np.asarray(discriminator_values, dtype=np.float64)
     if D.shape != p_data.shape:
         raise ValueError(f"D has shape {D.shape}, but the densities have {p_data.shape}")
@@ -218,7 +218,7 @@ class GAN(nn.Module):
     @torch.no_grad()
     def sample(self, n, *, rng=None):
         """n samples of the generator, (n, ...), from standard normal latents."""
-        like = next(self.generator.parameters())
+        n, like = positive_int(n, "n", low=0), next(self.generator.parameters())
         return self.generator(normal(like, rng, shape=(n, self.n_latent)))
 
 
@@ -236,10 +236,16 @@ def _known(objective):
         raise ValueError(f"unknown objective {objective!r}; choose one of {', '.join(OBJECTIVES)}")
 
 
-def _densities(p, q):
+def _densities(p, q, dx=None):
+    """Both as arrays; where the size dx of a cell is given, no mass may be much more than 1."""
     p, q = np.asarray(p, dtype=np.float64), np.asarray(q, dtype=np.float64)
     if p.shape != q.shape:
         raise ValueError(f"two densities at the same points are needed, got shapes {p.shape} and {q.shape}")
     if not (np.isfinite(p) & np.isfinite(q) & (p >= 0) & (q >= 0)).all():
         raise ValueError("densities must be finite and not negative: did you pass logarithms?")
+    if dx is not None:
+        dx = real_number(dx, "dx", above=0)
+        masses = p.sum() * dx, q.sum() * dx
+        if max(masses) > 1.01:
+            raise ValueError("densities must integrate to 1, got {:.4g} and {:.4g}".format(*masses))
     return p, q

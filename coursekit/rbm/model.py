@@ -33,7 +33,7 @@ MAX_ENUMERATED = 20
 
 def all_states(n_units, *, dtype=None, device=None):
     """Every binary vector, (2^n, n), counted upwards, last unit fastest; ValueError beyond 20 units."""
-    if n_units > MAX_ENUMERATED:
+    if positive_int(n_units, "n_units", low=0) > MAX_ENUMERATED:
         raise ValueError(
             f"enumerating 2^{n_units} states takes too long (at most {MAX_ENUMERATED} units): "
             "estimate log Z with evaluation.ais_log_partition instead"
@@ -252,6 +252,7 @@ class RBM(nn.Module):
     @torch.no_grad()
     def sample(self, n, *, n_steps=1000, rng=None):
         """(n, n_visible), n_steps Gibbs steps from fair hidden bits: draws from p(v) as far as chains mix."""
+        n, n_steps = positive_int(n, "n", low=0), positive_int(n_steps, "n_steps", low=0)
         fair = torch.full_like(self.hidden_bias, 0.5).expand(n, -1)
         v = self.sample_visible(bernoulli(fair, rng), rng=rng)
         for _ in range(n_steps):

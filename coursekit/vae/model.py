@@ -26,7 +26,15 @@ import torch.nn.functional as F
 from torch import nn
 
 from coursekit.draws import bernoulli, normal
-from coursekit.inputs import as_input, as_labels, one_of, positive_int, positive_ints, real_number
+from coursekit.inputs import (
+    as_input,
+    as_labels,
+    as_tensor,
+    one_of,
+    positive_int,
+    positive_ints,
+    real_number,
+)
 from coursekit.networks import mlp, residual_mlp
 
 LIKELIHOODS = ("bernoulli", "gaussian")
@@ -68,6 +76,7 @@ def importance_weighted_bound(log_weights):
     At k = 1 an estimate of the elbo; it rises with k, towards log p(x). Burda et al. 2016, eq. 8. The largest
     weight is taken out before exp: exp(-1000) would be 0, and its log minus infinity.
     """
+    log_weights = as_tensor(log_weights, "log_weights")
     return torch.logsumexp(log_weights, 0) - math.log(log_weights.shape[0])
 
 
@@ -77,7 +86,7 @@ def active_units(mean, *, threshold=0.01):
     mean: (n, n_latent) from `encode`; returns bool (n_latent,). A latent that is off has collapsed to the
     prior and is ignored by the decoder. Burda et al. 2016, section 5.2.
     """
-    return mean.var(0) > threshold
+    return as_tensor(mean, "mean").var(0) > real_number(threshold, "threshold", low=0)
 
 
 class MixturePrior(nn.Module):
@@ -104,6 +113,7 @@ class MixturePrior(nn.Module):
 
     def sample(self, n, *, rng=None):
         """n draws of z, (n, n_latent): a component by its weight, then a point of it."""
+        n = positive_int(n, "n")
         chosen = torch.multinomial(self.logits.softmax(0), n, replacement=True, generator=rng)
         return reparametrize(self.mean[chosen], self.log_var[chosen], rng)
 
@@ -240,7 +250,7 @@ class VAE(nn.Module):
 
         condition: labels (n,) or one label for all.
         """
-        like = self.observation_log_var
+        n, like = positive_int(n, "n", low=0), self.observation_log_var
         if self.prior is None:
             z = normal(like, rng, shape=(n, self.n_latent))
         else:

@@ -28,7 +28,7 @@ from scipy.sparse import eye_array, kron, vstack
 from torch import nn
 
 from coursekit.draws import normal, uniform
-from coursekit.inputs import as_input, one_of, positive_int, real_number
+from coursekit.inputs import as_input, as_tensor, one_of, positive_int, real_number
 
 CONSTRAINTS = ("penalty", "clip")
 MASS = 1000.0  # in the linear programme
@@ -103,6 +103,8 @@ def gradient_penalty(critic, real, fake, *, epsilon=None, one_sided=False, rng=N
     one_sided: only slopes above 1 cost, max(0, |grad| - 1)^2 (the square belongs to it). Row i depends on
     pair i alone as long as the critic has no batch normalisation, which mixes the rows.
     """
+    like = next(critic.parameters(), torch.zeros(())) if isinstance(critic, nn.Module) else as_tensor(real)
+    real, fake = as_input(real, like=like, name="real"), as_input(fake, like=like, name="fake")
     if real.shape != fake.shape:
         raise ValueError(
             f"real and fake must have one shape, got {tuple(real.shape)} and {tuple(fake.shape)}"
@@ -208,5 +210,5 @@ class WGAN(nn.Module):
     @torch.no_grad()
     def sample(self, n, *, rng=None):
         """n samples of the generator, (n, ...), from standard normal latents."""
-        like = next(self.generator.parameters())
+        n, like = positive_int(n, "n", low=0), next(self.generator.parameters())
         return self.generator(normal(like, rng, shape=(n, self.n_latent)))

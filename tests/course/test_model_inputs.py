@@ -4,7 +4,20 @@ import numpy as np
 import pytest
 import torch
 
-from coursekit import autoencoder, autoregressive, dbn, ddpm, flow, gan, rbm, training, vae, wgan
+from coursekit import (
+    autoencoder,
+    autoregressive,
+    clustering,
+    dbn,
+    ddpm,
+    evaluation,
+    flow,
+    gan,
+    rbm,
+    training,
+    vae,
+    wgan,
+)
 from coursekit.evaluation import DigitClassifier
 from coursekit.networks import LabelEmbedding, TimeMLP, UNet, conv_net, mlp, residual_mlp
 
@@ -291,3 +304,50 @@ def test_time_networks_take_arrays_and_times_of_any_kind(predictor):
     own = predictor(torch.tensor(x, dtype=torch.float32), torch.tensor(t))
     for given, times in ((x, t), (torch.tensor(x), t.tolist()), (x.astype(int), torch.tensor(t).float())):
         assert torch.equal(own, predictor(given, times))
+
+
+def test_numbers_that_choose_how_many_and_how_finely_are_looked_at_too():
+    p, q, Z = [0.5, 0.5], [0.2, 0.8], clustering.linkage(np.arange(5.0)[:, None], "single")
+    garbage = np.random.default_rng(0).normal(size=(4, 4))
+    calls = [
+        (lambda: gan.jensen_shannon(p, q, -1), "dx must be positive, got -1"),
+        (lambda: gan.jensen_shannon(p, q, np.nan), "dx must be positive, got nan"),
+        (lambda: gan.jensen_shannon([5, 5], q, 1), "must integrate to 1, got 10 and 1"),
+        (lambda: gan.game_value(p, p, q, "a"), "dx must be a number, got 'a'"),
+        (lambda: clustering.cut(garbage, 2), "Z"),
+        (lambda: clustering.cut(Z, 2.5), "n_clusters must be a whole number, got 2.5"),
+        (lambda: clustering.cut(Z, "2"), "n_clusters must be a whole number, got '2'"),
+        (lambda: TimeMLP(4, n_time=5), "n_time must be even"),
+        (lambda: UNet(n_time=5), "n_time must be even"),
+        (lambda: evaluation.bits_per_dim(1.0, 2.5), "n_dims must be a whole number"),
+        (lambda: evaluation.bits_per_dim(1.0, 4, level="1"), "level must be a number"),
+        (lambda: evaluation.bits_per_dim(1.0, 4, level=np.nan), "level must be positive"),
+        (lambda: evaluation.ais_log_partition(rbm.RBM(4, 3), n_steps=2.5), "n_steps must be a whole number"),
+        (lambda: evaluation.ais_log_partition(rbm.RBM(4, 3), n_chains="9"), "n_chains must be a whole"),
+        (lambda: rbm.all_states(2.5), "n_units must be a whole number"),
+        (lambda: rbm.all_states(-1), "n_units must be at least 0"),
+        (lambda: rbm.RBM(4, 3).sample(2, n_steps=-1), "n_steps must be at least 0"),
+        (lambda: vae.active_units(BITS, threshold=np.nan), "threshold must be at least 0"),
+        (lambda: mlp((4, 3, 2), activation=["relu"]), "unknown activation"),
+    ]
+    for action, sentence in calls:
+        with pytest.raises(ValueError, match=sentence):
+            action()
+
+
+@pytest.mark.parametrize("name", ["rbm", "gaussian rbm", "vae", "flow", "ddpm", "gan", "wgan"])
+def test_how_many_samples_is_a_whole_number(name):
+    for n in (-1, 2.5, "3", None):
+        with pytest.raises(ValueError, match=r"^n must be "):
+            models()[name].sample(n)
+    assert models()[name].sample(np.int64(2)).shape == (2, 4) and models()[name].sample(0).shape == (0, 4)
+
+
+def test_the_penalty_and_the_weighted_bound_take_arrays():
+    critic, x = mlp((4, 1)), torch.tensor(BITS, dtype=torch.float32)
+    half = np.full(6, 0.5)
+    own = wgan.gradient_penalty(critic, x, x.flip(0), epsilon=torch.tensor(half))
+    assert torch.equal(own, wgan.gradient_penalty(critic, BITS, BITS[::-1].copy(), epsilon=half))
+    weights = [[0.0, 1.0], [2.0, 1.0]]
+    expected = [np.log((1 + np.exp(2)) / 2), 1.0]
+    np.testing.assert_allclose(vae.importance_weighted_bound(weights), expected)
