@@ -159,3 +159,11 @@ def test_samples_of_the_model_start_at_the_prior():
 def test_a_negative_number_of_components_is_named():
     with pytest.raises(ValueError, match=r"0 for N\(0, I\), must be at least 0, got -1"):
         VAE(6, 2, hidden=5, prior_components=-1)
+
+
+def test_a_fresh_mixture_is_spread_around_the_origin_with_equal_weights():
+    torch.manual_seed(0)
+    prior = MixturePrior(40, 100)
+    error = 5 * 0.5 / math.sqrt(prior.mean.numel())
+    assert abs(prior.mean.mean().item()) < error and abs(prior.mean.std().item() - 0.5) < error
+    assert not prior.log_var.any() and not prior.logits.any()
