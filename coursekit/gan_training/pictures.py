@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from coursekit.plots import COLORS, digits_strip, line_label
+from coursekit.plots import COLORS, digits_strip
 
 
 def counts_of_inputs(images, titles):
@@ -128,17 +128,20 @@ def rings_over_steps(clouds, centers, names, steps):
     return figure
 
 
-def good_share_over_seconds(names, seconds, good, modes, *, n_modes):
-    """Share of good samples over CPU seconds; each (rows, seeds). Filled: all modes covered."""
-    figure, ax = plt.subplots(figsize=(8.8, 4.4))
-    for k, name in enumerate(names):
-        whole = modes[k] == n_modes
-        color = COLORS["model"] if whole.all() else COLORS["wrong"]
-        ax.plot(seconds[k][whole], good[k][whole], "o", color=color, markersize=7, alpha=0.85)
-        ax.plot(seconds[k][~whole], good[k][~whole], "x", color=color, markersize=7, clip_on=False)
-        line_label(ax, seconds[k].max(), np.median(good[k]), name, color, dx=8)
-    ax.set(xlabel="CPU seconds of the whole run", ylabel="share of good samples", ylim=(-0.03, 1))
-    ax.set_xlim(0, 1.75 * seconds.max())
+def good_share_and_seconds(names, seconds, good, modes, *, n_modes):
+    """One row per game: share of good samples, and CPU seconds; each (games, seeds). Cross: modes missing."""
+    size = (9.2, 0.36 * len(names) + 1.5)
+    figure, (left, right) = plt.subplots(1, 2, figsize=size, sharey=True, width_ratios=[1.4, 1])
+    rows = np.arange(len(names))[:, None] + np.zeros_like(good)
+    whole = modes == n_modes
+    left.plot(good[whole], rows[whole], "o", color=COLORS["model"], markersize=6.5, alpha=0.85)
+    left.plot(good[~whole], rows[~whole], "x", color=COLORS["wrong"], markersize=7, clip_on=False)
+    right.plot(seconds.T, rows.T, "o", color=COLORS["noise"], markersize=6)
+    left.set(xlim=(-0.03, 1), xlabel="share of good samples (red cross: modes are missing)")
+    left.set(title="the unrolled game covers all modes, and so does its cheaper control")
+    right.set(xlim=(0, None), xlabel="CPU seconds of the run")
+    left.set_yticks(rows[:, 0], names)
+    left.invert_yaxis()
     return figure
 
 

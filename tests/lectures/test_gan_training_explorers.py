@@ -50,9 +50,11 @@ def test_ablation_marks_every_seed():
 def test_ring_shares_mark_games_that_lost_a_mode():
     seconds, good = np.array([[1.0, 1.1], [4.0, 4.2]]), np.array([[0.1, 0.2], [0.6, 0.7]])
     modes = np.array([[2, 8], [8, 8]])
-    figure = pictures.good_share_over_seconds(["a", "b"], seconds, good, modes, n_modes=8)
-    crosses = [line for line in figure.axes[0].lines if line.get_marker() == "x" and len(line.get_xdata())]
-    assert len(crosses) == 1 and crosses[0].get_ydata() == [0.1]
+    figure = pictures.good_share_and_seconds(["a", "b"], seconds, good, modes, n_modes=8)
+    whole, lost = figure.axes[0].lines
+    assert lost.get_marker() == "x" and lost.get_xdata().tolist() == [0.1]
+    assert sorted(whole.get_xdata()) == [0.2, 0.6, 0.7]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["a", "b"]
 
 
 def test_unknown_pixels_are_not_grey():

@@ -359,7 +359,7 @@ probes = [
 
 # %% [markdown] role="manual" exercise="a_fair_table" points=4
 # ### BEGIN SOLUTION
-# **(a)** A game with six steps of the real discriminator for each step of the generator and no unrolling: it costs about the same. If it does as well, more training of $D$ is the explanation, and looking ahead adds nothing at this price. And the unrolled game with the inner steps cut off (their derivative left out): same $\phi_K$, but no knowledge of the reaction. If it does as well, the reaction term is not what helps. Only if both are clearly worse is foresight the cause.
+# **(a)** A game with six steps of the real discriminator for each step of the generator and no unrolling: it costs about the same. If it does as well, more training of $D$ is the explanation, and looking ahead adds nothing at this cost. And the unrolled game with the inner steps cut off (their derivative left out): same $\phi_K$, but no knowledge of the reaction. If it does as well, the reaction term is not what helps. Only if both are clearly worse is foresight the cause.
 #
 # **(b)** One seed each, and not the same one; and the settings were chosen on the very seed that is reported, which flatters both rows, the one with more knobs more. Choose the settings on some seeds, report at least three others, the same for all rows, with the spread.
 #
