@@ -32,6 +32,7 @@ USUAL = {"optimizer": "adamw", "schedule": "cosine", "batch_size": 32, "learning
 # Steps of the notebook's live run and of the benchmark's.
 TOY_STEPS, PAIR_STEPS = (350, 700), (250, 500)
 TEXT_STEPS = 1600
+TASK_STEPS = 300
 EVER = 10**9  # steps, where the time decides
 
 
@@ -81,21 +82,21 @@ def classifier(
 
 
 def two_tasks(n: int, *, told: bool, rng: np.random.Generator) -> np.ndarray:
-    """n rows [task, 4 letters, 4 letters], (n, 9): the last four are the first, copied (8) or reversed (9).
+    """n rows [task, 3 letters, 3 letters], (n, 7): the last three are the first, copied (8) or reversed (9).
 
     Letters are 0..7. Where the net is not told, the first sign is 8 whatever the task.
     """
-    letters, reverse = rng.integers(8, size=(n, 4)), rng.integers(2, size=n)
+    letters, reverse = rng.integers(8, size=(n, 3)), rng.integers(2, size=n)
     output = np.where(reverse[:, None] == 1, letters[:, ::-1], letters)
     task = 8 + (reverse if told else np.zeros(n, dtype=int))
     return np.concatenate([task[:, None], letters, output], axis=1)
 
 
-def task_gpt(rows: np.ndarray, *, n_steps: int = 400, seed: int = 0) -> GPT:
+def task_gpt(rows: np.ndarray, *, n_steps: int = TASK_STEPS, seed: int = 0) -> GPT:
     """A GPT of 2 layers and width 32 on rows of `two_tasks`."""
     torch.manual_seed(seed)
-    model = GPT(10, context=9, width=32, n_layers=2, n_heads=2).float()
-    fit(model, rows, n_steps=n_steps, seed=seed, device="cpu", **TOY)
+    model = GPT(10, context=7, width=32, n_layers=2, n_heads=2).float()
+    fit(model, rows, n_steps=n_steps, seed=seed, device="cpu", **PAIRS)
     return model
 
 

@@ -633,14 +633,14 @@ check("with 32 labels the better of the pre-trained two is over .05 ahead of tra
       control={"bag of words": shares["bag of words"].mean(0)[1]})  # fmt: skip
 
 # %% [markdown] slide="subslide"
-# **One net, many tasks.** Instead of a net for each task, tell one net which task it is: $\Pr(\text{output} \mid \text{input}, \text{task})$, with the task as just another token (McCann et al. 2018, GPT-2). Four letters are to be *copied* or *reversed*; the first token says which. How much does that token carry? Told, the output is certain, and the floor is 0. Not told, both outputs are equally likely unless the string is a palindrome, which 64 of the 4096 are: the floor is $(1 - \frac1{64}) \log 2$ nats per string.
+# **One net, many tasks.** Instead of a net for each task, tell one net which task it is: $\Pr(\text{output} \mid \text{input}, \text{task})$, with the task as just another token (McCann et al. 2018, GPT-2). Three letters are to be *copied* or *reversed*; the first token says which. How much does that token carry? Told, the output is certain, and the floor is 0. Not told, both outputs are equally likely unless the string is a palindrome, which 64 of the 512 are: the floor is $(1 - \frac18) \log 2$ nats per string.
 
 # %%
-letters = np.array(list(product(range(8), repeat=4)))
+letters = np.array(list(product(range(8), repeat=3)))
 palindromes = (letters == letters[:, ::-1]).all(1)
 tasks = data.results("transformer_tasks")
 print(tasks)
-check("the share of palindromes", palindromes.mean(), 1 / 64, atol=1e-15)
+check("the share of palindromes", palindromes.mean(), 1 / 8, atol=1e-15)
 untold = (1 - palindromes.mean()) * math.log(2)
 check("not told, the net loses at least the floor, up to .02", tasks.column("loss", told=False), untold - 0.02,
       relation=">=", control={"told": tasks.column("loss", told=True)})  # fmt: skip

@@ -324,8 +324,8 @@ def test_a_mixture_lies_between_and_bits_count_characters():
 def test_two_tasks_are_what_they_say():
     rng = np.random.default_rng(0)
     rows = recipe.two_tasks(200, told=True, rng=rng)
-    copied = (rows[:, 1:5] == rows[:, 5:]).all(1)
-    reversed_ = (rows[:, 4:0:-1] == rows[:, 5:]).all(1)
+    copied = (rows[:, 1:4] == rows[:, 4:]).all(1)
+    reversed_ = (rows[:, 3:0:-1] == rows[:, 4:]).all(1)
     assert (np.where(rows[:, 0] == 8, copied, reversed_)).all()
     assert (recipe.two_tasks(200, told=False, rng=rng)[:, 0] == 8).all()
     assert F.one_hot(torch.tensor(rows), 10).sum(2).eq(1).all()
