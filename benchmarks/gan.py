@@ -156,6 +156,24 @@ def reports(bench):
             table.arrays[name] = np.array(runs, dtype=np.float32)  # seeds, (reports, distances), measurements
 
 
+def r1_alone(bench):
+    "The grid once more, a plain game at a constant rate: the same 6000 steps with R1 and without."
+    n_steps = 250 if bench.quick else 6000
+    with bench.store("gan_r1", recipe, "grid_game") as table:
+        for r1 in (0.0, recipe.R1):
+            row = bench.row(f"r1 = {r1}: KL of the shares at the end", "nats", "lower")
+            curves = []
+            for seed in bench.seeds:
+                options = {"n_steps": n_steps, "seed": seed}
+                (_, looks), seconds = cpu_seconds(recipe.grid_game, r1, **options)
+                modes, good_share, kl = looks[-1]
+                table.add(seed=seed, steps=n_steps, seconds=seconds, r1=r1, modes=int(modes),
+                          good_share=good_share, kl=kl)  # fmt: skip
+                row.add(OURS, seed, kl, steps=n_steps)
+                curves.append(looks)
+            table.arrays[f"r1 = {r1}"] = np.array(curves, dtype=np.float32)  # seeds, looks, 3
+
+
 PARTS = {
     "ring": toy("ring"),
     "grid": toy("grid"),
@@ -163,4 +181,5 @@ PARTS = {
     "mnist": mnist_images,
     "earth_mover": earth_mover,
     "reports": reports,
+    "r1": r1_alone,
 }

@@ -12,7 +12,7 @@ def first_guess(real, fake, x, guess):
     bins = np.linspace(x[0], x[-1], 70)
     for samples, name in ((real, "data"), (fake, "model")):
         top.hist(samples, bins, density=True, color=COLORS[name], alpha=0.65)
-    top.set(ylabel="share per unit", title="what the inspector sees: samples of two kinds")
+    top.set(ylabel="share per unit", title="what the discriminator sees: samples of two kinds")
     top.text(-3.1, 0.19, "real", color=COLORS["data"], ha="right", fontsize=11)
     top.text(3.4, 0.16, "generated", color=COLORS["model"], fontsize=11)
     _probability_axis(bottom)
@@ -36,35 +36,6 @@ def densities_and_answer(x, p_data, p_model, best, *, title):
     return figure
 
 
-def value_along_directions(sizes, values, best):
-    """Value of the game at D* bent by each of several directions; values (directions, sizes)."""
-    figure, ax = plt.subplots(figsize=(7.2, 3.6))
-    ax.plot(sizes, np.transpose(values), color=COLORS["critic"], alpha=0.35, linewidth=1.1)
-    ax.plot(0, best, "o", color=COLORS["data"], markersize=7)
-    ax.annotate("D*", (0, best), (0, 8), textcoords="offset points", ha="center", fontsize=11)
-    low = np.quantile(values, 0.03)
-    ax.set(
-        xlabel="how far D is bent away from D*", ylabel="value (nats)", ylim=(low, best + 0.22 * (best - low))
-    )
-    ax.set(title="every way of bending D* costs, and at first only quadratically")
-    return figure
-
-
-def divergence_over_distance(distance, divergences, labels):
-    """Jensen-Shannon divergence of N(0, s) and N(distance, s) for several s; divergences (len(labels), n)."""
-    figure, ax = plt.subplots(figsize=(7.4, 3.8))
-    ax.axhline(np.log(2), color=COLORS["wrong"], linewidth=1.2, linestyle="--")
-    ax.text(distance[-1], np.log(2) + 0.015, "log 2: never more", color=COLORS["wrong"], ha="right")
-    shades = np.linspace(1, 0.45, len(labels))
-    for curve, label, shade in zip(divergences, labels, shades, strict=True):
-        ax.plot(distance, curve, color=COLORS["model"], alpha=shade)
-        at = np.searchsorted(curve, 0.36)
-        ax.annotate(label, (distance[at], 0.36), (7, -4), textcoords="offset points", color=COLORS["model"])
-    ax.set(xlim=(0, distance[-1]), ylim=(0, 0.76), xlabel="distance of the means")
-    ax.set(ylabel="JSD (nats)", title="once the humps are apart, moving them further changes nothing")
-    return figure
-
-
 def learned_answers(x, best, learned, titles, seen):
     """Trained discriminators (seeds, n) on D* in one panel a target; seen: mask of x where samples fall."""
     figure, axes = plt.subplots(1, len(best), figsize=(9.2, 3.3), sharex=True, sharey=True)
@@ -79,7 +50,7 @@ def learned_answers(x, best, learned, titles, seen):
         ax.set_ylabel("")
     axes[0].set_ylim(-0.16, 1.04)
     axes[0].text(0.2, 0.9, "dashed: D*", fontsize=10, color=COLORS["data"])
-    axes[0].text(0.2, 0.8, "learned, 3 seeds", fontsize=10, color=COLORS["critic"])
+    axes[0].text(0.2, 0.8, "learned", fontsize=10, color=COLORS["critic"])
     return figure
 
 
@@ -93,9 +64,7 @@ def smoothed_answers(x, p_data, p_model, one_sided, two_sided):
     bottom.plot(x, two_sided, color=COLORS["wrong"])
     line_label(bottom, x[-1], one_sided[-1], "real side\nonly", COLORS["critic"])
     line_label(bottom, x[-1], two_sided[-1], "both\nsides", COLORS["wrong"])
-    bottom.set(
-        xlabel="x", xlim=(x[0], x[-1]), title="with both sides smoothed, the inspector praises the stray hump"
-    )
+    bottom.set(xlabel="x", xlim=(x[0], x[-1]), title="with both sides smoothed, D rewards the stray hump")
     return figure
 
 
@@ -160,6 +129,58 @@ def value_over_time(steps, quadrature, fresh, running):
     return figure
 
 
+def memorised(steps, of_few, of_many, x, best, few, D_few, D_many):
+    """A discriminator trained on few real samples and one trained on many.
+
+    steps (m,); of_few, of_many: values on the samples trained on and on new ones, (seeds, m, 2). On a grid x
+    (n,): best, D_few and D_many, which are D* and both answers; few (k,): the few samples.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.7), width_ratios=[1.25, 1])
+    curves = [
+        ("few, on themselves", of_few[..., 0], "critic"),
+        ("many, on new ones", of_many[..., 1], "model"),
+    ]
+    curves += [("few, on new ones", of_few[..., 1], "wrong")]
+    for label, values, color in curves:
+        left.plot(steps, np.transpose(values), color=COLORS[color], linewidth=1.2)
+        line_label(left, steps[-1], np.median(values[:, -1]), label, COLORS[color], fontsize=9.2)
+    left.axhline(-np.log(4), color=COLORS["data"], linewidth=1, linestyle=":")
+    left.text(0.02 * steps[-1], -np.log(4) - 0.02, "a coin", va="top", fontsize=9.2)
+    left.set(xlabel="steps of the discriminator", ylabel="value (nats)", xlim=(0, steps[-1]))
+    left.set_ylim(-3, -0.7)
+    left.set_title("few samples: on new ones the value falls")
+    for label, D, color, height in (("few", D_few, "wrong", 0.94), ("many", D_many, "model", 0.85)):
+        right.plot(x, D, color=COLORS[color], linewidth=1.3)
+        style = {"transform": right.transAxes, "ha": "right", "fontsize": 9.2}
+        right.text(0.98, height, f"{label} samples", color=COLORS[color], **style)
+    right.plot(x, best, color=COLORS["data"], linestyle="--", linewidth=1.5)
+    right.plot(few, np.full(len(few), -0.03), "|", color=COLORS["data"], markersize=9)
+    _probability_axis(right)
+    right.set(xlabel="x (ticks: the few samples)", xlim=(x[0], x[-1]), ylim=(-0.08, 1.04))
+    right.set_title("D after training; dashed: D*")
+    return figure
+
+
+def two_orders(x, p_data, panels):
+    """A generator that may choose any distribution, after some steps; p_data and each density (n,) on x.
+
+    panels: list of (title, dict from a number of steps to the density).
+    """
+    figure, axes = plt.subplots(1, len(panels), figsize=(9.2, 3.4), sharex=True, sharey=True)
+    for ax, (title, densities), color in zip(axes, panels, ("wrong", "model"), strict=True):
+        ax.fill_between(x, p_data, color=COLORS["data"], alpha=0.22, linewidth=0)
+        for (steps, density), shade in zip(densities.items(), (0.35, 0.6, 1.0), strict=True):
+            ax.plot(x, density, color=COLORS[color], alpha=shade)
+            at = np.argmax(density)
+            if ax is axes[0]:
+                ax.annotate(f"{steps} steps", (x[at], density[at]), (8, -3), textcoords="offset points",
+                            color=COLORS[color], fontsize=9.2)  # fmt: skip
+        ax.set(xlabel="x", title=title, xlim=(x[0], x[-1]))
+    axes[0].set_ylabel("density")
+    axes[1].text(-2, 0.27, "data", color=COLORS["data"], ha="right")
+    return figure
+
+
 def dances(paths, titles):
     """Paths (n, 2) of two players around their point of rest (0, 0), one panel each, with their starts."""
     figure, axes = plt.subplots(1, len(paths), figsize=(9.2, 3.6), sharex=True, sharey=True)
@@ -169,15 +190,16 @@ def dances(paths, titles):
         ax.plot(*path[0], "o", color=COLORS["data"], markersize=7)
         ax.plot(0, 0, "+", color=COLORS["data"], markersize=11)
         ax.annotate("start", path[0], (8, 4), textcoords="offset points", bbox=_paper())
-        ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xlabel="x, who descends")
+        ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xlabel="x: descends")
         ax.set_title(title, fontsize=10.5)
-    axes[0].set_ylabel("y, who climbs")
+    axes[0].set_ylabel("y: climbs")
     return figure
 
 
 def sample_clouds(clouds, centers, titles, *, colors):
     """Samples (n, 2) of several models over the centers (k, 2) of the data's modes, on shared axes."""
-    figure, axes = plt.subplots(1, len(clouds), figsize=(9.2, 3.5), sharex=True, sharey=True)
+    height = 3.5 if len(clouds) < 4 else 2.7
+    figure, axes = plt.subplots(1, len(clouds), figsize=(9.2, height), sharex=True, sharey=True)
     reach = 1.25 * np.abs(centers).max()
     for ax, cloud, title, color in zip(axes, clouds, titles, colors, strict=True):
         ax.plot(*np.transpose(centers), "o", color="none", markeredgecolor=COLORS["noise"], markersize=10)
@@ -189,14 +211,34 @@ def sample_clouds(clouds, centers, titles, *, colors):
     return figure
 
 
-def modes_over_time(steps, shares, *, title):
-    """Share of the samples at each mode (rows) over time (columns); shares (len(steps), k)."""
-    figure, ax = plt.subplots(figsize=(8.6, 4.2))
-    extent = (steps[0], steps[-1], len(shares[0]) + 0.5, 0.5)
+def modes_over_time(turns, shares, *, title):
+    """Share of the samples at each mode (rows) over the turns of a game; shares (len(turns), k)."""
+    figure, ax = plt.subplots(figsize=(8.6, 4))
+    extent = (turns[0], turns[-1], len(shares[0]) + 0.5, 0.5)
     style = {"aspect": "auto", "cmap": "Reds", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
     image = ax.imshow(np.transpose(shares), extent=extent, **style)
-    ax.set(xlabel="steps of the generator", ylabel="mode of the data", title=title)
+    ax.set(xlabel="turns (ten generator steps each)", ylabel="mode of the data", title=title)
     figure.colorbar(image, ax=ax, label="share of the samples", pad=0.02)
+    return figure
+
+
+def penalty_alone(steps, curves, noise):
+    """Modes found, share of good samples and KL over training, of games that differ in one setting.
+
+    curves: dict from a label to an array (seeds, len(steps), 3) and a colour name; noise (3,): what uniform
+    noise gets.
+    """
+    figure, axes = plt.subplots(1, 3, figsize=(9.2, 3.3), sharex=True)
+    names = ("modes found (of 25)", "share of good samples", "KL of the shares (nats)")
+    for i, (ax, name) in enumerate(zip(axes, names, strict=True)):
+        ax.axhline(noise[i], color=COLORS["noise"], linewidth=1.2, linestyle="--")
+        for label, (values, color) in curves.items():
+            ax.plot(steps, values[:, :, i].T, color=COLORS[color], linewidth=1.2, alpha=0.85)
+            if i == 2:
+                line_label(ax, steps[-1], values[:, -1, i].mean(), label, COLORS[color])
+        ax.set(xlabel="steps of either player", title=name, xlim=(0, steps[-1]), ylim=(0, None))
+        ax.set_xticks([0, steps[-1] // 2, steps[-1]])
+    line_label(axes[0], steps[-1], noise[0], "noise", COLORS["data"], dx=-4, dy=-8, ha="right")
     return figure
 
 

@@ -22,6 +22,7 @@ from coursekit.gan import (
     jensen_shannon,
     optimal_discriminator,
     r1_penalty,
+    recipe,
 )
 from coursekit.gan.model import OBJECTIVES
 from coursekit.networks import mlp
@@ -234,6 +235,28 @@ def test_generator_follows_the_divergence_it_is_said_to_follow(theta):
         assert abs(slope) < 1e-12 if theta == 0 else slope * theta > 0
 
 
+@pytest.mark.parametrize("theta", [-2.0, 0.4, 1.5])
+def test_the_trick_follows_its_divergence_only_while_the_discriminator_is_frozen(theta):
+    # -log D* = log(p + q) - log p, so that D* itself adds E_q[dq / dtheta / (p + q)] where it may move.
+    p = stats.norm(0, 1).pdf(GRID)
+
+    def loss(at):
+        q = stats.norm(at, 1.2).pdf(GRID)
+        best = optimal_discriminator(p, q).clip(1e-300)
+        return -np.nansum(q * np.log(best)) * DX
+
+    q = stats.norm(theta, 1.2).pdf(GRID)
+    extra = np.nansum(q * (GRID - theta) / 1.2**2 * q / (p + q + 1e-300)) * DX
+    frozen = model_slope(theta, "non_saturating")
+    assert finite_difference(loss, theta) == pytest.approx(frozen + extra, abs=1e-6)
+    assert abs(extra) > 0.01
+    # The value at D* is a maximum over D: whether D* moves makes no difference there.
+    at_best = finite_difference(
+        lambda t: 2 * jensen_shannon(p, stats.norm(t, 1.2).pdf(GRID), DX) - math.log(4), theta
+    )
+    assert model_slope(theta, "minimax") == pytest.approx(at_best, abs=1e-7)
+
+
 # --- the class ---
 
 
@@ -321,6 +344,18 @@ def test_a_gaussian_is_learned(seed):
     p = stats.norm(3.0, 0.5).pdf(GRID)
     # An untrained generator, N(0, ~1), is at 0.6.
     assert jensen_shannon(p, stats.norm(mean, std).pdf(GRID), DX) < 0.02
+
+
+def test_the_game_on_the_grid_differs_in_its_penalty_alone_and_is_measured_on_the_way():
+    runs = {r1: recipe.grid_game(r1, n_steps=250, seed=3) for r1 in (0.0, 0.1)}
+    for r1, (game, looks) in runs.items():
+        assert game.r1 == r1 and looks.shape == (1, 3)
+        samples = game.sample(5000, rng=torch.Generator().manual_seed(1))
+        centers = toy2d("grid", 10, rng=0).centers
+        expected = list(mode_coverage(samples, centers, recipe.STD["grid"]).values())
+        np.testing.assert_array_equal(looks[-1], expected)
+    assert not np.array_equal(runs[0.0][1], runs[0.1][1])
+    np.testing.assert_array_equal(recipe.grid_game(0.1, n_steps=250, seed=3)[1], runs[0.1][1])
 
 
 # --- mode coverage ---
