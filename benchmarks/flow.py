@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from benchmarks.flow_peers import Peer, builders
-from benchmarks.harness import OURS, take_turns, training_step
+from benchmarks.harness import OURS, cpu_seconds, take_turns, training_step
 from coursekit.data import toy2d, train_and_test
 from coursekit.flow import Flow, Logit, Whiten, real_nvp, recipe
 from coursekit.training import fit
@@ -151,10 +151,68 @@ def digit_density(bench):
         add("one Gaussian", seed, Flow([Whiten(64)], shape=64, discrete=True).initialize(several))
 
 
+def overfitting(bench):
+    "8 x 8 digits, 2000 steps at a constant rate, with dropout and without: bits of training and test images."
+    parts = train_and_test("digits")
+    n_steps = 50 if bench.quick else 2000
+    with bench.store("flow_overfitting", recipe, "watched") as table:
+        for dropout in (0.0, 0.3):
+            row = bench.row(f"dropout {dropout}: test images at the end", "bits/dim", "lower")
+            curves = []
+            for seed in bench.seeds:
+                options = {"dropout": dropout, "n_steps": n_steps, "seed": seed}
+                (_, looks), seconds = cpu_seconds(recipe.watched, *parts, **options)
+                table.add(seed=seed, steps=n_steps, seconds=seconds, dropout=dropout, train=looks[-1, 0],
+                          test=looks[-1, 1], best=looks[:, 1].min())  # fmt: skip
+                row.add(OURS, seed, looks[-1, 1], steps=n_steps)
+                curves.append(looks)
+            table.arrays[f"dropout {dropout}"] = np.array(curves, dtype=np.float32)  # seeds, looks, 2
+
+
+def classes(bench):
+    "14 x 14 digits: couplings that see the label beside couplings that do not, all else equal."
+    parts = train_and_test("mini_mnist")
+    x, labels = torch.tensor(parts[1].x, dtype=torch.float32), torch.tensor(parts[1].labels)
+    n_steps = 50 if bench.quick else 1500
+    with bench.store("flow_classes", recipe, "watched") as table:
+        for n_classes in (0, 10):
+            row = bench.row(f"{n_classes or 'no'} classes: test images", "bits/dim", "lower")
+            curves = []
+            for seed in bench.seeds:
+                options = {"n_classes": n_classes, "n_steps": n_steps, "seed": seed}
+                (flow, looks), seconds = cpu_seconds(recipe.watched, *parts, **options)
+                told = labels if n_classes else None
+                bits, _ = recipe.digit_bits(flow, x, n_noises=1, condition=told)
+                results = {"n_classes": n_classes, "bits": bits}
+                if n_classes:
+                    results["error"] = read_by_bayes(flow, x, labels)
+                table.add(seed=seed, steps=n_steps, seconds=seconds, **results)
+                row.add(OURS, seed, bits, steps=n_steps)
+                curves.append(looks)
+                if seed == bench.seeds[0]:
+                    told = torch.arange(40) % 10 if n_classes else None
+                    images = flow.sample(40, condition=told, rng=torch.Generator().manual_seed(3))
+                    images = images.detach().floor().clamp(0, 16).to(torch.uint8).numpy()
+                    table.arrays[f"samples, {n_classes} classes"] = images
+            table.arrays[f"{n_classes} classes"] = np.array(curves, dtype=np.float32)  # seeds, looks, 2
+
+
+@torch.no_grad()
+def read_by_bayes(flow, x, labels):
+    """Share of images x whose label is not the class of largest density, all classes equally likely."""
+    densities = [
+        flow.discrete_log_prob(x, condition=torch.full((len(x),), k), rng=torch.Generator().manual_seed(5))
+        for k in range(flow.n_classes)
+    ]
+    return (torch.stack(densities).argmax(0) != labels).double().mean().item()
+
+
 PARTS = {
     "moons": toy("moons"),
     "ring": toy("ring"),
     "checkerboard": toy("checkerboard"),
     "step": step_time,
     "digits": digit_density,
+    "overfitting": overfitting,
+    "classes": classes,
 }

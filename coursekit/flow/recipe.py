@@ -6,6 +6,7 @@ seconds, and the logit is worth half a bit per pixel.
 
 import math
 
+import numpy as np
 import torch
 
 from coursekit.data import Dataset
@@ -66,10 +67,7 @@ def images(train, test, budgets, seconds, *, width, mix) -> Recipe:
     budget, (n_steps, settings) = for_budget(budgets, seconds)
     x = torch.tensor(train.x, dtype=torch.float32)
     n, n_levels = x.shape[1], int(train.value_range[1]) + 1
-    layers = [Logit(n_levels, margin=MARGIN), Whiten(n)]
-    for _ in range(4):
-        layers += [mix(n), AffineCoupling(n, hidden=(width,), dropout=0.3)]
-    flow = Flow(layers, shape=n, discrete=True)
+    flow = image_flow(n, n_levels, width=width, mix=mix)
     # Whiten counts pixels; where few digits are at hand each is seen under several dequantisation noises.
     flow.initialize(x.repeat(max(1, 15_000 // len(x)), 1))
 
@@ -89,6 +87,14 @@ def images(train, test, budgets, seconds, *, width, mix) -> Recipe:
         shows="samples",
         measure=measure,
     )
+
+
+def image_flow(n, n_levels, *, width, mix, dropout=0.3, n_classes=0) -> Flow:
+    """Logit, whitening, and four steps of a mixing layer and a coupling, for images of n pixels."""
+    layers = [Logit(n_levels, margin=MARGIN), Whiten(n)]
+    for _ in range(4):
+        layers += [mix(n), AffineCoupling(n, hidden=(width,), dropout=dropout, n_classes=n_classes)]
+    return Flow(layers, shape=n, discrete=True)
 
 
 def toy(train, test, budgets, seconds) -> Recipe:
@@ -118,13 +124,57 @@ def shuffle(n):
 
 
 @torch.no_grad()
-def digit_bits(flow, x, *, n_noises):
+def digit_bits(flow, x, *, n_noises, condition=None):
     """Bits per dimension of grey levels x (n, pixels): (one noise each, on average; the mean of n_noises).
 
-    The mean density over several noises is nearer to the probability of the levels: Burda et al. 2016.
+    condition: labels (n,), where the flow knows classes. The mean density over several noises is nearer to
+    the probability of the levels: Burda et al. 2016.
     """
     rng = torch.Generator().manual_seed(0)
     flow.eval()
-    log_probs = torch.stack([flow.discrete_log_prob(x, rng=rng) for _ in range(n_noises)])
+    noisy = (flow.discrete_log_prob(x, condition=condition, rng=rng) for _ in range(n_noises))
+    log_probs = torch.stack(list(noisy))
     many = log_probs.logsumexp(0) - math.log(n_noises)
     return [bits_per_dim(value.mean().item(), x.shape[1]) for value in (log_probs, many)]
+
+
+def watched(
+    train: Dataset, test: Dataset, *, n_steps: int, seed: int, dropout: float = 0.3, n_classes: int = 0
+) -> tuple[Flow, np.ndarray]:
+    """Train a flow of digits at a constant rate, and look at its bits on the way.
+
+    Returns the flow and an array (n_steps / 50, 2): bits per dimension, with one noise per image, of the
+    first 360 training images and of the test images, every 50 steps.
+
+    Args:
+        train, test: 8 x 8 digits or 14 x 14 ones, with labels.
+        n_steps: steps of training.
+        seed: of the weights and of the batches.
+        dropout: in the couplings' networks, while training.
+        n_classes: 10 for couplings that see the label, 0 for none.
+    """
+    (x, labels), (new, new_labels) = (
+        (torch.tensor(part.x, dtype=torch.float32), torch.tensor(part.labels) if n_classes else None)
+        for part in (train, test)
+    )
+    n = x.shape[1]
+    width, mix = (256, InvertibleLinear) if n == 64 else (512, shuffle)
+    torch.manual_seed(seed)
+    flow = image_flow(n, 17, width=width, mix=mix, dropout=dropout, n_classes=n_classes)
+    copies = max(1, 15_000 // len(x))
+    repeated = labels.repeat(copies) if n_classes else None
+    flow.initialize(x.repeat(copies, 1), condition=repeated, rng=torch.Generator().manual_seed(0))
+    looks = []
+
+    def look(step, flow, _):
+        if step % 50:
+            return
+        seen = digit_bits(flow, x[:360], n_noises=1, condition=labels[:360] if n_classes else None)
+        unseen = digit_bits(flow, new, n_noises=1, condition=new_labels)
+        looks.append([seen[0], unseen[0]])
+        flow.train()
+
+    settings = {"batch_size": 256, "learning_rate": 2e-3, "average": 0.998, "device": "cpu"}
+    rows = (x, labels) if n_classes else x
+    fit(flow, rows, n_steps=n_steps, seed=seed, on_step=look, **settings)
+    return flow.eval(), np.array(looks)
