@@ -223,3 +223,17 @@ def test_bad_conditions_are_refused_in_a_sentence(known):
     for call, sentence in calls:
         with pytest.raises(ValueError, match=sentence):
             call()
+
+
+def test_one_label_in_ten_is_hidden_unless_another_share_is_named():
+    class Counts(nn.Module):
+        def forward(self, xt, t, labels):
+            self.hidden = (labels == -1).double().mean().item()
+            return xt
+
+    n = 40_000
+    for options, share in (({}, 0.1), ({"dropped": 0.25}, 0.25), ({"dropped": 0.0}, 0.0)):
+        predictor = Counts()
+        model = ddpm.DDPM(predictor, ddpm.linear_schedule(5), shape=1, **options)
+        model.loss(torch.zeros(n, 1), torch.zeros(n), rng=torch.Generator().manual_seed(0))
+        assert abs(predictor.hidden - share) <= 4 * (share * (1 - share) / n) ** 0.5
