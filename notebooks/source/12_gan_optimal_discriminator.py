@@ -2,7 +2,7 @@
 # jupyter:
 #   coursekit:
 #     cpu_seconds: 50
-#     minutes: 110
+#     minutes: 100
 # ---
 
 # %% [markdown] slide="slide"
@@ -10,7 +10,7 @@
 #
 # **After this notebook you can** write down the game of a generator against a discriminator, derive the best discriminator and the value of the game it leads to, say why the first loss one would write hardly moves a bad generator and what to write instead, program Algorithm 1, and recognise a generator that has collapsed.
 #
-# **Time:** 110 minutes to work through; it runs in about 50 seconds. **You need:** densities, expectations, the logarithm, a derivative, the eigenvalues and the determinant of a 2 × 2 matrix, and having seen a network trained by gradient descent.
+# **Time:** 100 minutes to work through; it runs in about 50 seconds. **You need:** densities, expectations, the logarithm, a derivative, the eigenvalues and the determinant of a 2 × 2 matrix, and having seen a network trained by gradient descent.
 #
 # **It follows** the GAN lectures of the unsupervised learning deck, the generative models deck, the VAE and GAN class, and the GAN deck, which labels real samples 0 where the others label them 1. We write 1 for real and show that it makes no difference. **It adds** what the $\log D$ trick follows and what it does not, a discriminator that memorises, the order of play on $J = xy$, and R1. **Not here:** everything about images (DCGAN and its rules, walks in the space of codes), unrolled games, minibatch features and the batch norms are in notebook 13, the Wasserstein GAN in 14, conditional GANs, pix2pix and CycleGAN in 15. Here we stay on a line and in the plane, where the truth is known.
 #
@@ -357,7 +357,7 @@ plots.show(figure, alt="A model with a stray hump at 5 where the data has none. 
 # </details>
 
 # %% [markdown] slide="fragment"
-# Both say "raise $s$". But the first *saturates*: the worse the sample, the smaller its push. The **$\log D$ trick** is to let the generator maximise $\log D$ instead of minimising $\log(1-D)$; this is the *non-saturating* loss. Each player then has a loss of its own, and the game is no longer a tug of war over one number.
+# Both say "raise $s$". But the first *saturates*: the worse the sample, the smaller its push. The **$\log D$ trick** is to let the generator maximise $\log D$ instead of minimising $\log(1-D)$; this is the *non-saturating loss*. Each player then has a loss of its own, and the game is no longer a tug of war over one number.
 
 # %%
 score = torch.linspace(-6, 6, 241, dtype=torch.float64, requires_grad=True)
@@ -992,7 +992,7 @@ plots.show(
 # %% [markdown]
 # With R1 the modes get even shares and more of them are found; without it some get far too much and others nearly nothing. In *sharpness* R1 is no gain in this game: without it as many samples are good, or more. Even shares alone would prove nothing (noise has them too); it is even shares together with samples that are sharper than noise. The [benchmark](../benchmarks/README.md) adds falling rates and averaged weights, and with R1 most samples are then good as well. It also shows that R1 is not the only way: the vanilla GAN in the same table finds nearly all modes without it, with more of its samples in between.
 #
-# **Company.** A discriminator that sees several samples at a time notices that a batch from one mode looks like no batch of data, even if each sample in it looks real. `gan.MinibatchStd` is the simplest such layer: it appends the spread of the batch to the features of every sample (Karras et al. 2018). Notebook 13 derives it and its relatives, and turns to images.
+# **Company.** A discriminator that sees several samples at a time notices that a batch from one mode looks like no batch of data, even if each sample in it looks real. `gan.MinibatchStd`, the *minibatch standard deviation*, is the simplest such layer: it appends the spread of the batch to the features of every sample (Karras et al. 2018). Notebook 13 derives it and its relatives, and turns to images.
 
 # %% [markdown] slide="slide"
 # ## 10 · Summary
