@@ -44,6 +44,7 @@ class BERT(nn.Module):
         super().__init__()
         self.n_words = positive_int(n_words, "n_words")
         self.context = positive_int(context, "context")
+        positive_int(width, "width")
         self.cls_token, self.sep_token, self.mask_token = n_words, n_words + 1, n_words + 2
         self.words = nn.Embedding(n_words + 3, width)
         self.positions = nn.Embedding(context, width)

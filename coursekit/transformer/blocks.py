@@ -129,8 +129,8 @@ class Block(nn.Module):
 
     def __init__(self, width: int, n_heads: int):
         super().__init__()
-        self.attention_norm = nn.LayerNorm(width)
         self.attention = SelfAttention(width, n_heads)
+        self.attention_norm = nn.LayerNorm(width)
         self.perceptron_norm = nn.LayerNorm(width)
         self.perceptron = nn.Sequential(nn.Linear(width, 4 * width), nn.ReLU(), nn.Linear(4 * width, width))
 

@@ -41,6 +41,7 @@ class GPT(nn.Module):
         super().__init__()
         self.n_words = positive_int(n_words, "n_words")
         self.context = positive_int(context, "context")
+        positive_int(width, "width")
         self.words = nn.Embedding(n_words, width)
         # Row 0 is the place of the start vector, which needs no other: the two would only be added.
         self.positions = nn.Embedding(context + 1, width)

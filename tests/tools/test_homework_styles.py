@@ -54,6 +54,20 @@ STYLES = {
          "list(_first(k, logits - logits.max(1)[:, None], mean, log_scale, n_levels))"),
         ("parallel_cost", "_first = parallel_cost", "np.float32(_first(p, groups))"),
     ],
+    "hw07_transformers": [
+        ("causal_attention", "_first = causal_attention", "_first(q, k, v).tolist()"),
+        ("causal_attention", "_first = causal_attention",
+         "[_first(q[: i + 1], k[: i + 1], v[: i + 1])[-1] for i in range(len(q))]"),
+        ("next_place", "_first = next_place",
+         "[part.tolist() for part in _first(x, keys, values, W_q, W_k, W_v)]"),
+        ("join_once", "_first = join_once",
+         "(tuple(int(i) for i in _first(tokens, new)[0]), _first(tokens, new)[1].tolist())"),
+        ("mixed_bits", "_first = mixed_bits",
+         "float(_first(list(log_p), list(log_q), weight, n_characters))"),
+        ("mixed_bits", "_first = mixed_bits",
+         "-sum(np.logaddexp(a + np.log(weight), b + np.log1p(-weight)) for a, b in zip(log_p, log_q))"
+         " / (np.log(2) * n_characters)"),
+    ],
     "hw09_deep_belief_networks": [
         ("turn_over", "_first = turn_over", "[np.transpose(W).tolist(), list(b), list(c)]"),
         ("turn_over", "_first = turn_over", "W.T.copy(), b.copy(), c.copy()"),
