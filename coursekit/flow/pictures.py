@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from coursekit.plots import COLORS, CYCLE, digits_strip, line_label
+from coursekit.plots import COLORS, digits_strip, line_label
 
 
 def stretched_line(x, z, density, *, samples=None, title=""):
@@ -48,24 +48,19 @@ def two_terms(scales, pull, spread):
     return figure
 
 
-def square_and_image(corners, image, bent, matrix_area):
-    """The unit square, its image under a matrix, and a small square under a bent map; outlines (m, 2)."""
-    figure, axes = plt.subplots(1, 3, figsize=(9.2, 3.5), width_ratios=[1, 1, 1.0])
-    panels = (
-        (corners, COLORS["data"], "area 1"),
-        (image, COLORS["model"], f"after A: area {matrix_area:.2f}"),
-        (bent, COLORS["model"], "bent: each cell its own"),
-    )
-    for ax, (outline, color, title) in zip(axes, panels, strict=True):
-        for cell in np.atleast_3d(outline) if outline.ndim == 3 else [outline]:
-            ax.fill(*cell.T, color=color, alpha=0.25, linewidth=0)
-            ax.plot(*np.vstack([cell, cell[:1]]).T, color=color, linewidth=1.2)
+def cells_and_images(panels):
+    """Outlines of cells on shared axes; panels: dict from a title to cells (k, m, 2), undistorted first."""
+    panels = {title: np.asarray(cells) for title, cells in panels.items()}
+    figure, axes = plt.subplots(1, len(panels), figsize=(9.2, 3.3), sharex=True, sharey=True)
+    every = np.concatenate([cells.reshape(-1, 2) for cells in panels.values()])
+    low, high = every.min(axis=0) - 0.15, every.max(axis=0) + 0.15
+    colors = ["data"] + ["model"] * (len(panels) - 1)
+    for ax, (title, cells), color in zip(axes, panels.items(), colors, strict=True):
+        for cell in cells:
+            ax.fill(*cell.T, color=COLORS[color], alpha=0.25, linewidth=0)
+            ax.plot(*np.vstack([cell, cell[:1]]).T, color=COLORS[color], linewidth=1.1)
         ax.set(aspect="equal", xlabel="first coordinate", title=title)
-    limits = np.vstack([corners, image])
-    for ax in axes[:2]:
-        ax.set(xlim=(limits[:, 0].min() - 0.2, limits[:, 0].max() + 0.2))
-        ax.set(ylim=(limits[:, 1].min() - 0.2, limits[:, 1].max() + 0.2))
-    axes[0].set_ylabel("second coordinate")
+    axes[0].set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), ylabel="second coordinate")
     return figure
 
 
@@ -96,8 +91,10 @@ def density_panels(panels, extent):
     return figure
 
 
-def cascade(stages, titles, hue, reach):
-    """Clouds (n, 2) after more and more stages, on the same axes, coloured by where they started."""
+def cascade(stages, titles, reach):
+    """Clouds (n, 2) after more and more stages, on the same axes, coloured by the angle of the first."""
+    stages = [np.asarray(points) for points in stages]
+    hue = np.arctan2(stages[0][:, 1], stages[0][:, 0])
     figure, axes = plt.subplots(1, len(stages), figsize=(9.2, 2.5), sharex=True, sharey=True)
     for ax, points, title in zip(axes, stages, titles, strict=True):
         ax.scatter(*points.T, c=hue, s=2, cmap="twilight", linewidths=0)
@@ -168,49 +165,16 @@ def strips(rows, image_shape, *, value_range=(0, 16)):
     return figure
 
 
-def lines_over_steps(steps, lines, *, ylabel, title):
-    """Curves over training; lines: list of (name, values (n_steps,), colour, dy of the label)."""
-    figure, ax = plt.subplots(figsize=(7.6, 3.5))
-    for name, values, color, dy in lines:
-        ax.plot(steps, values, color=color)
-        legible = (
-            color if color in COLORS.values() else COLORS["data"]
-        )  # some colours of CYCLE are for lines only
-        line_label(ax, steps[-1], values[-1], name, legible, dy=dy)
-    ax.set(xlabel="training step", ylabel=ylabel, title=title, xlim=(0, steps[-1]))
-    return figure
-
-
 def train_and_test(steps, panels):
-    """Bits per dimension on training and test images, one line a seed; panels: (title, train, test)."""
+    """Bits per dimension over training, one line per seed; panels: (title, train, test), each (seeds, m)."""
     figure, axes = plt.subplots(1, len(panels), figsize=(9.2, 3.5), sharex=True, sharey=True)
     for ax, (title, train, test) in zip(axes, panels, strict=True):
         for name, runs, color in (("train", train, COLORS["model"]), ("test", test, COLORS["wrong"])):
             for run in runs:
                 ax.plot(steps, run, color=color, linewidth=1.2)
             line_label(ax, steps[-1], np.mean([run[-1] for run in runs]), name, color)
-        ax.set(title=title, xlabel="training step")
+        lowest = np.mean(test, axis=0)
+        ax.plot(steps[lowest.argmin()], lowest.min(), "o", color=COLORS["wrong"], markersize=6)
+        ax.set(title=title, xlabel="training step", xlim=(0, steps[-1]))
     axes[0].set_ylabel("bits per dimension")
-    return figure
-
-
-def growth(curves):
-    """Largest |z| after each layer, logarithmic; curves: list of (name, values, colour name, dy)."""
-    figure, ax = plt.subplots(figsize=(7.2, 3.5))
-    for name, values, color, dy in curves:
-        ax.plot(range(len(values)), values, "o-", color=COLORS[color])
-        line_label(ax, len(values) - 1, values[-1], name, COLORS[color], dx=8, dy=dy)
-    ax.set(yscale="log", xlabel="number of couplings passed", ylabel="largest value")
-    ax.set_title("without a bound a few steps are enough to overflow")
-    return figure
-
-
-def humps(x, curves):
-    """Densities over one axis; curves: list of (name, values (m,), colour name)."""
-    figure, ax = plt.subplots(figsize=(7.2, 3.2))
-    for i, (name, values, color) in enumerate(curves):
-        ax.plot(x, values, color=COLORS[color] if color in COLORS else CYCLE[i])
-        peak = values.argmax()
-        line_label(ax, x[peak], values[peak], name, COLORS[color], dx=6, dy=8)
-    ax.set(xlabel="x", ylabel="density", ylim=(0, None))
     return figure
