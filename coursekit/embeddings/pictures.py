@@ -8,13 +8,13 @@ from coursekit.plots import COLORS, CYCLE, line_label
 MARKERS = "os^Dv*"
 
 
-def rankings(columns, *, title, xlabel):
+def rankings(columns, *, title, xlabels):
     """Several ranked lists of words side by side, each with its own scale of bars.
 
-    columns: heading -> list of (word, value), best first.
+    columns: heading -> list of (word, value), best first; two or more. xlabels: one for each.
     """
     figure, axes = plt.subplots(1, len(columns), figsize=(9.2, 2.9))
-    for ax, (heading, ranked) in zip(np.atleast_1d(axes), columns.items(), strict=True):
+    for ax, xlabel, (heading, ranked) in zip(axes, xlabels, columns.items(), strict=True):
         words, values = zip(*ranked, strict=True)
         ax.barh(range(len(words)), values, color=COLORS["model"], height=0.6)
         ax.set(yticks=range(len(words)), yticklabels=words, xlabel=xlabel)
@@ -52,27 +52,19 @@ def scores_against_pmi(target, scores, *, title):
     return figure
 
 
-def gaps(dims, excess, *, title):
-    """How far the loss of rank d ends above its floor, on a logarithmic axis."""
-    figure, ax = plt.subplots(figsize=(6.6, 3.2))
-    ax.semilogy(dims, excess, "o-", color=COLORS["model"])
-    ax.set(xlabel="dimensions d", ylabel="loss − floor, nats per pair", title=title)
-    return figure
-
-
 def seen_and_unseen(seen, unseen, *, title):
     """Histograms of learned scores for pairs seen and never seen in the text."""
     figure, ax = plt.subplots(figsize=(7.6, 3.2))
-    bins = np.linspace(-9, 4, 66)
+    bins = np.linspace(-7, 3, 51)
     centres = (bins[1:] + bins[:-1]) / 2
-    for values, name, color in ((unseen, "never seen", "wrong"), (seen, "seen", "model")):
+    for values, name, color, side in ((unseen, "never seen", "wrong", -1), (seen, "seen", "model", 1)):
         heights = np.histogram(values, bins, density=True)[0]
         ax.fill_between(centres, heights, color=COLORS[color], alpha=0.35, linewidth=0)
         ax.plot(centres, heights, color=COLORS[color])
-        top = int(heights.argmax())
-        line_label(ax, centres[top], heights[top], name, COLORS[color], dx=0, dy=9, ha="center")
+        at = int(heights.argmax()) + 6 * side
+        align = "right" if side < 0 else "left"
+        line_label(ax, centres[at], heights[at], name, COLORS[color], dx=5 * side, ha=align)
     ax.set(xlabel="score w · c, nats", ylabel="share of pairs, per nat", title=title)
-    ax.set_ylim(0, ax.get_ylim()[1] * 1.1)
     return figure
 
 
@@ -93,7 +85,7 @@ def by_method(values, *, title, xlabel, ours=()):
 
 def family(places, words, headings, *, title):
     """Words as corners of a figure, one panel each: places, list of (4, 2); sides 0-1-3-2 are drawn."""
-    figure, axes = plt.subplots(1, len(places), figsize=(8.6, 3.5), sharex=True, sharey=True)
+    figure, axes = plt.subplots(1, len(places), figsize=(8.6, 2.7), sharex=True, sharey=True)
     for ax, Y, heading in zip(axes, places, headings, strict=True):
         for side, color in (((0, 1), "latent"), ((2, 3), "latent"), ((0, 2), "critic"), ((1, 3), "critic")):
             ax.plot(*Y[list(side)].T, color=COLORS[color])
