@@ -5,11 +5,11 @@
 # ---
 
 # %% [markdown]
-# # Homework 12 · The inspector's best answer, and the forger's turn
+# # Homework 12 · The best discriminator, and the generator's turn
 #
 # Five exercises to [notebook 12](../../../12_gan_optimal_discriminator.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.gan`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer, and the gradients of exercise 3 are to be found on paper. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so that an error there costs its points too: mend it first.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.gan`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling a ready-made answer is not an answer, and the gradients of exercise 3 are to be found on paper. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so that an error there costs points twice: mend it first.
 #
 # Throughout, real is labelled 1 and generated 0, $D$ is the probability of being real, logarithms are natural, and the two expectations of the value are added, not halved.
 
@@ -21,7 +21,7 @@ from coursekit.checks import answer, check
 # %% [markdown]
 # ## 1 · The best answer, with smoothed labels (4 points)
 #
-# The inspector aims at $1-\alpha$ for real samples and at $\beta$ for generated ones. At a point with densities $p$ (data) and $q$ (model) she pays
+# The discriminator aims at $1-\alpha$ for real samples and at $\beta$ for generated ones. At a point with densities $p$ (data) and $q$ (model) its loss is
 #
 # $$-p\,\big[(1-\alpha)\log D + \alpha \log(1-D)\big] \;-\; q\,\big[\beta \log D + (1-\beta)\log(1-D)\big].$$
 #
@@ -34,7 +34,7 @@ from coursekit.checks import answer, check
 
 # %% role="solution" exercise="best_answer"
 def best_answer(p, q, alpha, beta):
-    """The inspector's best D at densities p (data) and q (model), arrays of one shape; 0.5 where both are 0."""
+    """The best D at densities p (data) and q (model), arrays of one shape; 0.5 where both are 0."""
     ### BEGIN SOLUTION
     total = p + q
     for_real = (1 - alpha) * p + beta * q
@@ -68,9 +68,9 @@ answer(
     (0.9 * _p + 0.2 * _q) / (_p + _q),
     wrong={"beta goes with the density of the model": (0.9 * _p + 0.2 * _p) / (_p + _q)},
 )
-with np.errstate(divide="raise", invalid="raise"):  # a division by zero is an error here, no mere warning
+with np.errstate(divide="raise", invalid="raise"):  # a division by zero is an error here, not a warning
     _alone = best_answer(np.array([0.0, 1.0]), np.array([0.0, 0.0]), 0.0, 0.0)
-answer("where nobody comes by: 0.5, and no division by zero", _alone, [0.5, 1.0])
+answer("where there is no sample: 0.5, and no division by zero", _alone, [0.5, 1.0])
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe, Visible
 
@@ -96,7 +96,7 @@ probes = [
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## 2 · What the best inspector earns (5 points)
+# ## 2 · What the best discriminator earns (5 points)
 #
 # **(a)** Write `divergence(p, q)`: the Jensen-Shannon divergence in nats of two probability vectors (entries at least 0, sum 1),
 #
@@ -161,16 +161,16 @@ probes = [
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **(b)** Write `best_value(p, q)`: the value of the game $\sum_x p \log D + q \log(1-D)$ when she plays her best answer (no smoothing). Use your `divergence`, and the relation between the two that section 3 of the notebook derives.
+# **(b)** Write `best_value(p, q)`: the value of the game $\sum_x p \log D + q \log(1-D)$ when $D$ plays its best answer (no smoothing). Use your `divergence`, and the relation between the two that section 3 of the notebook derives.
 #
-# <details><summary>Hint 1</summary>When the forger is perfect, she tosses a coin. What is that worth?</details>
-# <details><summary>Hint 2</summary>When the two have nothing in common, she is always sure and right. What is that worth?</details>
+# <details><summary>Hint 1</summary>When the generator is perfect, the best D tosses a coin. What is that worth?</details>
+# <details><summary>Hint 2</summary>When the two have nothing in common, D is always sure and right. What is that worth?</details>
 # <details><summary>Hint 3</summary>The value is twice the divergence, plus a constant that both cases tell.</details>
 
 
 # %% role="solution" exercise="best_value"
 def best_value(p, q):
-    """Value of the game in nats for probability vectors p, q and the best inspector."""
+    """Value of the game in nats for probability vectors p, q and the best discriminator."""
     ### BEGIN SOLUTION
     return 2 * divergence(p, q) - np.log(4)
     ### END SOLUTION
@@ -180,7 +180,7 @@ def best_value(p, q):
 _c, _d = np.array([0.25, 0.75]), np.array([0.75, 0.25])
 _alone, _alone_too = np.array([0.5, 0.5, 0.0]), np.array([0.0, 0.0, 1.0])
 answer(
-    "a perfect forger: two coin tosses",
+    "a perfect generator: two coin tosses",
     best_value(_c, _c),
     -np.log(4),
     wrong={
@@ -227,16 +227,16 @@ probes = [
 #
 # The smallest GAN: the generator shifts, $G(z) = z + \theta$; the discriminator is a logistic regression with the raw score $s(x) = w x + b$ and $D = \sigma(s) = 1/(1+e^{-s})$.
 #
-# **(a)** Write `inspector_slopes(w, b, real, fake)`: the slopes of *her loss* $-\frac1n\sum \log D(x_i) - \frac1m\sum\log(1 - D(\tilde x_j))$ with respect to $w$ and $b$, for real samples $x$ (length $n$) and generated ones $\tilde x$ (length $m$).
+# **(a)** Write `discriminator_slopes(w, b, real, fake)`: the slopes of the *discriminator's loss* $-\frac1n\sum \log D(x_i) - \frac1m\sum\log(1 - D(\tilde x_j))$ with respect to $w$ and $b$, for real samples $x$ (length $n$) and generated ones $\tilde x$ (length $m$).
 #
 # <details><summary>Hint 1</summary>First with respect to the score: the slope of −log σ(s) is σ(s) − 1, the slope of −log(1 − σ(s)) is σ(s).</details>
 # <details><summary>Hint 2</summary>Then by the chain rule: ds/dw = x and ds/db = 1.</details>
 # <details><summary>Hint 3</summary>Take the mean over the real ones and the mean over the generated ones, and add the two. The numbers n and m may differ.</details>
 
 
-# %% role="solution" exercise="inspector_slopes"
-def inspector_slopes(w, b, real, fake):
-    """Slopes (d loss / d w, d loss / d b) of the inspector's loss; real (n,), fake (m,)."""
+# %% role="solution" exercise="discriminator_slopes"
+def discriminator_slopes(w, b, real, fake):
+    """Slopes (d loss / d w, d loss / d b) of the discriminator's loss; real (n,), fake (m,)."""
     ### BEGIN SOLUTION
     push_real = 1 / (1 + np.exp(-(w * real + b))) - 1
     push_fake = 1 / (1 + np.exp(-(w * fake + b)))
@@ -246,38 +246,38 @@ def inspector_slopes(w, b, real, fake):
     ### END SOLUTION
 
 
-# %% role="test" exercise="inspector_slopes" points=3
+# %% role="test" exercise="discriminator_slopes" points=3
 _some_real, _some_fake = np.array([2.0, 3.0]), np.array([-1.0, 0.0, 4.0])
 answer(
-    "at w = b = 0 she pushes by half the difference of the means",
-    inspector_slopes(0.0, 0.0, _some_real, _some_fake),
+    "at w = b = 0 the slope is half the difference of the means",
+    discriminator_slopes(0.0, 0.0, _some_real, _some_fake),
     [(1.0 - 2.5) / 2, 0.0],
     wrong={
         "the sign: slopes of the value and not of the loss, or the labels are exchanged": [0.75, 0.0],
         "take the means of both kinds separately; n and m differ": [-2.5 * 0.2 + 0.3, 0.1],
     },
 )
-_slope = inspector_slopes(0.3, -0.2, _some_real, _some_fake)
+_slope = discriminator_slopes(0.3, -0.2, _some_real, _some_fake)
 
 
-def _her_loss(w, b):
-    """Her loss on the samples of this cell."""
+def _loss_of_D(w, b):
+    """The discriminator's loss on the samples of this cell."""
     log_D = -np.log1p(np.exp(-(w * _some_real + b)))
     log_not_D = -np.log1p(np.exp(w * _some_fake + b))
     return -log_D.mean() - log_not_D.mean()
 
 
 _by_differences = [
-    (_her_loss(0.3 + h, -0.2 + k) - _her_loss(0.3 - h, -0.2 - k)) / 2e-5 for h, k in ((1e-5, 0), (0, 1e-5))
+    (_loss_of_D(0.3 + h, -0.2 + k) - _loss_of_D(0.3 - h, -0.2 - k)) / 2e-5 for h, k in ((1e-5, 0), (0, 1e-5))
 ]
 answer("elsewhere: as by finite differences", _slope, _by_differences, atol=1e-7)
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe, Visible
 
 probes = [
-    Visible("inspector_slopes"),
+    Visible("discriminator_slopes"),
     Probe(
-        "inspector_slopes(w, b, real, fake)",
+        "discriminator_slopes(w, b, real, fake)",
         {
             "w": lambda rng: rng.normal(),
             "b": lambda rng: rng.normal(),
@@ -290,25 +290,25 @@ probes = [
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **(b)** Write `one_turn(theta, w, b, real, z_inspector, z_forger, rate)`, one turn of Algorithm 1 with $k = 1$ and plain gradient descent, both players with the same rate:
+# **(b)** Write `one_turn(theta, w, b, real, z_discriminator, z_generator, rate)`, one turn of Algorithm 1 with $k = 1$ and plain gradient descent, both players with the same rate:
 #
-# 1. she is shown `real` and forgeries made from `z_inspector`, and steps down her loss, $w$ and $b$ together;
-# 2. he makes forgeries from `z_forger`, looks at the inspector **as she is now**, and steps $\theta$ down his loss $-\frac1m\sum\log D(G(z_j))$.
+# 1. the discriminator is shown `real` and samples made from `z_discriminator`, and steps down its loss, $w$ and $b$ together;
+# 2. the generator makes samples from `z_generator`, looks at the discriminator **as it is now**, and steps $\theta$ down its loss $-\frac1m\sum\log D(G(z_j))$.
 #
 # Return `(theta, w, b)` after the turn. The three samples may differ in size.
 #
-# <details><summary>Hint 1</summary>Your inspector_slopes does the first half. She descends her loss.</details>
-# <details><summary>Hint 2</summary>His slope by the chain rule: (D − 1) on the score, times ds/dx = w, times dx/dθ = 1.</details>
-# <details><summary>Hint 3</summary>Use the new w and b in his half.</details>
+# <details><summary>Hint 1</summary>Your discriminator_slopes does the first half. The discriminator descends its loss.</details>
+# <details><summary>Hint 2</summary>The generator's slope by the chain rule: (D − 1) on the score, times ds/dx = w, times dx/dθ = 1.</details>
+# <details><summary>Hint 3</summary>Use the new w and b in the generator's half.</details>
 
 
 # %% role="solution" exercise="one_turn"
-def one_turn(theta, w, b, real, z_inspector, z_forger, rate):
-    """(theta, w, b) after one step of the inspector and then one of the forger."""
+def one_turn(theta, w, b, real, z_discriminator, z_generator, rate):
+    """(theta, w, b) after one step of the discriminator and then one of the generator."""
     ### BEGIN SOLUTION
-    slope_w, slope_b = inspector_slopes(w, b, real, z_inspector + theta)
+    slope_w, slope_b = discriminator_slopes(w, b, real, z_discriminator + theta)
     w, b = w - rate * slope_w, b - rate * slope_b
-    D = 1 / (1 + np.exp(-(w * (z_forger + theta) + b)))
+    D = 1 / (1 + np.exp(-(w * (z_generator + theta) + b)))
     theta = theta - rate * np.mean((D - 1) * w)
     return theta, w, b
     ### END SOLUTION
@@ -317,13 +317,18 @@ def one_turn(theta, w, b, real, z_inspector, z_forger, rate):
 # %% role="test" exercise="one_turn" points=4
 _z = np.array([-1.0, 0.0, 1.0])
 _theta, _w, _b = one_turn(0.0, 0.0, 0.0, np.array([3.0, 3.0]), _z, _z, 0.1)
-answer("she: w rises to 0.15, b stays", [_w, _b], [0.15, 0.0], wrong={"she went uphill": [-0.15, 0.0]})
-_z_her, _z_him = np.array([0.4, -1.1, 2.0]), np.array([1.5, -0.3, 0.2])
-_theta, _w, _b = one_turn(0.5, 0.6, -0.2, np.array([2.0, 3.5]), _z_her, _z_him, 0.3)
+answer(
+    "discriminator: w rises to 0.15, b stays",
+    [_w, _b],
+    [0.15, 0.0],
+    wrong={"the discriminator went uphill on its loss": [-0.15, 0.0]},
+)
+_z_of_D, _z_of_G = np.array([0.4, -1.1, 2.0]), np.array([1.5, -0.3, 0.2])
+_theta, _w, _b = one_turn(0.5, 0.6, -0.2, np.array([2.0, 3.5]), _z_of_D, _z_of_G, 0.3)
 
 
 def _step_on(log_part, w, b, noise):
-    """0.5 less 0.3 times the slope in theta, by finite differences, of a loss of the scores of forgeries."""
+    """0.5 less 0.3 times the slope in theta, by finite differences, of a loss of the scores of samples."""
     high, low = (log_part(w * (noise + 0.5 + h) + b).mean() for h in (1e-6, -1e-6))
     return 0.5 - 0.3 * (high - low) / 2e-6
 
@@ -332,25 +337,27 @@ def _minus_log_D(s):
     return np.log1p(np.exp(-s))
 
 
-def _her_step(fake):
-    return np.array([0.6, -0.2]) - 0.3 * np.array(inspector_slopes(0.6, -0.2, np.array([2.0, 3.5]), fake))
+def _step_of_D(fake):
+    return np.array([0.6, -0.2]) - 0.3 * np.array(discriminator_slopes(0.6, -0.2, np.array([2.0, 3.5]), fake))
 
 
 answer(
-    "she: from another start",
+    "discriminator: from another start",
     [_w, _b],
-    _her_step(_z_her + 0.5),
-    wrong={"show her forgeries G(z), not the noise z": _her_step(_z_her)},
+    _step_of_D(_z_of_D + 0.5),
+    wrong={"show D samples G(z), not the noise z": _step_of_D(_z_of_D)},
 )
 answer(
-    "he: from 0.5, downhill on his loss, with the inspector as she is now",
+    "generator: from 0.5, downhill on its loss, with the discriminator as it is now",
     _theta,
-    _step_on(_minus_log_D, _w, _b, _z_him),
+    _step_on(_minus_log_D, _w, _b, _z_of_G),
     wrong={
-        "he looked at the inspector before her step": _step_on(_minus_log_D, 0.6, -0.2, _z_him),
-        "he went uphill on his own loss": 1 - _step_on(_minus_log_D, _w, _b, _z_him),
-        "this is the saturating loss, log(1 - D)": _step_on(lambda s: -np.log1p(np.exp(s)), _w, _b, _z_him),
-        "his forgeries are made from z_forger": _step_on(_minus_log_D, _w, _b, _z_her),
+        "the generator looked at the discriminator before its step": _step_on(
+            _minus_log_D, 0.6, -0.2, _z_of_G
+        ),
+        "the generator went uphill on its own loss": 1 - _step_on(_minus_log_D, _w, _b, _z_of_G),
+        "this is the saturating loss, log(1 - D)": _step_on(lambda s: -np.log1p(np.exp(s)), _w, _b, _z_of_G),
+        "the generator's samples are made from z_generator": _step_on(_minus_log_D, _w, _b, _z_of_D),
     },
     atol=1e-7,
 )
@@ -388,9 +395,9 @@ probes = [
 # %% [markdown]
 # ## 4 · Who answers? (3 points)
 #
-# $J$ is a table; she picks the row and wants the entry small, he picks the column and wants it large. Write `two_orders(J)`: the pair *(value with D in the inner loop, value with G in the inner loop)*. The player in the inner loop sees the other's choice and answers it. For many tables the two differ; keep an eye on which is the larger.
+# $J$ is a table; $D$ picks the row and wants the entry small, $G$ picks the column and wants it large. Write `two_orders(J)`: the pair *(value with D in the inner loop, value with G in the inner loop)*. The player in the inner loop sees the other's choice and answers it. For many tables the two differ; keep an eye on which is the larger.
 #
-# <details><summary>Hint 1</summary>D in the inner loop: for each column she takes the smallest entry; he knows it, and picks the column where this is largest.</details>
+# <details><summary>Hint 1</summary>D in the inner loop: for each column D takes the smallest entry; G knows it, and picks the column where this is largest.</details>
 # <details><summary>Hint 2</summary>J.min(axis=0) is the smallest entry of each column.</details>
 # <details><summary>Hint 3</summary>The exam's table [[1, 4], [3, 2]] gives 2 and 3.</details>
 
@@ -410,16 +417,16 @@ answer(
     [2, 3],
     wrong={
         "the pair is turned round: who answers in the inner loop?": [3, 2],
-        "nobody answers here: one takes the smallest of all, the other the largest": [1, 4],
+        "neither answers the other here: one takes the smallest of all, the other the largest": [1, 4],
     },
 )
 answer(
-    "a table of one row: she has no choice",
+    "a table of one row: D has no choice",
     two_orders(np.array([[5.0, 7.0, 6.0]])),
     [7.0, 7.0],
-    wrong={"rows and columns are exchanged: she picks the row": [5.0, 5.0]},
+    wrong={"rows and columns are exchanged: D picks the row": [5.0, 5.0]},
 )
-answer("a table of one column: he has none", two_orders(np.array([[5.0], [7.0], [6.0]])), [5.0, 5.0])
+answer("a table of one column: G has none", two_orders(np.array([[5.0], [7.0], [6.0]])), [5.0, 5.0])
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe, Visible
 
@@ -455,11 +462,11 @@ step   value   D(real)   D(fake)   clusters with samples, of 8
 print(_log)
 
 # %% [markdown]
-# Say (a) why a value of $-\log 4$ does not show that the generator is perfect, and which column refutes it; (b) what happened, and why ten steps for one invite it; (c) which measurement on the frozen generator would have told, and what it would roughly give here; (d) one change that you would try first, with its reason.
+# Say (a) why a value of $-\log 4$ does not show that the generator is perfect, and which column refutes it; (b) what happened, and why ten steps for one invite it; (c) which measurement on the frozen generator would have shown it, and roughly what it would give here; (d) one change that you would try first, with its reason.
 
 # %% [markdown] role="manual" exercise="training_log" points=4
 # ### BEGIN SOLUTION
-# **(a)** Any discriminator that says 1/2 everywhere earns −log 4 against any generator. The value is −log 4 when the forger is perfect *or* when the inspector has given up. The last column refutes the first: one cluster of eight.
+# **(a)** Any discriminator that says 1/2 everywhere earns −log 4 against any generator. The value is −log 4 when the generator is perfect *or* when the discriminator has given up. The last column refutes the first: one cluster of eight.
 #
 # **(b)** Mode collapse. With the discriminator fixed, the generator's loss is an average over its samples, and it is smallest when all samples sit where D is largest. Ten steps for one bring the game near this order (G in the inner loop). As soon as the discriminator objects, all samples move on to another cluster.
 #
@@ -471,4 +478,4 @@ print(_log)
 # ### END SOLUTION
 
 # %% [markdown]
-# **Solutions** lie in `notebooks/homework/source/hw12_gan_optimal_discriminator`. Look only after you have an opinion of your own.
+# The **solutions** are in `notebooks/homework/source/hw12_gan_optimal_discriminator`. Look only after you have an opinion of your own.

@@ -9,7 +9,7 @@
 #
 # Five exercises to [notebook 16](../../../16_flows.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.flow`, `coursekit.evaluation`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.flow`, `coursekit.evaluation`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling a ready-made answer is not an answer. A function leaves its arguments as they were.
 #
 # Direction as in the notebook: $z = f(x)$ runs from the data to the noise. Logarithms are natural unless a name says bits.
 
@@ -28,7 +28,7 @@ plots.use_course_style()
 #
 # Write `log_density(x, a, b)`: the log-density in nats of each row of $x$, of shape $(n, d)$, when $z$ is standard normal; $a$ and $b$ have shape $(d,)$.
 #
-# <details><summary>Hint 1</summary>Two terms a coordinate: the normal log-density of z, and the log of the slope dz/dx.</details>
+# <details><summary>Hint 1</summary>Two terms per coordinate: the normal log-density of z, and the log of the slope dz/dx.</details>
 # <details><summary>Hint 2</summary>Chain rule: the slope is a / sqrt(1 + u²) with u = a (x − b).</details>
 # <details><summary>Hint 3</summary>Coordinates are independent here, so log-densities add up over axis 1. Do not forget log(2π)/2 for each.</details>
 
@@ -50,7 +50,7 @@ _half_log_2pi = 0.5 * np.log(2 * np.pi)
 answer("at x = b with a = 1 the density is that of the normal at 0", log_density(np.array([[3.0, 1.0]]), np.ones(2), np.array([3.0, 1.0])), [-2 * _half_log_2pi],
        wrong={"did you forget log(2 pi) / 2 for each coordinate?": [0.0], "log(2 pi) / 2 belongs to each coordinate, not to the row": [-_half_log_2pi]})  # fmt: skip
 answer("at x = b with a = (2, 5) the slopes add log 2 + log 5", log_density(np.zeros((1, 2)), np.array([2.0, 5.0]), np.zeros(2)), [np.log(10) - 2 * _half_log_2pi],
-       wrong={"the slope belongs with a plus sign: what the map stretches lay close together before": [-np.log(10) - 2 * _half_log_2pi],
+       wrong={"the log of the slope is added: what the map stretches was close together before": [-np.log(10) - 2 * _half_log_2pi],
               "without its slope this is the density of z, not of x": [-2 * _half_log_2pi]})  # fmt: skip
 _line = np.sinh(np.linspace(-8, 8, 40_001))[:, None] / 1.7 + 0.4
 _density = np.exp(log_density(_line, np.array([1.7]), np.array([0.4])))
@@ -88,7 +88,7 @@ probes = [
 #
 # <details><summary>Hint 1</summary>k is the number of columns of A.</details>
 # <details><summary>Hint 2</summary>np.concatenate([changed, passed], axis=1) keeps the order.</details>
-# <details><summary>Hint 3</summary>The log-determinant is the sum of s, one number a row.</details>
+# <details><summary>Hint 3</summary>The log-determinant is the sum of s, one number per row.</details>
 
 
 # %% role="solution" exercise="couple"
@@ -116,7 +116,7 @@ answer("the first two columns are scaled and shifted", np.asarray(_z)[:, :2], _x
        wrong={"scale by exp(s), so that the scale is never 0 or negative": _x[:, :2] * _s + _x[:, 2:] @ _B,
               "first scale, then shift": (_x[:, :2] + _x[:, 2:] @ _B) * np.exp(_s),
               "this is the way back: multiply by exp(s), not by exp(-s)": (_x[:, :2] - _x[:, 2:] @ _B) * np.exp(-_s)})  # fmt: skip
-answer("one log-determinant a row", np.shape(_log_det), (2,))
+answer("one log-determinant per row", np.shape(_log_det), (2,))
 answer("the log-determinant is the sum of s", _log_det, _s.sum(axis=1),
        wrong={"the sign: this is the log-determinant of the way back": -_s.sum(axis=1),
               "log of exp(s) is s": np.exp(_s).sum(axis=1), "a sum, not a mean": _s.mean(axis=1),
@@ -199,7 +199,7 @@ probes = [
 #
 # A 1 × 1 convolution multiplies the $c$ channels at each position of an image by one matrix $W = P\,L\,U$. $P$ is a permutation. Of $L$ only what stands strictly below the diagonal of `lower` counts, and its diagonal is 1. Of $U$ only what stands strictly above the diagonal of `upper` counts, and its diagonal is $\text{sign}_i\, e^{\ell_i}$.
 #
-# Write `mix(images, order, lower, upper, sign, log_scale)`. `images` has shape $(n, c, H, W)$; `order` holds $0 \dots c-1$ once each, and $P$ moves row `order[i]` of $LU$ to row $i$. Return the convolved images and the log-determinant of the **whole image**, one number an image, computed **without** any determinant of a matrix.
+# Write `mix(images, order, lower, upper, sign, log_scale)`. `images` has shape $(n, c, H, W)$; `order` holds $0 \dots c-1$ once each, and $P$ moves row `order[i]` of $LU$ to row $i$. Return the convolved images and the log-determinant of the **whole image**, one number per image, computed **without** any determinant of a matrix.
 #
 # <details><summary>Hint 1</summary>np.tril(lower, -1) + np.eye(c), and np.triu(upper, 1) + np.diag(...).</details>
 # <details><summary>Hint 2</summary>(L @ U)[order] is P L U; np.einsum("ij,njhw->nihw", W, images) acts on the channels.</details>
@@ -275,7 +275,7 @@ probes = [
 # %% [markdown]
 # ## 4 · From nats to bits, through the logit (4 points)
 #
-# A flow was trained on grey levels $0 \dots n_\text{levels}-1$, dequantised to $x \in (0, n_\text{levels})$, scaled to $y = x / n_\text{levels}$, and sent through $v = \log\frac{y}{1-y}$. It reports $\log p(v)$ in nats an image. Nobody wants the density of $v$.
+# A flow was trained on grey levels $0 \dots n_\text{levels}-1$, dequantised to $x \in (0, n_\text{levels})$, scaled to $y = x / n_\text{levels}$, and sent through $v = \log\frac{y}{1-y}$. It reports $\log p(v)$ in nats per image. But the density that we want is that of $x$, not of $v$.
 #
 # Write `bits(log_p_v, x, n_levels)`: bits per dimension of each dequantised image, **per grey level**. `log_p_v` has shape $(n,)$, `x` has shape $(n, d)$.
 #
@@ -304,7 +304,7 @@ _per = 3 * np.log(2)
 answer("a logistic v means equally likely levels: 256 of them cost 8 bits each", bits(_log_logistic, _noisy, 256), [8.0, 8.0],
        wrong={"the scale is missing: the density is asked for in grey levels": [0.0, 0.0],
               "nats, not bits: divide by log 2": [8 * np.log(2)] * 2,
-              "bits an image, not a dimension": [24.0, 24.0],
+              "bits per image, not per dimension": [24.0, 24.0],
               "a sign: bits are minus the log-density, and the scale lowers the density": [-8.0, -8.0],
               "the logit's slopes are missing": -(_log_logistic - 3 * np.log(256)) / _per,
               "the logit's slopes have the wrong sign": -(_log_logistic + _slopes - 3 * np.log(256)) / _per})  # fmt: skip
@@ -346,14 +346,14 @@ probes = [
 
 # %% [markdown] role="manual" exercise="three_reports" points=5
 # ### BEGIN SOLUTION
-# **Ada.** The samples between the clusters can become fewer, but never vanish: the noise is one connected piece, and a continuous map takes it to one connected piece, so some density must lie on a bridge between the clusters. Mend: a base with two humps (a mixture), or another kind of model; report the share of points on the bridge.
+# **Ada.** The samples between the clusters can become fewer, but never vanish: the noise is one connected piece, and a continuous map takes it to one connected piece, so some density must lie on a bridge between the clusters. To mend it: a base with two humps (a mixture), one class for each cluster where there are labels, or a different kind of model; report the share of points on the bridge.
 #
 # **Ben.** The sign of the log-determinant is wrong. The log-density is log N(z) **plus** log_det, so the loss must subtract it. With the plus sign both terms reward the collapse: z goes to 0 and log_det to minus infinity. Mend: `0.5 * (z**2).sum(1) - log_det` (and the constant d/2 log 2π for the value). The data collapse to one spot in z; the way back stretches noise without limit, so the samples fly apart.
 #
-# **Cem.** His density is per unit of [0, 1], the paper's per grey level. Going from one to the other multiplies the density by 1/256 a pixel, log2(256) = 8 bits: in honest units he has 9.1 bits per dimension, more than the 8 bits of no model at all, so something else is wrong too (a missing Jacobian of the logit, worth at least 2 bits a pixel, or a model that has learned nothing; missing dequantisation would make the number too small, not too large). Mend: dequantise, divide by 256 and count its Jacobian, and the logit's.
+# **Cem.** His density is per unit of [0, 1], the paper's per grey level. Going from one to the other multiplies the density by 1/256 per pixel, log2(256) = 8 bits: per grey level he has 9.1 bits per dimension, more than the 8 bits of no model at all, so something else is wrong too (a missing Jacobian of the logit, worth at least 2 bits per pixel, or a model that has learned nothing; missing dequantisation would make the number too small, not too large). Mend: dequantise, divide by 256 and count its Jacobian, and the logit's.
 #
 # *Rubric, 5 points:* 1 for Ada's "never" with the reason (connected noise, continuous map); 1 for a remedy; 1 for Ben's sign and why both terms then reward collapse; 1 for Cem's unit with the 8 bits; 1 for seeing that 9.1 bits is worse than 8, the cost without a model.
 # ### END SOLUTION
 
 # %% [markdown]
-# **Solutions** lie in `notebooks/homework/source/hw16_flows`. Look only after you have an opinion of your own.
+# The **solutions** are in `notebooks/homework/source/hw16_flows`. Look only after you have an opinion of your own.
