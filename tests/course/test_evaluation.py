@@ -11,6 +11,7 @@ from coursekit.data import train_and_test
 from coursekit.evaluation import (
     DigitClassifier,
     ais_log_partition,
+    bits_per_dim,
     digit_judge,
     digit_quality,
     frechet_distance,
@@ -384,3 +385,18 @@ def test_shares_of_classes_are_counted():
     samples = np.eye(10)[list(range(10)) * 19 + [1] * 10]
     found = digit_quality(judge, samples, points(20, 10), points(20, 10, seed=1))
     assert found["classes"] == 10 and found["smallest class"] == pytest.approx(19 / 200)
+
+
+@pytest.mark.parametrize(("n_levels", "n_dims", "level"), [(16, 5, 1.0), (256, 12, 1.0), (16, 5, 0.25)])
+def test_bits_per_dimension_of_a_uniform_density_count_its_levels(n_levels, n_dims, level):
+    """A density that is even over the cube of all levels costs log2(levels) bits in each dimension."""
+    log_prob = -n_dims * np.log(n_levels * level)
+    assert bits_per_dim(log_prob, n_dims, level=level) == pytest.approx(np.log2(n_levels))
+    one_bit_more = log_prob - n_dims * np.log(2)
+    assert bits_per_dim(one_bit_more, n_dims, level=level) == pytest.approx(np.log2(n_levels) + 1)
+
+
+def test_the_judges_features_are_64_numbers_and_its_classes_ten():
+    judge = DigitClassifier(9)
+    assert judge.features(np.zeros((2, 9))).shape == (2, 64)
+    assert judge.predict_proba(np.zeros((2, 9))).shape == (2, 10)
