@@ -29,7 +29,9 @@ def rules_left_out(names, fd, precision, recall, *, title):
     axes[0].plot(fd.T, rows.T, "o", color=COLORS["model"], markersize=6, alpha=0.85)
     axes[0].axvline(fd[0].mean(), color=COLORS["noise"], linewidth=1, linestyle="--", zorder=0)
     axes[0].set(xscale="log", xlabel="Fréchet distance to test digits (log scale)", title=title)
-    ticks = [t for t in (3, 5, 10, 20, 50, 100, 200, 400) if 0.8 * fd.min() <= t <= 1.25 * fd.max()]
+    steps = (1, 2, 5) if fd.max() > 4 * fd.min() else (1, 1.5, 2, 2.5, 3, 4, 5, 7)
+    ticks = [round(step * size) for size in (1, 10, 100) for step in steps]
+    ticks = [tick for tick in ticks if 0.8 * fd.min() <= tick <= 1.25 * fd.max()]
     axes[0].set_xticks(ticks, [str(t) for t in ticks])
     axes[0].minorticks_off()
     axes[0].set_yticks(rows[:, 0], names)
@@ -45,14 +47,15 @@ def rules_left_out(names, fd, precision, recall, *, title):
     return figure
 
 
-def labelled_rows(rows, names, image_shape, *, value_range=(0, 1), title=None, width=8.6):
-    """Rows of images (k, pixels) with a name at the left of each; all on one grey scale."""
-    figure, axes = plt.subplots(len(rows), 1, figsize=(width, 0.78 * len(rows) + 0.35))
-    for ax, row, name in zip(np.atleast_1d(axes), rows, names, strict=True):
-        digits_strip(ax, row, image_shape, n_columns=len(row), value_range=value_range)
-        ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10)
-    if title:
-        figure.suptitle(title, x=0.01, ha="left", fontsize=11.5)
+def labelled_rows(rows, names, image_shape, *, title):
+    """Rows of ten images (10, pixels) in [0, 1] with a name at the left of each; all on one grey scale."""
+    height = 0.7 * len(rows) + 0.4
+    figure, axes = plt.subplots(len(rows), 1, figsize=(9.2, height), layout="none")
+    figure.subplots_adjust(left=0.25, right=0.99, bottom=0.01, top=1 - 0.38 / height, hspace=0.04)
+    for ax, row, name in zip(axes, rows, names, strict=True):
+        digits_strip(ax, row, image_shape, n_columns=len(row), value_range=(0, 1))
+        ax.text(-0.02, 0.5, name, ha="right", va="center", fontsize=10.5, transform=ax.transAxes)
+    figure.text(0.01, 1 - 0.28 / height, title, fontsize=11.5)
     return figure
 
 

@@ -1,10 +1,10 @@
-"""How to train a DCGAN on digits and on drawn shapes, the same with a rule left out, and games on a ring.
+"""How to train a DCGAN on digits, the same with a rule left out, and games on a ring.
 
 Small batches, a learning rate of .002 that falls to 0, the loss that does not saturate.
 
     digits, mini_mnist, mnist   the recipe for images
     variant                     the same on a small budget, with one rule of DCGAN left out or one trick added
-    drawn_shapes, arithmetic    coloured shapes, and sums of their codes
+    arithmetic                  sums of codes: do directions have a meaning?
     ring_game                   eight narrow Gaussians on a circle: plain, unrolled, and what costs as much
     judge                       the classifier by which generated digits are judged
 
@@ -14,11 +14,10 @@ Notebook 13_training_gans.
 import itertools
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from coursekit.data import Dataset, read_shapes, shapes, signed, toy2d
+from coursekit.data import Dataset, signed, toy2d
 from coursekit.evaluation import DigitClassifier, mode_coverage
 from coursekit.gan import GAN, batch_discriminator
 from coursekit.gan_training import MinibatchDiscrimination, UnrolledGAN, dcgan
@@ -45,8 +44,6 @@ VARIANTS = {
     "least squares": ({}, {"objective": "least_squares"}, {}),
     "two steps of D, 5/8 of the run": ({}, {}, {"n_opponent_steps": 2, "n_steps": 5 * N_STEPS // 8}),
 }
-
-SHAPES_STEPS = 350
 
 # Eight Gaussians on a circle; the generator is five times as fast as the discriminator, so the plain game
 # collapses.
@@ -114,78 +111,61 @@ def variant(name: str, x: Tensor, *, seed: int, n_steps: int | None = None) -> G
     return game
 
 
-def second_chance(x: Tensor, *, seed: int, n_steps: int = 3 * N_STEPS) -> GAN:
-    """The variant without batch norm, at a quarter of the learning rate and with three times the steps."""
-    torch.manual_seed(seed)
-    game = GAN(*dcgan(x.shape[1:], n_latent=N_LATENT, batch_norm=False), n_latent=N_LATENT)
-    settings = IMAGES | {"learning_rate": IMAGES["learning_rate"] / 4, "n_steps": n_steps}
-    fit_adversarial(game, x, seed=seed, device="cpu", **settings)
-    return game
-
-
 def judge(train: Dataset) -> DigitClassifier:
     """A classifier of real digits in [-1, 1], always the same: what samples are judged by."""
     return DigitClassifier(train.x.shape[1]).fit(signed(train), train.labels, seed=100)
 
 
-def drawn_shapes(*, seed: int, n_steps: int = SHAPES_STEPS) -> GAN:
-    """A DCGAN on 6000 drawn coloured shapes, 16 x 16 pixels in [-1, 1], trained."""
-    images, _ = shapes(6000, rng=seed)
-    x = torch.from_numpy(2 * images - 1)
-    torch.manual_seed(seed)
-    game = GAN(*dcgan(x.shape[1:], n_latent=N_LATENT), n_latent=N_LATENT)
-    fit_adversarial(game, x, n_steps=n_steps, seed=seed, device="cpu", **IMAGES)
-    return game
-
-
-def arithmetic(game: GAN, *, seed: int, n_codes: int = 6000) -> tuple[dict[str, float], Tensor]:
-    """Code of a red circle, less a red square, plus a blue square: a blue circle? (shares, some pictures).
-
-    All 72 such sums over 4 colours and 3 shapes, each once with single codes and once with the mean code of
-    each kind, brought back to the length of a code. Shares of the sums with the colour and shape hoped for:
-    "single", "means", beside "chance", the share of fresh samples of that kind; "readable" of the samples.
-    "agreement" is the mean cosine between the step from one colour to another in one shape and in another.
-    pictures (4, 4, 3, 16, 16): the three samples and the sum, of four trials with single codes.
-    """
-    rng = torch.Generator().manual_seed(seed)
-    z = torch.randn(n_codes, game.n_latent, generator=rng)
-    words = torch.from_numpy(look(game, z))
-    found, pictured, cosines = {"single": [], "means": [], "chance": []}, [], []
-    for (one, other), (this, that) in itertools.product(
-        itertools.permutations(range(4), 2), itertools.permutations(range(3), 2)
-    ):
-        kinds = [kind(z, words, *of) for of in ((one, this), (one, that), (other, that), (other, this))]
-        if min(map(len, kinds)) == 0:
-            raise ValueError("the generator does not draw every colour of every shape: train it longer")
-        for how, (a, b, c) in (
-            ("single", [codes[0] for codes in kinds[:3]]),
-            ("means", [codes.mean(0) for codes in kinds[:3]]),
-        ):
-            total = a - b + c
-            total = total * game.n_latent**0.5 / total.norm()
-            colour, shape, _ = look(game, total[None])[0]
-            found[how].append(colour == other and shape == this)
-            if how == "single":
-                pictured.append(torch.stack([a, b, c, total]))
-        found["chance"].append(len(kinds[3]) / n_codes)
-        means = [codes.mean(0) for codes in kinds]
-        cosines.append(torch.cosine_similarity(means[3] - means[0], means[2] - means[1], dim=0).item())
-    shares = {name: float(np.mean(values)) for name, values in found.items()}
-    shares |= {"agreement": float(np.mean(cosines)), "readable": (words >= 0).all(1).double().mean().item()}
-    with torch.no_grad():
-        some = game.generator(torch.cat(pictured[::20]))
-    return shares, some.reshape(-1, 4, *some.shape[1:])
-
-
 @torch.no_grad()
-def look(game: GAN, z: Tensor) -> np.ndarray:
-    """Colour, shape and place on the pictures of codes z (n, n_latent), as numbers (n, 3); -1: unreadable."""
-    return read_shapes((game.generator(z).numpy() + 1) / 2)
+def arithmetic(
+    game: GAN, judge: DigitClassifier, *, seed: int, n_codes: int = 4000
+) -> tuple[dict[str, float], Tensor]:
+    """A bold 7, less a light 7, plus a light 3: a bold 3? All 90 pairs of classes; (shares, pictures).
+
+    Bold and light are the upper and the lower third of a class in ink, as the judge sees the classes among
+    n_codes samples. Each sum is formed once of single codes and once of the mean codes of each kind, and is
+    brought back to the length of a code. "single" and "means" are the shares of sums that are of the class
+    and bold; "class kept" and "bolder" say the two things of the means one by one. "no sum" is the share of
+    bold ones of the class among the mean codes of the light ones, with nothing added, "chance" that among
+    fresh samples. pictures (4, 4, pixels): three mean codes and their sum.
+    """
+    z = torch.randn(n_codes, game.n_latent, generator=torch.Generator().manual_seed(seed))
+    label, ink = seen(game, judge, z)
+    kinds, limits = [], []
+    for y in range(10):
+        low, high = torch.quantile(ink[label == y], torch.tensor([1 / 3, 2 / 3]))
+        kinds.append((z[(label == y) & (ink >= high)], z[(label == y) & (ink <= low)]))
+        limits.append((low, high))
+    pairs = list(itertools.permutations(range(10), 2))
+    found = {}
+    for how in ("single", "means"):
+        parts = [[codes[0] if how == "single" else codes.mean(0) for codes in kind] for kind in kinds]
+        terms = torch.stack([torch.stack([*parts[i], parts[j][1]]) for i, j in pairs])  # (90, 3, d)
+        total = on_shell(terms[:, 0] - terms[:, 1] + terms[:, 2])
+        alone = on_shell(terms[:, 2])
+        target = torch.tensor([j for _, j in pairs])
+        high = torch.stack([limits[j][1] for _, j in pairs])
+        (got, ink_of), (plain, plain_ink) = (seen(game, judge, codes) for codes in (total, alone))
+        found[how] = ((got == target) & (ink_of >= high)).double().mean().item()
+    found["class kept"] = (got == target).double().mean().item()
+    found["bolder"] = (ink_of > plain_ink).double().mean().item()
+    found["no sum"] = ((plain == target) & (plain_ink >= high)).double().mean().item()
+    found["chance"] = sum(len(kind[0]) for kind in kinds) / 10 / n_codes
+    some = torch.cat(
+        [on_shell(terms[::25].flatten(0, 1)).reshape(-1, 3, game.n_latent), total[::25, None]], 1
+    )
+    return found, game.generator(some.flatten(0, 1)).reshape(4, 4, -1)
 
 
-def kind(z: Tensor, words: Tensor, colour: int, shape: int) -> Tensor:
-    """Those codes whose pictures show this colour and this shape."""
-    return z[(words[:, 0] == colour) & (words[:, 1] == shape)]
+def seen(game: GAN, judge: DigitClassifier, z: Tensor) -> tuple[Tensor, Tensor]:
+    """Class (n,) that the judge sees on the pictures of codes z (n, n_latent), and their mean ink (n,)."""
+    images = game.generator(z).flatten(1)
+    return judge.predict_proba(images).argmax(1), (images.mean(1) + 1) / 2
+
+
+def on_shell(z: Tensor) -> Tensor:
+    """Codes (n, d) brought to the length of a code, the root of d."""
+    return z * (z.shape[1] ** 0.5 / z.norm(dim=1, keepdim=True))
 
 
 def ring_game(
