@@ -82,6 +82,35 @@ claim = "Ward's height = root of twice the rise"
 check(claim, tree[-1, 2], np.sqrt(2 * rise), rtol=1e-12)
 
 # %% [markdown] slide="slide"
+# ## 05 · Word vectors
+#
+# From [notebook 05](05_word_vectors.ipynb). Counts $\#(w,c)$ of word $w$ and context $c$, row sums $\#(w)$, column sums $\#(c)$, total $|D|$; scores $s = W C^\\top$; $k$ negatives from $q(c) = \#(c)/|D|$:
+#
+# $$\mathrm{PMI} = \log\frac{\#(w,c)\,|D|}{\#(w)\,\#(c)}, \qquad L = -\sum_{w,c}\frac{\#(w,c)}{|D|}\log\sigma(s_{wc}) + k\frac{\#(w)}{|D|}q(c)\log\sigma(-s_{wc}), \qquad \frac{\partial L}{\partial s} = 0 \;\text{ at }\; s = \mathrm{PMI} - \log k .$$
+#
+# A new document, words fixed: its loss is convex in its vector, so `infer` has one answer.
+
+# %%
+from coursekit.embeddings import DocumentVectors, pmi, sgns_floor, sgns_loss
+
+rng = np.random.default_rng(5)
+counts, k = torch.tensor(rng.uniform(1, 9, (5, 4))), 3
+best = torch.tensor(pmi(counts.numpy())) - np.log(k)
+identity = torch.eye(4)  # W = s, C = 1: every score is free
+scores = best.clone().requires_grad_()
+loss = sgns_loss(counts, scores, identity, k)
+gradient = torch.autograd.grad(loss, scores)[0]
+check("gradient 0 at PMI - log k", gradient, 0.0, atol=1e-12)
+check("and the loss is at its floor", loss, sgns_floor(counts, k), atol=1e-12)
+with torch.random.fork_rng():
+    documents = DocumentVectors(2, 6, 3)
+    torch.nn.init.normal_(documents.A)
+text = [0, 3, 3, 5]
+vector = documents.infer(text).requires_grad_()
+slope = torch.autograd.grad(documents.document_loss(vector, text), vector)[0]
+check("inference ends where the slope is 0", slope, 0.0, atol=1e-9)
+
+# %% [markdown] slide="slide"
 # ## 07 · Transformers
 #
 # From [notebook 07](07_transformers.ipynb). Queries $q_i$, keys $k_j$ of width $d$, values $v_j$; with the causal mask $j$ runs over $j \le i$ only:
