@@ -28,7 +28,7 @@ from coursekit.transformer import explorers, pictures, recipe
 plots.use_course_style()
 torch.set_default_dtype(torch.float64)
 
-# %% [markdown] slide="slide" says="What is the next word? Nobody needs a network to make a start: count."
+# %% [markdown] slide="slide" says="What is the next word? You need no network to make a start: count."
 # ## 1 · What has to be beaten
 #
 # **Question.** A language model gives each next word a probability, given the words so far. How good can it be, and what does a method reach that only counts?
@@ -93,19 +93,20 @@ def discount(counts):
     return (counts == 1).sum() / ((counts == 1).sum() + 2 * (counts == 2).sum())
 
 
-few = train[:2000]
-before = np.concatenate([np.full((2000, 1), 80), few[:, :-1]], axis=1)
+few = train[:40]
+before = np.concatenate([np.full((40, 1), 80), few[:, :-1]], axis=1)
 counts = np.zeros((81, 80))
 np.add.at(counts, (before, few), 1)  # c(h, w)
 contexts = (counts > 0).sum(0)  # after how many different words?
 D = discount(contexts)
 single = (np.maximum(contexts - D, 0) + D * (contexts > 0).sum() / 80) / contexts.sum()
-D, total = discount(counts), counts.sum(1, keepdims=True)
-kinds = (counts > 0).sum(1, keepdims=True)  # n(h)
-by_hand = (np.maximum(counts - D, 0) + D * kinds * single) / total
+D, histories = discount(counts), np.flatnonzero(counts[:80].sum(1))  # words that occur
+seen = counts[histories]
+kinds = (seen > 0).sum(1, keepdims=True)  # n(h)
+by_hand = (np.maximum(seen - D, 0) + D * kinds * single) / seen.sum(1, keepdims=True)
 bigram = transformer.KneserNey(2, n_words=80).fit(few)
-check("Kneser-Ney by hand = coursekit, after every word", by_hand[:80],
-      bigram.next_word(np.arange(80)[:, None]), atol=1e-14)  # fmt: skip
+check("Kneser-Ney by hand = coursekit, after every word that occurs", by_hand,
+      bigram.next_word(histories[:, None]), atol=1e-14)  # fmt: skip
 
 # %%
 grams = {}
@@ -575,7 +576,7 @@ for T in (0.0, 0.7, 1.5):
 #
 # **Question.** To *understand* a sentence you may read it to its end. What can be trained on plain text if nothing is masked in attention?
 #
-# **Fill in the blank.** Replace 15 % of the words by a sign, [MASK], and predict them from *all* others: the cloze test, or **masked language modelling**. Beside it BERT learns a second task: two sentences, [CLS] first [SEP] second [SEP]; does the second continue the first? The answer is read off at [CLS]. Attention has no mask here, so BERT is an **encoder**: no chain rule, hence no probability of a text.
+# **Fill in the blank.** Replace 15 % of the words by a sign, [MASK], and predict them from *all* others: the cloze test, or **masked language modelling**. Beside it BERT learns a second task: two sentences, [CLS] first [SEP] second [SEP]; does the second continue the first (**next sentence prediction**)? The answer is read off at [CLS]. Attention has no mask here, so BERT is an **encoder**: no chain rule, hence no probability of a text.
 #
 # Our world can say how well both can be done at all. With blanks, the forward algorithm skips the unseen words (their factor is 1), a second pass runs backwards in the same way, and the state at the blank is their product. For a pair, one document or two are equally likely, so Bayes' rule compares two likelihoods:
 #
@@ -655,7 +656,7 @@ figure = pictures.bars_of_words(panels, ["first pair", "second pair"],
 plots.show(figure, alt="Two panels of six words each with two bars, the exact probability and BERT's: mostly of similar height.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
-# **One pre-training, many fine-tunings.** Now somebody wants to sort sentences into two kinds, topics 1 to 4 and 5 to 8, and has only 16 labels, or 32, or 512. Four ways: count words (logistic regression on the *bag of words*); train the same network *from scratch*; keep the pre-trained BERT *frozen* and train a linear layer on its features; *fine-tune* all of it. Three seeds, each with other labels.
+# **One pre-training, many fine-tunings.** Now somebody wants to sort sentences into two kinds, topics 1 to 4 and 5 to 8, and has only 16 labels, or 32, or 512. Four ways: count words (logistic regression on the *bag of words*); train the same network *from scratch*; keep the pre-trained BERT *frozen* and train a linear layer on its features (**feature extraction**); *fine-tune* all of it. Three seeds, each with other labels.
 
 # %%
 n_labels = sorted(set(seeds.column("labels").tolist()))
