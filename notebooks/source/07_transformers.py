@@ -78,7 +78,7 @@ figure = pictures.topics(world.classes @ world.words)
 plots.show(figure, alt="Four rows of eighty words, one row per topic: each has some dark words of its own and some that are grey in several rows.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
-# **N-grams.** Count how often each word followed each history of one, two or three words. Long histories are rare, so their counts must be *smoothed*. The best way known is due to **Kneser and Ney**. For a history $h$ of one word, with $c(h, w)$ the number of times that $w$ followed $h$,
+# **N-grams.** Count how often each word followed each history of one, two or three words. Long histories are rare, so their counts must be *smoothed*. The classical answer, still the one to beat among methods that only count, is due to **Kneser and Ney**. For a history $h$ of one word, with $c(h, w)$ the number of times that $w$ followed $h$,
 #
 # $$p(w \mid h) = \frac{\max(c(h,w) - D, 0)}{c(h)} + \frac{D\, n(h)}{c(h)}\, p(w), \qquad n(h) = \#\{w : c(h, w) > 0\}.$$
 #
@@ -211,7 +211,7 @@ check("three heads = PyTorch's MultiheadAttention", mine, theirs(x, x, x)[0], at
 #
 # **Question.** All positions are computed in one pass, and each is to predict the *next* word. What stops position $i$ from reading word $i + 1$ off the input?
 #
-# **The causal mask.** Before the softmax, the score of every later key is set to $-\infty$; its weight is $e^{-\infty} = 0$, exactly. How do we know that nothing leaks through another path? Differentiate. Output $t$ does not depend on input $s$ if and only if $\partial\, \text{out}_t / \partial\, \text{in}_s = 0$ everywhere; and automatic differentiation follows *every* path.
+# **The causal mask.** Before the softmax, the score of every later key is set to $-\infty$; its weight is $e^{-\infty} = 0$, exactly. How do we know that nothing leaks through another path? Differentiate. Output $t$ does not depend on input $s$ if and only if $\partial\, \text{out}_t / \partial\, \text{in}_s = 0$ everywhere; and automatic differentiation follows *every* path. We look at one random input of a layer with random weights, where a dependence would show.
 #
 # **Predict before you run:** how many layers does it take until the last position depends on the first one: of attention, and of a causal convolution that sees its own place and the two before it, over 12 places?
 #
@@ -367,7 +367,7 @@ figure = pictures.bits_by_place(lines, title=title)
 plots.show(figure, alt="Bits per word over the place: the n-gram is flat, GPT follows the floor down and stays a little above it.")  # fmt: skip
 
 # %% [markdown]
-# The blue line follows the black one down: attention has learned to collect evidence about the topic from all places. What is left is largest after two to six words, where the evidence must be weighed most carefully.
+# The blue line follows the black one down: attention has learned to collect evidence about the topic from all places. What is left is largest after the first few words, where the evidence must be weighed most carefully.
 #
 # What does it look at? The explorer shows the weights of one document, head by head: 1 and 2 are in the first block, 3 and 4 in the second.
 
@@ -449,7 +449,7 @@ check("at T = 1 the two differ by under .3 bits per word", kl[1], 0.3, relation=
       control={"T = 0.5": kl[0], "T = 2": kl[2]})  # fmt: skip
 
 # %% [markdown] slide="subslide"
-# At half the temperature the texts are *more* likely than real ones, and much alike: sampling "for quality" buys it with variety. Only $T = 1$ writes as the world does.
+# At half the temperature the texts are *more* likely than real ones, and much alike: sampling "for quality" gives variety away. Only near $T = 1$ does the model write as the world does.
 #
 # **The cache.** To append one word, the model would read the whole text again. But a causal position never changes once it is written: its keys and values depend on what came before it, and on nothing later. So keep them. Each new word then costs one position instead of all. The result is not *nearly* the same but the same, up to the rounding of sums.
 
@@ -580,7 +580,7 @@ for T in (0.0, 0.7, 1.5):
 #
 # **Question.** To *understand* a sentence you may read it to its end. What can be trained on plain text if nothing is masked in attention?
 #
-# **Fill in the blank.** Replace 15 % of the words by a sign, [MASK], and predict them from *all* others: the cloze test, or **masked language modelling**. Beside it BERT learns a second task: two sentences, [CLS] first [SEP] second [SEP]; does the second continue the first (**next sentence prediction**)? The answer is read off at [CLS]. Attention has no mask here, so BERT is an **encoder**: no chain rule, hence no probability of a text.
+# **Fill in the blank.** Replace 15 % of the words by a sign, [MASK], and predict them from *all* others: the cloze test, or **masked language modelling**. Beside it BERT learns a second task: two sentences, [CLS] first [SEP] second [SEP]; does the second continue the first (**next sentence prediction**)? The answer is read off at [CLS]. Attention has no mask here, so BERT is an **encoder**: no chain rule, hence no probability of a whole text.
 #
 # Our world can say how well both can be done at all. With blanks, the forward algorithm skips the unseen words (their factor is 1), a second pass runs backwards in the same way, and the state at the blank is their product. For a pair, one document or two are equally likely, so Bayes' rule compares two likelihoods:
 #
