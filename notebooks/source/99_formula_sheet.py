@@ -306,6 +306,62 @@ check("slope of -log D = -(1 - D)", trick, -(1 - D), atol=1e-12)
 check("slope of log(1 - D) = -D", plain, -D, atol=1e-12)
 
 # %% [markdown] slide="slide"
+# ## 13 · Making the game train
+#
+# From [notebook 13](13_training_gans.ipynb). *Transposed convolution* is the adjoint of a convolution $C$: $\langle C x, y\rangle = \langle x, C^\top y\rangle$. *Virtual batch norm* takes mean and variance of a reference batch and sample $i$ itself. *Minibatch features* compare a sample with its batch; *an unrolled step* differentiates the value through a step of the discriminator; *a great circle* joins two codes, with $\omega$ the angle between them:
+#
+# $$o(x_i) = \sum_j e^{-\lVert M_i - M_j\rVert_1}, \qquad \phi' = \phi + \eta\,\nabla_\phi V(\theta, \phi), \qquad \frac{d}{d\theta} V(\theta, \phi') = \frac{\partial V}{\partial\theta} + \frac{\partial V}{\partial \phi'}\frac{d\phi'}{d\theta},$$
+#
+# $$z(t) = \frac{\sin((1-t)\,\omega)}{\sin\omega}\,a + \frac{\sin(t\,\omega)}{\sin\omega}\,b .$$
+#
+# *Least squares*, targets 0 and 1: at the best discriminator $\frac12\mathbb E_\text{data}(D^*-1)^2 + \frac12\mathbb E_\text{model}(D^*-1)^2 = \frac18(\chi^2 + 2)$ with $\chi^2 = \int \frac{(p_\text{model} - p_\text{data})^2}{p_\text{data} + p_\text{model}}$.
+
+# %%
+import torch.nn.functional as F
+
+from coursekit import gan_training
+
+kernel, x, y = torch.randn(2, 3, 4, 4), torch.randn(1, 3, 8, 8), torch.randn(1, 2, 4, 4)
+down = F.conv2d(x, kernel, stride=2, padding=1)
+up = F.conv_transpose2d(y, kernel, stride=2, padding=1)
+check("<C x, y> = <x, C' y>", (down * y).sum(), (x * up).sum(), atol=1e-10)
+
+reference, batch = torch.randn(6, 3), torch.randn(4, 3)
+union = torch.cat([reference, batch[2:3]])
+by_hand = (batch[2] - union.mean(0)) / (union.var(0, correction=0) + 1e-5).sqrt()
+claim = "virtual batch norm of sample 3: reference and itself"
+check(claim, gan_training.VirtualBatchNorm(reference)(batch)[2], by_hand, atol=1e-12)
+layer = gan_training.MinibatchDiscrimination(3, 1, 2)
+M = batch @ layer.directions[:, 0]
+o = torch.stack([torch.exp(-(row - M).abs().sum(1)).sum() for row in M])
+check("minibatch features", layer.closeness(batch)[:, 0], o, atol=1e-12)
+
+# %%
+p, q, s, rate = torch.randn(5).softmax(0), torch.randn(5).softmax(0), torch.randn(5), 0.7
+q.requires_grad_()
+
+
+def value_at(s):
+    return (p * F.logsigmoid(s) + q * F.logsigmoid(-s)).sum()
+
+
+ahead = s + rate * (p * torch.sigmoid(-s) - q * torch.sigmoid(s))
+total = torch.autograd.grad(value_at(ahead), q)[0]
+direct = F.logsigmoid(-ahead)
+reaction = (p * torch.sigmoid(-ahead) - q * torch.sigmoid(ahead)) * -rate * torch.sigmoid(s)
+check("one unrolled step: direct term + reaction", total, direct + reaction, atol=1e-12)
+
+D = p / (p + q)
+chi2 = ((q - p) ** 2 / (p + q)).sum()
+claim = "least squares at D*: (chi^2 + 2) / 8"
+check(claim, ((p + q) * (D - 1) ** 2).sum() / 2, (chi2 + 2) / 8, atol=1e-12)
+a, b = F.normalize(torch.randn(2, 4, 6), dim=-1)
+omega = torch.arccos((a * b).sum(-1, keepdim=True))
+arc = (torch.sin(0.7 * omega) * a + torch.sin(0.3 * omega) * b) / torch.sin(omega)
+check("great circle, at t = 0.3", gan_training.great_circle(a, b, 0.3), arc, atol=1e-12)
+check("and it keeps the length", arc.norm(dim=-1), 1, atol=1e-12)
+
+# %% [markdown] slide="slide"
 # ## 14 · Earth mover's distance
 #
 # From [notebook 14](14_wgan.ipynb). Three expressions for the smallest cost of moving one distribution onto the other. A plan says how much goes from $x$ to $y$; $f$ is 1-Lipschitz if it is nowhere steeper than 1; $F$ is a distribution function.
