@@ -68,8 +68,11 @@ def seen_and_unseen(seen, unseen, *, title):
     return figure
 
 
-def by_method(values, *, title, xlabel, ours=()):
-    """Dots, one per run, and their mean as a bar: values, name -> (runs,); those in `ours` in blue."""
+def by_method(values, *, title, xlabel, ours=(), low=0.0):
+    """Dots, one per run, and a bar at their mean: values, name -> (runs,); those in `ours` in blue.
+
+    low: where the axis starts.
+    """
     figure, ax = plt.subplots(figsize=(8.6, 0.42 * len(values) + 1.1))
     for row, (name, runs) in enumerate(values.items()):
         color = COLORS["model"] if name in ours else COLORS["data"]
@@ -77,7 +80,8 @@ def by_method(values, *, title, xlabel, ours=()):
         ax.plot(np.mean(runs), row, "|", color=color, markersize=16, markeredgewidth=2)
     ax.set(yticks=range(len(values)), yticklabels=list(values), xlabel=xlabel, title=title)
     ax.set_ylim(len(values) - 0.5, -0.5)
-    ax.set_xlim(left=0)
+    top = max(np.max(runs) for runs in values.values())
+    ax.set_xlim(low, top + 0.05 * (top - low))
     ax.grid(axis="y", color="#dddddd", linewidth=0.6)
     ax.set_axisbelow(True)
     return figure
@@ -135,6 +139,7 @@ def map_of_texts(maps, labels, names, *, title):
             chosen = labels == number
             ax.plot(*Y[chosen].T, MARKERS[number], color=CYCLE[number], markersize=4, label=name, alpha=0.8)
         ax.set(xticks=[], yticks=[], aspect="equal", title=heading)
+        ax.spines[:].set_visible(False)
     handles, texts = axes[0].get_legend_handles_labels()
     figure.legend(handles, texts, loc="outside lower center", ncols=3, fontsize=9.6)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11.5)

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.embeddings.counts, coursekit.embeddings.skipgram, coursekit.embeddings.relations, coursekit.embeddings.documents]
+#     allowed: [numpy]
 # ---
 
 # %% [markdown]
@@ -9,7 +9,7 @@
 #
 # Five exercises on [notebook 05](../../../05_word_vectors.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.embeddings`; calling somebody else's answer is not an answer.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.embeddings`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody else's answer is not an answer.
 #
 # Words are numbers from 0. $W$ and $C$ are tables of shape $(n, d)$, one row per word. Logarithms are natural. Leave the arrays that you are given as they are.
 
