@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     forbidden: [coursekit.conditional_gan, coursekit.gan.model, torch]
+#     allowed: [numpy]
 # ---
 
 # %% [markdown]
@@ -9,7 +9,7 @@
 #
 # Five exercises to [notebook 15](../../../15_conditional_gans.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other numbers and shapes, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** PyTorch, and the models of `coursekit.conditional_gan` and `coursekit.gan`; calling somebody's answer is not an answer.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.conditional_gan` and `coursekit.gan`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were.
 
 # %%
 import numpy as np
@@ -44,41 +44,41 @@ def discriminator_loss(real, wrong, fake, w):
 
 
 # %% role="test" exercise="discriminator_loss" points=4
-the_real, the_wrong, the_fake = (
+_the_real, _the_wrong, _the_fake = (
     np.array([2.0, -1.0, 0.5]),
     np.array([1.5, -0.5]),
     np.array([-2.0, 0.3, 1.0, -1.0]),
 )
 
 
-def logs(scores):
+def _logs(scores):
     return np.log(1 / (1 + np.exp(-scores))), np.log(1 / (1 + np.exp(scores)))
 
 
-parts = logs(the_real)[0].mean(), logs(the_wrong)[1].mean(), logs(the_fake)[1].mean()
+_parts = _logs(_the_real)[0].mean(), _logs(_the_wrong)[1].mean(), _logs(_the_fake)[1].mean()
 answer(
     "the loss with w = 0.3",
-    discriminator_loss(the_real, the_wrong, the_fake, 0.3),
-    -(parts[0] + 0.3 * parts[1] + 0.7 * parts[2]),
+    discriminator_loss(_the_real, _the_wrong, _the_fake, 0.3),
+    -(_parts[0] + 0.3 * _parts[1] + 0.7 * _parts[2]),
     wrong={
-        "this is the value that D raises; the loss is its negative": parts[0]
-        + 0.3 * parts[1]
-        + 0.7 * parts[2],
+        "this is the value that D raises; the loss is its negative": _parts[0]
+        + 0.3 * _parts[1]
+        + 0.7 * _parts[2],
         "w belongs to the mismatched pairs, 1 - w to the generator's": -(
-            parts[0] + 0.7 * parts[1] + 0.3 * parts[2]
+            _parts[0] + 0.7 * _parts[1] + 0.3 * _parts[2]
         ),
-        "the weights of the two kinds of fakes add up to 1": -(parts[0] + 0.3 * parts[1] + parts[2]),
+        "the weights of the two kinds of fakes add up to 1": -(_parts[0] + 0.3 * _parts[1] + _parts[2]),
         "mismatched pairs are fakes: they want a low D": -(
-            parts[0] + 0.3 * logs(the_wrong)[0].mean() + 0.7 * parts[2]
+            _parts[0] + 0.3 * _logs(_the_wrong)[0].mean() + 0.7 * _parts[2]
         ),
         "take means, not sums": -(
-            logs(the_real)[0].sum() + 0.3 * logs(the_wrong)[1].sum() + 0.7 * logs(the_fake)[1].sum()
+            _logs(_the_real)[0].sum() + 0.3 * _logs(_the_wrong)[1].sum() + 0.7 * _logs(_the_fake)[1].sum()
         ),
     },
 )
 answer("with huge scores", discriminator_loss([800.0], [-800.0], [800.0], 0.5), 400.0)
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 SCORES = {
     "real": lambda rng: 2 * rng.normal(size=7),
@@ -87,6 +87,7 @@ SCORES = {
     "w": lambda rng: rng.uniform(0.1, 0.4),
 }
 probes = [
+    Visible("discriminator_loss"),
     Probe(
         "discriminator_loss(real, wrong, fake, w)",
         SCORES,
@@ -129,40 +130,40 @@ def best_discriminator(p, m, p_g, w):
 
 
 # %% role="test" exercise="best_discriminator" points=4
-table = np.array([[0.3, 0.1], [0.2, 0.4]])
-mixed_up = table.sum(1, keepdims=True) * table.sum(0)  # pictures and words drawn independently
-drawn = np.array([[0.1, 0.3], [0.4, 0.2]])
-best, value = best_discriminator(table, mixed_up, drawn, 0.25)
-fakes = 0.25 * mixed_up + 0.75 * drawn
+_table = np.array([[0.3, 0.1], [0.2, 0.4]])
+_mixed_up = _table.sum(1, keepdims=True) * _table.sum(0)  # pictures and words drawn independently
+_drawn = np.array([[0.1, 0.3], [0.4, 0.2]])
+_best, _value = best_discriminator(_table, _mixed_up, _drawn, 0.25)
+_fakes = 0.25 * _mixed_up + 0.75 * _drawn
 answer(
     "D*",
-    best,
-    table / (table + fakes),
+    _best,
+    _table / (_table + _fakes),
     wrong={
-        "this is the best D without mismatched pairs": table / (table + drawn),
-        "w belongs to the mismatched pairs": table / (table + 0.75 * mixed_up + 0.25 * drawn),
-        "this is how likely a pair is a fake": fakes / (table + fakes),
-        "the real pairs are missing below": table / fakes,
-        "the fakes' weights add up to 1; do not average again": table / (table + fakes / 2),
+        "this is the best D without mismatched pairs": _table / (_table + _drawn),
+        "w belongs to the mismatched pairs": _table / (_table + 0.75 * _mixed_up + 0.25 * _drawn),
+        "this is how likely a pair is a fake": _fakes / (_table + _fakes),
+        "the real pairs are missing below": _table / _fakes,
+        "the fakes' weights add up to 1; do not average again": _table / (_table + _fakes / 2),
     },
 )
-right_value = (table * np.log(table / (table + fakes))).sum() + (
-    fakes * np.log(fakes / (table + fakes))
+_right_value = (_table * np.log(_table / (_table + _fakes))).sum() + (
+    _fakes * np.log(_fakes / (_table + _fakes))
 ).sum()
 answer(
     "its value",
-    value,
-    right_value,
+    _value,
+    _right_value,
     wrong={
-        "this is the loss; the value is its negative": -right_value,
-        "this is the Jensen-Shannon divergence; the value is twice it, less log 4": (right_value + np.log(4))
+        "this is the loss; the value is its negative": -_right_value,
+        "this is the Jensen-Shannon divergence; the value is twice it, less log 4": (_right_value + np.log(4))
         / 2,
-        "nats, not bits": right_value / np.log(2),
+        "nats, not bits": _right_value / np.log(2),
     },
 )
-answer("where the fakes are the data, D* is 1/2 and the value -log 4", best_discriminator(table, table, table, 0.5)[1], -np.log(4))  # fmt: skip
+answer("where the fakes are the data, D* is 1/2 and the value -log 4", best_discriminator(_table, _table, _table, 0.5)[1], -np.log(4))  # fmt: skip
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 
 def holed(rng, shape=(4, 3)):
@@ -179,6 +180,7 @@ TABLES = {
     "w": lambda rng: rng.uniform(0.1, 0.4),
 }
 probes = [
+    Visible("best_discriminator"),
     Probe(
         "np.asarray(best_discriminator(p, m, p_g, w)[0])",
         TABLES,
@@ -222,26 +224,26 @@ def cycle(a, b, P, Q):
 
 
 # %% role="test" exercise="cycle" points=4
-P = np.array([[1.0, 0.5, 0.0], [0.0, 1.0, -1.0]])  # three pixels become two
-Q = P.T @ np.linalg.inv(P @ P.T)  # the best way back: P Q = 1
-a, b = np.array([[1.0, 2.0, 0.5], [0.0, -1.0, 1.0]]), np.array([[1.0, -2.0], [0.5, 0.3], [2.0, 1.0]])
-ours = cycle(a, b, P, Q)
-answer("two terms", np.shape(ours), (2,))
-lost = a @ P.T @ Q.T - a
+_P = np.array([[1.0, 0.5, 0.0], [0.0, 1.0, -1.0]])  # three pixels become two
+_Q = _P.T @ np.linalg.inv(_P @ _P.T)  # the best way back: P Q = 1
+_a, _b = np.array([[1.0, 2.0, 0.5], [0.0, -1.0, 1.0]]), np.array([[1.0, -2.0], [0.5, 0.3], [2.0, 1.0]])
+_ours = cycle(_a, _b, _P, _Q)
+answer("two terms", np.shape(_ours), (2,))
+_lost = _a @ _P.T @ _Q.T - _a
 answer(
     "three pixels through two and back",
-    ours[0],
-    np.abs(lost).mean(),
+    _ours[0],
+    np.abs(_lost).mean(),
     wrong={
-        "absolute values, not squares": (lost**2).mean(),
-        "a mean, not a sum": np.abs(lost).sum(),
-        "compare with a, where the way began": np.abs(a @ P.T @ Q.T).mean(),
-        "a mean over pixels too: this sums them": np.abs(lost).sum(axis=1).mean(),
+        "absolute values, not squares": (_lost**2).mean(),
+        "a mean, not a sum": np.abs(_lost).sum(),
+        "compare with a, where the way began": np.abs(_a @ _P.T @ _Q.T).mean(),
+        "a mean over pixels too: this sums them": np.abs(_lost).sum(axis=1).mean(),
     },
 )
-answer("two pixels through three and back: nothing is lost", ours[1], 0.0, atol=1e-9)
+answer("two pixels through three and back: nothing is lost", _ours[1], 0.0, atol=1e-9)
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 LINEAR = {
     "a": lambda rng: rng.normal(size=(6, 4)),
@@ -250,6 +252,7 @@ LINEAR = {
     "Q": lambda rng: rng.normal(size=(4, 4)),
 }
 probes = [
+    Visible("cycle"),
     Probe(
         "np.asarray(cycle(a, b, P, Q))",
         LINEAR,
@@ -290,30 +293,31 @@ def consistent(x, y):
 
 
 # %% role="test" exercise="consistent" points=4
-x = np.arange(24.0).reshape(4, 6) ** 1.5 / 20
-y = np.array([[0.2, 1.0, 0.5], [3.0, 2.0, 4.0]])
-kept = x.copy(), y.copy()
-held = consistent(x, y)
-check("the arguments are left as they were", np.concatenate([x.ravel(), y.ravel()]), np.concatenate([each.ravel() for each in kept]))  # fmt: skip
-answer("shape", np.shape(held), (4, 6))
-means = x.reshape(2, 2, 3, 2).mean(axis=(1, 3))
-right = x + np.kron(y - means, np.ones((2, 2)))
+_x = np.arange(24.0).reshape(4, 6) ** 1.5 / 20
+_y = np.array([[0.2, 1.0, 0.5], [3.0, 2.0, 4.0]])
+_kept = _x.copy(), _y.copy()
+_held = consistent(_x, _y)
+check("the arguments are left as they were", np.concatenate([_x.ravel(), _y.ravel()]), np.concatenate([each.ravel() for each in _kept]))  # fmt: skip
+answer("shape", np.shape(_held), (4, 6))
+_means = _x.reshape(2, 2, 3, 2).mean(axis=(1, 3))
+_right = _x + np.kron(_y - _means, np.ones((2, 2)))
 answer(
     "the nearest picture that shrinks to y",
-    held,
-    right,
+    _held,
+    _right,
     wrong={
-        "this forgets x altogether: it is y, enlarged": np.kron(y, np.ones((2, 2))),
-        "the correction has the wrong sign": x - np.kron(y - means, np.ones((2, 2))),
-        "the means must be those of y, not the sums": x + np.kron(y - 4 * means, np.ones((2, 2))) / 4,
-        "y is added without taking away what is there": x + np.kron(y, np.ones((2, 2))),
-        "the picture is tiled; each pixel of y belongs to one square": x + np.tile(y - means, (2, 2)),
+        "this forgets x altogether: it is y, enlarged": np.kron(_y, np.ones((2, 2))),
+        "the correction has the wrong sign": _x - np.kron(_y - _means, np.ones((2, 2))),
+        "the means must be those of y, not the sums": _x + np.kron(_y - 4 * _means, np.ones((2, 2))) / 4,
+        "y is added without taking away what is there": _x + np.kron(_y, np.ones((2, 2))),
+        "the picture is tiled; each pixel of y belongs to one square": _x + np.tile(_y - _means, (2, 2)),
     },
 )
 ### BEGIN HIDDEN TESTS
-from coursetools.homework import Probe
+from coursetools.homework import Probe, Visible
 
 probes = [
+    Visible("consistent"),
     Probe(
         "consistent(x, y)",
         {"x": lambda rng: rng.normal(size=(6, 9)), "y": lambda rng: rng.normal(size=(2, 3))},
