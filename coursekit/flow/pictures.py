@@ -132,20 +132,6 @@ def bridge(density, extent, path, along, truth, model):
     return figure
 
 
-def gap_by_depth(depths, gaps, title):
-    """Model minus true NLL, (n_depths, n_seeds), against the number of couplings."""
-    figure, ax = plt.subplots(figsize=(6.8, 3.5))
-    gaps = np.asarray(gaps)
-    ax.errorbar(depths, gaps.mean(1), gaps.std(1), fmt="o-", color=COLORS["model"], capsize=4)
-    for depth, row in zip(depths, gaps, strict=True):
-        ax.plot([depth] * len(row), row, ".", color=COLORS["data"], markersize=4)
-    ax.set(xscale="log", xlabel="number of couplings", ylabel="model - true (nats)", ylim=(0, None))
-    ax.set_xticks(depths, [str(depth) for depth in depths])
-    ax.minorticks_off()
-    ax.set_title(title)
-    return figure
-
-
 def pixel_histograms(panels):
     """One pixel's values on three scales; panels: list of (title, values, bins, axis label, colour name)."""
     figure, axes = plt.subplots(1, len(panels), figsize=(9.2, 2.8))

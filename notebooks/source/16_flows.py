@@ -468,7 +468,7 @@ check("ten cases: log-determinants forth and back cancel", both_ways, 0.0, atol=
 #
 # **Question.** Enough algebra. Can a chain of couplings bend a round cloud into two thin moons?
 #
-# Eight couplings, the two coordinates take turns, each with a network of two hidden layers of 64. Three seeds, and the same with two and four couplings. The truth is known here too: a moon is a half circle, blurred by noise of .05, and its density is an average of Gaussians over the angle, which we sum up numerically.
+# Eight couplings, the two coordinates take turns, each with a network of two hidden layers of 64. Three seeds, and the same with two couplings. The truth is known here too: a moon is a half circle, blurred by noise of .05, and its density is an average of Gaussians over the angle, which we sum up numerically.
 
 
 # %%
@@ -508,7 +508,7 @@ def gap(log_probability):
 
 
 # %% tags=["nbval-ignore-output"]
-seeds, depths = (0, 1, 2), (2, 4, 8)
+seeds, depths = (0, 1, 2), (2, 8)
 moons = {(d, s): train_moons(s, d) for d in depths for s in seeds}
 gaps = np.array([[gap(moons[d, s].log_prob(new)) for s in seeds] for d in depths])
 for depth, row in zip(depths, gaps, strict=True):
@@ -666,17 +666,13 @@ check("off the moons: more than 0.2 % of the samples, three seeds", off, 0.002,
 print("samples off the moons, by seed:", " ".join(f"{each:.1%}" for each in off))
 
 # %% [markdown] slide="subslide"
-# **Depth.** In one coupling half of the numbers stay, and the others are only scaled and shifted as these dictate; further flexibility must come from stacking. We trained two, four and eight above.
+# **Depth.** In one coupling half of the numbers stay, and the others are only scaled and shifted as these dictate; further flexibility must come from stacking. We trained two and eight above.
 
 # %%
-check("each doubling of the couplings takes 40 % off the gap, mean of 3 seeds",
-      gaps.mean(axis=1)[1:] / gaps.mean(axis=1)[:-1], 0.6, relation="<=",
-      control={"another seed instead of more couplings": gaps[0, 1] / gaps[0, 0]})  # fmt: skip
-plots.show(
-    pictures.gap_by_depth(depths, gaps, "each doubling of the couplings cuts the gap"),
-    alt="Model minus true NLL for 2, 4 and 8 couplings, three seeds each: it falls "
-    "from 2 to 4 and once more from 4 to 8; at 4 one seed is well above the others.",
-)
+check("eight couplings leave at most 0.3 of the gap of two, three seeds",
+      gaps[1] / gaps[0], 0.3, relation="<=",
+      control={"another seed instead": gaps[0, 1] / gaps[0, 0]})  # fmt: skip
+print("gap of eight couplings / gap of two, by seed:", (gaps[1] / gaps[0]).round(2))
 
 # %% [markdown]
 # Every layer has a network of its own, to be computed on the way there and on the way back: time and memory grow in proportion to the depth. (The deck's words are "slow training and inference".) The layers of a VAE or a GAN may be narrow and throw information away. A flow carries all $d$ numbers through every layer, to the end. That is what exactness costs. Glow for faces of 256 × 256 pixels has 6 levels of 32 steps.
