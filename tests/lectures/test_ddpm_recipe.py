@@ -1,0 +1,58 @@
+"""What notebook 17 trains: a model that has learned what its labels mean, and the measures of its samples."""
+
+import numpy as np
+import pytest
+import torch
+
+from coursekit.ddpm import recipe
+from coursekit.evaluation import DigitClassifier
+
+
+def two_clouds(n, seed=0):
+    """Codes (n, 3) of two classes, 0 to the left and 1 to the right, and their labels."""
+    rng = torch.Generator().manual_seed(seed)
+    labels = torch.arange(n) % 2
+    codes = 0.3 * torch.randn(n, 3, generator=rng)
+    codes[:, 0] += 2.0 * labels - 1
+    return codes, labels
+
+
+def test_samples_are_of_the_class_that_is_asked_for():
+    codes, labels = two_clouds(400)
+    model = recipe.class_digits(codes, labels, seed=0, n_steps=200)
+    assert model.target == "v" and model.schedule.T == 200
+    for k in (0, 1):
+        rng = torch.Generator().manual_seed(1)
+        made = model.sample_ddim(100, 20, condition=torch.full((100,), k), rng=rng)
+        assert ((made[:, 0] > 0) == bool(k)).float().mean() > 0.9
+
+
+def test_training_is_seeded():
+    codes, labels = two_clouds(64)
+    first, again, other = (recipe.class_digits(codes, labels, seed=s, n_steps=3) for s in (0, 0, 1))
+    weights = [model.noise_predictor.enter.weight for model in (first, again, other)]
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
+
+
+@pytest.fixture(scope="module")
+def judge():
+    x, labels = two_clouds(400, seed=1)
+    return DigitClassifier(3, n_hidden=16, n_features=4, n_classes=2).fit(x, labels, n_epochs=200)
+
+
+def test_quality_of_real_examples_of_constants_and_of_swapped_labels(judge):
+    (real, labels), (test, _) = two_clouds(300, seed=2), two_clouds(300, seed=3)
+    good = recipe.class_quality(judge, real, labels, test)
+    assert good["read as asked"] > 0.95 and good["precision"] > 0.8 and good["recall"] > 0.8
+    swapped = recipe.class_quality(judge, real, 1 - labels, test)
+    assert swapped["read as asked"] == pytest.approx(1 - good["read as asked"])
+    means = torch.stack([real[labels == k].mean(0) for k in (0, 1)])[labels]
+    blurred = recipe.class_quality(judge, means + 1e-6 * torch.randn(means.shape), labels, test)
+    assert blurred["read as asked"] == 1 and blurred["recall"] < 0.1 < good["recall"]
+    assert blurred["Frechet distance"] > 5 * good["Frechet distance"]
+
+
+def test_quality_takes_arrays(judge):
+    real, labels = two_clouds(100, seed=4)
+    given = recipe.class_quality(judge, real.double().numpy(), labels, np.asarray(real))
+    assert given == pytest.approx(recipe.class_quality(judge, real, labels, real), rel=1e-4, abs=1e-6)
