@@ -97,10 +97,11 @@ def dots(groups, *, xlabel, title, xlim, chance=None):
 def two_judges(error, distance, names):
     """Squared error to the right, Fréchet distance upwards, a dot per seed; (methods, seeds) each."""
     figure, ax = plt.subplots(figsize=(7.2, 3.9))
-    for x, y, name, color in zip(error, distance, names, ("data", "model", "latent"), strict=True):
-        ax.plot(x, y, "o", color=COLORS[color], markersize=7, alpha=0.75)
-        ax.annotate(name, (np.max(x), np.mean(y)), (9, 0), textcoords="offset points", va="center",
-                    color=COLORS[color])  # fmt: skip
+    for k, (x, y, name) in enumerate(zip(error, distance, names, strict=True)):
+        color = COLORS[("data", "model", "latent")[k]]
+        ax.plot(x, y, "os^"[k], color=color, markersize=7, alpha=0.75)
+        place = (np.max(x), np.max(y)) if k < 2 else (np.min(x), np.min(y))
+        ax.annotate(name, place, (9, (0, 12, -12)[k]), textcoords="offset points", va="center", color=color)
     ax.set(xlim=(0, 1.4 * np.max(error)), ylim=(0, 1.15 * np.max(distance)))
     ax.set(xlabel="mean squared error per pixel (less is better)", ylabel="Fréchet distance (less is better)")
     ax.set_title("the least error is not the nearest to real digits")

@@ -1,7 +1,7 @@
 """How to train the conditional games of lecture 15: each function takes a seed and returns what has learned.
 
     words           coloured shapes from their three words
-    colour_cycle    coloured shapes against white ones, without pairs
+    colour_cycle    red and blue shapes against white ones, without pairs
     coloured        outlines into shapes whose colour is a coin
     enlarged        8 x 8 digits from 2 x 2 pixels
     grown           coloured shapes without words, from 4 x 4 pixels up
@@ -37,7 +37,7 @@ GAMES = {"learning_rate": 2e-3, "batch_size": 64, "schedule": "linear", "average
 MINI_MNIST = {20: (1200, GAMES)}
 WORDS = {"n_latent": 8, "noise": 0.2}
 CYCLE = {"learning_rate": 1e-2, "opponent_learning_rate": 2e-3, "batch_size": 12, "schedule": "linear"}
-CYCLE_STEPS, COLOURED_STEPS, ENLARGED_STEPS = 700, 200, 600
+CYCLE_STEPS, COLOURED_STEPS, ENLARGED_STEPS = 900, 350, 600
 GROWN = {"growing": (200, 200, 400), "direct": (500,)}  # about the same CPU-seconds
 
 
@@ -83,6 +83,11 @@ def chalk_white(images: Tensor) -> Tensor:
     return 0.1 + 0.8 * above / above.amax((2, 3), keepdim=True)
 
 
+def red_and_blue(n: int, seed: int) -> Tensor:
+    """Drawn shapes (n, 3, 16, 16), red or blue with equal chances."""
+    return sketches(n, seed, share=0.5)[1]
+
+
 class PixelTranslator(nn.Module):
     """Three convolutions on top of the brightness, (n, n_in, h, w) -> (n, n_out, h, w) in (0, 1).
 
@@ -100,8 +105,8 @@ class PixelTranslator(nn.Module):
 
 
 def colour_cycle(seed: int, *, n_steps: int = CYCLE_STEPS, noise: float = 0.0) -> CycleGAN:
-    """Coloured shapes (A) and white ones (B), drawn independently; noise: see `CycleGAN`."""
-    coloured, white = drawings(4000, seed)[0], chalk_white(drawings(4000, seed + 1000)[0])
+    """Red and blue shapes (A) and white ones (B), drawn independently; noise: see `CycleGAN`."""
+    coloured, white = red_and_blue(4000, seed), chalk_white(red_and_blue(4000, seed + 1000))
     torch.manual_seed(seed)
     translators = PixelTranslator(3, 1), PixelTranslator(1, 3)
     judges = [nn.Sequential(nn.Flatten(), batch_discriminator(256 * k, 128)) for k in (3, 1)]
@@ -145,7 +150,7 @@ def outlines(images: Tensor) -> Tensor:
     return covered - inner
 
 
-def sketches(n: int, seed: int, share: float = 0.6) -> tuple[Tensor, Tensor, Tensor]:
+def sketches(n: int, seed: int, share: float = 0.7) -> tuple[Tensor, Tensor, Tensor]:
     """Outlines (n, 1, 16, 16), drawings (n, 3, 16, 16), colours (n,): blue with chance `share`, else red."""
     rng = np.random.default_rng(seed)
     attributes = rng.integers(0, (4, 3, 4), size=(n, 3))
