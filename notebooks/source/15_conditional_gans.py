@@ -249,7 +249,7 @@ figure = pictures.rows_of_pictures([images[:8], drawn[:8].reshape(-1, 3, 16, 16)
 plots.show(figure, alt="Above, eight drawings of the data with their words; below, pictures by the generator for the same words: the same colour, form and place each time.")  # fmt: skip
 
 # %% [markdown]
-# Forms are the hard part: between a square and a circle there are four pixels. Choose the words yourself; the eight pictures differ in their latents.
+# Forms are the hard part: between a square and a circle there are four pixels. The speckles are the noise's doing: the discriminator sees everything through noise, and so does not mind them. Choose the words yourself; the eight pictures differ in their latents.
 
 # %% tags=["nbval-ignore-output"]
 every_kind = torch.cartesian_prod(torch.arange(4), torch.arange(3), torch.arange(4))
@@ -313,7 +313,9 @@ check("colour and place carry over to combinations never seen: 8 of 10 at least"
       control={"chance": 1 / 4})  # fmt: skip
 
 # %% [markdown]
-# That is what a *vector* of words buys: each of its entries is learned on its own. **Walk between two requests**: the condition is a vector, so there are points between any two of its values, which no word ever named.
+# So colour and place are words to the generator, which it combines freely; form carries over in about half of the pictures only, and must partly have been learned combination by combination. That is what a *vector* of words can buy, and a single label for each of the 48 kinds could not.
+#
+# **Walk between two requests.** The condition is a vector, so there are points between any two of its values, which no word ever named. What do you expect half way: a purple shape in the middle?
 
 # %% tags=["nbval-ignore-output"]
 ends = recipe.one_hot(torch.tensor([[0, 1, 0], [2, 2, 3]]))
@@ -332,8 +334,11 @@ static_frames(partial(explorers.walk_frame, walk.numpy(), ends_named),
 halfway = data.read_shapes(walk[5].numpy())
 print("half way the reader sees:", ", ".join(dict.fromkeys(data.describe(halfway))))
 
+# %% [markdown]
+# Half way there is no shape in the middle, but a faint mixture of both, on which the reader reads nothing. The generator was never judged there: it owes us nothing between the points it was trained on.
+
 # %% [markdown] slide="subslide"
-# **Conditioning augmentation.** Real text comes as an embedding $\varphi$ of a whole sentence: a few thousand points in a space of hundreds of dimensions, and nothing is known about the points between. StackGAN (Zhang and others, 2017) blurs each point on purpose: a layer computes $\mu(\varphi)$ and $\log \sigma^2(\varphi)$, the condition is *drawn*, $c \sim \mathcal N(\mu, \sigma^2)$, and a penalty $\mathrm{KL}(\mathcal N(\mu, \sigma^2) \,\Vert\, \mathcal N(0, 1))$ keeps $\sigma$ from shrinking to 0. You know both from the VAE: the reparametrised draw, and its KL term. In closed form against an average of log ratios:
+# **Conditioning augmentation.** The remedy, for real text, is in the next paper. A text comes as an embedding $\varphi$ of a whole sentence: a few thousand points in a space of hundreds of dimensions, and nothing is known about the points between. StackGAN (Zhang and others, 2017) blurs each point on purpose: a layer computes $\mu(\varphi)$ and $\log \sigma^2(\varphi)$, the condition is *drawn*, $c \sim \mathcal N(\mu, \sigma^2)$, and a penalty $\mathrm{KL}(\mathcal N(\mu, \sigma^2) \,\Vert\, \mathcal N(0, 1))$ keeps $\sigma$ from shrinking to 0. You know both from the VAE: the reparametrised draw, and its KL term. In closed form against an average of log ratios:
 
 # %%
 torch.manual_seed(7)
