@@ -605,7 +605,7 @@ check("PV-DBOW is far above the largest novel, three splits", shares["PV-DBOW"],
     relation=">=", control={"the largest novel": majority})  # fmt: skip
 
 # %% [markdown]
-# A table, one logarithm and an SVD beat what takes many steps to train, and the plain bag is best of all. More steps do not change the order: ours get worse with three times as many, gensim's PV-DBOW gets much better and stays behind. PV-DM has a long way to go in these seconds. It is no accident that counting wins. The novels differ in many *single* words, and a bag keeps each of them, 2423 numbers instead of 64. Paragraph vectors were invented for larger collections. Try the simple thing first, and keep its number beside yours.
+# A table, one logarithm and an SVD beat what takes many steps to train, and the plain bag does as well. More steps do not change the order: ours get worse with three times as many, gensim's PV-DBOW gets much better and stays behind. PV-DM has a long way to go in these seconds. It is no accident that counting wins. The novels differ in many *single* words, and a bag keeps a number for each of them. Paragraph vectors were invented for larger collections. Try the simple thing first, and keep its number beside yours.
 
 # %% [markdown] slide="slide" says="The deck says that doc2vec does not work for unseen documents. Let us see."
 # ## 8 · A document that was never seen
