@@ -10,6 +10,7 @@ import torch
 
 from benchmarks.harness import OURS, Skipped, mnist
 from benchmarks.references import PlainVAE
+from benchmarks.vae_bits import beside, betas, blur
 from coursekit import data
 from coursekit.training import FreshPixels, fit
 from coursekit.vae import log_bernoulli, recipe
@@ -68,4 +69,4 @@ def mnist_bound(bench):
     bound(bench, recipe.mnist, (mnist("train"), mnist("test")), MNIST, **others)
 
 
-PARTS = {"digits": digits, "mnist": mnist_bound}
+PARTS = {"digits": digits, "mnist": mnist_bound, "beta": betas, "beside": beside, "blur": blur}

@@ -65,7 +65,7 @@ def gradient_noise(pathwise, score_function, truth):
     figure, axes = plt.subplots(2, 1, figsize=(7.4, 4.2), sharex=True)
     low, high = (np.quantile(np.concatenate([score_function, pathwise]), q) for q in (0.005, 0.999))
     bins = np.linspace(low, high, 81)
-    rows = ((score_function, "score function", "wrong"), (pathwise, "reparametrized", "model"))
+    rows = ((score_function, "score function", "wrong"), (pathwise, "reparametrised", "model"))
     for ax, (draws, name, color) in zip(axes, rows, strict=True):
         ax.hist(draws, bins=bins, color=COLORS[color], alpha=0.75)
         ax.axvline(truth, color=COLORS["data"])
@@ -75,12 +75,12 @@ def gradient_noise(pathwise, score_function, truth):
 
 
 def strips(rows, image_shape, *, value_range=PIXELS, title=""):
-    """Rows of pictures, each with a label: rows is a list of (label, images (n, pixels))."""
-    n = max(len(images) for _, images in rows)
+    """Rows of pictures, each with its label to the left: rows is a dict from labels to images (n, pixels)."""
+    n = max(len(images) for images in rows.values())
     figure, axes = plt.subplots(
         len(rows), 1, figsize=(8.8, 0.3 + (7.1 / n + 0.07) * len(rows)), squeeze=False
     )
-    for ax, (label, images) in zip(axes[:, 0], rows, strict=True):
+    for ax, (label, images) in zip(axes[:, 0], rows.items(), strict=True):
         digits_strip(ax, images, image_shape, n_columns=len(images), value_range=value_range)
         ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=10.5)
     axes[0, 0].set_title(title)
@@ -122,33 +122,6 @@ def latent_map(z, labels, *, ax=None, title="", reach=3.1, size=5, write=True):
     return figure
 
 
-def priors(panels, *, reach=3.4):
-    """Panels (title, draws of q(z | x) over the data (n, 2), prior), the prior as lines of equal density.
-
-    prior: weights (k,), means (k, 2) and variances (k, 2) of a mixture of Gaussians.
-    """
-    figure, axes = plt.subplots(1, len(panels), figsize=(9, 4.5), sharex=True, sharey=True)
-    axis = np.linspace(-reach, reach, 121)
-    plane = np.stack(np.meshgrid(axis, axis), axis=2)[:, :, None]  # (121, 121, 1, 2)
-    for ax, (title, guesses, (weights, means, variances)) in zip(axes, panels, strict=True):
-        normals = np.exp(-0.5 * (plane - means) ** 2 / variances) / np.sqrt(2 * np.pi * variances)
-        ax.plot(*guesses.T, ".", color=COLORS["latent"], alpha=0.5, markersize=4)
-        ax.contour(axis, axis, normals.prod(3) @ weights, 6, colors=COLORS["data"], linewidths=1.2)
-        ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=title)
-        ax.set(xlabel="$z_1$", ylabel="$z_2$")
-    return figure
-
-
-def averages(pictures, titles, image_shape):
-    """A few pictures side by side on one grey scale, each with a title."""
-    figure, axes = plt.subplots(1, len(pictures), figsize=(8.4, 2.5))
-    for ax, picture, title in zip(axes, pictures, titles, strict=True):
-        digits_strip(ax, picture[None], image_shape, n_columns=1, value_range=PIXELS)
-        ax.spines[:].set(visible=True, color=COLORS["noise"])
-        ax.set_title(title, loc="center", fontsize=10.5)
-    return figure
-
-
 def bound_by_samples(ks, bounds, log_p):
     """Importance-weighted bound (m,) at k samples (m,), below the exact log-likelihood."""
     figure, ax = plt.subplots(figsize=(7.2, 3.7))
@@ -173,9 +146,7 @@ def gaps(log_p, best, encoder, order):
         where, lost[order], missed[order], color=COLORS["wrong"], alpha=0.6, linewidth=0, step="mid"
     )
     ax.set(xlim=(0, len(order) - 1), ylim=(0, None), xlabel="pictures, sorted by the gap of the encoder")
-    ax.set(
-        ylabel="log p(x) $-$ bound, nats", title="where the bound loses: a wrong shape, or a hasty encoder"
-    )
+    ax.set(ylabel="log p(x) $-$ bound, nats", title="most of the gap is the encoder's")
     ax.text(0.03, 0.93, "amortisation gap: the encoder's q is not the best one", color=COLORS["wrong"],
             transform=ax.transAxes, va="top")  # fmt: skip
     ax.text(0.03, 0.84, "grey: even the best diagonal Gaussian is not the posterior", color=COLORS["data"],

@@ -5,7 +5,9 @@ anew for every batch. The longer the run, the lower the rate.
 """
 
 import torch
+from torch import Tensor
 
+from coursekit.autoencoder import Autoencoder
 from coursekit.data import Dataset, binarised, ink
 from coursekit.training import N_SHOWN, FreshPixels, Recipe, Stage, fit, for_budget
 from coursekit.vae.model import VAE
@@ -97,3 +99,53 @@ def draw(vae, rng):
     if vae.prior is not None:
         return vae.decode_mean(vae.prior.sample(N_SHOWN, rng=rng))
     return vae.decode_mean(torch.randn(N_SHOWN, vae.n_latent, generator=rng))
+
+
+NOTEBOOK = {"batch_size": 128, "learning_rate": 4e-3, "schedule": "cosine"}
+
+
+def bits_model(
+    bits: Tensor,
+    *,
+    seed: int,
+    n_latent: int = 8,
+    beta: float = 1.0,
+    residual: bool = False,
+    n_steps: int = 800,
+) -> VAE:
+    """The model of notebook 11, trained on bits (n, pixels): one hidden layer of 128 each way."""
+    torch.manual_seed(seed)
+    vae = VAE(bits.shape[1], n_latent, hidden=128, activation="silu", residual=residual, beta=beta)
+    fit(vae, bits, n_steps=n_steps, seed=seed, device="cpu", **NOTEBOOK)
+    return vae.requires_grad_(False)
+
+
+BLURRED = (
+    "Gaussian VAE, 4 latents",
+    "Gaussian VAE, 32 latents",
+    "Bernoulli VAE, 4 latents",
+    "autoencoder, 4 numbers",
+)
+
+
+def rebuilder(kind: str, grey: Tensor, *, seed: int, n_steps: int = 800):
+    """A function that rebuilds images (n, pixels) from a short code, learned from grey images in [0, 1].
+
+    kind: one of `BLURRED`. All have the same layers, batches, rates and steps; the Bernoulli VAE sees bits
+    drawn anew for every batch.
+    """
+    torch.manual_seed(seed)
+    how = {"n_steps": n_steps, "seed": seed, "device": "cpu"} | NOTEBOOK
+    if kind == "autoencoder, 4 numbers":
+        model = Autoencoder(grey.shape[1], 4, hidden=(128,), activation="silu")
+        fit(model, grey, **how)
+        return lambda x: model.decode(model.encode(x)).detach()
+    n_latent = 32 if "32" in kind else 4
+    sizes = {"hidden": 128, "activation": "silu"}
+    if "Bernoulli" in kind:
+        vae = VAE(grey.shape[1], n_latent, **sizes)
+        fit(FreshPixels(vae), grey, **how)
+    else:
+        vae = VAE(grey.shape[1], n_latent, likelihood="gaussian", observation_variance=0.03, **sizes)
+        fit(vae, grey, **how)
+    return lambda x: vae.decode_mean(vae.encode(x)[0]).detach()
