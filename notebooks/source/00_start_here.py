@@ -48,37 +48,43 @@ plots.show(
 #
 # Why would one want a machine that makes new points? To *simulate*: what else could have happened? To fill in what is missing or too noisy. To learn *features* from plentiful unlabelled data, for tasks with few labels. And as a test of understanding: being able to make something shows deeper understanding than being able to recognise it.
 
-# %% [markdown] slide="slide" says="Each says at its top which of the others it needs; 08, 12 and 16 need none."
+# %% [markdown] slide="slide" says="Each says at its top which of the others it needs; 06, 08, 12 and 16 need none."
 # ## 2 · The map
 #
-# | | Notebook | The question |
-# | --- | --- | --- |
-# | 01 | [PCA on USArrests](01_pca_usarrests.ipynb) | What is the best flat picture of a table? |
-# | 02 | [Clustering](02_clustering.ipynb) | What are the groups, and how many? |
-# | 03 | [Manifold learning](03_manifold_learning.ipynb) | What if the flat picture has to be unrolled first? |
-# | 04 | [Non-negative factors and ratings](04_nmf_ratings.ipynb) | What is in a matrix with holes? |
-# | 08 | [Boltzmann machines, CD-k](08_rbm_cdk.ipynb) | Can an energy describe the data, and can we learn it? |
-# | 10 | [Autoencoders](10_autoencoders.ipynb) | What is a good code, and what is it good for? |
-# | 11 | [VAE and its ELBO](11_vae_elbo.ipynb) | How does a code become a probability? |
-# | 12 | [GANs](12_gan_optimal_discriminator.ipynb) | Can a game replace a likelihood? |
-# | 14 | [Wasserstein GAN](14_wgan.ipynb) | What if the distributions do not even overlap? |
-# | 16 | [Flows](16_flows.ipynb) | Can the likelihood be exact? |
-# | 17 | [DDPM](17_ddpm.ipynb) | Can noise be undone, step by step? |
-# | 99 | [Formula sheet](99_formula_sheet.ipynb) | What do I need before the exam? |
+# | | Notebook | The question | Homework |
+# | --- | --- | --- | --- |
+# | 01 | [PCA on USArrests](01_pca_usarrests.ipynb) | What is the best flat picture of a table? | [hw01](homework/release/hw01_pca/hw01_pca.ipynb) |
+# | 02 | [Clustering](02_clustering.ipynb) | What are the groups, and how many? | [hw02](homework/release/hw02_clustering/hw02_clustering.ipynb) |
+# | 03 | [Manifold learning](03_manifold_learning.ipynb) | What if the flat picture has to be unrolled first? | [hw03](homework/release/hw03_manifold_learning/hw03_manifold_learning.ipynb) |
+# | 04 | [Non-negative factors and ratings](04_nmf_ratings.ipynb) | What is in a matrix with holes? | [hw04](homework/release/hw04_nmf_ratings/hw04_nmf_ratings.ipynb) |
+# | 05 | [Word vectors](05_word_vectors.ipynb) | Can a word be known by the company it keeps? | [hw05](homework/release/hw05_word_vectors/hw05_word_vectors.ipynb) |
+# | 06 | [Images pixel by pixel](06_autoregressive_images.ipynb) | What does it cost to draw an image in order? | [hw06](homework/release/hw06_autoregressive_images/hw06_autoregressive_images.ipynb) |
+# | 07 | [Transformers](07_transformers.ipynb) | What comes next, and what must be looked at to know? | [hw07](homework/release/hw07_transformers/hw07_transformers.ipynb) |
+# | 08 | [Boltzmann machines, CD-k](08_rbm_cdk.ipynb) | Can an energy describe the data, and can we learn it? | [hw08](homework/release/hw08_rbm_cdk/hw08_rbm_cdk.ipynb) |
+# | 09 | [Deep belief networks](09_deep_belief_networks.ipynb) | What is gained by stacking them? | [hw09](homework/release/hw09_deep_belief_networks/hw09_deep_belief_networks.ipynb) |
+# | 10 | [Autoencoders](10_autoencoders.ipynb) | What is a good code, and what is it good for? | [hw10](homework/release/hw10_autoencoders/hw10_autoencoders.ipynb) |
+# | 11 | [VAE and its ELBO](11_vae_elbo.ipynb) | How does a code become a probability? | [hw11](homework/release/hw11_vae_elbo/hw11_vae_elbo.ipynb) |
+# | 12 | [GANs](12_gan_optimal_discriminator.ipynb) | Can a game replace a likelihood? | [hw12](homework/release/hw12_gan_optimal_discriminator/hw12_gan_optimal_discriminator.ipynb) |
+# | 13 | [Training GANs](13_training_gans.ipynb) | Why is the game hard to play, and what helps? | [hw13](homework/release/hw13_training_gans/hw13_training_gans.ipynb) |
+# | 14 | [Wasserstein GAN](14_wgan.ipynb) | What if the distributions do not even overlap? | [hw14](homework/release/hw14_wgan/hw14_wgan.ipynb) |
+# | 15 | [Conditional GANs](15_conditional_gans.ipynb) | How does one ask for a picture? | [hw15](homework/release/hw15_conditional_gans/hw15_conditional_gans.ipynb) |
+# | 16 | [Flows](16_flows.ipynb) | Can the likelihood be exact? | [hw16](homework/release/hw16_flows/hw16_flows.ipynb) |
+# | 17 | [DDPM](17_ddpm.ipynb) | Can noise be undone, step by step? | [hw17](homework/release/hw17_ddpm/hw17_ddpm.ipynb) |
+# | 99 | [Formula sheet](99_formula_sheet.ipynb) | What do I need before the exam? | |
 #
-# Each says at its top which of the others it needs, which deck it follows and what it leaves out. 08, 12 and 16 stand alone; 02 borrows one idea from 01. Gaps in the numbering are reserved for other lectures.
+# Each says at its top which of the others it needs, which deck it follows and what it leaves out. 06, 08, 12 and 16 stand alone; 02 borrows one idea from 01. Two numbers, 18 and 19, are reserved for lectures to come.
 #
 # How are the generative models related? One question sorts them: *what does the model let you compute?*
 
 # %%
-tractable = ["Gaussian (01)", "flows (16)", "autoregressive models"]
+tractable = ["Gaussian (01)", "flows (16)", "autoregressive models (06, 07)"]
 approximate = [
     "Boltzmann machines: Markov chains (08)",
     "VAE: a lower bound (11)",
     "diffusion: a lower bound (17)",
 ]
 explicit = [("tractable", tractable), ("approximate", approximate)]
-implicit = [("samples only", ["GAN (12)", "Wasserstein GAN (14)"])]
+implicit = [("samples only", ["GAN (12, 13, 15)", "Wasserstein GAN (14)"])]
 branches = [("explicit density", explicit), ("implicit density", implicit)]
 tree = ("generative model", branches)
 plots.show(
@@ -96,9 +102,9 @@ plots.show(
 #
 # | Family | The idea | For it | Against it |
 # | --- | --- | --- | --- |
-# | Autoregressive | $p(x)=\prod_i p(x_i\mid x_1,\dots,x_{i-1})$, one factor after the other | exact likelihood; stable training; any kind of sequence | sampling is slow, one entry at a time; no code; an order must be chosen |
+# | Autoregressive (06, 07) | $p(x)=\prod_i p(x_i\mid x_1,\dots,x_{i-1})$, one factor after the other | exact likelihood; stable training; any kind of sequence | sampling is slow, one entry at a time; no code; an order must be chosen |
 # | VAE (11) | a latent code, and a lower bound on $\log p(x)$ | fast sampling; a code for every $x$; stable training | only a bound; samples tend to be blurred |
-# | GAN (12, 14) | a generator against a discriminator | sharp samples in one pass | no likelihood; training can oscillate; modes may be missed |
+# | GAN (12 to 15) | a generator against a discriminator | sharp samples in one pass | no likelihood; training can oscillate; modes may be missed |
 # | Flow (16) | an invertible map to a Gaussian | exact likelihood; exact codes; sampling in one pass | the map must be invertible and keep the dimension; large networks |
 # | Diffusion (17) | undo a little noise, many times | sharp and varied samples; stable training, a regression | many network calls per sample; only a bound on the likelihood |
 #
