@@ -20,8 +20,6 @@ NOTEBOOKS = ROOT / "notebooks"
 PATHS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 each = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 FRAME = ("00", "99")  # the start and the formula sheet: no lecture, no homework, no counts
-# Written before `check` knew controls: their one-sided checks get theirs one notebook after the other.
-BEFORE_CONTROLS = {"11"}
 lectures = pytest.mark.parametrize(
     "path", [p for p in PATHS if p.stem[:2] not in FRAME], ids=lambda path: path.stem
 )
@@ -102,9 +100,7 @@ def test_counts(path):
     assert sum(text.count("✓") for text in compared_texts(path)) >= 10, "formulas are checks"
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in PATHS if p.stem[:2] not in BEFORE_CONTROLS], ids=lambda p: p.stem
-)
+@each
 def test_each_one_sided_check_has_a_control_or_a_theorem(path):
     for cell in code_cells(path):
         for call in ast.walk(ast.parse(cell.source)):
