@@ -539,7 +539,7 @@ check("with more tokens, the loss per token rises", per_token, 0, relation=">=",
 # **Predict before you run:** on the invented language GPT beat every n-gram by far. Who wins on Austen, after a minute of computing?
 #
 # <details><summary>Answer</summary>
-# The n-gram, by a little. It needs a fraction of a second to count, and a million tokens hold many phrases that recur word for word. But GPT knows something that the table does not, and the mixture of the two is ahead of both.
+# The n-gram, by a little. It needs a fraction of a second to count, and a million tokens hold many phrases that it will meet again. But GPT knows something that the table does not, and the mixture of the two is ahead of both.
 # </details>
 
 # %%
@@ -567,7 +567,7 @@ check("the mixture is over .02 ahead of both, each of three seeds", mixture, gra
       relation="<=", control={"GPT alone": gpt_alone, "the 4-gram alone": gram})  # fmt: skip
 
 # %% [markdown]
-# So on real text, with a minute of computing, *counting wins*. That is no contradiction to section 5. A million tokens hold many phrases that simply recur, and a table remembers them at once, while gradient descent has to learn them step by step. The mixture gains on both, so they know different things. That the order is reversed with a thousand times the data and the computing is well known from the literature; we have not measured it.
+# So on real text, with a minute of computing, *counting wins*. That is no contradiction to section 5. A million tokens hold many phrases that recur word for word, and a table remembers them at once, while gradient descent has to learn them step by step. The mixture gains on both, so they know different things. That the order is reversed with a thousand times the data and the computing is well known from the literature; we have not measured it.
 #
 # Its writing, after the words "It is a truth", at three temperatures (stored with the runs):
 
@@ -790,7 +790,7 @@ check("BERT's own loss, less the pair's, is the mean over the masked words", bot
 
 # %%
 cut_up, whole_bits = recipe.bits(gpt, test[:500].reshape(-1, 4)), ours[:500].mean()
-print(f"whole documents {whole_bits:.2f} bits per word, windows of four {cut_up:.2f}")
+print(f"whole documents {whole_bits:.1f} bits per word, windows of four {cut_up:.1f}")
 check("windows of four words cost over .2 bits per word", cut_up, whole_bits + 0.2,
       relation=">=", control={"whole documents": whole_bits})  # fmt: skip
 
