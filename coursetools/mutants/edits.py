@@ -63,17 +63,14 @@ class Edit:
 
 def edits_of(file, source):
     """Every fault that a file allows, a list of `Edit`s in the order of the lines."""
-    lines = source.encode().splitlines(keepends=True)
-    starts = [0]
-    for line in lines:
+    data, starts, found = source.encode(), [0], []
+    for line in data.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
-    found = []
-    for function, start, end, new in _changes(ast.parse(source), source.encode(), starts):
-        data = source.encode()
+    for function, start, end, new in _changes(ast.parse(source), data, starts):
         changed = (data[:start] + new.encode() + data[end:]).decode()
         number = data[:start].count(b"\n")
         old_line, new_line = (text.splitlines()[number].strip() for text in (source, changed))
-        if old_line != new_line and _compiles(changed):
+        if old_line != new_line:
             found.append(Edit(file, function, number + 1, old_line, new_line, changed))
     return found
 
@@ -93,14 +90,6 @@ def draw(edits, n, seed):
 
 def _rank(seed, text):
     return hashlib.sha256(f"{seed} {text}".encode()).hexdigest()
-
-
-def _compiles(source):
-    try:
-        ast.parse(source)
-    except SyntaxError:
-        return False
-    return True
 
 
 def _changes(tree, data, starts):

@@ -23,7 +23,7 @@ from pathlib import Path
 from coursetools.mutants.edits import draw, edits_of
 
 SEED = 2026
-COUNT = 24  # mutants of a module
+COUNT = 20  # mutants of a module
 PATIENCE = 20  # seconds of a trial beyond four times what the tests take as they are
 BAR = 0.95  # share that must be noticed of those that change something
 LIST = "tests/equivalent_mutants.txt"

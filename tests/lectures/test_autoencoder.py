@@ -11,6 +11,7 @@ from coursekit import pca, training
 from coursekit.autoencoder import (
     Autoencoder,
     ConvAutoencoder,
+    LayerPair,
     corrupt,
     cross_entropy,
     sigmoid_jacobian_norm,
@@ -359,3 +360,13 @@ def test_same_seed_same_model():
 def test_unusable_options(options, message):
     with pytest.raises(ValueError, match=message):
         Autoencoder(4, 2, **options)
+
+
+def test_of_the_pairs_of_layers_only_the_outermost_answers_in_pixels():
+    """Its output is the autoencoder's sigmoid; the others answer with codes, which may have any size."""
+    torch.manual_seed(0)
+    model = Autoencoder(6, 2, hidden=(4,), likelihood="bernoulli").double()
+    outer, inner = (LayerPair(model, k) for k in (0, 1))
+    drive = 5 * torch.randn(3, 6, dtype=torch.float64)
+    torch.testing.assert_close(outer.output(drive), torch.sigmoid(drive))
+    torch.testing.assert_close(inner.output(drive), drive)
