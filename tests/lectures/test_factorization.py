@@ -446,3 +446,21 @@ def test_hals_finds_the_parts_of_the_swimmer(seed):
     model = NMF(16, solver="hals", max_iter=200, tol=0, random_state=seed).fit(images)
     assert model.objective_[-1] < 1e-20 and parts_found(model.components_, parts) == 16
     assert parts_found(np.linalg.svd(images)[2][:16], parts) == 0
+
+
+def test_every_limb_of_the_swimmer_has_four_pixels_in_a_row():
+    _, parts = swimmer()
+    assert (parts.sum(axis=1) == 4).all()
+    for part in parts.reshape(16, 20, 13):
+        places = np.argwhere(part)
+        steps = np.diff(places, axis=0)
+        assert (np.abs(steps) <= 1).all() and (steps == steps[0]).all(axis=1).all()
+
+
+def test_what_is_not_asked_for_is_as_the_documents_say():
+    model = NMF(2)
+    assert (model.loss, model.solver, model.init) == ("frobenius", "mu", "random")
+    assert (model.max_iter, model.tol, model.random_state) == (200, 1e-4, None)
+    X = np.random.default_rng(0).uniform(size=(50, 40))
+    seen, hidden = hold_out(X, rng=0)
+    assert hidden.sum() == 0.2 * X.size and np.array_equal(np.isnan(seen), hidden)
