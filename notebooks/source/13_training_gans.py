@@ -221,12 +221,12 @@ check("all ten classes: each has 2 % of the samples, 3 seeds", share, 0.02, rela
       control={"no batch norm": rules.column("smallest class", model=no_norm)})  # fmt: skip
 rows = [longer.arrays[name][:10] / 255 for name in ("recipe of lecture 12", "DCGAN")]
 plots.show(pictures.labelled_rows(rows, ["dense layers", "DCGAN"], (14, 14), title="after the same seconds, not chosen"),
-           alt="Ten samples of the plain recipe, blotchy, above ten samples of the DCGAN, with clear strokes, after the same training time.")  # fmt: skip
+           alt="Ten samples of the plain recipe, some clear and some pale or blotted, above ten samples of the DCGAN, most of them with clear strokes, after the same training time.")  # fmt: skip
 
 # %% [markdown] slide="slide"
 # ## 4 · What batch normalisation does to a game
 #
-# Rule 2 carries most of the weight above. What does the layer do? For each feature it subtracts the mean over the batch and divides by the standard deviation over the batch,
+# Rule 2 was one of the two that decided. What does the layer do? For each feature it subtracts the mean over the batch and divides by the standard deviation over the batch,
 #
 # $$\hat x_i = \frac{x_i - \mu}{\sqrt{\sigma^2 + \varepsilon}}, \qquad \mu = \frac1n \sum_j x_j, \qquad \sigma^2 = \frac1n \sum_j (x_j - \mu)^2 .$$
 #
@@ -246,6 +246,7 @@ def normalise(x, seen):
     return (x - seen.mean(0)) / (seen.var(0, correction=0) + 1e-5).sqrt()
 
 
+torch.manual_seed(4)
 reference = 1 + 2 * torch.randn(16, 3, dtype=torch.float64)  # chosen once
 batch = 1 + 2 * torch.randn(8, 3, dtype=torch.float64)
 layers = {
@@ -507,7 +508,7 @@ check("the stored run, repeated: share of good samples within 0.1", live["good_s
 plots.show(
     pictures.rings_over_steps(rings.arrays["clouds"], data.toy2d("ring", 2, rng=0).centers,
                               ["plain", "unrolled, value", "six steps of D"], rings.arrays["steps"]),
-    alt="Samples of three games over the steps of the generator. The plain game sits on one or two of the eight humps and moves about; the unrolled game and the game with six discriminator steps spread over the ring and cover all eight at the end.",
+    alt="Samples of three games over the steps of the generator. The plain game sits in one place and moves about, out of the frame at times; the unrolled game and the game with six discriminator steps spread over the ring and cover all eight at the end.",
 )  # fmt: skip
 
 # %%
@@ -546,7 +547,7 @@ plots.show(
 )
 
 # %% [markdown]
-# (At step 100 the plain generator has left the frame.) Read the rows from the top. The plain game collapses, and three times the steps do not help it. Unrolling cures that, as the paper says. But now the controls. *Cut the derivative off*, so that the generator knows nothing of any reaction, and the result is as good in half the time: what helps is that $D$ gets five steps to answer, not that the generator foresees the answer. *Six ordinary steps of $D$* do no worse either. One thing speaks for the copies that are thrown away: they fill the eight modes more evenly, while six real steps leave some modes thin.
+# (A plain panel that looks empty is one in which the generator has left the frame.) Read the rows from the top. The plain game collapses, and three times the steps do not help it. Unrolling cures that, as the paper says. But now the controls. *Cut the derivative off*, so that the generator knows nothing of any reaction, and the result is as good in half the time: what helps is that $D$ gets five steps to answer, not that the generator foresees the answer. *Six ordinary steps of $D$* do no worse either. One thing speaks for the copies that are thrown away: they fill the eight modes more evenly, while six real steps leave some modes thin.
 #
 # Two more rows. Minibatch features find all modes with fewer good samples; the spread of the batch finds nearly all, with few good ones. And unrolling with the $-\log D$ loss went astray in one seed of three. None of this is a law: it is one toy in one regime. The lesson that travels is the form of the table. A remedy that costs six times the discriminator steps must be put beside six times the discriminator steps.
 #
