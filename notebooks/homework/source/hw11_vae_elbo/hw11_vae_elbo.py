@@ -147,7 +147,7 @@ answer(
         "the constant occurs once for each pixel": [-2.5 - _constant / 2 - 0.5, -2.0 - _constant / 2],
         "the constant log(2 pi) / 2 for each pixel is missing": [-3.0, -2.0],
         "sum over the pixels, no mean": [-1.25 - _constant / 2 - 0.5, -1.0 - _constant / 2],
-        "the KL is a price: subtract it": [-2.5 - _constant + 0.5, -2.0 - _constant],
+        "the KL counts against the model: subtract it": [-2.5 - _constant + 0.5, -2.0 - _constant],
         "the squared error has a factor 1/2": [-5 - _constant - 0.5, -4.0 - _constant],
     },
 )
@@ -202,7 +202,7 @@ probes = [
 # %% [markdown]
 # ## 3 · Importance weights that survive (4 points)
 #
-# The bound of Burda et al. with $K$ guesses is $\log\frac1K\sum_k w_k$ with $\log w_k=\log p(x,z_k)-\log q(z_k\mid x)$. For an image of 784 pixels $\log w$ is around $-100$, and with noise it may be $-1000$, where `np.exp` returns 0.
+# The bound of Burda et al. with $K$ draws from $q$ is $\log\frac1K\sum_k w_k$ with $\log w_k=\log p(x,z_k)-\log q(z_k\mid x)$. For an image of 784 pixels $\log w$ is around $-100$, and with noise it may be $-1000$, where `np.exp` returns 0.
 #
 # Write `weighted_bound(log_joint, log_q)`: both $(K, n)$, the result $(n,)$. It must be right for log-weights of any size.
 #
@@ -309,7 +309,7 @@ def faulty_loss(x, A, B, rng):
 
 # %% role="solution" exercise="mended_loss"
 def mended_loss(x, A, B, rng):
-    """Minus the ELBO from one sample a picture, mean over the batch: x (n, d), A (d, 2 k), B (k, d)."""
+    """Minus the ELBO from one sample per picture, mean over the batch: x (n, d), A (d, 2 k), B (k, d)."""
     ### BEGIN SOLUTION
     k = len(B)
     mean, log_var = (x @ A)[:, :k], (x @ A)[:, k:]
@@ -335,7 +335,7 @@ answer(
     "a decoder that ignores z: 3 log 2, and a KL of 1/2 for one picture of two",
     mended_loss(_x, _A, np.zeros((1, 3)), np.random.default_rng(0)),
     3 * np.log(2) + 0.25,
-    wrong={"a guess far from the prior must cost, not pay: the sign of the KL": 3 * np.log(2) - 0.25},
+    wrong={"a q far from the prior must cost, not pay: the sign of the KL": 3 * np.log(2) - 0.25},
 )
 _same = np.tile(_x[:1], (4000, 1))
 _A = np.array([[0.0, -2.0], [0.0, 0.0], [0.0, 0.0]])  # log-variance -2
@@ -382,7 +382,7 @@ probes = [
 # **(b)** After training the codes are handed to a classifier. Write `features(x, A, k)`: the best single code for each picture, $(n, k)$. The same picture must get the same code each time.
 #
 # <details><summary>Hint 1</summary>Sampling belongs to training, where the noise keeps neighbours alike.</details>
-# <details><summary>Hint 2</summary>Which of the encoder's two outputs says where the guess is?</details>
+# <details><summary>Hint 2</summary>Which of the encoder's two outputs says where q is centred?</details>
 # <details><summary>Hint 3</summary>The first k columns.</details>
 
 
@@ -398,7 +398,7 @@ def features(x, A, k):
 _x = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
 _A = np.array([[1.0, 2.0, 8.0, 0.0], [0.0, -1.0, 0.0, 9.0], [3.0, 0.0, 0.0, 0.0]])
 answer(
-    "the means of the guesses, without noise",
+    "the means of q, without noise",
     features(_x, _A, 2),
     [[4.0, 2.0], [3.0, 0.0]],
     wrong={"these are the log-variances": [[8.0, 0.0], [0.0, 0.0]]},
@@ -426,14 +426,14 @@ probes = [
 # ### BEGIN SOLUTION
 # **Noise of shape (k,):** all pictures of the batch share one draw. Each term is still unbiased, but the errors do not average out over the batch: a loss that jumps from step to step, and slow learning.
 #
-# **exp(log_var) for the standard deviation:** the draws do not come from the guess that the KL charges for. Where the log-variance is negative they are narrower, so the reconstruction looks better than any draw from q would give. *The reported bound* can lie above log p(x): reconstruction and KL belong to two different distributions, and the identity ELBO = log p(x) − KL(q‖posterior) does not hold for such a mixture.
+# **exp(log_var) for the standard deviation:** the draws do not come from the q that the KL charges for. Where the log-variance is negative they are narrower, so the reconstruction looks better than any draw from q would give. *The reported bound* can lie above log p(x): reconstruction and KL belong to two different distributions, and the identity ELBO = log p(x) − KL(q‖posterior) does not hold for such a mixture.
 #
-# **Mean over the pixels:** the KL, a sum, then weighs d times as much, a beta of d that nobody wrote down. The latents collapse to the prior and all reconstructions are alike. The reported number is also far above log p(x), since the reconstruction is divided by d.
+# **Mean over the pixels:** the KL, a sum, then weighs d times as much, a beta of d that was never written down. The latents collapse to the prior and all reconstructions are alike. The reported number is also far above log p(x), since the reconstruction is divided by d.
 #
-# **The KL added to the reconstruction inside the bracket:** the loss rewards a guess far from the prior. The means run away and the loss falls without limit; samples from the prior land where the decoder has never been trained. The reported number can lie above log p(x) here too: it is the true bound plus twice the KL.
+# **The KL added to the reconstruction inside the bracket:** the loss rewards a q far from the prior. The means run away and the loss falls without limit; samples from the prior land where the decoder has never been trained. The reported number can lie above log p(x) here too: it is the true bound plus twice the KL.
 #
 # *Rubric, 4 points:* 1 for each fault with what it does and a symptom that fits it; half a point for a fault without a symptom. Take off 1 if no fault that inflates the reported bound is named with its reason; any of the three does: the spread, the mean over the pixels, the sign of the KL.
 # ### END SOLUTION
 
 # %% [markdown]
-# **Solutions** lie in `notebooks/homework/source/hw11_vae_elbo`. Look only after you have an opinion of your own.
+# **Solutions** are in `notebooks/homework/source/hw11_vae_elbo`. Look only after you have an opinion of your own.

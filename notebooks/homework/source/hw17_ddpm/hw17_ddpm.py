@@ -50,7 +50,7 @@ answer(
     [0.6],
     wrong={
         "this is alpha bar; the weight of x_0 is its square root": [0.36],
-        "you took alpha_t in place of alpha bar: multiply all factors up to t": [np.sqrt(0.5)],
+        "you took alpha_t instead of alpha bar: multiply all factors up to t": [np.sqrt(0.5)],
         "one factor is missing: betas[0] is step 1": [np.sqrt(0.72)],
         "this is the product of the betas; alpha is 1 - beta": [0.1],
     },
@@ -125,7 +125,7 @@ answer(
     _of_xt,
     [np.sqrt(0.5) * 0.28 / 0.64],
     wrong={
-        "1 - alpha at t - 1 stands where 1 - alpha bar at t - 1 belongs (a slide has this slip)": [
+        "1 - alpha at t - 1 is where 1 - alpha bar at t - 1 belongs (a slide has this slip)": [
             np.sqrt(0.5) * 0.2 / 0.64
         ],
         "the root over alpha_t is missing": [0.5 * 0.28 / 0.64],
@@ -165,14 +165,14 @@ probes = [
 #
 # Write `step_back(predict, xt, t, z, betas)`: from $x_t$ to $x_{t-1}$. `predict(x, t)` is the noise predictor, `z` the standard normal numbers to use. Take $\sigma_t^2 = \tilde\beta_t$; so at $t = 1$ no noise is added, whatever `z` is.
 #
-# <details><summary>Hint 1</summary>Either guess x_0 from the guessed noise and use your `posterior`, or put in Algorithm 2's mean.</details>
-# <details><summary>Hint 2</summary>x_0 is guessed as (x_t - sqrt(1 - alpha bar) noise) / sqrt(alpha bar).</details>
+# <details><summary>Hint 1</summary>Either estimate x_0 from the predicted noise and use your `posterior`, or put in Algorithm 2's mean.</details>
+# <details><summary>Hint 2</summary>x_0 is estimated as (x_t - sqrt(1 - alpha bar) noise) / sqrt(alpha bar).</details>
 # <details><summary>Hint 3</summary>z is multiplied by a standard deviation, the root of the variance.</details>
 
 
 # %% role="solution" exercise="step_back"
 def step_back(predict, xt, t, z, betas):
-    """x_{t-1} from xt with the guessed noise and fresh noise z; the shape of xt."""
+    """x_{t-1} from xt with the predicted noise and fresh noise z; the shape of xt."""
     ### BEGIN SOLUTION
     beta = betas[t - 1]
     abar, before = np.prod(1 - betas[:t]), np.prod(1 - betas[: t - 1])
@@ -194,7 +194,7 @@ def _loud(x, t):
 
 
 answer(
-    "no noise guessed: x_t is only stretched",
+    "no noise predicted: x_t is only stretched",
     step_back(_silent, _one, 3, _zero, example),
     [1 / np.sqrt(0.5)],
     wrong={
@@ -203,13 +203,13 @@ answer(
     },
 )
 answer(
-    "guessed noise of 1, taken out of x_t = 0",
+    "predicted noise of 1, taken out of x_t = 0",
     step_back(_loud, _zero, 3, _zero, example),
     [-0.5 / 0.8 / np.sqrt(0.5)],
     wrong={
-        "under the root stands 1 - alpha bar_t, not 1 - alpha_t (a slide has this slip)": [-1.0],
+        "under the root is 1 - alpha bar_t, not 1 - alpha_t (a slide has this slip)": [-1.0],
         "the noise is taken out, not put in": [0.5 / 0.8 / np.sqrt(0.5)],
-        "all the noise at once would be a guess of x_0, not one step": [-0.8 / 0.6],
+        "all the noise at once would be an estimate of x_0, not one step": [-0.8 / 0.6],
     },
 )
 answer(
@@ -248,11 +248,11 @@ probes = [
 # %% [markdown]
 # ## 4 · A stride of DDIM (4 points)
 #
-# Write `stride(predict, xt, t, s, betas)`: the deterministic step ($\eta = 0$) from time $t$ to any earlier time $s \ge 0$. Guess $x_0$, then mix the *same* guessed noise in again, as much as belongs to time $s$.
+# Write `stride(predict, xt, t, s, betas)`: the deterministic step ($\eta = 0$) from time $t$ to any earlier time $s \ge 0$. Estimate $x_0$, then mix the *same* predicted noise in again, as much as belongs to time $s$.
 #
-# <details><summary>Hint 1</summary>Two lines: a guess of x_0, then your `leap`.</details>
+# <details><summary>Hint 1</summary>Two lines: an estimate of x_0, then your `leap`.</details>
 # <details><summary>Hint 2</summary>The predictor is asked once, at time t.</details>
-# <details><summary>Hint 3</summary>For s = 0 the result is the guess of x_0 itself.</details>
+# <details><summary>Hint 3</summary>For s = 0 the result is the estimate of x_0 itself.</details>
 
 
 # %% role="solution" exercise="stride"
@@ -279,25 +279,25 @@ def _loud(x, t):
 
 
 answer(
-    "no noise guessed: from t = 3 to s = 1",
+    "no noise predicted: from t = 3 to s = 1",
     stride(_silent, _one, 3, 1, example),
     [np.sqrt(0.9) / 0.6],
     wrong={
-        "this is the guess of x_0; mix it for time s": [1 / 0.6],
+        "this is the estimate of x_0; mix it for time s": [1 / 0.6],
     },
 )
 answer(
-    "guessed noise of 1 in x_t = 0: part of it comes back",
+    "predicted noise of 1 in x_t = 0: part of it comes back",
     stride(_loud, _zero, 3, 1, example),
     [-np.sqrt(0.9) * 0.8 / 0.6 + np.sqrt(0.1)],
     wrong={
-        "the guessed noise must be mixed in again at time s": [-np.sqrt(0.9) * 0.8 / 0.6],
+        "the predicted noise must be mixed in again at time s": [-np.sqrt(0.9) * 0.8 / 0.6],
         "mix in sqrt(1 - alpha bar_s) of it, the amount of time s, not of time t": [
             -np.sqrt(0.9) * 0.8 / 0.6 + 0.8
         ],
     },
 )
-answer("to s = 0: the guess of x_0", stride(_loud, _one, 3, 0, example), [0.2 / 0.6])
+answer("to s = 0: the estimate of x_0", stride(_loud, _one, 3, 0, example), [0.2 / 0.6])
 _told = stride(lambda x, t: 0 * x + t, _zero, 2, 1, example)
 _late = -np.sqrt(0.9) * np.sqrt(0.28) / np.sqrt(0.72) + np.sqrt(0.1)
 answer(
@@ -318,7 +318,7 @@ probes = [
             "xt": lambda rng: rng.normal(size=(2, 3)),
             "betas": lambda rng: rng.uniform(0.05, 0.6, size=6),
         },
-        message="for some t and s your stride differs: the guess of x_0, then how much noise at time s, and which?",
+        message="for some t and s your stride differs: the estimate of x_0, then how much noise at time s, and which?",
     ),
 ]
 ### END HIDDEN TESTS
@@ -361,7 +361,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The predictor cannot be improved, so training is not the matter. Name the **fault of each picture**. For both, say what in the picture betrays it, why it has this effect, and how to mend it. Name one number, computed before any training, that would have given the first fault away. What is wrong with "sharper than the data"?
+# The predictor cannot be improved, so more training cannot be the answer. Name the **fault of each picture**. For both, say what in the picture betrays it, why it has this effect, and how to mend it. Name one number, computed before any training, that would have given the first fault away. What is wrong with "sharper than the data"?
 
 # %% [markdown] role="manual" exercise="sampler" points=4
 # ### BEGIN SOLUTION
@@ -375,4 +375,4 @@ plots.show(
 # ### END SOLUTION
 
 # %% [markdown]
-# **Solutions** lie in `notebooks/homework/source/hw17_ddpm`. Look only after you have an opinion of your own.
+# **Solutions** are in `notebooks/homework/source/hw17_ddpm`. Look only after you have an opinion of your own.
