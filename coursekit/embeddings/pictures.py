@@ -26,12 +26,12 @@ def rankings(columns, *, title, xlabels):
 
 
 def cell_losses(scores, losses, minima, *, title):
-    """The loss of one cell against its score: losses, name -> (m,); minima, name -> (score, loss)."""
+    """The loss of one cell against its score: losses, three names -> (m,); minima -> (score, loss)."""
     figure, ax = plt.subplots(figsize=(7.6, 3.6))
-    for number, (name, values) in enumerate(losses.items()):
-        ax.plot(scores, values, color=CYCLE[number])
+    for color, (name, values) in zip(("model", "critic", "data"), losses.items(), strict=True):
+        ax.plot(scores, values, color=COLORS[color])
         ax.plot(*minima[name], "o", color=COLORS["latent"], zorder=3)
-        line_label(ax, scores[-1], values[-1], name, CYCLE[number])
+        line_label(ax, scores[-1], values[-1], name, COLORS[color])
     ax.set(xlabel="score s = w · c", ylabel="loss of the cell, in units of P", title=title)
     ax.set_xlim(scores[0], scores[-1] + 0.38 * (scores[-1] - scores[0]))
     return figure
@@ -108,8 +108,9 @@ def pairs_of_words(Y, words, *, title):
     figure, ax = plt.subplots(figsize=(8.2, 4.6))
     for (start, end), (first, second) in zip(Y, words, strict=True):
         ax.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": COLORS["latent"]})
-        line_label(ax, *start, first, COLORS["data"], dx=0, dy=-9, ha="center")
-        line_label(ax, *end, second, COLORS["model"], dx=0, dy=9, ha="center")
+        ahead = 9 if end[1] > start[1] else -9  # a label lies beyond its end of the arrow
+        line_label(ax, *start, first, COLORS["data"], dx=0, dy=-ahead, ha="center")
+        line_label(ax, *end, second, COLORS["model"], dx=0, dy=ahead, ha="center")
     ax.plot(*Y.reshape(-1, 2).T, ".", color=COLORS["data"], markersize=4)
     ax.set(xlabel="first principal component", ylabel="second principal component", title=title)
     ax.margins(0.12)
@@ -124,7 +125,7 @@ def shares_by_kind(kinds, shares, *, title, ylabel):
         places = np.arange(len(kinds)) + (number - (len(shares) - 1) / 2) * width
         ax.bar(places, values, 0.9 * width, color=CYCLE[number], label=name)
         for place, value in zip(places, values, strict=True):
-            ax.text(place, value + 0.012, f"{value:.2f}", ha="center", fontsize=9)
+            ax.text(place, value + 0.012, f"{value:.2f}", ha="center", fontsize=9.6)
     ax.set(xticks=range(len(kinds)), xticklabels=kinds, ylabel=ylabel, title=title)
     ax.set_ylim(0, 1.3 * max(max(v) for v in shares.values()))
     ax.legend(loc="upper right")

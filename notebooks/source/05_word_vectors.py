@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 50
+#     cpu_seconds: 55
 #     minutes: 130
 # ---
 
@@ -10,7 +10,7 @@
 #
 # **After this notebook you can** turn a text into a table of co-occurrences and read pointwise mutual information off it, derive the gradients of skip-gram and CBOW, explain negative sampling and prove what it converges to, judge neighbours and analogies without flattering them, compare five ways to turn a document into a vector, and place a document that was never seen.
 #
-# **Time:** 130 minutes to work through; it runs in about 50 seconds. **You need:** the singular value decomposition ([notebook 01](01_pca_usarrests.ipynb)), and log-probabilities and their gradients. **It follows** the slides *Word2vec* and *Doc2vec* of the generative AI deck, which name CBOW, skip-gram and doc2vec and give no formula. The formulas are from the papers at the end; the theorem of section 4, the inference of section 8 and all measurements are our additions.
+# **Time:** 130 minutes to work through; it runs in about 55 seconds. **You need:** the singular value decomposition ([notebook 01](01_pca_usarrests.ipynb)), and log-probabilities and their gradients. **It follows** the slides *Word2vec* and *Doc2vec* of the generative AI deck, which name CBOW, skip-gram and doc2vec and give no formula. The formulas are from the papers at the end; the theorem of section 4, the inference of section 8 and all measurements are our additions.
 #
 # Every line that starts with ✓ is a claim that was computed just now, on your machine. A bound on a measured number names its control: something simpler that fails the same bound.
 
@@ -108,7 +108,7 @@ show(figure,
     "and other small words. By PMI: words that go with sisters.")  # fmt: skip
 
 # %% [markdown]
-# On the right *the* and *and* are gone. What stays are words that go with sisters in particular.
+# On the right *the* and *and* are gone. What stays are words that go with sisters in particular. (In this table the share of a context is raised to the power 3/4 and divided by the new sum, a choice of word2vec's that we shall meet again as its noise. It makes rare contexts count less.)
 #
 # **A vector of 2620 numbers is long, and mostly zeros.** Notebook 01 shortens tables: take the best approximation of rank $d$, $U_d S_d V_d^\top$, and keep $U_d S_d^{1/2}$ as **word vectors** of length $d$. For a table of documents by words this is called latent semantic analysis, LSA.
 #
