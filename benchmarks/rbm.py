@@ -11,7 +11,7 @@ import torch
 from benchmarks.harness import OURS, cpu_seconds, mnist, take_turns
 from benchmarks.references import plain_cd1
 from coursekit.data import binarised, ink, train_and_test
-from coursekit.rbm import RBM, mean_logits, recipe
+from coursekit.rbm import RBM, all_states, mean_logits, recipe
 
 # scikit-learn's batch size and rate: at our batch, and as it comes (it knows CD's persistent form only).
 SKLEARN = {"scikit-learn, batch 128": (128, 0.05), "scikit-learn, batch 10": (10, 0.01)}
@@ -115,4 +115,51 @@ def five_epochs(bench):
             row.add(who, seed, recipe.log_likelihood(rbm, test_bits, bias, n_steps=n_ais)[0])
 
 
-PARTS = {"nats": nats_in_seconds, "epoch": epoch, "five_epochs": five_epochs}
+def pictures(bench):
+    "14 x 14 digits in notebook 08: test log-likelihood of short and long training, and what to look at."
+    train, test = train_and_test("mini_mnist")
+    x, bits = torch.from_numpy(ink(train)), recipe.bits_of(test)
+    bias = mean_logits(x)
+    independent = (bits @ bias - torch.nn.functional.softplus(bias).sum()).mean().item()
+    row = bench.row("test log-likelihood, 14 x 14 digits", "nats", "higher")
+    with bench.store("rbm_pictures", recipe, "mini_mnist", "log_likelihood") as table:
+        table.add(seed=0, steps=0, seconds=0, nats=independent, error=0.0)
+        for seed in bench.seeds:
+            for n_steps, n_ais in ((50, 100),) if bench.quick else ((1000, 3000), (10_000, 10_000)):
+                torch.manual_seed(seed)
+                made = recipe.mini_mnist(train, test)
+                _, seconds = cpu_seconds(
+                    lambda made=made, n=n_steps, seed=seed: made.train(n_steps=n, seed=seed, device="cpu")
+                )
+                nats, error = recipe.log_likelihood(made.model, bits, bias, n_steps=n_ais)
+                table.add(seed=seed, steps=n_steps, seconds=seconds, nats=nats, error=error)
+            row.add(OURS, seed, nats)
+            if seed == 0:
+                shown = recipe.draw(made.model, torch.Generator().manual_seed(0))[:30]
+                table.arrays["samples"] = (16 * shown).round().byte().numpy()
+                some = made.model.weight.detach()
+                some = some[some.norm(dim=1).argsort(descending=True)[:30]]
+                table.arrays["filters"] = (some / some.abs().max() * 127).round().char().numpy()
+
+
+def longer(bench):
+    "Bars and stripes in notebook 08: mean log p after 2000 and 6000 updates, by three estimators."
+    rows, columns = all_states(3).repeat_interleave(4, dim=1), all_states(4).repeat(1, 3)
+    x = torch.unique(torch.cat([rows, columns]), dim=0).double()
+    row = bench.row("mean log p by the exact gradient, 6000 updates", "nats", "higher")
+    with bench.store("rbm_longer", recipe, "small_machine") as table:
+        for estimator in recipe.ESTIMATORS:
+            for n_steps in (100,) if bench.quick else (2000, 6000):
+                for seed in bench.seeds:
+                    (machine, curve, _), seconds = cpu_seconds(
+                        recipe.small_machine, x, estimator, seed=seed, n_steps=n_steps
+                    )
+                    mass = machine.log_prob(x).exp().sum().item()
+                    table.add(seed=seed, steps=n_steps, seconds=seconds, estimator=estimator,
+                              nats=curve[-1, 1], mass=mass)  # fmt: skip
+                    if estimator == "exact gradient" and n_steps != 2000:
+                        row.add(OURS, seed, curve[-1, 1])
+
+
+PARTS = {"pictures": pictures, "longer": longer}
+PARTS |= {"nats": nats_in_seconds, "epoch": epoch, "five_epochs": five_epochs}

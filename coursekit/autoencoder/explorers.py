@@ -9,6 +9,7 @@ from matplotlib import pyplot as plt
 
 from coursekit import widgets
 from coursekit.autoencoder import pictures
+from coursekit.autoencoder.model import posterior_mean
 
 
 def descent(w1, w2, *, n_steps=400, learning_rate=0.02):
@@ -48,22 +49,12 @@ def saddle_explorer():
     return widgets.explore(saddle_frame, alt=saddle_alt, w1=first, w2=second)
 
 
-def best_denoiser(points, seen, sigma):
-    """E[x | x~] at each row of seen (m, d), if x is a uniformly drawn row of points (n, d); (m, d).
-
-    x~ = x + sigma e. Each point counts by the probability that it was the one the noise moved to x~.
-    """
-    log_weight = -((seen[:, None] - points) ** 2).sum(-1) / (2 * sigma**2)
-    weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
-    return weight @ points / weight.sum(axis=1, keepdims=True)
-
-
 def denoiser_frame(points, sigma):
     """The data (n, 2) and where the best denoiser for noise of size sigma moves the places of a grid."""
     low, high = points.min(0) - 0.6, points.max(0) + 0.6
     grid = np.stack(np.meshgrid(*(np.linspace(a, b, 15) for a, b in zip(low, high, strict=True))), -1)
     places = grid.reshape(-1, 2)
-    moves = best_denoiser(points, places, sigma) - places
+    moves = posterior_mean(points, places, sigma).numpy() - places
     return pictures.denoiser_field(points, places, moves, title=f"noise of size {sigma:.2f}")
 
 

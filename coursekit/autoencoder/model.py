@@ -2,7 +2,7 @@
 
 An encoder f maps x to a code z = f(x), a decoder g maps it back; both learn to make g(f(x)) resemble x.
 With linear maps this is principal component analysis; with deep ones the subspace becomes a curved sheet.
-Noise on the input (denoising) or a price on the encoder's slope (contractive) keeps the code from copying.
+Noise on the input (denoising) or a penalty on the encoder's slope (contractive) keeps it from copying.
 
 Objective, mean over the batch, squared error summed over the inputs:
 
@@ -23,6 +23,7 @@ Notebook: 10_autoencoders.
 
 import math
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -53,6 +54,17 @@ def cross_entropy(y, x):
     return F.binary_cross_entropy(y, x, reduction="none").flatten(1).sum(-1)
 
 
+def posterior_mean(points, seen, sigma):
+    """E[x | x~] at each row of seen (m, d), if x is a uniformly drawn row of points (n, d); (m, d).
+
+    x~ = x + sigma e, e standard normal. Each point counts by the probability that it was the one (Bayes):
+    the best denoiser of a finite list of points for squared error.
+    """
+    points, seen = torch.tensor(np.asarray(points)), torch.tensor(np.asarray(seen))
+    squares = ((seen[:, None] - points) ** 2).sum(-1)  # (m, n)
+    return torch.softmax(-squares / (2 * sigma**2), dim=1) @ points
+
+
 def sigmoid_jacobian_norm(z, weight):
     """|J|_F^2 of a layer z = sigmoid(W x + b), (n,); z (n, n_code), weight W (n_code, n_inputs).
 
@@ -79,9 +91,10 @@ class Autoencoder(nn.Module):
     activation: of the hidden layers; "linear" for none. code_activation: of the code; by default linear, but
     `activation` where there are no hidden layers. likelihood: "gaussian" (squared error, linear output) or
     "bernoulli" (cross-entropy, sigmoid output; x in [0, 1]).
-    norm: LayerNorm before each hidden activation; deep networks hardly train without.
+    norm: LayerNorm before each hidden activation; deep networks train much faster with it.
     tied: decoder weights are the encoder's, transposed. noise, noise_kind: see `corrupt`; only `loss`
-    corrupts. contraction: price of |J|_F^2. Raises ValueError for an unknown choice or a negative amount.
+    corrupts. contraction: weight of the penalty |J|_F^2. Raises ValueError for an unknown choice or a
+    negative amount.
     """
 
     def __init__(

@@ -62,36 +62,25 @@ def gap_to_pca(scales, gaps):
     return figure
 
 
-def errors_by_code_size(sizes, pca_errors, deep_errors):
-    """Test error against the length of the code: PCA (sizes,) and a deep network (sizes, seeds)."""
-    figure, ax = plt.subplots(figsize=(7.4, 4))
-    ax.plot(sizes, pca_errors, "s-", color=COLORS["data"])
-    ax.plot(sizes, np.mean(deep_errors, axis=1), "-", color=COLORS["model"])
-    for size, errors in zip(sizes, deep_errors, strict=True):
-        ax.plot([size] * len(errors), errors, "o", color=COLORS["model"], alpha=0.7)
-    ax.set(xscale="log", xticks=sizes, xticklabels=sizes, ylim=(0, 1.08 * max(pca_errors)))
+def errors_over_steps(curves, steps, *, levels, title):
+    """Test error of networks over the steps of training, both axes logarithmic.
+
+    curves: {label: (color, errors (seeds, len(steps)), shift of the label in points)}; NaN: not measured.
+    levels: (value, label) of what needs no training, drawn as dashed lines.
+    """
+    figure, ax = plt.subplots(figsize=(9.2, 4.6))
+    for value, label in levels:
+        ax.axhline(value, color=COLORS["noise"], linestyle="--", linewidth=1.2, zorder=0)
+        style = {"textcoords": "offset points", "color": COLORS["data"], "fontsize": 10, "ha": "right"}
+        ax.annotate(label, (steps[-1] * 3.4, value), (-3, 3), **style)
+    for label, (color, errors, dy) in curves.items():
+        ax.plot(steps, np.transpose(errors), "o-", color=color, linewidth=1.3, markersize=3, alpha=0.8)
+        last = np.flatnonzero(np.isfinite(errors).all(axis=0))[-1]
+        line_label(ax, steps[last], np.mean(errors[:, last]), label, color, dx=6, dy=dy)
+    ax.set(xscale="log", yscale="log", xlim=(steps[0], steps[-1] * 3.4), xticks=steps, xticklabels=steps)
+    ax.set(yticks=[1, 2, 3, 5, 8, 12], yticklabels=[1, 2, 3, 5, 8, 12])
     ax.minorticks_off()
-    ax.set(xlim=(sizes[0] * 0.9, sizes[-1] * 1.6), xlabel="numbers in the code (doubling)")
-    ax.set(ylabel="squared error per test image", title="short codes gain from depth, long ones do not")
-    line_label(ax, sizes[-1], pca_errors[-1], "PCA", COLORS["data"], dx=9)
-    line_label(ax, sizes[-1], np.mean(deep_errors[-1]), "deep,\n3 seeds", COLORS["model"], dx=9)
-    return figure
-
-
-def dots_by_case(cases, *, marks, title):
-    """One row a case, one dot a seed: cases {name: errors}; marks: (value, label) drawn as vertical lines."""
-    figure, ax = plt.subplots(figsize=(8.6, 0.52 * len(cases) + 1.6))
-    for row, (_, errors) in enumerate(cases.items()):
-        ax.plot(errors, [row] * len(errors), "o", color=COLORS["model"], alpha=0.75, markersize=7)
-        ax.axhline(row, color=COLORS["noise"], linewidth=0.6, zorder=0)
-    ax.set(yticks=range(len(cases)), yticklabels=cases, title=title)
-    ax.set(xlabel="squared error per unseen image, code of 8 numbers")
-    most = max([max(errors) for errors in cases.values()] + [value for value, _ in marks])
-    ax.set(ylim=(len(cases) - 0.5, -0.9), xlim=(0, 1.12 * most))
-    ax.tick_params(axis="y", length=0, labelsize=10)
-    for value, label in marks:
-        ax.axvline(value, color=COLORS["wrong"], linestyle="--", linewidth=1.2)
-        ax.annotate(label, (value, -0.62), (4, 0), textcoords="offset points", color=COLORS["wrong"])
+    ax.set(xlabel="steps of training", ylabel="squared error per unseen image", title=title)
     return figure
 
 
@@ -115,10 +104,23 @@ def code_map(ax, z, labels):
 
 
 def image_rows(rows, image_shape, *, value_range=(0, 1), title=""):
-    """Rows of images under each other: rows {label: images (n, pixels)}."""
-    figure, axes = plt.subplots(len(rows), 1, figsize=(9, 0.92 * len(rows) + 0.35))
+    """Rows of at most ten images: rows {label: images (n, pixels)}."""
+    most = max(len(images) for images in rows.values())
+    line = 7.6 / most * image_shape[0] / image_shape[1] + 0.06
+    figure, axes = plt.subplots(len(rows), 1, figsize=(9.2, line * len(rows) + 0.4 * bool(title)))
     for ax, (label, images) in zip(np.atleast_1d(axes), rows.items(), strict=True):
         digits_strip(ax, images, image_shape, n_columns=len(images), value_range=value_range)
+        ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=10.5)
+    np.atleast_1d(axes)[0].set_title(title)
+    return figure
+
+
+def tangent_rows(rows, image_shape, *, title=""):
+    """Images and directions: rows {label: (n, pixels)}; grey is 0, black more ink, white less."""
+    figure, axes = plt.subplots(len(rows), 1, figsize=(9.2, 0.82 * len(rows) + 0.4 * bool(title)))
+    for ax, (label, images) in zip(np.atleast_1d(axes), rows.items(), strict=True):
+        most = np.abs(images).max()
+        digits_strip(ax, images, image_shape, n_columns=len(images), value_range=(-most, most))
         ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=10.5)
     np.atleast_1d(axes)[0].set_title(title)
     return figure
@@ -148,7 +150,7 @@ def spectra(curves):
         line_label(ax, *at, label, color, **place)
     ax.set(xlim=(1, numbers[-1]), ylim=(0, 1.05), xlabel="direction of the code, strongest first")
     ax.set(ylabel="singular value / largest", xticks=[1, 6, 12, 18, 24])
-    ax.set(title="tied weights: the price leaves a few strong directions")
+    ax.set(title="tied weights: the penalty weakens the weaker directions most")
     return figure
 
 
@@ -162,7 +164,7 @@ def tangents_on_roll(x, position, points, planes):
         ends = point[[0, 2]] + 0.36 * np.outer([-1, 1], direction)
         ax.plot(*ends.T, color=COLORS["latent"], linewidth=2.4)
     ax.set(aspect="equal", xlabel="$x_1$", ylabel="$x_3$")
-    ax.set(title="the planes found lie along the sheet, which nobody drew")
+    ax.set(title="the encoder's tangent planes follow the sheet; colour: angle")
     return figure
 
 
@@ -174,6 +176,6 @@ def walk_through_codes(codes, labels, at, image, image_shape):
     low, high = codes.min(0), codes.max(0)
     margin = 0.06 * (high - low)
     left.set(xlim=(low[0] - margin[0], high[0] + margin[0]), ylim=(low[1] - margin[1], high[1] + margin[1]))
-    left.set(xlabel="$z_1$", ylabel="$z_2$", title="where the cross stands ...")
+    left.set(xlabel="$z_1$", ylabel="$z_2$", title="the cross on the map of codes ...")
     digits_strip(right, image[None], image_shape, n_columns=1, value_range=(0, 1), title="... and its image")
     return figure

@@ -1,19 +1,23 @@
 """Where an autoencoder starts: at the mean of the data, or with layers trained one after the other.
 
-A deep autoencoder that starts at random first learns the mean image, and on the way there its code may
-collapse to a constant, from which it hardly returns. `start_at_mean` sets two biases to spare it that;
-`pretrain_layerwise` gives every pair of layers a first training of its own, as deep networks once needed.
+A deep autoencoder that starts at random first learns the mean image, and may stay on that plateau for many
+steps. `start_at_mean` sets two biases to spare it that. Before normalisation layers, deep sigmoid networks
+were pre-trained, layer by layer: `pretrain_rbms` (2006) makes every layer a restricted Boltzmann machine
+first, `pretrain_layerwise` (2007) trains every pair of layers as a small autoencoder.
 
     mean    (n_inputs,)   mean of the data; the first layer sees x - mean, the last one answers with mean
 
-Sources: Bengio et al. 2007, section 2.3; Vincent et al. 2010, section 3.3 (with noise).
+Sources: Hinton & Salakhutdinov 2006; Bengio et al. 2007, section 2.3; Vincent et al. 2010, section 3.3.
 Notebook: 10_autoencoders.
 """
 
-import torch
-from torch import nn
+from collections.abc import Callable
 
-from coursekit.autoencoder.model import corrupt, squared_error
+import torch
+from torch import Tensor, nn
+
+from coursekit.autoencoder.model import Autoencoder, corrupt, squared_error
+from coursekit.rbm import RBM
 
 
 def start_at_mean(autoencoder, x):
@@ -60,3 +64,39 @@ def pretrain_layerwise(autoencoder, x, train):
         train(LayerPair(autoencoder, k), x)
         with torch.no_grad():
             x = block(x)
+
+
+@torch.no_grad()
+def pretrain_rbms(autoencoder: Autoencoder, x: Tensor, train: Callable[[RBM, Tensor], object]) -> None:
+    """Greedy pre-training with restricted Boltzmann machines, from the data inwards, in place.
+
+    Machine k learns from the hidden probabilities of machine k - 1. Its weights W and hidden biases become
+    layer k of the encoder, W' and its visible biases the mirror layer of the decoder. Hinton & Salakhutdinov
+    2006, where only the innermost units are real numbers; here all are sigmoids.
+
+    Args:
+        autoencoder: fully connected, not tied, all layers sigmoid, the code and the output too.
+        x: (n, n_inputs) in [0, 1].
+        train: function (machine, inputs) that trains the machine, for example
+            `lambda machine, inputs: training.fit_contrastive(machine, inputs, n_steps=500)`.
+
+    Raises:
+        ValueError: a layer is not a linear map followed by a sigmoid.
+    """
+    layers = list(autoencoder.encoder) + list(autoencoder.decoder[:-1])
+    sigmoids = all(len(layer) == 2 and isinstance(layer[1], nn.Sigmoid) for layer in layers)
+    if not (sigmoids and isinstance(autoencoder.output, nn.Sigmoid)):
+        raise ValueError(
+            "pretrain_rbms needs sigmoid layers throughout: activation and code_activation 'sigmoid', "
+            "likelihood 'bernoulli', no norm"
+        )
+    for block, mirror in zip(autoencoder.encoder, reversed(autoencoder.decoder), strict=True):
+        down, up = block[0], mirror[0]
+        machine = RBM(down.in_features, down.out_features).to(down.weight)
+        with torch.enable_grad():
+            train(machine, x)
+        down.weight.copy_(machine.weight)
+        down.bias.copy_(machine.hidden_bias)
+        up.weight.copy_(machine.weight.T)
+        up.bias.copy_(machine.visible_bias)
+        x = machine.hidden_probability(x)

@@ -32,6 +32,7 @@ def contrastive_frame(runs, best, k, rate):
     left.set(ylim=(-14, -2.4), ylabel="nats", title=f"mean log p: ends at {chosen['log_prob'][-1]:.1f}")
     right.axhline(1, color=COLORS["data"], linestyle=":", linewidth=1.2)
     right.set(ylim=(-0.6, 1.1), title=f"cosine with the exact gradient: ends at {chosen['cosine'][-1]:.1f}")
+    left.text(0.03, 0.13, "grey: all other runs", color=COLORS["data"], transform=left.transAxes)
     left.text(0.03, 0.05, f"k = {k}, learning rate {rate:g}", color=COLORS["model"], transform=left.transAxes)
     return figure
 

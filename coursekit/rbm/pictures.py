@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from coursekit.plots import COLORS, line_label
+from coursekit.plots import COLORS, digits_strip, line_label
 
 
 def picture_rows(rows, image_shape, *, n_columns=22):
@@ -27,7 +27,7 @@ def two_graphs():
         for j in range(i):
             left.plot(*circle[[i, j]].T, color=COLORS["noise"], linewidth=1, zorder=0)
     left.plot(*circle.T, "o", color=COLORS["data"], markersize=15)
-    left.set(title="Boltzmann machine: everybody talks to everybody")
+    left.set(title="Boltzmann machine: every pair is coupled")
     visible = np.stack([np.linspace(-1.5, 1.5, 5), np.full(5, -0.7)], axis=1)
     hidden = np.stack([np.linspace(-1, 1, 3), np.full(3, 0.7)], axis=1)
     for v in visible:
@@ -37,7 +37,7 @@ def two_graphs():
     right.plot(*hidden.T, "o", color=COLORS["latent"], markersize=15)
     right.text(1.8, -0.7, "visible v", color=COLORS["data"], va="center", fontsize=11)
     right.text(1.8, 0.7, "hidden h", color=COLORS["latent"], va="center", fontsize=11)
-    right.set(title="restricted: only across the two layers")
+    right.set(title="restricted: couplings only across the two layers")
     for ax, reach in ((left, 1.9), (right, 2.7)):
         ax.set(xlim=(-1.9, reach), ylim=(-1.25, 1.25), aspect="equal", xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
@@ -110,7 +110,7 @@ def visits(exact, measured, errors, names):
 
 
 def two_phases(before, after, is_data, states, image_shape):
-    """-log p of every state before and after some exact steps: data fall, what was dreamt rises."""
+    """-log p of every state before and after some exact steps: data fall, former favourites rise."""
     order = np.argsort(before)
     figure, ax = plt.subplots(figsize=(9, 4.2))
     for place, i in enumerate(order):
@@ -121,20 +121,29 @@ def two_phases(before, after, is_data, states, image_shape):
         _picture_below(ax, place, states[i], image_shape)
     low, high = min(before.min(), after.min()), max(before.max(), after.max())
     ax.set(xlim=(-0.7, len(order) - 0.3), ylim=(low - 0.3, high + 0.3), xticks=[])
-    ax.set(ylabel="-log p (nats)", title="400 steps uphill: the data (dark) sink, old dreams rise")
+    ax.set(ylabel="-log p (nats)", title="400 steps: data (dark) end at one level, old favourites rise")
     return figure
 
 
-def likelihood_curves(steps, cd, pcd, best):
-    """Exact mean log p over steps, by CD-1 and by persistent chains, each (seeds, steps)."""
-    figure, ax = plt.subplots(figsize=(8, 4))
-    for label, color, curves in (("CD-1", "wrong", cd), ("PCD-1", "model", pcd)):
-        ax.plot(steps, np.transpose(curves), color=COLORS[color], linewidth=1.3, alpha=0.75)
-        line_label(ax, steps[-1], np.mean(curves, 0)[-1], label, COLORS[color])
+def likelihood_curves(steps, curves, best):
+    """Exact mean log p over steps; curves {estimator: (seeds, steps)}, the worst first; best: a line."""
+    figure, ax = plt.subplots(figsize=(8.4, 4))
+    colors = zip(curves.items(), ("wrong", "model", "critic"), (0, 7, -7), strict=True)
+    for (label, values), color, dy in colors:
+        ax.plot(steps, np.transpose(values), color=COLORS[color], linewidth=1.3, alpha=0.75)
+        line_label(ax, steps[-1], np.mean(values, 0)[-1], label, COLORS[color], dy=dy)
     ax.axhline(best, color=COLORS["data"], linestyle=":", linewidth=1.2)
     line_label(ax, steps[-1], best, "-log 22, the best", COLORS["data"])
     ax.set(xlabel="update", ylabel="exact mean log p (nats)", xlim=(0, steps[-1]))
-    ax.set(title="the same number of updates, chains and Gibbs steps; three seeds each")
+    ax.set(title="CD-1 stops first; three seeds each, the same rate and number of updates")
+    return figure
+
+
+def grey_rows(images, image_shape, *, title, n_columns=10):
+    """Images (n, pixels) from 0 paper to 1 ink, ten in a row and large enough to be read."""
+    n_rows = -(-len(images) // n_columns)
+    figure, ax = plt.subplots(figsize=(9.2, 9.2 / n_columns * n_rows + 0.35))
+    digits_strip(ax, np.asarray(images), image_shape, n_columns=n_columns, value_range=(0, 1), title=title)
     return figure
 
 
@@ -198,7 +207,10 @@ def means_and_points(points, names, means, probability, *, title):
         ax.plot(mean[0] + np.cos(turn), mean[1] + np.sin(turn), color=COLORS["latent"], alpha=0.25 + 0.7 * p)
         ax.plot(*mean, "o", color=COLORS["latent"], markersize=4 + 14 * p)
     ax.set(
-        xlabel="score on the first principal component", ylabel="on the second", aspect="equal", title=title
+        xlabel="score on the first principal component",
+        ylabel="score on the second",
+        aspect="equal",
+        title=title,
     )
     return figure
 

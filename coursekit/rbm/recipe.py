@@ -97,3 +97,45 @@ def log_likelihood(rbm, bits, bias, *, n_steps=10_000):
 def draw(rbm, rng):
     """Pixel probabilities (N_SHOWN, pixels) at the end of long chains."""
     return rbm.visible_mean(rbm.sample_hidden(rbm.sample(N_SHOWN, n_steps=2000, rng=rng), rng=rng))
+
+
+# What notebook 08 compares: 12 visible and 8 hidden units, all else the same.
+ESTIMATORS = ("CD-1", "PCD-1", "exact gradient")
+
+
+class ExactRBM(RBM):
+    """A machine whose every step follows the exact gradient: for a few units, where it can be summed."""
+
+    def cd_gradient(self, v, *, k=1, chains=None, rng=None):
+        """`exact_gradient` where a sampled one is expected; the chains stay at v (n, n_visible)."""
+        return self.exact_gradient(v), (v, self.hidden_probability(v))
+
+
+def small_machine(x, estimator: str, *, seed: int, n_steps: int = 2000, chains_each: int = 4, **settings):
+    """A machine with 8 hidden units after n_steps updates on all examples x (n, n_visible), float64.
+
+    Args:
+        estimator: of ESTIMATORS.
+        chains_each: chains for each example.
+        settings: of `fit_contrastive`, instead of a rate of .2 that falls to 0, without centring.
+
+    Returns:
+        The machine; its curve (m, 2) of step and exact mean log p in nats, noted at step 1 and every 100;
+        the history.
+    """
+    kind = ExactRBM if estimator == "exact gradient" else RBM
+    machine, curve = kind(x.shape[1], 8).double(), []
+    # Drawn in single precision, so that the default precision does not change the run.
+    first = torch.randn(8, x.shape[1], generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
+    machine.weight.data.copy_(0.01 * first)
+
+    def note(step, machine, _):
+        if step == 1 or step % 100 == 0:
+            curve.append((step, machine.log_prob(x).mean().item()))
+
+    settings = {"learning_rate": 0.2, "centring": False} | settings
+    history = fit_contrastive(
+        machine, x.repeat(chains_each, 1), n_steps=n_steps, batch_size=chains_each * len(x), seed=seed,
+        persistent=estimator == "PCD-1", on_step=note, device="cpu", **settings,
+    )  # fmt: skip
+    return machine.requires_grad_(False), torch.tensor(curve).numpy(), history

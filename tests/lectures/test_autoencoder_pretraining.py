@@ -12,6 +12,7 @@ from coursekit.autoencoder import (
     LayerPair,
     corrupt,
     pretrain_layerwise,
+    pretrain_rbms,
     squared_error,
     start_at_mean,
 )
@@ -79,3 +80,41 @@ def test_a_layer_pair_corrupts_as_its_autoencoder_does():
     seen = corrupt(x, 0.5, "masking", rng=torch.Generator().manual_seed(3))
     expected = squared_error(model.decoder[1](model.encoder[0](seen)), x).mean()
     assert pair.loss(x, rng=torch.Generator().manual_seed(3)).item() == expected.item()
+
+
+def sigmoid_autoencoder(**changed):
+    options = {"activation": "sigmoid", "code_activation": "sigmoid", "likelihood": "bernoulli"} | changed
+    return Autoencoder(6, 2, hidden=(5, 4), **options).double()
+
+
+def test_boltzmann_machines_become_the_layers_and_their_mirror_images():
+    torch.manual_seed(2)
+    model, x = sigmoid_autoencoder(), torch.rand(40, 6, dtype=torch.float64)
+    machines, inputs = [], []
+
+    def train(machine, seen):
+        for parameter in machine.parameters():
+            torch.nn.init.normal_(parameter)
+        machines.append(machine)
+        inputs.append(seen)
+
+    pretrain_rbms(model, x, train)
+    assert [(len(m.visible_bias), len(m.hidden_bias)) for m in machines] == [(6, 5), (5, 4), (4, 2)]
+    hidden = x
+    for machine, seen in zip(machines, inputs, strict=True):
+        torch.testing.assert_close(seen, hidden)
+        hidden = machine.hidden_probability(hidden)
+    torch.testing.assert_close(model.encode(x), hidden)  # up through the machines
+    for machine in reversed(machines):
+        hidden = machine.visible_mean(hidden)
+    torch.testing.assert_close(model.reconstruct(x), hidden)  # and down again
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"activation": "relu"}, {"code_activation": "linear"}, {"likelihood": "gaussian"}, {"norm": True}],
+)
+def test_only_sigmoid_layers_can_start_as_boltzmann_machines(changed):
+    with pytest.raises(ValueError, match="needs sigmoid layers throughout"):
+        pretrain_rbms(sigmoid_autoencoder(**changed), torch.rand(8, 6), lambda machine, x: None)

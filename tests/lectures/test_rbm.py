@@ -621,3 +621,21 @@ def test_a_fresh_machine_is_nearly_indifferent(seed):
         assert weight.abs().max() < 6 * std
     for bias in (machine.bias, rbm.visible_bias, rbm.hidden_bias):
         assert not bias.any()
+
+
+def test_the_small_machine_of_the_notebook_follows_the_estimator_it_is_asked_for():
+    from coursekit.rbm import recipe
+
+    x = torch.tensor(np.random.default_rng(4).integers(0, 2, size=(6, 5)), dtype=torch.float64)
+    machine, curve, _ = recipe.small_machine(x, "exact gradient", seed=3, n_steps=1, momentum=0.0)
+    fresh = RBM(5, 8).double()
+    with torch.no_grad():
+        rng = torch.Generator().manual_seed(3)
+        fresh.weight.copy_(0.01 * torch.randn(8, 5, generator=rng, dtype=torch.float32))
+        for name, direction in fresh.exact_gradient(x).items():
+            getattr(fresh, name).add_(0.2 * direction)
+    for name, value in machine.named_parameters():
+        torch.testing.assert_close(value, fresh.get_parameter(name))
+    assert curve.shape == (1, 2) and curve[0, 1] == pytest.approx(machine.log_prob(x).mean().item())
+    ends = {name: recipe.small_machine(x, name, seed=3, n_steps=100)[1][-1, 1] for name in recipe.ESTIMATORS}
+    assert ends["exact gradient"] == max(ends.values()) and len(set(ends.values())) == 3
