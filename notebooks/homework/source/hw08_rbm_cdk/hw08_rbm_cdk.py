@@ -9,9 +9,9 @@
 #
 # Five exercises to [notebook 08](../../../08_rbm_cdk.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other machines, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.rbm`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so that an error there costs its points too: mend it first.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.rbm`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling a ready-made answer is not an answer. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so that an error there costs its points too: mend it first.
 #
-# As in the lecture $E(v, h) = -h^\top W v - c^\top v - b^\top h$, with $W$ of shape (hidden, visible), $c$ the visible and $b$ the hidden biases. Examples stand in rows, and every unit is 0 or 1.
+# As in the lecture $E(v, h) = -h^\top W v - c^\top v - b^\top h$, with $W$ of shape (hidden, visible), $c$ the visible and $b$ the hidden biases. Examples are rows, and every unit is 0 or 1.
 
 # %%
 import numpy as np
@@ -28,7 +28,7 @@ c, b = np.array([0.5, -1.0, 0.2]), np.array([-0.5, 1.0])
 #
 # Write `free_energy(v, W, c, b)`: for $v$ of shape $(n, n_{\text{visible}})$ the $n$ numbers $F(v) = -\log \sum_h e^{-E(v, h)}$. It must also work where a logit is $\pm 800$.
 #
-# <details><summary>Hint 1</summary>The sum over h factorises; nobody needs to list the hidden states.</details>
+# <details><summary>Hint 1</summary>The sum over h factorises; there is no need to list the hidden states.</details>
 # <details><summary>Hint 2</summary>Each hidden unit contributes log(1 + exp(b_j + W_j v)).</details>
 # <details><summary>Hint 3</summary>np.logaddexp(0, a) is log(1 + exp(a)) without overflow.</details>
 
@@ -52,7 +52,7 @@ answer(
     free_energy(_v, W, c, b),
     -_bias - _soft.sum(axis=1),
     wrong={
-        "the sign is turned round: this is -F": _bias + _soft.sum(axis=1),
+        "the sign is reversed: this is -F": _bias + _soft.sum(axis=1),
         "the visible bias is missing": -_soft.sum(axis=1),
         "the hidden bias is missing": -_bias - np.log1p(np.exp(_logits - b)).sum(axis=1),
         "sum over the hidden units, do not average": -_bias - _soft.mean(axis=1),
@@ -219,7 +219,7 @@ answer(
     _new_c,
     c + 0.1 * np.array([0.5, 0.5, 0.5]),
     wrong={
-        "the two phases have changed roles": c - 0.1 * np.array([0.5, 0.5, 0.5]),
+        "the two phases are swapped": c - 0.1 * np.array([0.5, 0.5, 0.5]),
         "take the mean over the batch, not the sum": c + 0.1 * np.ones(3),
         "this is the direction; add it to c": 0.1 * np.array([0.5, 0.5, 0.5]),
     },
@@ -233,12 +233,12 @@ answer(
     b + 0.1 * _step,
     wrong={
         "at the end of the chain take the probability, not the bits": b + 0.1 * _p.mean(axis=0),
-        "the two phases have changed roles": b - 0.1 * _step,
+        "the two phases are swapped": b - 0.1 * _step,
     },
 )
 _pull = (_p.T @ _batch - _q.T @ np.ones((2, 3))) / 2
 answer(
-    "weights, the same chain", _new_W, W + 0.1 * _pull, wrong={"the sign is turned round": W - 0.1 * _pull}
+    "weights, the same chain", _new_W, W + 0.1 * _pull, wrong={"the sign is reversed": W - 0.1 * _pull}
 )
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe, Visible
@@ -346,7 +346,7 @@ probes = [
 #
 # *"The error is ten times smaller than at update 500, so the model is much better, and it can still improve. By the way, I set all biases to zero at the end and halved the weights, to make it milder: its hidden units decide as before."*
 #
-# **(a)** What does the reconstruction error measure, and how can it fall while the likelihood falls? **(b)** What would you compute in its place for a machine with 12 visible and 8 hidden units, and what for one with 784 and 500? **(c)** Is the last sentence of the colleague right, for the decisions at one half and for the distribution $p(v)$? (Part of this is an exam question about a logistic regression without bias.)
+# **(a)** What does the reconstruction error measure, and how can it fall while the likelihood falls? **(b)** What would you compute instead for a machine with 12 visible and 8 hidden units, and what for one with 784 and 500? **(c)** Is the last sentence of the colleague right, for the decisions at one half and for the distribution $p(v)$? (Part of this is an exam question about a logistic regression without bias.)
 
 # %% [markdown] role="manual" exercise="training_log" points=4
 # ### BEGIN SOLUTION
@@ -360,4 +360,4 @@ probes = [
 # ### END SOLUTION
 
 # %% [markdown]
-# **Solutions** lie in `notebooks/homework/source/hw08_rbm_cdk`. Look only after you have an opinion of your own.
+# **Solutions** are in `notebooks/homework/source/hw08_rbm_cdk`. Look only after you have an opinion of your own.

@@ -9,7 +9,7 @@
 #
 # Five exercises to [notebook 10](../../../10_autoencoders.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.autoencoder`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so that an error there costs its points too: mend it first.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.autoencoder`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling a ready-made answer is not an answer. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so that an error there costs its points too: mend it first.
 #
 # Errors are summed over the entries of an example and averaged over the examples, as in the lecture.
 
@@ -27,7 +27,7 @@ from coursekit.checks import answer, check
 #
 # <details><summary>Hint 1</summary>With m the mean of the squares of x, the loss is (1 - w1 w2)² m.</details>
 # <details><summary>Hint 2</summary>The chain rule: the inner derivative of 1 - w1 w2 with respect to w1 is -w2.</details>
-# <details><summary>Hint 3</summary>For the entry beside the diagonal differentiate -2 m (1 - w1 w2) w2 with respect to w2: a product, two terms.</details>
+# <details><summary>Hint 3</summary>For the entry off the diagonal, differentiate -2 m (1 - w1 w2) w2 with respect to w2: a product, two terms.</details>
 
 
 # %% role="solution" exercise="saddle"
@@ -55,7 +55,7 @@ answer(
     scalar_gradient(1.0, 2.0, _x),
     [12.0, 6.0],
     wrong={
-        "the sign is turned round: the gradient points uphill": [-12.0, -6.0],
+        "the sign is reversed: the gradient points uphill": [-12.0, -6.0],
         "the entries are exchanged: the derivative by w1 contains w2": [6.0, 12.0],
         "the loss is a mean over the examples, not a sum": [36.0, 18.0],
         "a factor 2 is missing": [6.0, 3.0],
@@ -167,7 +167,7 @@ probes = [
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## 3 · The price on the slope, and the tangents (5 points)
+# ## 3 · The penalty on the slope, and the tangents (5 points)
 #
 # For the encoder $z = \sigma(W x + b)$ write
 #
@@ -201,7 +201,7 @@ def contractive_penalty(W, b, x):
 _W = np.array([[4.0, 0.0, 0.0], [0.0, 8.0, 4.0]])
 _x = np.zeros((2, 3))
 _J = jacobians(_W, np.zeros(2), _x)
-answer("one (k, d) matrix an example", np.shape(_J), (2, 2, 3))
+answer("one (k, d) matrix per example", np.shape(_J), (2, 2, 3))
 answer(
     "where the sigmoid is steepest its slope is 1/4",
     _J[0],
@@ -298,7 +298,7 @@ probes = [
 #
 # Write `best_repair(seen, mean, covariance, sigma)`: this for each row of `seen` (n, d). And `score_from_repair(seen, repaired, sigma)`: given what *any* perfect denoiser made of `seen`, the slope of the log density of the noisy data there, $\nabla \log p_\sigma(\tilde x)$, shape (n, d).
 #
-# <details><summary>Hint 1</summary>Rows again: the matrix stands to the right of the rows and is transposed.</details>
+# <details><summary>Hint 1</summary>Rows again: the matrix goes to the right of the rows and is transposed.</details>
 # <details><summary>Hint 2</summary>`np.linalg.solve(A, S)` is the inverse of A times S; both matrices are symmetric, and S (S + σ² I)⁻¹ is the transpose of it.</details>
 # <details><summary>Hint 3</summary>Repaired minus seen is σ² times the score.</details>
 
@@ -406,12 +406,12 @@ probes = [
 #
 # **(b)** True. The decision depends on the sign of $w^\top x$, which halving does not change. Only the probabilities move towards 0.5.
 #
-# **(c)** True. A ReLU gives at least 0, and the sigmoid of a number that is at least 0 is at least 0.5. So "no", a probability below 0.5, never occurs; leave the ReLU away.
+# **(c)** True. A ReLU gives at least 0, and the sigmoid of a number that is at least 0 is at least 0.5. So "no", a probability below 0.5, never occurs; leave out the ReLU.
 #
-# **(d)** The network has collapsed: it answers every image with the mean image, whose squared error *is* the variance of the data, and its code hardly depends on the input, so that almost no slope arrives at the encoder (a plateau, like the saddle at zero). With a code that is too short the error would be that of PCA of the same length or better, the codes of different images would differ, and so would the reconstructions. Remedies (two of): centre the data or start the biases at the mean, normalisation layers, ReLU or SiLU in place of sigmoid, layer-wise pre-training, cross-entropy.
+# **(d)** The network has collapsed: it answers every image with the mean image, whose squared error *is* the variance of the data, and its code hardly depends on the input, so that almost no slope arrives at the encoder (a plateau, like the saddle at zero; with many more steps it may end). With a code that is too short the error would be that of PCA of the same length or better, the codes of different images would differ, and so would the reconstructions. Remedies (two of): centre the data or start the biases at the mean, normalisation layers, ReLU or SiLU instead of sigmoid, layer-wise pre-training, cross-entropy.
 #
 # *Rubric, 6 points:* 1 each for (a), (b), (c), with the reason; 3 for (d): 1 for "answers with the mean image, hence the variance", 1 for a test that tells it from a short code (codes or reconstructions all alike, or worse than PCA), 1 for two working remedies (half a point for one).
 # ### END SOLUTION
 
 # %% [markdown]
-# **Solutions** lie in `notebooks/homework/source/hw10_autoencoders`. Look only after you have an opinion of your own.
+# **Solutions** are in `notebooks/homework/source/hw10_autoencoders`. Look only after you have an opinion of your own.
