@@ -46,7 +46,7 @@ def rows_of_pictures(rows, labels, *, title, columns=(), width=9.2):
         figure.text((left - 0.1) / width, middle, label, ha="right", va="center", fontsize=9.6)
     for i, word in enumerate(columns):
         at = (left + (i + 0.5) * side) / width
-        figure.text(at, 1 - (above - 0.05) / height, word, ha="center", va="bottom", fontsize=9)
+        figure.text(at, 1 - (above - 0.05) / height, word, ha="center", va="bottom", fontsize=9.6)
     return figure
 
 
@@ -88,7 +88,9 @@ def dots(groups, *, xlabel, title, xlim, chance=None):
         ax.plot(values, np.full(len(values), place), "o", color=COLORS[color], markersize=7, alpha=0.75)
     if chance is not None:
         ax.axvline(chance[0], color=COLORS["data"], linestyle=":", linewidth=1.2)
-        ax.annotate(chance[1], (chance[0], -0.5), (4, 0), textcoords="offset points", va="center", fontsize=9)
+        ax.annotate(
+            chance[1], (chance[0], -0.5), (4, 0), textcoords="offset points", va="center", fontsize=9.6
+        )
     ax.set(yticks=range(len(groups)), yticklabels=[name for name, *_ in groups], xlim=xlim)
     ax.set(xlabel=xlabel, title=title, ylim=(len(groups) - 0.5, -0.8))
     return figure
