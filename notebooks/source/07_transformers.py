@@ -362,7 +362,7 @@ check(claim, more, 0.3, relation=">=", control={"GPT": excess.max()})
 # %%
 curves = longer_runs.arrays["gpt"].mean(0)
 lines.append(("GPT, 700 steps", curves, "model"))
-title = "GPT uses what was said at the very beginning"
+title = "GPT follows the floor down; the n-gram does not"
 figure = pictures.bits_by_place(lines, title=title)
 plots.show(figure, alt="Bits per word over the place: the n-gram is flat, GPT follows the floor down and stays a little above it.")  # fmt: skip
 
