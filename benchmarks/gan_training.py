@@ -76,7 +76,7 @@ def digits(bench):
 
 
 def rules(bench):
-    "DCGAN on mini-MNIST, a tenth of the budget: each rule left out once, and some tricks."
+    "DCGAN on mini-MNIST, 300 steps: each rule left out once, and some tricks."
     train, test = mini_mnist().split()
     judge, x = Judge(train, test), recipe.pictures(train)
     with bench.store("gan_training_rules", recipe, "variant", "judge") as table:

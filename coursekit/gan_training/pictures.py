@@ -14,7 +14,7 @@ def counts_of_inputs(images, titles):
         ax.imshow(image, cmap="Blues", vmin=0, vmax=1.35 * top, interpolation="nearest")
         for (i, j), value in np.ndenumerate(image):
             color = "white" if value > 0.6 * top else COLORS["data"]
-            ax.text(j, i, f"{value:.0f}", ha="center", va="center", fontsize=9, color=color)
+            ax.text(j, i, f"{value:.0f}", ha="center", va="center", fontsize=10.5, color=color)
         ax.set(xticks=[], yticks=[], title=title)
         ax.spines[:].set_visible(False)
     return figure
