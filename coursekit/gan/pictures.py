@@ -143,15 +143,15 @@ def memorised(steps, of_few, of_many, x, best, few, D_few, D_many):
     curves += [("few, on new ones", of_few[..., 1], "wrong")]
     for label, values, color in curves:
         left.plot(steps, np.transpose(values), color=COLORS[color], linewidth=1.2)
-        line_label(left, steps[-1], np.median(values[:, -1]), label, COLORS[color], fontsize=9.2)
+        line_label(left, steps[-1], np.median(values[:, -1]), label, COLORS[color], fontsize=9.6)
     left.axhline(-np.log(4), color=COLORS["data"], linewidth=1, linestyle=":")
-    left.text(0.02 * steps[-1], -np.log(4) - 0.02, "a coin", va="top", fontsize=9.2)
+    left.text(0.02 * steps[-1], -np.log(4) - 0.02, "a coin", va="top", fontsize=9.6)
     left.set(xlabel="steps of the discriminator", ylabel="value (nats)", xlim=(0, steps[-1]))
     left.set_ylim(-3, -0.7)
     left.set_title("few samples: on new ones the value falls")
     for label, D, color, height in (("few", D_few, "wrong", 0.94), ("many", D_many, "model", 0.85)):
         right.plot(x, D, color=COLORS[color], linewidth=1.3)
-        style = {"transform": right.transAxes, "ha": "right", "fontsize": 9.2}
+        style = {"transform": right.transAxes, "ha": "right", "fontsize": 9.6}
         right.text(0.98, height, f"{label} samples", color=COLORS[color], **style)
     right.plot(x, best, color=COLORS["data"], linestyle="--", linewidth=1.5)
     right.plot(few, np.full(len(few), -0.03), "|", color=COLORS["data"], markersize=9)
@@ -174,7 +174,7 @@ def two_orders(x, p_data, panels):
             at = np.argmax(density)
             if ax is axes[0]:
                 ax.annotate(f"{steps} steps", (x[at], density[at]), (8, -3), textcoords="offset points",
-                            color=COLORS[color], fontsize=9.2)  # fmt: skip
+                            color=COLORS[color], fontsize=9.6)  # fmt: skip
         ax.set(xlabel="x", title=title, xlim=(x[0], x[-1]))
     axes[0].set_ylabel("density")
     axes[1].text(-2, 0.27, "data", color=COLORS["data"], ha="right")
