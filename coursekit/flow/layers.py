@@ -26,7 +26,7 @@ def count_positions(x):
     return math.prod(x.shape[2:])
 
 
-def with_features(x, n_features, *, like, name="x"):
+def _with_features(x, n_features, *, like, name="x"):
     """x (n, n_features) or (n, n_features, H, W) in the precision of `like`; ValueError for another width."""
     x = as_input(x, like=like, name=name, finite=False)
     if x.ndim < 2 or x.shape[1] != n_features:
@@ -96,7 +96,7 @@ class AffineCoupling(nn.Module):
 
     def split(self, x):
         """(the half that passes, the half that changes)."""
-        x = with_features(x, sum(self.sizes), like=self)
+        x = _with_features(x, sum(self.sizes), like=self)
         first, second = x.split(self.sizes, dim=1)
         return (second, first) if self.flip else (first, second)
 
@@ -132,7 +132,7 @@ class ActNorm(nn.Module):
     @torch.no_grad()
     def initialize(self, x):
         """Set bias and scale from a batch x (n, d) or (n, d, H, W) with at least two values per feature."""
-        x = with_features(x, len(self.bias), like=self.bias)
+        x = _with_features(x, len(self.bias), like=self.bias)
         values = x.movedim(1, 0).flatten(1)  # (d, n H W)
         if values.shape[1] < 2:
             raise ValueError("ActNorm takes its scale from a batch: give it at least two examples")
@@ -147,13 +147,13 @@ class ActNorm(nn.Module):
         return (count_positions(x) * self.log_scale.sum()).expand(len(x))
 
     def forward(self, x):
-        x = with_features(x, len(self.bias), like=self.bias)
+        x = _with_features(x, len(self.bias), like=self.bias)
         if self.training and not self.initialized:
             self.initialize(x)
         return (x + per_channel(self.bias, x)) * per_channel(self.log_scale, x).exp(), self.log_det(x)
 
     def inverse(self, z):
-        z = with_features(z, len(self.bias), like=self.bias, name="z")
+        z = _with_features(z, len(self.bias), like=self.bias, name="z")
         return z * per_channel(-self.log_scale, z).exp() - per_channel(self.bias, z), -self.log_det(z)
 
 
@@ -200,11 +200,11 @@ class InvertibleLinear(nn.Module):
         return (count_positions(x) * self.log_abs_det()).expand(len(x))
 
     def forward(self, x):
-        x = with_features(x, len(self.sign), like=self.sign)
+        x = _with_features(x, len(self.sign), like=self.sign)
         return apply_matrix(self.weight(), x), self.log_det(x)
 
     def inverse(self, z):
-        z = with_features(z, len(self.sign), like=self.sign, name="z")
+        z = _with_features(z, len(self.sign), like=self.sign, name="z")
         permutation, lower, upper = self.factors()
         inverse_weight = torch.linalg.solve_triangular(lower, permutation.T, upper=False, unitriangular=True)
         inverse_weight = torch.linalg.solve_triangular(upper, inverse_weight, upper=True)
@@ -226,7 +226,7 @@ class Whiten(nn.Module):
     @torch.no_grad()
     def initialize(self, x):
         """Set mean and A from x (n, d), n > d; ValueError if x spans no full-dimensional set."""
-        wide = with_features(x, len(self.mean), like=self.mean.double())
+        wide = _with_features(x, len(self.mean), like=self.mean.double())
         variances, directions = torch.linalg.eigh(
             torch.cov(wide.T, correction=0).reshape(len(self.mean), len(self.mean))
         )
@@ -241,11 +241,11 @@ class Whiten(nn.Module):
         return torch.linalg.slogdet(self.matrix).logabsdet.expand(len(x))
 
     def forward(self, x):
-        x = with_features(x, len(self.mean), like=self.mean)
+        x = _with_features(x, len(self.mean), like=self.mean)
         return (x - self.mean) @ self.matrix.T, self.log_det(x)
 
     def inverse(self, z):
-        z = with_features(z, len(self.mean), like=self.mean, name="z")
+        z = _with_features(z, len(self.mean), like=self.mean, name="z")
         return torch.linalg.solve(self.matrix, z.T).T + self.mean, -self.log_det(z)
 
 
@@ -260,9 +260,9 @@ class Permute(nn.Module):
         self.register_buffer("order", order)
 
     def forward(self, x):
-        x = with_features(x, len(self.order), like=self)
+        x = _with_features(x, len(self.order), like=self)
         return x[:, self.order], x.new_zeros(len(x))
 
     def inverse(self, z):
-        z = with_features(z, len(self.order), like=self, name="z")
+        z = _with_features(z, len(self.order), like=self, name="z")
         return z[:, self.order.argsort()], z.new_zeros(len(z))

@@ -592,3 +592,9 @@ def test_trustworthiness_equals_scikit_learn(k):
     for sentence, Y, wrong in (("below n / 2", X, 30), ("60 points and the map 59", X[1:], 5)):
         with pytest.raises(ValueError, match=sentence):
             evaluation.trustworthiness(X, Y, k=wrong)
+
+
+@pytest.mark.parametrize("max_iter", [2.5, True, "9", -1, None])
+def test_the_number_of_steps_is_a_whole_one(max_iter):
+    with pytest.raises(ValueError, match="positive whole number"):
+        TSNE(perplexity=2, max_iter=max_iter).fit(np.eye(5))
