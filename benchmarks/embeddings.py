@@ -45,7 +45,8 @@ def words(bench):
     rows = {key: bench.row(name, "", better="higher") for key, name in shown.items()}
     with bench.store("embeddings_words", recipe, "novels", "word_vectors", "scores") as table:
         for seed in [None, *bench.seeds]:
-            vocabulary, tokens = recipe.novels(leave_out=seed)
+            min_count = 120 if bench.quick else 20
+            vocabulary, tokens = recipe.novels(min_count=min_count, leave_out=seed)
             counts, counting = timed(lambda tokens=tokens: cooccurrence(tokens, window=recipe.WINDOW))
             part = {
                 "seed": 0 if seed is None else seed,
@@ -97,6 +98,14 @@ def words(bench):
                     note(name + ending, vectors, spent, n * times, show=times == 1)
 
 
+def cut(bench):
+    """The pieces of the novels; of a quick run every twelfth, and the 300 most frequent words."""
+    vocabulary, texts, labels, chapters = recipe.pieces()
+    if not bench.quick:
+        return vocabulary.words, texts, labels, chapters
+    return vocabulary.words[:300], [t[t < 300] for t in texts[::12]], labels[::12], chapters[::12]
+
+
 def accuracy(vectors, labels, chapters, seed):
     """Share of pieces whose novel a logistic regression names, in five parts that split no chapter."""
     judge = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, max_iter=500))
@@ -106,8 +115,8 @@ def accuracy(vectors, labels, chapters, seed):
 
 def documents(bench):
     "Which novel a piece of about 370 words is from, names left out, by logistic regression."
-    vocabulary, texts, labels, chapters = recipe.pieces()
-    counts = word_counts(texts, len(vocabulary))
+    spelled, texts, labels, chapters = cut(bench)
+    counts = word_counts(texts, len(spelled))
     gensim = bench.peer("gensim.models.doc2vec")
     row = bench.row("share of pieces with the right novel, chapters held out", "", better="higher")
     epochs = {}
@@ -120,7 +129,7 @@ def documents(bench):
             table.add(seed=seed, steps=steps, seconds=seconds, model=who, accuracy=share)
 
         def mean_vectors():
-            around = cooccurrence(join(texts), window=recipe.WINDOW, n_words=len(vocabulary))
+            around = cooccurrence(join(texts), window=recipe.WINDOW, n_words=len(spelled))
             return counts @ recipe.word_vectors(around) / counts.sum(axis=1, keepdims=True)
 
         made = {
@@ -135,13 +144,13 @@ def documents(bench):
             for who, steps in (("PV-DM", 500), ("PV-DM, three times as long", 1500))[: 1 + (seed == 0)]:
                 steps = 5 if bench.quick else steps
                 model, seconds = timed(
-                    lambda n=steps, s=seed: recipe.ordered_vectors(texts, len(vocabulary), n_steps=n, seed=s)
+                    lambda n=steps, s=seed: recipe.ordered_vectors(texts, len(spelled), n_steps=n, seed=s)
                 )
                 note(who, model.D.detach().numpy(), seconds, steps, seed)
             if gensim is None:
                 continue
             tagged = [
-                gensim.TaggedDocument([vocabulary.words[i] for i in text], [number])
+                gensim.TaggedDocument([spelled[i] for i in text], [number])
                 for number, text in enumerate(texts)
             ]
             for name, options in {"gensim PV-DBOW": {"dm": 0}, "gensim PV-DM": {"dm": 1}}.items():
@@ -164,11 +173,11 @@ def documents(bench):
 
 def longer(bench):
     "The same pieces, PV-DBOW with three times as many steps."
-    vocabulary, texts, labels, chapters = recipe.pieces()
+    spelled, texts, labels, chapters = cut(bench)
     row = bench.row("share of pieces with the right novel, three times as long", "", better="higher")
     settings = recipe.DOCUMENTS | {"n_steps": 3 * recipe.DOCUMENTS["n_steps"]}
     with bench.store("embeddings_longer", recipe, "pieces", "table_vectors", "DOCUMENTS") as table:
-        counts = word_counts(texts, len(vocabulary))
+        counts = word_counts(texts, len(spelled))
         (vectors, _), seconds = timed(lambda: recipe.table_vectors(counts, **settings))
         for seed in bench.seeds:
             share = accuracy(vectors.numpy(), labels, chapters, seed)
