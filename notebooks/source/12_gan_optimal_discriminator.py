@@ -12,7 +12,7 @@
 #
 # **Time:** 100 minutes to work through; it runs in about 50 seconds. **You need:** densities, expectations, the logarithm, a derivative, the eigenvalues and the determinant of a 2 × 2 matrix, and having seen a network trained by gradient descent.
 #
-# **It follows** the GAN lectures of the unsupervised learning deck, the generative models deck, the VAE and GAN class, and the GAN deck, which labels real samples 0 where the others label them 1. We write 1 for real and show that it makes no difference. **It adds** what the $\log D$ trick follows and what it does not, a discriminator that memorises, the order of play on $J = xy$, and R1. **Not here:** everything about images (DCGAN and its rules, walks in the space of codes), unrolled games, minibatch features and the batch norms are in notebook 13, the Wasserstein GAN in 14, conditional GANs, pix2pix and CycleGAN in 15. Here we stay on a line and in the plane, where the truth is known.
+# **It follows** the GAN lectures of the unsupervised learning deck, the generative models deck, the VAE and GAN class, and the GAN deck, which labels real samples 0 where the others label them 1. We write 1 for real and show that it makes no difference. **It adds** what the $\log D$ trick follows and what it does not, a discriminator that memorises, the order of play on $J = xy$, and R1. **Not here:** everything about images (DCGAN and its rules, walks in the space of codes), unrolled games, minibatch features and the batch norms are in [notebook 13](13_training_gans.ipynb), the Wasserstein GAN in 14, conditional GANs, pix2pix and CycleGAN in 15. Here we stay on a line and in the plane, where the truth is known.
 #
 # Every line that starts with ✓ is a claim that was computed on both sides just now, on your machine. If one fails, the notebook stops there.
 
@@ -992,7 +992,7 @@ plots.show(
 # %% [markdown]
 # With R1 the modes get even shares and more of them are found; without it some get far too much and others nearly nothing. In *sharpness* R1 is no gain in this game: without it as many samples are good, or more. Even shares alone would prove nothing (noise has them too); it is even shares together with samples that are sharper than noise. The [benchmark](../benchmarks/README.md) adds falling rates and averaged weights, and with R1 most samples are then good as well. It also shows that R1 is not the only way: the vanilla GAN in the same table finds nearly all modes without it, with more of its samples in between.
 #
-# **Company.** A discriminator that sees several samples at a time notices that a batch from one mode looks like no batch of data, even if each sample in it looks real. `gan.MinibatchStd`, the *minibatch standard deviation*, is the simplest such layer: it appends the spread of the batch to the features of every sample (Karras et al. 2018). Notebook 13 derives it and its relatives, and turns to images.
+# **Company.** A discriminator that sees several samples at a time notices that a batch from one mode looks like no batch of data, even if each sample in it looks real. `gan.MinibatchStd`, the *minibatch standard deviation*, is the simplest such layer: it appends the spread of the batch to the features of every sample (Karras et al. 2018). [Notebook 13](13_training_gans.ipynb) goes on with minibatch features, unrolled games and images.
 
 # %% [markdown] slide="slide"
 # ## 10 · Summary
