@@ -78,7 +78,7 @@ x_train, x_test = (recipe.pictures(part) for part in (train, test))  # in [-1, 1
 judge = recipe.judge(train)
 real, of_train = (judge.features(x.flatten(1)) for x in (x_test, x_train))
 print(f"training digits against test digits: FD {frechet_distance(of_train, real):.1f}, "
-      + ", ".join(f"{k} {v:.2f}" for k, v in list(precision_recall(real, of_train[:1000]).items())[:2]))
+      + ", ".join(f"{k} {v:.2f}" for k, v in list(precision_recall(real, of_train[:1000]).items())[:2]))  # fmt: skip
 
 # %% [markdown] slide="slide"
 # ## 2 · Pictures need convolutions: up as well as down
@@ -210,7 +210,7 @@ plots.show(
 # %%
 longer = data.results("gan_training_digits")
 print(longer)
-ours, plain, floor = (longer.column("fd", model=name) for name in ("DCGAN", "recipe of lecture 12", "training digits"))
+ours, plain, floor = (longer.column("fd", model=name) for name in ("DCGAN", "recipe of lecture 12", "training digits"))  # fmt: skip
 check("FD at most half of the plain recipe's, 3 seeds", ours, plain / 2, relation="<=",
       control={"the plain recipe": plain})  # fmt: skip
 print(f"DCGAN {ours.round(1)}, plain {plain.round(1)}, training digits {floor.round(1)}")
@@ -338,7 +338,10 @@ check("a collapsed batch of n has n everywhere", closeness(batch[:1].repeat(8, 1
 
 
 # %%
-def slope_of(feature, spread, shape=torch.randn(32, 3, dtype=torch.float64)):
+shape = torch.randn(32, 3, dtype=torch.float64)
+
+
+def slope_of(feature, spread):
     """Mean length of d (sum of features) / d x_i over a batch of the given spread around one point."""
     x = (batch[:1] + spread * shape).requires_grad_()
     (slope,) = torch.autograd.grad(feature(x).sum(), x)
@@ -470,6 +473,7 @@ def best_response(shift, objective):
     q = (start + shift * along).softmax(0)
     return (value(q, (p / q).log()) if objective == "value" else -(q * (p / (p + q)).log()).sum()).item()
 
+
 # %%
 depths, kinds = [0, 1, 2, 5, 10, 20, 50, 100, 300], ("value", "-log D")
 limits = [(best_response(1e-5, kind) - best_response(-1e-5, kind)) / 2e-5 for kind in kinds]
@@ -525,7 +529,7 @@ check("six steps of D: all 8 modes, 3 seeds", modes[six], 8, relation=">=", cont
 check("six steps: on average no fewer good samples than the unrolled game", good[six].mean(), good[unrolled].mean(),
       relation=">=", control={"plain": good[alone].mean()})  # fmt: skip
 cut = names.index("unrolled, derivative cut off")
-check("derivative cut off: all 8 modes as well", modes[cut], 8, relation=">=", control={"plain": modes[alone]})
+check("derivative cut off: all 8 modes as well", modes[cut], 8, relation=">=", control={"plain": modes[alone]})  # fmt: skip
 check("and on average no fewer good samples", good[cut].mean(), good[unrolled].mean(), relation=">=",
       control={"plain": good[alone].mean()})  # fmt: skip
 check("six steps: in two thirds of the time", seconds[six], 2 / 3 * seconds[unrolled].mean(), relation="<=",
@@ -636,7 +640,7 @@ plots.show(
 
 # %%
 q, p_data = model_at(1.0), density(x, 0, 1)
-best, one, two = (gan.optimal_discriminator(p_data, q, alpha=a, beta=b) for a, b in ((0, 0), (0.1, 0), (0.1, 0.1)))
+best, one, two = (gan.optimal_discriminator(p_data, q, alpha=a, beta=b) for a, b in ((0, 0), (0.1, 0), (0.1, 0.1)))  # fmt: skip
 check("12: smoothing the real labels scales D* by 1 - alpha", one, 0.9 * best, atol=1e-12,
       control={"the fakes' labels smoothed too": two})  # fmt: skip
 tricks = [name for name in recipe.VARIANTS if name not in ablation[1:]]
