@@ -172,6 +172,7 @@ def change(base, picture):
 
 
 def encode(image):
+    """An image as PNG, base64."""
     buffer = io.BytesIO()
     image.save(buffer, format="png", optimize=True)
     return base64.b64encode(buffer.getvalue()).decode()

@@ -16,9 +16,9 @@ TOOLS = sorted((ROOT / "coursetools").rglob("*.py"))
 SHARED = {"checks", "data", "draws", "evaluation", "inputs", "networks", "plots", "training", "widgets"}
 FREE = {"draws", "inputs"}  # import nothing of the course; every file may import them
 # The lectures in the order of the course; a model may build on those before it. Later ones come here.
-LECTURES = ["start", "pca", "clustering", "manifold", "factorization", "embeddings", "autoregressive", "transformer"]
-LECTURES += ["rbm", "dbn"]
-LECTURES += ["autoencoder", "vae", "gan", "gan_training", "wgan", "conditional_gan", "flow", "ddpm"]
+LECTURES = ["start", "pca", "clustering", "manifold", "factorization", "embeddings", "autoregressive"]
+LECTURES += ["transformer", "rbm", "dbn", "autoencoder", "vae", "gan", "gan_training", "wgan"]
+LECTURES += ["conditional_gan", "flow", "ddpm"]
 OTHER_FILES = {"pictures", "explorers", "recipe", "__init__"}  # of a lecture; all others are models
 
 ids = {"ids": lambda path: path.relative_to(ROOT).as_posix()}
