@@ -507,7 +507,7 @@ check("gender: the word nearest to c is right at least as often as the analogy",
       control={"the nearest word, tense": nearest_only["tense"]})  # fmt: skip
 
 # %%
-gender = pairs["gender"][[3, 6, 7, 8, 10, 11]]
+gender = pairs["gender"][[6, 7, 8, 10, 11]]
 units = embeddings.unit_rows(vectors)[gender.ravel()]
 scores_2d = pca.PCA(2).fit_transform(units).reshape(-1, 2, 2)
 spelled = np.array(vocabulary.words)[gender]
