@@ -126,7 +126,7 @@ plots.show(figure,
 # %% [markdown]
 # The linear schedule spoils the image early and then spends its last third stirring noise into noise. The *cosine* schedule of Nichol and Dhariwal (2021) loses it more evenly, and the curve is nearly the same for any $T$. The red curve is a trap to which section 10 returns: betas that again run from 0.0001 to 0.02, but in 20 steps, leave most of the image standing.
 
-# %% [markdown] slide="slide"
+# %% [markdown] slide="slide" says="Suppose a helper whispers $x_0$. Then there are two witnesses, and Bayes' rule multiplies what they say:\n\n$$q(x_{t-1} \\mid x_t, x_0) \\;\\propto\\; q(x_{t-1} \\mid x_0)\\; q(x_t \\mid x_{t-1}).$$\n\nA product of two Gaussians is a Gaussian, and precisions add:\n\n$$\\tilde\\beta_t = \\frac{1-\\bar\\alpha_{t-1}}{1-\\bar\\alpha_t}\\,\\beta_t, \\qquad \\tilde\\mu_t = \\frac{\\sqrt{\\bar\\alpha_{t-1}}\\,\\beta_t}{1-\\bar\\alpha_t}\\,x_0 + \\frac{\\sqrt{\\alpha_t}\\,(1-\\bar\\alpha_{t-1})}{1-\\bar\\alpha_t}\\,x_t .$$"
 # ## 3 · One step back, if somebody tells us the start
 #
 # **Question.** We see $x_t$. Where was the walker one step earlier?
@@ -199,7 +199,7 @@ slip = (xt - beta / (1 - alpha).sqrt() * any_noise) / alpha.sqrt()
 check("mean in x_0 form = mean in noise form, t = 2..1000", in_x0_form, in_noise_form,
       atol=1e-8, control={"the deck's root of 1 - alpha": slip})  # fmt: skip
 
-# %% [markdown]
+# %% [markdown] slide="skip"
 # **Why the noise, and not $x_{t-1}$ itself?** The deck says that it works better in practice. One reason: $x_{t-1}$ is nearly $x_t$, so a network asked for it would mostly learn to copy its input. The noise has variance 1 at every $t$: the same scale of question everywhere.
 
 # %% [markdown] slide="subslide"
@@ -707,7 +707,7 @@ unseen, rng = encode(test[::125]), torch.Generator().manual_seed(1)
 fog = torch.randn(8, 40, generator=rng)
 explorers.time_explorer(model, unseen, fog, decode, (14, 14))
 
-# %%
+# %% slide="skip"
 frame = partial(explorers.time_frame, model, unseen, fog, decode, (14, 14))
 widgets.static_frames(frame, [{"t": 25}, {"t": 100}, {"t": 180}],
     alt="Three positions of the explorer. At t = 25 the estimate is "
@@ -894,7 +894,8 @@ check("20 strides: recall at least 0.65, 3 seeds", after("recall", 20), 0.65,
 
 # %% [markdown]
 # One stride gives the mean image of the class asked for, and the judge is surer of it than of real digits: confidence measures the wrong thing. By distance and recall 20 strides without noise do most of the work of 100, and five do not. The network is trained for all $t$ once; the number of strides is chosen afterwards. For few strides $\eta=0$ is the better choice: fresh noise needs further steps to be cleaned up.
-#
+
+# %% [markdown] slide="skip"
 # **On a laptop, for larger images.** Put the pieces together: an autoencoder compresses 28 × 28 pixels to 32 numbers, a diffusion model learns these, DDIM samples in 50 strides, the decoder paints. `benchmarks/ddpm.py` does that for MNIST, beside a U-Net on the pixels that is given the same CPU time. Today's image generators follow the same plan with larger parts.
 
 # %% [markdown] slide="slide"
