@@ -517,7 +517,7 @@ show(pictures.pairs_of_words(scores_2d, spelled, title=title),
     "components. Many point in a similar direction; lengths and angles differ.")  # fmt: skip
 
 # %% [markdown]
-# Look at the bars once more. For *gender* it is better to forget $a$ and $b$ and to take the word nearest to $c$: *brother* is nearest to *sister* anyway, and the step only does harm. So those points say nothing about analogies. For *tense* the nearest word is never right (near *walk* are other things that one does), and the step from *look* to *looked* finds *walked* almost half the time. That one is real.
+# Look at the bars once more. For *gender* it is better to forget $a$ and $b$ and to take the word nearest to $c$: *brother* is nearest to *sister* anyway, and the step only does harm. So those points say nothing about analogies. For *tense* the nearest word is never right, and the step from a present tense to its past finds other past tenses almost half the time. That one is real.
 #
 # Where does it fail? *Plural* is the worst of the three: *month* and *months* appear in the same company, so what distinguishes them leaves little trace. And *husband* and *wife* differ by more than sex in these novels: an interaction, as in our bent family. A plane cannot prove any of this, but the arrows show it.
 
