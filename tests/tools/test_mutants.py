@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import course
 from coursetools.mutants import runs
 from coursetools.mutants.edits import draw, edits_of
 
@@ -197,3 +198,16 @@ def test_a_mutant_that_never_ends_counts_as_noticed(house):
         time.sleep(0.05)
     assert module.slow == [edit] and module.share == 1
     assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize(
+    ("words", "handed"),
+    [(["pca", "wgan"], ["pca", "wgan", "--cores", "1"]), ([], ["--cores", "1"])],
+)
+def test_course_py_hands_the_modules_over(words, handed, monkeypatch):
+    calls = []
+    monkeypatch.setattr(course, "set_up", lambda torch_index: Path("python"))
+    monkeypatch.setattr(course, "hand_over", lambda command, env: calls.append((command, env)) or 1)
+    assert course.main(["test", "--cores", "1", "--mutants", *words]) == 1
+    ((command, env),) = calls
+    assert command == ["python", "-m", "coursetools.mutants", *handed] and env["OMP_NUM_THREADS"] == "1"
