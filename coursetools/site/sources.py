@@ -53,6 +53,7 @@ def lectures(root):
         groups = {"needs": [], "helps": []}
         for sentence in re.split(r"[.;]", needed[1] if needed else ""):
             named = [number for number in re.findall(r"\b\d\d\b", sentence) if number in numbers]
+            named = [number for number in named if number < path.name]  # the map leads forwards
             groups["helps" if re.search(r"\bhelps?\b", sentence) else "needs"] += named
         minutes = notebook["metadata"]["coursekit"]["minutes"]
         title = titles.get(path.stem, path.stem)
