@@ -25,7 +25,7 @@ class Peer(nn.Module):
             x = x + torch.rand(x.shape, generator=rng)
         return -self.log_prob(x).mean()
 
-    def discrete_log_prob(self, x, *, rng=None):
+    def discrete_log_prob(self, x, *, condition=None, rng=None):
         return self.log_prob(x + torch.rand(x.shape, generator=rng))
 
 
