@@ -74,7 +74,7 @@ class TopicWorld:
             classes = _draw(self.transition[classes], rng)
         return tokens
 
-    # What is exactly so
+    # Exact probabilities
 
     def log_prob(self, tokens: np.ndarray) -> np.ndarray:
         """log p(word i | the words before it) in nats, (n, t); the floor of every loss on these documents."""

@@ -54,12 +54,13 @@ def temperature_frame(exact, model, temperature):
     order = np.argsort(-exact)
     figure = plt.figure(figsize=(9.2, 3.3), layout="none")
     ax = figure.add_axes((0.09, 0.16, 0.88, 0.7))
+    exact, model = (p ** (1 / temperature) for p in (exact, model))
+    exact, model = exact / exact.sum(), model / model.sum()
     for p, name, color, style in ((exact, "exact", "data", "-"), (model, "model", "model", "o")):
-        warm = p[order] ** (1 / temperature)
-        ax.plot(warm / warm.sum(), style, color=COLORS[color], markersize=3, label=name)
+        ax.plot(p[order], style, color=COLORS[color], markersize=3, label=name)
     ax.set(xlabel="words, the likeliest first", ylabel="probability", xlim=(-1, len(exact)))
     ax.set(yscale="log", ylim=(1e-4, 1))
-    ax.set_title(f"next word at temperature {temperature:.1f}")
+    ax.set_title(f"temperature {temperature:.1f}: the likeliest next word has probability {exact.max():.2f}")
     ax.legend(frameon=False)
     return figure
 

@@ -12,7 +12,7 @@ def topics(words):
     figure, ax = plt.subplots(figsize=(9.2, 2.4))
     ax.imshow(words, cmap="Blues", aspect="auto", vmin=0, vmax=np.quantile(words, 0.99))
     ax.set(yticks=range(len(names)), yticklabels=names, xlabel="word", ylabel="topic")
-    ax.set(title="each topic has favourite words, and shares some with the others")
+    ax.set(title="each topic has favourite words (dark), and shares some with the others")
     return figure
 
 
@@ -39,7 +39,10 @@ def sharpness(widths, scaled, plain):
         line_label(ax, widths[-1], values[-1], name, COLORS[color])
     ax.set(xscale="log", xticks=widths, xticklabels=widths, ylim=(0, 1.02), xlabel="width d of a head")
     ax.minorticks_off()
-    ax.set(ylabel="largest of 16 weights, mean", title="without √d a wide head sees one key and no other")
+    ax.set(
+        ylabel="largest of 16 weights, mean",
+        title="without √d, a wide head puts almost all weight on one key",
+    )
     return figure
 
 
@@ -94,7 +97,7 @@ def odds(exact, model):
     ax.axhline(0, color=COLORS["noise"], linewidth=0.8)
     ax.axvline(0, color=COLORS["noise"], linewidth=0.8)
     ax.plot(exact, model, "o", color=COLORS["model"], markersize=3, alpha=0.3)
-    ax.set(xlim=(-30, 6), ylim=(-8, 6), xlabel="exact log-odds that the pair continues")
+    ax.set(xlim=(-42, 6), ylim=(-8, 6), xlabel="exact log-odds that the pair continues")
     ax.set(ylabel="BERT's log-odds", title="BERT agrees with Bayes' rule on the side, not on how sure to be")
     return figure
 
@@ -117,10 +120,10 @@ def label_curves(n_labels, shares, ceiling, *, title):
 
 
 def work(lengths, cached, whole):
-    """Places that are read while a text of each length is written, with the cache and without."""
+    """Positions computed while a text of each length is written, with the cache and without."""
     figure, ax = plt.subplots(figsize=(7.4, 3.3))
     for values, name, color in ((whole, "everything again", "wrong"), (cached, "with the cache", "model")):
         ax.plot(lengths, values, color=COLORS[color])
         line_label(ax, lengths[-1], values[-1], name, COLORS[color])
-    ax.set(xlabel="tokens written", ylabel="places read", title="the cache turns a square into a line")
+    ax.set(xlabel="tokens written", ylabel="positions computed", title="the cache turns a square into a line")
     return figure

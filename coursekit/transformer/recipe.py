@@ -6,8 +6,8 @@
     two_tasks                copy or reverse, as a token says
     Austen, austen_gpt       six novels in byte pairs
 
-All train with Muon, whose steps are worth several of Adam's here; small vocabularies and short contexts are
-what makes a second count. Notebook 07_transformers.
+GPT and BERT train with Muon, a classifier and the usual recipe with AdamW. Small vocabularies and short
+contexts let them train in seconds. Notebook 07_transformers.
 """
 
 import math

@@ -38,7 +38,7 @@ plots.use_course_style()
 #
 # $$p(w_i \mid w_{<i}) = \sum_{k,c} \alpha_i(k, c)\, p(w_i \mid k, c), \qquad \alpha_{i+1}(k, c') = \sum_c \frac{\alpha_i(k, c)\, p(w_i \mid k, c)}{p(w_i \mid w_{<i})}\, p(c' \mid c).$$
 #
-# The first is the law of total probability. The second is Bayes' rule (the fraction: the state once $w_i$ has been seen), followed by one step of the chain. This is the **forward algorithm**. We check it on a world so small that every path of classes can be listed.
+# Before any word, $\alpha_0(k, c) = p(k)\, p(c)$. The first formula is the law of total probability. The second is Bayes' rule (the fraction: the state once $w_i$ has been seen), followed by one step of the chain. This is the **forward algorithm**. We check it on a world so small that every path of classes can be listed.
 
 # %%
 from itertools import pairwise, product
@@ -82,7 +82,11 @@ plots.show(figure, alt="Four rows of eighty words, one row per topic: each has s
 #
 # $$p(w \mid h) = \frac{\max(c(h,w) - D, 0)}{c(h)} + \frac{D\, n(h)}{c(h)}\, p(w), \qquad n(h) = \#\{w : c(h, w) > 0\}.$$
 #
-# Take a discount $D$ off every count that is there. That frees $D\,n(h)$, which the shorter history hands out. And the shorter history does not count how *often* $w$ occurs but after how many *different* words: "Francisco" is frequent, but follows only "San". Here it is by hand for pairs of words; a start sign, number 80, comes before each document.
+# Here $c(h) = \sum_w c(h, w)$. Take a discount $D$ off every count that is there, with $D = n_1 / (n_1 + 2 n_2)$ where $n_j$ is the number of pairs seen $j$ times. That frees $D\,n(h)$, which the shorter history, here none at all, hands out. And $p(w)$ does not count how *often* $w$ occurs but after how many *different* words, $N(w) = \#\{h : c(h, w) > 0\}$: "Francisco" may be frequent, but it follows only "San". The same discount is applied once more, with $1/80$ at the end:
+#
+# $$p(w) = \frac{\max(N(w) - D', 0)}{\sum_u N(u)} + \frac{D'\, \#\{u : N(u) > 0\}}{\sum_u N(u)} \cdot \frac{1}{80} .$$
+#
+# By hand for pairs of words; a start sign, number 80, comes before each document.
 
 
 # %%
@@ -95,9 +99,9 @@ few = train[:40]
 before = np.concatenate([np.full((40, 1), 80), few[:, :-1]], axis=1)
 counts = np.zeros((81, 80))
 np.add.at(counts, (before, few), 1)  # c(h, w)
-contexts = (counts > 0).sum(0)  # after how many different words?
-D = discount(contexts)
-single = (np.maximum(contexts - D, 0) + D * (contexts > 0).sum() / 80) / contexts.sum()
+N = (counts > 0).sum(0)  # after how many different words?
+lower = discount(N)  # D'
+single = (np.maximum(N - lower, 0) + lower * (N > 0).sum() / 80) / N.sum()
 D, histories = discount(counts), np.flatnonzero(counts[:80].sum(1))  # words that occur
 seen = counts[histories]
 kinds = (seen > 0).sum(1, keepdims=True)  # n(h)
@@ -111,20 +115,35 @@ grams = {}
 for order in (1, 2, 3, 4):
     model = transformer.KneserNey(order, n_words=80).fit(train)
     grams[order] = -model.log_prob(test) / math.log(2)
-    print(f"{order}-gram: {grams[order].mean() - floor:.2f} bits per word above the floor")
+    gap = grams[order].mean() - floor
+    print(f"{order}-gram: {gap:.2f} bits per word above the floor")
 best = min(grams, key=lambda order: grams[order].mean())
 
 # %%
 peek = np.zeros_like(exact)  # a model that has seen the next word: no bits at all
 check("no n-gram is below the floor", [bits.mean() for bits in grams.values()], floor,
       relation=">=", control={"a peek at the next word": peek.mean()})  # fmt: skip
-lines = [("floor", exact.mean(0), "data"), (f"{best}-gram", grams[best].mean(0), "wrong")]
+lines = [("floor", exact.mean(0), "data")]
+lines.append((f"{best}-gram", grams[best].mean(0), "wrong"))
 title = "the n-gram stops learning where its history ends"
 figure = pictures.bits_by_place(lines, title=title)
 plots.show(figure, alt="Bits per word over the place in the document. Both curves start together; the floor falls for about six words, while the n-gram levels off half a bit above it.")  # fmt: skip
 
+
+# %%
+def runs(documents, n):
+    """Every run of n words as one whole number: its digits to the base 80."""
+    windows = np.lib.stride_tricks.sliding_window_view(documents, n, axis=1)
+    digits = 80 ** np.arange(n, dtype=np.uint64)
+    return windows.reshape(-1, n).astype(np.uint64) @ digits
+
+
+for n in (2, 3, 4, 10):
+    known = np.isin(runs(test, n), runs(train, n)).mean()
+    print(f"of the test's runs of {n:2} words, {known:.2f} occur in training")
+
 # %% [markdown]
-# The lower curve keeps falling while the topic becomes clear. The upper one does not: an n-gram has forgotten what was said three words ago. A longer history is no help, because no history of ten words is ever seen twice. To reach the floor, a model must *look back at all words and treat them alike*.
+# The lower curve keeps falling while the topic becomes clear. The upper one does not: the 3-gram sees the last two words and has forgotten the rest. (Its wiggles are sampling noise, about .04 bits per place.) A longer history does not help, because it has hardly been seen: of the test's runs of four words a third occur in training, of ten none. To reach the floor, a model must *look back at all words*, however far away, and must not need to have met that very sequence before.
 
 # %% [markdown] slide="slide" says="A dictionary: you ask with a key, and out comes a value. Make it soft: every entry answers, as loudly as its key fits."
 # ## 2 · Attention is a soft look-up
@@ -162,7 +181,7 @@ fused = F.scaled_dot_product_attention(q[None], k[None], v[None])[0]
 check("and = PyTorch's fused kernel", packaged, fused, atol=1e-14)
 
 # %% [markdown] slide="subslide"
-# **Why $\sqrt d$?** Let the entries of $q$ and $k$ be independent, with mean 0 and variance 1. Then $q \cdot k = \sum_{c=1}^d q_c k_c$ is a sum of $d$ independent terms. Each has mean 0 and variance $\mathbb E q_c^2\, \mathbb E k_c^2 = 1$, so the sum has variance $d$: scores grow like $\sqrt d$, and softmax of large scores puts everything on one key, where its gradient vanishes. Dividing by $\sqrt d$ brings the variance back to 1.
+# **Why $\sqrt d$?** Let the entries of $q$ and $k$ be independent, with mean 0 and variance 1. Then $q \cdot k = \sum_{c=1}^d q_c k_c$ is a sum of $d$ independent terms. Each has mean 0 and variance $\mathbb E q_c^2\, \mathbb E k_c^2 = 1$, so the sum has variance $d$: scores grow like $\sqrt d$, and softmax of large scores puts everything on one key, where its gradient vanishes ($\partial a_j / \partial s_j = a_j (1 - a_j)$ for a score $s_j$). Dividing by $\sqrt d$ brings the variance back to 1.
 
 # %%
 n, d = 100_000, 64
@@ -181,7 +200,7 @@ figure = pictures.sharpness(widths, largest[True], largest[False])
 plots.show(figure, alt="The largest of sixteen attention weights over the width of a head: flat near a quarter with the square root, rising to one without it.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
-# **Attention does not know the order.** A sum over $j$ does not care how the $j$ are numbered. Permute the sequence, and the output is permuted in the same way: attention is **permutation equivariant**. Several **heads** side by side, each with its own $W_q, W_k, W_v$ into $d / \text{heads}$ dimensions, change nothing about that. So a transformer must be *told* the order: a learned vector for each position is added to that of the word.
+# **Attention does not know the order.** A sum over $j$ does not care how the $j$ are numbered. Permute the sequence, and the output is permuted in the same way: attention is **permutation equivariant**. Several **heads** side by side, each with its own $W_q, W_k, W_v$ into $d / \text{heads}$ dimensions, change nothing about that. (Their answers are written one below the other and multiplied by a fourth matrix $W_o$, called `join` in our code.) So a transformer must be *told* the order: a learned vector for each position is added to that of the word.
 
 
 # %%
@@ -196,15 +215,21 @@ def randomised(module, seed=0, scale=0.5):
 heads = randomised(transformer.SelfAttention(12, 3))
 x, order = torch.randn(1, 6, 12, generator=rng), torch.tensor([3, 0, 5, 1, 4, 2])
 places = torch.randn(6, 12, generator=rng)
-told = [heads(y + places)[0] for y in (x[:, order], x)]
-check("permuted input, permuted output", heads(x[:, order])[0], heads(x)[0][:, order],
-      atol=1e-12, control={"with positions added": told[0]})  # fmt: skip
+
+
+def change(positions):
+    """Output for the permuted words, less the permuted output."""
+    return heads(x[:, order] + positions)[0] - heads(x + positions)[0][:, order]
+
+
+check("permuted input, permuted output", change(0), torch.zeros(1, 6, 12), atol=1e-12,
+      control={"with positions added": change(places)})  # fmt: skip
 theirs = torch.nn.MultiheadAttention(12, 3, bias=False, batch_first=True)
 together = torch.cat([heads.query.weight, heads.key.weight, heads.value.weight])
 names = {"in_proj_weight": together, "out_proj.weight": heads.join.weight}
 theirs.load_state_dict(names)
-mine = heads(x)[0]
-check("three heads = PyTorch's MultiheadAttention", mine, theirs(x, x, x)[0], atol=1e-12)
+claim = "three heads = PyTorch's MultiheadAttention"
+check(claim, heads(x)[0], theirs(x, x, x)[0], atol=1e-12)
 
 # %% [markdown] slide="slide" says="A model that predicts the next word must not see it. One mask does it, and one gradient proves it."
 # ## 3 · The mask, proved by a gradient
@@ -258,7 +283,7 @@ figure = pictures.who_sees_whom([everything, masked, tables[0]], titles,
 plots.show(figure, alt="Three square tables of which output depends on which input. Attention: all blue. With the mask: blue on and below the diagonal. Convolution: a band of three.")  # fmt: skip
 
 # %% [markdown]
-# White is not small: it is zero to the last bit. The triangle in the middle is all that a language model needs: everything that came before, in one step, and nothing else.
+# White does not mean small: it is zero to the last bit. The triangle in the middle is all that a language model needs: everything that came before, in one step, and nothing else. It has its cost: a layer of attention computes a score for every pair of places, $t^2$ of them, where this convolution computes $3t$ products.
 
 # %% [markdown] slide="slide"
 # ## 4 · A block, and GPT
@@ -269,7 +294,7 @@ plots.show(figure, alt="Three square tables of which output depends on which inp
 #
 # $$x \leftarrow x + \mathrm{attention}(\mathrm{norm}(x)), \qquad x \leftarrow x + \mathrm{perceptron}(\mathrm{norm}(x)) .$$
 #
-# The sum is the **residual stream**: each part reads from it and writes its change into it, and the gradient reaches the lowest layer undiminished through the identity. **Layer normalisation** subtracts from each position's vector its mean, divides by its standard deviation, then scales and shifts by learned amounts. The **perceptron** has one hidden layer, four times as wide, and treats each position by itself. (In 2017 the norm came after the sum; before it, deep stacks train more easily.) Here is a masked block in full, by hand.
+# The sum is the **residual stream**: each part reads from it and writes its change into it, and along the sum itself the gradient reaches the lowest layer undiminished. **Layer normalisation** subtracts from each position's vector its mean, divides by its standard deviation, then scales and shifts by learned amounts. The **perceptron** has one hidden layer, four times as wide, and treats each position by itself. (In 2017 the norm came after the sum. Placed before it, deep stacks train more easily: Xiong et al. 2020.) Here is a masked block in full, by hand.
 
 
 # %%
@@ -300,12 +325,13 @@ def block_by_hand(x, block):
 block = randomised(transformer.Block(12, 3), seed=3)
 x = torch.randn(8, 12, generator=rng)
 packaged, _ = block(x[None], mask=transformer.causal_mask(8))
-check("a masked block by hand = coursekit", block_by_hand(x, block), packaged[0], atol=1e-12)
+by_hand = block_by_hand(x, block)
+check("a masked block by hand = coursekit", by_hand, packaged[0], atol=1e-12)
 
 # %% [markdown] slide="subslide"
 # **GPT** is a stack of such blocks. A start vector and the words' vectors, each with its position's, go in at the bottom; a linear layer at the top turns row $i$ of the stream, which has read $i$ words, into logits $z_i$, and $p(w_i \mid w_{<i}) = \mathrm{softmax}(z_i)$. It is trained by **teacher forcing**: all positions of a real document at once, each predicting its next word, with the cross-entropy as the loss. (It is often called "the decoder of the original transformer". That one also has *cross-attention* to a second sequence, the sentence to be translated. GPT has none.)
 #
-# Three facts about any such model, on one with random weights: it is a probability distribution over whole texts; it is causal from end to end; and its gradient at the logits is *predicted minus observed*, $\partial(-\log p)/\partial z = p - y$ with $y$ the one-hot word. (Write $-\log p_w = -z_w + \log\sum_u e^{z_u}$ and differentiate.)
+# Three facts about any such model, on one with random weights: it is a probability distribution over whole texts; it is causal from end to end; and its gradient at the logits is *predicted minus observed*, $\partial(-\log p)/\partial z = p - y$ with $y$ the one-hot word. Write $-\log p_w = -z_w + \log\sum_v e^{z_v}$ for the observed word $w$. The derivative of the first term in $z_u$ is $-1$ if $u = w$ and 0 otherwise, which is $-y_u$; that of the second is $e^{z_u} / \sum_v e^{z_v} = p_u$.
 
 # %%
 small = transformer.GPT(3, context=4, width=12, n_layers=2, n_heads=3)
@@ -314,11 +340,11 @@ texts = torch.cartesian_prod(*[torch.arange(3)] * 4)  # all 81 texts of 4 words
 total = small.log_prob(texts).sum(1).exp().sum()
 check("the probabilities of all texts add up to 1", total, 1, atol=1e-12)
 
-# %%
 longer = texts.clone()
 longer[:, 3] = (longer[:, 3] + 1) % 3  # another last word
 new, old = small.logits(longer), small.logits(texts)
-check("a new last word changes no earlier prediction", new[:, :4], old[:, :4], atol=1e-12)
+claim = "a new last word changes no earlier prediction"
+check(claim, new[:, :4], old[:, :4], atol=1e-12)
 check("but what follows it", (new - old)[:, 4].abs().max(), 1e-6, relation=">=",
       control={"what comes before": (new - old)[:, :4].abs().max()})  # fmt: skip
 
@@ -332,7 +358,7 @@ check("d(-log p) / dz = p - y", z.grad, p - y, atol=1e-14)
 # %% [markdown] slide="slide"
 # ## 5 · GPT beside the floor
 #
-# **Question.** Does it find the topic? We train two blocks of width 32 on 350 batches of 128 documents: a few seconds. The optimiser is **Muon**, which replaces each matrix's momentum by the nearest matrix with orthonormal rows or columns, so that all its directions move alike.
+# **Question.** Does it find the topic? We train two blocks of width 32 on 350 batches of 128 documents: a few seconds. The optimiser is **Muon**, which replaces each matrix's momentum, approximately, by the nearest matrix with orthonormal rows or columns, so that all its directions move alike.
 
 # %% tags=["nbval-ignore-output"]
 gpt, history = recipe.toy_gpt(train, n_steps=recipe.TOY_STEPS[0], seed=0)
@@ -362,12 +388,15 @@ check(claim, more, 0.3, relation=">=", control={"GPT": excess.max()})
 # %%
 curves = longer_runs.arrays["gpt"].mean(0)
 lines.append(("GPT, 700 steps", curves, "model"))
-title = "GPT follows the floor down; the n-gram does not"
+title = "GPT follows the floor down; the n-gram stops half a bit above it"
 figure = pictures.bits_by_place(lines, title=title)
-plots.show(figure, alt="Bits per word over the place: the n-gram is flat, GPT follows the floor down and stays a little above it.")  # fmt: skip
+plots.show(figure, alt="Bits per word over the place: the n-gram is flat from the third place on, GPT follows the floor down and stays a little above it.")  # fmt: skip
+gaps_by_place = curves - exact.mean(0)
+for place in (1, 2, 4, 8, 24):
+    print(f"word {place:2}: GPT {gaps_by_place[place - 1]:.2f} bits above the floor")
 
 # %% [markdown]
-# The blue line follows the black one down: attention has learned to collect evidence about the topic from all places. What is left is largest after the first few words, where the evidence must be weighed most carefully.
+# The blue line follows the black one down, which it could not do without collecting evidence about the topic from words far back. What is left is largest around the fourth to sixth word, while the topic is still in doubt.
 #
 # What does it look at? The explorer shows the weights of one document, head by head: 1 and 2 are in the first block, 3 and 4 in the second.
 
@@ -385,19 +414,20 @@ from coursekit import widgets
 rows = torch.tensor(weights)
 ones = torch.ones_like(rows[..., 0])
 check("every row of weights adds up to 1", rows.sum(-1), ones, atol=1e-5)
-recent = rows[:, :, 24, 21:].sum(-1).flatten()
-print(
-    "after 24 words, share of the weight on the last 4, by head:",
-    " ".join(f"{share:.1f}" for share in recent),
-)
+many = gpt.attention_weights(torch.tensor(test[:200]))  # (200, heads, 25, 25) per block
+recent = torch.cat([each[:, :, 24, 21:].sum(-1).mean(0) for each in many])
+print("after 24 words, weight on the last 4, mean of 200 documents, by head:")
+print("  ".join(f"{share:.1f}" for share in recent))
 positions = [{"head": 1, "place": 12}, {"head": 2, "place": 12}]
 widgets.static_frames(partial(explorers.attention_frame, weights, names),
     [*positions, {"head": 3, "place": 23}],
-    alt="Three positions of the explorer: bars of the weights of a head over the words read so far; the places "
-    "after them are grey and empty.")  # fmt: skip
+    alt="Three positions of the explorer: bars of the weights of a head over the "
+    "words read so far; the places after them are grey and empty.")  # fmt: skip
 
 # %% [markdown]
-# Sixteen per cent of the weight on the last four words would be an even spread. Some heads come near it: they collect evidence for the topic from everywhere. Others keep to the latest words, which tell the class of the next one. Do not read too much into single bars, since what a value *says* matters as much as its weight.
+# Sixteen per cent of the weight on the last four words would be an even spread. On average over 200 documents the two heads of the first block are close to it, as collectors of evidence about the topic would be. Those of the second block lean on the latest words, which tell the class of the next one. That is a reading of the numbers, not a proof.
+#
+# Do not read too much into single bars: what a value *says* matters as much as its weight.
 
 # %% [markdown] slide="slide" says="A model of the next word is a machine that writes. Turn one knob, and it becomes dull or drunk."
 # ## 6 · Writing: temperature and the cache
@@ -422,11 +452,12 @@ explorers.temperature_explorer(truth, guess)
 # %%
 widgets.static_frames(partial(explorers.temperature_frame, truth, guess),
     [{"temperature": T} for T in (0.4, 1.0, 2.0)],
-    alt="Three positions of the explorer, probabilities on a logarithmic axis. At 0.4 the curve falls steeply, at 1 "
-    "less so, at 2 it is nearly flat; the model's dots lie near the world's line.")  # fmt: skip
+    alt="Three positions of the explorer, probabilities on a logarithmic axis. At 0.4 "
+    "the curve falls steeply, at 1 less so, at 2 it is nearly flat; the model's dots "
+    "lie near the world's line.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
-# Here the truth can grade the writing. The world gives each written text a probability, so we can ask how *likely* the texts are, and how *varied*: the entropy of the model at that temperature. Real documents have as much of the one as of the other, $\mathbb E[-\log p] = H$, both equal to the floor. And at $T = 1$ the difference between the two is $\mathrm{KL}(q \,\Vert\, p) = \mathbb E_q[\log q - \log p]$: how much of what the model writes the world would not.
+# Here the truth can grade the writing. Let $q$ be the model at some temperature, and $p$ the world. We ask how *surprising* its texts are to the world, $\mathbb E_q[-\log p]$, and how *varied* they are: the entropy $\mathbb E_q[-\log q]$. For real documents, $q = p$, the two are equal: both are the floor. In general the first less the second is $\mathbb E_q[\log q - \log p] = \mathrm{KL}(q \,\Vert\, p)$, which is large if the model often writes what the world hardly ever would.
 
 
 # %%
@@ -437,21 +468,23 @@ def written(T, n=1000):
     texts = gpt.generate(start, 24, temperature=T, rng=torch.Generator().manual_seed(0))
     log_q = (gpt.logits(texts)[:, :-1].double() / T).log_softmax(-1)
     log_q = log_q.gather(-1, texts[..., None]).numpy()
-    return [-each.mean() / math.log(2) for each in (world.log_prob(texts.numpy()), log_q)]
+    log_p = world.log_prob(texts.numpy())
+    return [-each.mean() / math.log(2) for each in (log_p, log_q)]
 
 
 surprise, entropy = zip(*(written(T) for T in (0.5, 1.0, 2.0)), strict=True)
 for T, likely, varied in zip((0.5, 1.0, 2.0), surprise, entropy, strict=True):
     print(f"T = {T}: {likely:.1f} bits of surprise, {varied:.1f} bits of entropy")
-print(f"real documents: {floor:.1f} and {floor:.1f}")
+print(f"real documents: {floor:.1f}, the floor, for both")
 kl = np.array(surprise) - np.array(entropy)
+print("KL(q || p), bits per word:", kl.round(2))
 check("at T = 1 the two differ by under .3 bits per word", kl[1], 0.3, relation="<=",
       control={"T = 0.5": kl[0], "T = 2": kl[2]})  # fmt: skip
 
 # %% [markdown] slide="subslide"
-# At half the temperature the texts are *more* likely than real ones, and much alike: sampling "for quality" gives variety away. Only near $T = 1$ does the model write as the world does.
+# At half the temperature the texts are *more* likely than real ones, and much alike: sampling "for quality" gives variety away. Of the three, only $T = 1$ comes near to writing as the world does.
 #
-# **The cache.** To append one word, the model would read the whole text again. But a causal position never changes once it is written: its keys and values depend on what came before it, and on nothing later. So keep them. Each new word then costs one position instead of all. The result is not *nearly* the same but the same, up to the rounding of sums.
+# **The cache.** To append one word, the model would read the whole text again. But a causal position never changes once it is written: its keys and values depend on what came before it, and on nothing later. So keep them. Each new word then sends one position through the network instead of all. (Its query still meets every key that is kept, so attention remains a sum over the whole text.) Nothing is approximated: up to rounding, the result is the same.
 
 # %%
 step_by_step, past = [], None
@@ -462,22 +495,24 @@ for i in range(8):
     step_by_step.append(row)
 whole, _ = block(x, mask=transformer.causal_mask(8))
 alone, _ = block(x.transpose(0, 1))  # eight texts of one position
-check("one position at a time, keys and values kept = all at once", torch.cat(step_by_step, 1),
-      whole, atol=1e-12, control={"nothing kept": alone.transpose(0, 1)})  # fmt: skip
+claim = "one position at a time, keys and values kept = all at once"
+check(claim, torch.cat(step_by_step, 1), whole, atol=1e-12,
+      control={"nothing kept": alone.transpose(0, 1)})  # fmt: skip
 texts = {}
 for cache in (True, False):
     dice = torch.Generator().manual_seed(5)
     start = torch.tensor(test[:3, :4])
     texts[cache] = gpt.double().generate(start, 40, cache=cache, rng=dice)
-check("GPT writes the same 40 words with the cache and without", texts[True], texts[False])
+claim = "GPT writes the same 40 words with the cache and without"
+check(claim, texts[True], texts[False])
 lengths = np.arange(1, 201)
 figure = pictures.work(lengths, lengths, lengths * (lengths + 1) // 2)
-plots.show(figure, alt="Places read while writing a text, over its length: a straight line with the cache, a parabola that reaches twenty thousand without.")  # fmt: skip
+plots.show(figure, alt="Positions computed while writing a text, over its length: a straight line with the cache, a parabola that reaches twenty thousand without.")  # fmt: skip
 
 # %% [markdown] slide="slide"
 # ## 7 · Real text: byte pairs, and Jane Austen
 #
-# **Question.** What is a *word*? With characters, texts are long and the model spends its strength on spelling. With whole words, the vocabulary never ends. Between them are **byte pairs** (Gage 1994, Sennrich et al. 2016): begin with characters; join the most frequent pair of neighbours into a new token; repeat. By hand, on five words that occur several times:
+# **Question.** What is a *word*? With characters, texts are long and the model spends its strength on spelling. With whole words, the vocabulary never ends. Between them are **byte pairs** (Gage 1994, Sennrich et al. 2016): begin with characters; join the most frequent pair of neighbours into a new token; repeat. (Gage joined bytes, hence the name; here they are characters.) By hand, on four words that occur several times:
 
 
 # %%
@@ -525,7 +560,8 @@ for n_words in (100, 400, 1600):
     table.append((-log_p.mean(), -log_p.sum() / math.log(2) / len(second)))
     rate = table[-1][0] / math.log(2) * len(new) / len(second)
     nats, bits = table[-1]
-    check(f"{n_words} tokens: nats converted = bits per character", rate, bits, atol=1e-12)
+    claim = f"{n_words} tokens: nats converted = bits per character"
+    check(claim, rate, bits, atol=1e-12)
     print(f"   {nats:.2f} nats per token, {bits:.2f} bits per character")
 per_token, per_character = (np.diff(column) for column in zip(*table, strict=True))
 check("with more tokens, the loss per token rises", per_token, 0, relation=">=",
@@ -534,12 +570,12 @@ check("with more tokens, the loss per token rises", per_token, 0, relation=">=",
 # %% [markdown] slide="subslide"
 # The same trigram looks worse and worse in nats per token, while in bits per character it becomes better.
 #
-# **Six novels.** Of each, 95 % to learn from, 2.5 % to choose settings, and the last 2.5 % to test: the end of a novel, which no model has seen. GPT has two blocks of width 64, reads 32 byte pairs at a time, and is tested on overlapping windows, so that each token has at least half a context before it. Beside it: Kneser-Ney on the same tokens; what tutorials usually train (characters, three blocks, AdamW) in the same CPU-seconds; and a *mixture*, token by token $w\,p_{\text{GPT}} + (1 - w)\,p_{\text{4-gram}}$, with $w$ chosen on the middle part.
+# **Six novels.** Of each, 95 % to learn from, 2.5 % to choose settings, and the last 2.5 % to test: the end of a novel, which no model has seen. GPT has two blocks of width 64, reads 32 tokens (byte pairs) at a time, and trains for 1600 steps, which is about one and a half passes through the million tokens. It is tested on overlapping windows, so that each token has at least half a context before it. Beside it: Kneser-Ney on the same tokens; what tutorials usually train (characters, three blocks, AdamW) in the same CPU-seconds, one seed; and a *mixture*, token by token $w\,p_{\text{GPT}} + (1 - w)\,p_{\text{4-gram}}$, with $w$ chosen on the middle part.
 #
-# **Predict before you run:** on the invented language GPT beat every n-gram by far. Who wins on Austen, after a minute of computing?
+# **Predict before you run:** on the invented language GPT beat every n-gram by far. Who wins on Austen, with a model this small and a minute of computing?
 #
 # <details><summary>Answer</summary>
-# The n-gram, by a little. It needs a fraction of a second to count, and a million tokens hold many phrases that it will meet again. But GPT knows something that the table does not, and the mixture of the two is ahead of both.
+# The n-gram, by a little. It needs a fraction of a second to count, and a million tokens hold many phrases that it will meet again. But GPT makes other mistakes than the table does, and the mixture of the two is ahead of both.
 # </details>
 
 # %%
@@ -548,28 +584,35 @@ print(novels)
 rate = {name: novels.column("bits", model=name) for name in novels.column("model")}
 order = sorted(rate, key=lambda name: -rate[name].mean())
 groups = [(name, rate[name], "model" if "GPT" in name else "data") for name in order]
-figure = pictures.dots_by_method(groups, xlabel="bits per character of the test text",
-      title="the n-gram wins at this budget; the mixture beats both")  # fmt: skip
+title = "GPT is just behind the best n-gram here; a mixture beats both"
+xlabel = "bits per character of the test text"
+figure = pictures.dots_by_method(groups, xlabel=xlabel, title=title)
 plots.show(figure, alt="Bits per character by model, a dot per seed. Character models from 2.7 down to 1.6; byte-pair n-grams down to 1.5; GPT of byte pairs a little above the best n-gram; the mixture of both ahead of all.")  # fmt: skip
 
 # %%
 for name in order:
     seconds = novels.column("seconds", model=name).mean()
-    print(f"{name:24} {rate[name].mean():.2f} bits per character, {seconds:4.1f} CPU-seconds")
+    average = rate[name].mean()
+    print(f"{name:24} {average:.2f} bits per character, {seconds:4.1f} CPU-seconds")
 gpt_alone, gram = rate["byte pairs, GPT"], rate["byte pairs, 4-gram"].item()
 usual, mixture = rate["characters, usual GPT"].item(), rate["GPT and 4-gram, mixed"]
-claim = "byte pairs and Muon save over .3 bits on the usual recipe, each of three seeds"
+best_single = min(rate[name].min() for name in order if name != "GPT and 4-gram, mixed")
+claim = "our recipe saves over .3 bits on one run of the usual one, each of three seeds"
 check(claim, gpt_alone, usual - 0.3, relation="<=",
       control={"the character trigram": rate["characters, 3-gram"]})  # fmt: skip
-check("Kneser-Ney still wins at this budget, against each of three seeds", gram, gpt_alone,
-      relation="<=", control={"its bigram": rate["byte pairs, 2-gram"]})  # fmt: skip
-check("the mixture is over .02 ahead of both, each of three seeds", mixture, gram - 0.02,
-      relation="<=", control={"GPT alone": gpt_alone, "the 4-gram alone": gram})  # fmt: skip
+claim = "after 1600 steps the 4-gram is ahead of GPT, each of three seeds"
+check(claim, gram, gpt_alone, relation="<=",
+      control={"the 2-gram": rate["byte pairs, 2-gram"]})  # fmt: skip
+claim = "the mixture is over .02 ahead of every single model, each of three seeds"
+check(claim, mixture, best_single - 0.02, relation="<=",
+      control={"GPT alone": gpt_alone, "the 4-gram alone": gram})  # fmt: skip
 
 # %% [markdown]
-# So on real text, with a minute of computing, *counting wins*. That is no contradiction to section 5. A million tokens hold many phrases that recur word for word, and a table remembers them at once, while gradient descent has to learn them step by step. The mixture gains on both, so they know different things. That the order is reversed with a thousand times the data and the computing is well known from the literature; we have not measured it.
+# So on real text, after a minute of training, *counting wins*. That is a statement about this budget and this small model, and no more: whether GPT would be ahead after three minutes, or with a wider stack, we have not tried. (That transformers win with thousands of times the data and the computing is well known from the literature; we have not measured it.)
 #
-# Its writing, after the words "It is a truth", at three temperatures (stored with the runs):
+# Why is the order not that of section 5? A likely reason: novels are full of phrases that recur word for word. A table has them after one reading, while gradient descent learns them step by step. The mixture is ahead of both, so the two make different mistakes. The usual recipe differs from ours in several things at once, tokens, depth and optimiser among them; we have not taken apart which of them matters most.
+#
+# Here is what GPT writes after the words "It is a truth", at three temperatures (stored with the runs). Look for the loop at 0, and for words that do not exist at 1.5.
 
 # %%
 for T in (0.0, 0.7, 1.5):
@@ -580,9 +623,13 @@ for T in (0.0, 0.7, 1.5):
 #
 # **Question.** To *understand* a sentence you may read it to its end. What can be trained on plain text if nothing is masked in attention?
 #
-# **Fill in the blank.** Replace 15 % of the words by a sign, [MASK], and predict them from *all* others: the cloze test, or **masked language modelling**. Beside it BERT learns a second task: two sentences, [CLS] first [SEP] second [SEP]; does the second continue the first (**next sentence prediction**)? The answer is read off at [CLS]. Attention has no mask here, so BERT is an **encoder**: no chain rule, hence no probability of a whole text.
+# **Fill in the blank.** Replace 15 % of the words by a sign, [MASK], and predict them from *all* others: the cloze test, or **masked language modelling**. Beside it BERT learns a second task: two sentences, [CLS] first [SEP] second [SEP]; does the second continue the first (**next sentence prediction**)? The answer is read off at [CLS]. Attention has no mask here, so BERT is an **encoder**: no chain rule, hence no probability of a whole text. (Devlin et al. leave one in ten of the chosen words as it is and replace another one in ten by a random word, so that the net also learns from text without [MASK]. We mask them all: then the target is the exact posterior.)
 #
-# Our world can say how well both can be done at all. With blanks, the forward algorithm skips the unseen words (their factor is 1), a second pass runs backwards in the same way, and the state at the blank is their product. For a pair, one document or two are equally likely, so Bayes' rule compares two likelihoods:
+# Our world can say how well both can be done at all. With blanks, the forward algorithm skips the unseen words (their factor is 1). A second pass runs backwards in the same way and gives $\beta_i(k, c)$, the probability of all that is shown *after* place $i$, given the state there. What is shown before and after is independent given the state, so by Bayes' rule
+#
+# $$p(w_i = w \mid \text{shown}) \propto \sum_{k,c} \alpha_i(k, c)\, \beta_i(k, c)\, p(w \mid k, c).$$
+#
+# For a pair, one document or two are equally likely, so Bayes' rule compares two likelihoods:
 #
 # $$p(\text{continues} \mid a, b) = \frac{p(a, b)}{p(a, b) + p(a)\, p(b)} .$$
 
@@ -593,7 +640,8 @@ def with_blanks(shown):
     known = [i for i, w in enumerate(shown) if w is not None]
     fits = (documents[:, known] == [shown[i] for i in known]).all(1)
     blanks = [documents[fits, i] for i, w in enumerate(shown) if w is None]
-    return np.array([np.bincount(w, listed[fits], 3) / listed[fits].sum() for w in blanks])
+    p = listed[fits] / listed[fits].sum()
+    return np.array([np.bincount(words, p, minlength=3) for words in blanks])
 
 
 shown = np.array([[2, data.HIDDEN, 0, data.HIDDEN]])
@@ -605,7 +653,8 @@ check("blanks by forward-backward = by listing all documents", exact_blanks[[1, 
 large = recipe.large_world()
 halves = np.array([by_listing(d[:2]) * by_listing(d[2:]) for d in documents])
 bayes = listed / (listed + halves)
-check("p(continues) by Bayes' rule", tiny.continues(documents, cut=2), bayes, atol=1e-14)
+exact_pairs = tiny.continues(documents, cut=2)
+check("p(continues) by Bayes' rule", exact_pairs, bayes, atol=1e-14)
 
 # %% tags=["nbval-ignore-output"]
 pairs, goes_on, _ = large.sample_pairs(60_000, recipe.SENTENCE, rng=1)
@@ -615,50 +664,63 @@ bert.requires_grad_(False)
 tokens = bert.pack(new[:, : recipe.SENTENCE], new[:, recipe.SENTENCE :])
 chance = large.continues(new, cut=recipe.SENTENCE)
 right = ((bert.next_logit(tokens) > 0).numpy() == truth).mean()
-print(f"{history.cpu_seconds[-1]:.1f} CPU-seconds, {right:.3f} of the pairs judged right")
+seconds = history.cpu_seconds[-1]
+print(f"{seconds:.1f} CPU-seconds, {right:.3f} of the pairs judged right")
 
 # %%
 seeds = data.results("transformer_pairs")
 print(seeds)
 short = live.column("pairs", model="BERT")[0]
-check("pairs judged right here = as stored, up to the smaller test", right, short, atol=0.02)
+claim = "pairs judged right here = as stored, up to the smaller test"
+check(claim, right, short, atol=0.02)
 mine, ceiling = (seeds.column(key, model="BERT") for key in ("pairs", "best_pairs"))
+one, other = new[:, : recipe.SENTENCE, None], new[:, None, recipe.SENTENCE :]
+in_common = (one == other).any((1, 2))  # a rule of thumb: do they share a word?
+thumb = (in_common == truth).mean()
+weaker = {"a coin": ceiling - 0.5, "a word in common": ceiling - thumb}
 claim = "after 500 steps each of three seeds is within .03 of exact Bayes on pairs"
-check(claim, ceiling - mine, 0.03, relation="<=", control={"a coin": ceiling - 0.5})
-print(f"pairs judged right: BERT {mine.mean():.3f}, exact Bayes {ceiling.mean():.3f}")
-mine, best_blanks = (seeds.column(key, model="BERT") for key in ("blanks", "best_blanks"))
-print(f"bits per blank: BERT {mine.mean():.2f}, exact {best_blanks.mean():.2f}")
+check(claim, ceiling - mine, 0.03, relation="<=", control=weaker)
+print(f"pairs judged right: BERT {mine.mean():.3f}, exact Bayes {ceiling.mean():.3f},")
+print(f"   by a word in common {thumb:.3f}")
+mine = seeds.column("blanks", model="BERT")
+best_blanks = seeds.column("best_blanks", model="BERT")
 unigram = -np.log2(np.bincount(pairs.ravel(), minlength=200)[new] / pairs.size).mean()
+print(f"bits per blank: BERT {mine.mean():.2f}, exact {best_blanks.mean():.2f},")
+print(f"   by word frequencies {unigram:.2f}")
 check("blanks within .3 bits of the exact posterior", mine, best_blanks + 0.3,
       relation="<=", control={"word frequencies": unigram})  # fmt: skip
 
 # %%
 odds = np.log(chance) - np.log1p(-chance)
 figure = pictures.odds(odds, bert.next_logit(tokens).numpy())
-plots.show(figure, alt="BERT's log-odds that a pair continues over the exact ones. On the right a cluster with both about two; on the left a band where BERT stays near minus five while the exact ones go down to minus thirty.")  # fmt: skip
+plots.show(figure, alt="BERT's log-odds that a pair continues over the exact ones. On the right a cluster with both about two; on the left a band where BERT stays near minus five while the exact ones go down to minus forty.")  # fmt: skip
 
 # %% [markdown]
-# Points in the upper right and lower left quarters are pairs on which both agree. Where the exact odds are $e^{-20}$, BERT says $e^{-5}$: for its loss that makes hardly any difference, so it has not learned more. On the other side no pair is ever certain to continue. With eight topics, another document has the same one in one case out of eight, so two sentences of one topic have odds of about 8 to 1, a log-odds of 2. Only the class of the first word after the cut can add a little.
+# Points in the upper right and lower left quarters are pairs on which both agree. Where the exact odds are $e^{-20}$, BERT says $e^{-5}$: for its loss that makes hardly any difference, so it has not learned more. On the other side no pair is ever certain to continue. With eight topics, another document has the same one in one case out of eight, so two sentences of one topic have odds of about 8 to 1, a log-odds of 2. Only the class of the first word after the cut can move that, up or down. This BERT has not learned: to the right of the cluster its odds do not rise.
 
 # %%
 agree = ((odds > 0) == (bert.next_logit(tokens).numpy() > 0)).mean()
+rule = ((odds > 0) == in_common).mean()
+print(f"on the same side as Bayes' rule: BERT {agree:.2f}, a word in common {rule:.2f}")
 check("BERT and Bayes' rule take the same side of over 95 % of the pairs", agree, 0.95,
-      relation=">=", control={"always no": (odds < 0).mean(), "a coin": 0.5})  # fmt: skip
+      relation=">=", control={"a word in common": rule, "a coin": 0.5})  # fmt: skip
 hidden = new[:2].copy()
 hidden[:, 4] = data.HIDDEN
 signs = tokens[:2].clone()
 signs[:, 5] = bert.mask_token  # [CLS] comes first
-panels = []
+panels, headings = [], []
 for row, exactly in enumerate(large.hidden_words(hidden, cut=recipe.SENTENCE)[:, 4]):
     favourites = np.argsort(-exactly)[:6]
     guess = bert.logits(signs)[row, 5].softmax(0).numpy()
     panels.append((favourites, exactly[favourites], guess[favourites]))
-figure = pictures.bars_of_words(panels, ["first pair", "second pair"],
-      suptitle="what was the hidden word? the six likeliest, and what BERT says")  # fmt: skip
+    misplaced = np.abs(guess - exactly).sum() / 2  # of all 200 words
+    headings.append(f"pair {row + 1}: {misplaced:.0%} of the probability is misplaced")
+title = "a hidden word: its six likeliest values, and how likely BERT finds them"
+figure = pictures.bars_of_words(panels, headings, suptitle=title)
 plots.show(figure, alt="Two panels of six words each with two bars, the exact probability and BERT's: mostly of similar height.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
-# **One pre-training, many fine-tunings.** Now somebody wants to sort sentences into two kinds, topics 1 to 4 and 5 to 8, and has only 16 labels, or 32, or 512. Four ways: count words (logistic regression on the *bag of words*); train the same network *from scratch*; keep the pre-trained BERT *frozen* and train a linear layer on its features (**feature extraction**); *fine-tune* all of it. Three seeds, each with other labels.
+# **One pre-training, many fine-tunings.** Now somebody wants to sort sentences into two kinds, topics 1 to 4 and 5 to 8, and has only 16 labels, or 32, or 512. Four ways: count words (logistic regression on the *bag of words*); train the same network *from scratch*; keep the pre-trained BERT *frozen* and train a linear layer on its features, their mean over the places (**feature extraction**); *fine-tune* all of it. The three nets get 60 steps each. Three seeds, each with a different set of labels.
 
 # %%
 n_labels = sorted(set(seeds.column("labels").tolist()))
@@ -676,16 +738,18 @@ plots.show(figure, alt="Share of sentences put right over the number of labels, 
 
 # %%
 for name in ways:
-    print(f"{name:16}", shares[name].mean(0).round(2).tolist(), "at", n_labels, "labels")
+    mean = shares[name].mean(0).round(2).tolist()
+    print(f"{name:16}", mean, "at", n_labels, "labels")
 frozen, tuned = shares["frozen features"], shares["fine-tuned"]
+scratch, bag = shares["from scratch"], shares["bag of words"]
 claim = "32 labels on frozen features beat 512 from scratch, each of three seeds"
-check(claim, frozen[:, 1], shares["from scratch"][:, -1], relation=">=",
-      control={"32 labels and a bag of words": shares["bag of words"][:, 1]})  # fmt: skip
-check("fine-tuning beats training from scratch at every number of labels", tuned.mean(0),
-      shares["from scratch"].mean(0), relation=">=", control={"chance": 0.5})  # fmt: skip
+check(claim, frozen[:, 1], scratch[:, -1], relation=">=",
+      control={"32 labels and a bag of words": bag[:, 1]})  # fmt: skip
+claim = "fine-tuning beats training from scratch, each seed, each number of labels"
+check(claim, tuned, scratch, relation=">=", control={"a bag of words": bag})
 
 # %% [markdown]
-# Pre-training never saw a label. But to fill in blanks it had to find out which words go together, and so its features already hold the topic; a linear layer needs only to be told which topics belong to which kind, and thirty-two examples tell it (sixteen do for two of the three seeds). A net from scratch has to find the topics *and* the kinds from the labels alone. Fine-tuning all weights does less well here than leaving them frozen: 60 steps at one learning rate disturb features that were good already. And from scratch the net does no better than counting words. (Neither number was tuned further.)
+# Pre-training never saw a label. But to fill in blanks it had to find out which words go together, and so its features already hold the topic; a linear layer needs only to be told which topics belong to which kind, and thirty-two examples tell it (sixteen do for two of the three seeds). A net from scratch has to find the topics *and* the kinds from the labels alone, and on average does no better than counting words. Fine-tuning all weights does less well here than leaving them frozen: presumably it disturbs features that were good already. (All of this holds for 60 steps at one learning rate, and neither was tuned further.)
 
 # %% [markdown] slide="subslide"
 # **One net, many tasks.** Instead of a net for each task, tell one net which task it is: $\Pr(\text{output} \mid \text{input}, \text{task})$, with the task as just another token (McCann et al. 2018, GPT-2). Three letters are to be *copied* or *reversed*; the first token says which. How much does that token carry? Told, the output is certain, and the floor is 0. Not told, both outputs are equally likely unless the string is a palindrome, which 64 of the 512 are: the floor is $(1 - \frac18) \log 2$ nats per string.
@@ -705,31 +769,45 @@ check("not told, each is within .05 of the floor", np.abs(not_told - untold), 0.
       relation="<=", control={"told": np.abs(told - untold)})  # fmt: skip
 
 # %% [markdown]
-# A token that says what is wanted is worth exactly the $\frac78 \log 2$ nats that are missing without it. No second net, no second head: the task has become part of the text. Large models take this further, and let the task be told in plain words. That is prompting, and notebook 18.
+# A token that says what is wanted is worth the $\frac78 \log 2$ nats that are missing without it. (With 40 000 rows for 1024 cases, every string is met in training: this is about the token, not about new strings.) No second net, no second head: the task has become part of the text. Large models take this further, and let the task be told in plain words. That is prompting, and notebook 18.
 
 # %% [markdown] slide="subslide"
-# **Autoregressive or not?** BERT answers each blank by itself. Fill two blanks at once, and each may be right while the two do not fit. What is lost is their *conditional mutual information* $I = H(a) + H(b) - H(a, b)$ given the rest, which our world knows: list all 200 words for the first blank, and ask for the second each time.
+# **Autoregressive or not?** BERT answers each blank by itself. Fill two blanks at once, and each may be right while the two do not fit. What is lost is their *conditional mutual information* given the rest,
+#
+# $$I = H(a) + H(b) - H(a, b) = \mathrm{KL}\big(p(a, b) \,\Vert\, p(a)\, p(b)\big) \ge 0,$$
+#
+# which our world knows: list all 200 words for the first blank, and ask for the second each time.
 
 
 # %%
+def entropy_bits(p):
+    return -(p * np.log2(p)).sum()
+
+
 def lost_together(row, i=3, j=4):
-    """Mutual information of words i and j given the others, in bits, exactly."""
+    """I of words i and j given the others, in bits, by entropies and by KL; a check."""
     filled = np.repeat(row[None], 200, axis=0)
     filled[:, [i, j]] = data.HIDDEN
     alone = large.hidden_words(filled[:1])[0]  # without the partner
+    p_a, p_b = alone[i], alone[j]
     filled[:, i] = np.arange(200)
-    joint = alone[i][:, None] * large.hidden_words(filled)[:, j]  # p(a) p(b | a)
-    log_ratio = np.log2(joint / (alone[i][:, None] * joint.sum(0)))
-    return (joint * log_ratio).sum(), np.abs(joint.sum(0) - alone[j]).max()
+    joint = p_a[:, None] * large.hidden_words(filled)[:, j]  # p(a) p(b | a)
+    by_entropies = entropy_bits(p_a) + entropy_bits(p_b) - entropy_bits(joint)
+    by_kl = (joint * np.log2(joint / (p_a[:, None] * p_b))).sum()
+    return by_entropies, by_kl, np.abs(joint.sum(0) - p_b).max()
 
 
 results = np.array([lost_together(row) for row in new[:10, : recipe.SENTENCE]])
-check("the joint has the right second margin", results[:, 1], np.zeros(10), atol=1e-12)
+check("the joint has the right second margin", results[:, 2], np.zeros(10), atol=1e-12)
 lost = results[:, 0]
+check("I by entropies = the divergence", lost, results[:, 1], atol=1e-10)
 check("it is never negative", lost, 0, relation=">=", theorem="Gibbs' inequality")
-print(f"neighbouring blanks filled independently lose {lost.mean():.2f} bits on average")
+print("neighbouring blanks filled independently, bits lost:")
+print(f"   {lost.mean():.2f} on average, {lost.max():.2f} at most")
 
 # %% [markdown]
+# That is little: here two neighbours are tied by their classes alone. Where one word almost fixes the next, as "San" does "Francisco", the loss is nearly the whole entropy of a blank.
+#
 # | | autoregressive (GPT) | fill in the blank (BERT) |
 # | --- | --- | --- |
 # | sees | what came before | everything but the blank |
@@ -760,8 +838,9 @@ check("with -10 000 it has all of it", finite[0, 3:].sum(), 1.0, atol=1e-12)
 lazy = randomised(transformer.SelfAttention(12, 3))
 lazy.join.weight.zero_()
 unmasked = who_sees_whom(lambda y: lazy(y)[0])
-check("without any mask, zero projections pass the test of the future", unmasked[future],
-      torch.zeros(66), control={"random projections": everything[future]})  # fmt: skip
+claim = "without any mask, zero projections pass the test of the future"
+check(claim, unmasked[future], torch.zeros(66),
+      control={"random projections": everything[future]})  # fmt: skip
 check("what gives them away: they do not see the past either", unmasked[~future],
       torch.zeros(78), control={"random projections": everything[~future]})  # fmt: skip
 
@@ -782,8 +861,8 @@ check("weights after the mean cancel: it is the mean over all words", slip, each
 both = bert.loss(batch, truth[:200], rng=torch.Generator().manual_seed(0))
 target = torch.tensor(truth[:200], dtype=torch.float32)
 pair = F.binary_cross_entropy_with_logits(bert.next_logit(masked_words), target)
-check("BERT's own loss, less the pair's, is the mean over the masked words", both - pair,
-      proper, rtol=1e-5, control={"the slip": slip})  # fmt: skip
+claim = "BERT's own loss, less the pair's, is the mean over the masked words"
+check(claim, both - pair, proper, rtol=1e-5, control={"the slip": slip})  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **A test without a past.** Cut a long text into windows and score each from its first word: then many words are judged with hardly any context, and the model looks worse than it is. On the toy documents, cut into six windows of 4 words:
@@ -799,21 +878,21 @@ check("windows of four words cost over .2 bits per word", cut_up, whole_bits + 0
 #
 # | Claim | Where it was checked | Code in [`transformer`](../coursekit/transformer/gpt.py) |
 # | --- | --- | --- |
-# | the floor of a language is known if the language is; no n-gram comes near it | sections 1, 5 | `data.topic_world`, `KneserNey` |
+# | the floor of a language is known if the language is; no n-gram of ours comes near it | sections 1, 5 | `data.topic_world`, `KneserNey` |
 # | attention is a weighted mean; dividing by $\sqrt d$ keeps it soft | section 2 | `attention` |
 # | it does not know the order: permutation equivariance | section 2 | `SelfAttention` |
 # | causal to the last bit, by gradient; one layer joins all places | section 3 | `causal_mask` |
 # | a masked block by hand; GPT's probabilities add up to 1; gradient $p - y$ | section 4 | `Block`, `GPT` |
 # | GPT ends within .06 bits of the floor | section 5 | `recipe.toy_gpt` |
 # | temperature is a power; the cache changes nothing but the time | section 6 | `GPT.generate` |
-# | vocabularies compare in bits per character; Kneser-Ney and GPT together beat both | section 7 | `BytePairs` |
+# | vocabularies compare in bits per character; at our budget Kneser-Ney is ahead of GPT, and the two together beat both | section 7 | `BytePairs` |
 # | BERT comes within .03 of Bayes' rule on pairs, and makes few labels go far | section 8 | `BERT`, `TextClassifier` |
 # | a finite mask leaks; zero projections make the proof vacuous | section 9 | |
 #
 # ### Five questions
 #
 # <details><summary>1. Why must positions be added to a transformer, but not to a recurrent net?</summary>
-# A recurrent net reads in order. Attention is a sum over places, and a sum does not know the order of its terms.
+# A recurrent net reads in order. Attention is a sum over places, and a sum does not know the order of its terms. (Under a causal mask that still holds for the earlier words of one layer: their order does not matter to the last place.)
 # </details>
 #
 # <details><summary>2. Your GPT reaches a training loss of .02 nats per token after one minute. What do you check first?</summary>
@@ -834,4 +913,4 @@ check("windows of four words cost over .2 bits per word", cut_up, whole_bits + 0
 #
 # **Homework:** [`hw07_transformers`](homework/release/hw07_transformers/hw07_transformers.ipynb): attention with a causal mask, the cache, byte pairs, bits per character, and a leak to find. [Solutions](../notebooks/homework/source/hw07_transformers/hw07_transformers.ipynb) are in a folder of their own.
 #
-# **References.** R. Kneser and H. Ney (1995), *Improved backing-off for m-gram language modeling*. S. Chen and J. Goodman (1999), *An empirical study of smoothing techniques for language modeling*. P. Gage (1994), *A new algorithm for data compression*. R. Sennrich, B. Haddow and A. Birch (2016), *Neural machine translation of rare words with subword units*. A. Vaswani et al. (2017), *Attention is all you need*. A. Radford et al. (2018), *Improving language understanding by generative pre-training*; (2019), *Language models are unsupervised multitask learners*. J. Devlin et al. (2019), *BERT: pre-training of deep bidirectional transformers for language understanding*. B. McCann et al. (2018), *The natural language decathlon*. K. Jordan et al. (2024), *Muon: an optimizer for hidden layers in neural networks*.
+# **References.** R. Kneser and H. Ney (1995), *Improved backing-off for m-gram language modeling*. S. Chen and J. Goodman (1999), *An empirical study of smoothing techniques for language modeling*. P. Gage (1994), *A new algorithm for data compression*. R. Sennrich, B. Haddow and A. Birch (2016), *Neural machine translation of rare words with subword units*. A. Vaswani et al. (2017), *Attention is all you need*. A. Radford et al. (2018), *Improving language understanding by generative pre-training*; (2019), *Language models are unsupervised multitask learners*. J. Devlin et al. (2019), *BERT: pre-training of deep bidirectional transformers for language understanding*. B. McCann et al. (2018), *The natural language decathlon*. R. Xiong et al. (2020), *On layer normalization in the transformer architecture*. K. Jordan et al. (2024), *Muon: an optimizer for hidden layers in neural networks*.
