@@ -27,7 +27,7 @@ batch = np.array([[1.0, 1.0], [-2.0, 4.0], [3.0, 0.5]])
 # %% [markdown]
 # ## 1 · Virtual batch norm (4 points)
 #
-# Write `virtual_batch_norm(x, reference, epsilon)`: each row of `x` (n, d) is normalised by the mean and the variance of the reference batch (m, d) *and that row itself*, m + 1 rows in all. The variance is divided by m + 1, and `epsilon` is added to it under the root. There are no weights and biases here.
+# Write `virtual_batch_norm(x, reference, epsilon)`: each row of `x` (n, d) is normalised by the mean and the variance of the reference batch (m, d) *and that row itself*, m + 1 rows in all. The variance is a mean of m + 1 squares (not of m), and `epsilon` is added to it under the root. There are no weights and biases here.
 #
 # <details><summary>Hint 1</summary>Which rows may take part in the mean that is used for row i?</details>
 # <details><summary>Hint 2</summary>A loop over the rows of x is fine: stack the reference and the one row.</details>
@@ -97,7 +97,7 @@ probes = [
 #
 # One row of minibatch features compares samples by $M$ (n, c): $o_i = \sum_{j} \exp(-\lVert M_i - M_j \rVert_1)$. A discriminator weighs the samples with numbers $w_i$. Write `closeness_gradient(M, w)`: the gradient of $\sum_i w_i\, o_i$ with respect to $M$, an array (n, c). Where two entries are equal, take slope 0 (`np.sign` does).
 #
-# <details><summary>Hint 1</summary>M_k occurs in its own feature o_k, and in that of everybody else.</details>
+# <details><summary>Hint 1</summary>M_k occurs in its own feature o_k, and in those of all the others.</details>
 # <details><summary>Hint 2</summary>d exp(-|u|) / du = -exp(-|u|) sign(u). The distance of i and j has the same slope in both, up to the sign.</details>
 # <details><summary>Hint 3</summary>The gradient in M_k is the sum over j of -(w_k + w_j) exp(-distance_kj) sign(M_k - M_j).</details>
 
@@ -225,7 +225,7 @@ answer(
     wrong={
         "the discriminator's reaction is missing": np.log(_sig(-_next)),
         "this looks no step ahead": np.log(_sig(-_s)),
-        "the discriminator goes uphill": np.log(_sig(-_down))
+        "the discriminator climbs on the value: s' = s + rate * slope, not minus": np.log(_sig(-_down))
         + (_p * _sig(-_down) - _q * _sig(_down)) * 2.0 * _sig(_s),
         "the reaction has the wrong sign": 2 * np.log(_sig(-_next)) - _numeric,
         "ds'/dq is taken at s, not at s'": np.log(_sig(-_next))
@@ -268,7 +268,7 @@ probes = [
 # where $x$ is the target, $m$ the mask (weights from 0 to 1) and $d$ the number of codes. The target may hold any nonsense where the mask is 0.
 #
 # <details><summary>Hint 1</summary>Set the gradient in z to zero: a linear system with d unknowns.</details>
-# <details><summary>Hint 2</summary>The weights stand once, not squared: W' diag(m) W.</details>
+# <details><summary>Hint 2</summary>The weights appear once, not squared: W' diag(m) W.</details>
 # <details><summary>Hint 3</summary>(W' diag(m) W / sum(m) + penalty / d * I) z = W' (m * (target - c)) / sum(m).</details>
 
 
@@ -314,9 +314,9 @@ answer(
     _ridge(2.75 * 0.6 / 2),
     wrong={
         "the penalty is missing": _ridge(0.0),
-        "the first term is a mean over the weights, not a sum": _ridge(0.6 / 2),
-        "the penalty is divided by d": _ridge(2.75 * 0.6),
-        "a mean over all pixels, not over the known ones": _ridge(5 * 0.6 / 2),
+        "divide the first term by sum(mask): it is a weighted mean, not a sum": _ridge(0.6 / 2),
+        "divide the penalty by d, the number of codes": _ridge(2.75 * 0.6),
+        "divide the first term by sum(mask), not by the number of pixels": _ridge(5 * 0.6 / 2),
     },
 )
 ### BEGIN HIDDEN TESTS
