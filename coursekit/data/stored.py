@@ -59,8 +59,9 @@ class StoredRuns:
         return np.array([row[key] for row in rows])
 
     def __repr__(self):
-        seconds = sorted(row["seconds"] for row in self.rows)
-        each = f"{seconds[0]:.0f}" if seconds[0] == seconds[-1] else f"{seconds[0]:.0f} to {seconds[-1]:.0f}"
+        seconds = [row["seconds"] for row in self.rows]
+        least, most = f"{min(seconds):.0f}", f"{max(seconds):.0f}"
+        each = least if least == most else f"{least} to {most}"
         return (
             f"{self.name}: {len(self.rows)} stored runs, seeds {', '.join(map(str, self.seeds))},"
             f" {each} CPU-seconds each ({self.date}); again with: {self.command}"
