@@ -133,7 +133,7 @@ def ring(bench):
                 table.add(seed=seed, steps=steps, seconds=spent, model=name, **found)
                 if seen:
                     clouds[name] = seen
-        if all(len(seen) == len(RING_TIMES) for seen in clouds.values()):
+        if not bench.quick:  # else no game comes as far
             table.arrays["clouds"] = np.array([clouds[name] for name in recipe.RING_SHOWN])
             table.arrays["steps"] = np.array(RING_TIMES)
 
