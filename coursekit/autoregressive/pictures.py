@@ -183,7 +183,8 @@ def conditional(image, image_shape, n_known, probability):
     right.bar(np.arange(len(probability)), probability, color=COLORS["model"])
     right.bar(image[n_known], probability[int(image[n_known])], color=COLORS["latent"])
     right.set(xlabel="level of the next pixel (orange: what came)", ylabel="probability", ylim=(0, None))
-    right.set_title("its conditional distribution")
+    right.set_xticks(range(0, len(probability), 4))
+    right.set_title("the distribution of the next one")
     return figure
 
 
@@ -231,7 +232,7 @@ def parallel_cost(steps, curves, right):
         ax.set(xlabel="number of steps", xlim=(0.7, steps[-1] * 1.42))
         ax.set_xticks(steps)
     axes[0].set(ylabel="KL(data || samples), nats", ylim=(0, None), title="what the distribution loses")
-    axes[1].set(ylabel="share of samples", ylim=(0, 1.05), title="how many samples are bars")
+    axes[1].set(ylabel="share of samples", ylim=(0, 1.05), title="how many samples are bars or stripes")
     return figure
 
 

@@ -95,12 +95,14 @@ def shares(exact, sampled, error, slip, names):
     """Probability of each state: exact bars, sampled dots with 3 standard errors, and crosses for a slip."""
     figure, ax = plt.subplots(figsize=(8.6, 3.6))
     places = np.arange(len(exact))
-    ax.bar(places, exact, color=COLORS["model"], alpha=0.35, width=0.8)
-    ax.errorbar(places, sampled, 3 * error, fmt="o", color=COLORS["data"], markersize=4, capsize=2)
-    ax.plot(places, slip, "x", color=COLORS["wrong"], markersize=7)
+    ax.bar(places, exact, color=COLORS["model"], alpha=0.35, width=0.8, label="exact p(v)")
+    dots = {"fmt": "o", "color": COLORS["data"], "markersize": 4, "capsize": 2}
+    ax.errorbar(places, sampled, 3 * error, **dots, label="top chain, then one pass down")
+    ax.plot(places, slip, "x", color=COLORS["wrong"], markersize=7, label="chain of the lowest machine")
     ax.set(xticks=places, xlabel="visible state", ylabel="probability", ylim=(0, None))
     ax.set_xticklabels(names, rotation=45, fontsize=9.6)
-    ax.set(title="bars: exact; dots: top chain and one pass down; crosses: chain of the lowest machine")
+    ax.legend(loc="upper left")
+    ax.set(title="the top chain draws from p(v), a chain of the lowest machine does not")
     return figure
 
 

@@ -46,12 +46,12 @@ from itertools import permutations
 
 dice = torch.Generator().manual_seed(1)
 images = torch.cartesian_prod(*[torch.arange(2)] * 4)  # all 16, one per row
-p = torch.rand(16, generator=dice, dtype=torch.float64) ** 5  # a few are likely, most are not
+p = torch.rand(16, generator=dice, dtype=torch.float64) ** 5  # most are unlikely
 p = p / p.sum()
 
 
 def conditional(image, i, known):
-    """p(x_i | the pixels in `known`) of one image, from the table p: a ratio of two sums."""
+    """p(x_i | the pixels in `known`) of one image: a ratio of two sums of the table."""
     agree = (images[:, known] == image[known]).all(1)
     return p[agree & (images[:, i] == image[i])].sum() / p[agree].sum()
 
@@ -62,18 +62,19 @@ def spell(image, order):
 
 
 orders = [list(order) for order in permutations(range(4))]
-spelled = torch.stack([torch.stack([spell(image, order) for image in images]) for order in orders])
-check("16 images, 24 orders: the sum of log conditionals is log p", spelled, p.log().expand(24, 16), atol=1e-12)  # fmt: skip
-print(f"numbers in such a table: {2**4 - 1} for 4 pixels, {float(2**64 - 1):.1e} for 64")
+spelled = torch.tensor([[spell(image, order) for image in images] for order in orders])
+check("16 images, 24 orders: the sum of log conditionals is log p", spelled,
+      p.log().expand(24, 16), atol=1e-12)  # fmt: skip
+print(f"numbers in a table: {2**4 - 1} for 4 pixels, {float(2**64 - 1):.1e} for 64")
 
 # %% [markdown] slide="subslide"
-# So the order is ours to choose, and the answer does not depend on it, *as long as each conditional comes from a table*. A table for 64 pixels has more entries than a computer has room for. We shall replace it by a network, and then two questions come up.
+# So the order is ours to choose, and the answer does not depend on it, *as long as each conditional comes from a table*. A table for 64 pixels has more entries than a computer has room for. We shall replace it by a small model of each conditional. Does the order still not matter?
 #
-# **Predict before you run.** We fit one logistic regression per pixel instead of a table. Does it still not matter in which order the pixels come?
+# **Predict before you run.** We fit one logistic regression per pixel instead of a table. Is every order of the pixels as good as every other?
 #
 # <details><summary>Answer</summary>
 #
-# It does matter. A logistic regression is a small family of conditionals. In one order the true conditionals may be nearly in that family, in another they are not. The chain rule holds for whatever the model is, but it is a different model for each order.
+# No. A logistic regression is a small family of conditionals. In one order the true conditionals may be nearly in that family, in another they are not. The chain rule holds for whatever the model is, but it is a different model for each order.
 # </details>
 #
 # We fit logistic regressions to the same sixteen probabilities, in each of the 24 orders, and measure $\mathrm{KL}(p \,\Vert\, p_\text{model})$, the nats lost by using the model instead of the truth. The best regression for pixel $i$ depends only on *which* pixels are known, so 32 small convex fits, by Newton's method, serve all 24 orders.
@@ -81,42 +82,51 @@ print(f"numbers in such a table: {2**4 - 1} for 4 pixels, {float(2**64 - 1):.1e}
 
 # %%
 def best_regression(i, known):
-    """Smallest mean of -log p(x_i | known pixels) that a logistic regression reaches, in nats."""
+    """Smallest mean of -log p(x_i | known) that a logistic regression reaches, nats."""
     features = torch.cat([torch.ones(16, 1), images[:, known]], 1).double()
     y, beta = images[:, i].double(), torch.zeros(len(known) + 1, dtype=torch.float64)
-    for _ in range(30):  # Newton's method: gradient and curvature of the mean log-likelihood
+    for _ in range(30):  # Newton's method on the mean log-likelihood
         q = torch.sigmoid(features @ beta)
         curvature = (features * (p * q * (1 - q))[:, None]).T @ features
         gradient = features.T @ (p * (y - q))
-        beta = beta + torch.linalg.solve(curvature + 1e-9 * torch.eye(len(beta)), gradient)
+        curvature += 1e-9 * torch.eye(len(beta))
+        beta = beta + torch.linalg.solve(curvature, gradient)
     return -(p * torch.nn.functional.logsigmoid((2 * y - 1) * (features @ beta))).sum()
 
 
 entropy_of_p = -(p * p.log()).sum()
 by_table = (-(p * spelled).sum(1) - entropy_of_p).abs()
-fits = {(i, frozenset(order[:k])): best_regression(i, order[:k]) for order in orders for k, i in enumerate(order)}  # fmt: skip
-by_order = torch.stack([sum(fits[i, frozenset(order[:k])] for k, i in enumerate(order)) for order in orders])
-by_order = by_order - entropy_of_p
+fits = {
+    (i, frozenset(order[:k])): best_regression(i, order[:k])
+    for order in orders for k, i in enumerate(order)
+}  # fmt: skip
+by_order = torch.stack([
+    sum(fits[i, frozenset(order[:k])] for k, i in enumerate(order)) for order in orders
+]) - entropy_of_p  # fmt: skip
 check("a table loses nothing in any order", by_table, 0.0, atol=1e-12)
-check("regressions: worst order at least 0.02 nats behind the best", by_order.max() - by_order.min(), 0.02, relation=">=", control={"the table": by_table.max() - by_table.min()})  # fmt: skip
-show(pictures.by_order([("table", by_table, "data"), ("regressions", by_order, "model")],
-    "a table does not mind the order, a small network does", xlabel="nats lost, one line per order"),
-    alt="Two rows of short vertical lines, one per order. For the table all 24 lie at zero; for the logistic "
-    "regressions they lie on three places to the right of it.")  # fmt: skip
+check("regressions: worst order at least 0.02 nats behind the best",
+      by_order.max() - by_order.min(), 0.02, relation=">=",
+      control={"the table": by_table.max() - by_table.min()})  # fmt: skip
+show(pictures.by_order([("table", by_table, "data"),
+    ("regressions", by_order, "model")],
+    "a table does not mind the order, logistic regressions do",
+    xlabel="nats lost, one line per order"),
+    alt="Two rows of short vertical lines, one per order. For the table all 24 lie at "
+    "zero; for the logistic regressions they lie on three places to the right of it.")  # fmt: skip
 
 # %% [markdown]
-# Every order is a correct model of something; some are better models of *these* data. For images one takes reading order, row by row, out of habit and because neighbours are informative.
+# In every order we get a properly normalised model; in some orders it is closer to *these* data. For images one takes reading order, row by row, out of habit and because neighbours are informative.
 
 # %% [markdown] slide="slide" says="The fully visible belief net: one logistic regression per pixel. Nothing is hidden, so the likelihood is exact and training is ordinary classification."
 # ## 2 · A network for every factor
 #
-# **Question.** What is the simplest model that fits 64 pixels into memory?
+# **Question.** What is the simplest model of 64 pixels that fits into memory?
 #
 # **The fully visible belief net** (Frey, 1998): one logistic regression for each pixel, on the pixels before it,
 #
 # $$p(x_i = 1 \mid x_1, \dots, x_{i-1}) = \sigma\Big(b_i + \sum_{j<i} w_{ij}\, x_j\Big),$$
 #
-# with the sigmoid $\sigma$. It has no hidden units, hence the name: all that it believes is visible. The weights form the lower triangle of a matrix. Here is log p of an image by hand, loop by loop.
+# with the sigmoid $\sigma$. It has no hidden units, hence the name: all its units are pixels. The weights form the lower triangle of a matrix. Here is log p of an image by hand, loop by loop.
 
 
 # %%
@@ -126,28 +136,33 @@ def log_prob_by_hand(image, w, b):
     for i in range(len(image)):
         drive = b[i] + sum(w[i, j] * image[j] for j in range(i))
         probability_of_one = torch.sigmoid(drive)
-        total = total + torch.log(probability_of_one if image[i] else 1 - probability_of_one)
+        probability = probability_of_one if image[i] else 1 - probability_of_one
+        total = total + torch.log(probability)
     return total
 
 
 def randomised(module, std=0.6, seed=1):
-    """The module in float64 with every parameter drawn anew: at zero weights a wrong mask would pass."""
+    """In float64 with new parameters: at zero weights a wrong mask would pass."""
     rng = torch.Generator().manual_seed(seed)
     module = module.double().eval()
     with torch.no_grad():
         for parameter in module.parameters():
-            parameter.copy_(std * torch.randn(parameter.shape, generator=rng, dtype=torch.float64))
+            noise = torch.randn(parameter.shape, generator=rng, dtype=torch.float64)
+            parameter.copy_(std * noise)
     return module
 
 
 net = randomised(autoregressive.FullyVisibleBeliefNet(9))
-all_nine = torch.cartesian_prod(*[torch.arange(2)] * 9)  # the 512 images of 3 x 3 pixels
+# the 512 images of 3 x 3 pixels
+all_nine = torch.cartesian_prod(*[torch.arange(2)] * 9)
 # The package keeps a softmax over two levels; its logistic regression is the difference of the two.
-w, b = (net.weight[:, 1, 0] - net.weight[:, 0, 0]).detach(), (net.bias[:, 1] - net.bias[:, 0]).detach()
+w = (net.weight[:, 1, 0] - net.weight[:, 0, 0]).detach()
+b = (net.bias[:, 1] - net.bias[:, 0]).detach()
 some = all_nine[torch.randperm(512, generator=dice)[:40]]
 by_hand = torch.stack([log_prob_by_hand(image, w, b) for image in some])
 check("log p of 40 images by hand = coursekit", by_hand, net.log_prob(some), atol=1e-12)
-check("the probabilities of all 512 images add up to 1", net.log_prob(all_nine).exp().sum(), 1.0, atol=1e-12)
+check("the probabilities of all 512 images add up to 1",
+      net.log_prob(all_nine).exp().sum(), 1.0, atol=1e-12)  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # The second check deserves a pause. We normalised nothing: each conditional sums to 1 by itself, so the product does. No partition function, no bound, no opponent. Training is classification, the loss is $-\log p(x)$ itself, and the parameters get **maximum likelihood**.
@@ -171,12 +186,12 @@ check("share of each image among the samples = its probability", share[often], p
 
 # %%
 made = randomised(autoregressive.MADE(9, hidden=(24,)))
-mask_in, mask_out = made.net[0].mask, made.net[2].mask[::2]  # an output per pixel: of two levels, one
+# an output per pixel: of two levels, one
+mask_in, mask_out = made.net[0].mask, made.net[2].mask[::2]
 paths = mask_out @ mask_in
 check("paths from pixel j to output i: none for j >= i", torch.triu(paths), 0.0)
 check("and some for every j < i, so nothing of the past is lost", (torch.tril(paths + torch.triu(torch.ones(9, 9)), -1) > 0).sum(), 36)  # fmt: skip
-show(pictures.matrices([("mask into 24 hidden units", mask_in.T, "hidden unit", "pixel j"),
-    ("mask out of them", mask_out, "hidden unit", "output i"), ("paths: below the diagonal", paths, "pixel j", "output i")]),
+show(pictures.matrices([("mask into 24 hidden units", mask_in.T, "hidden unit", "pixel j"), ("mask out of them", mask_out, "hidden unit", "output i"), ("paths: below the diagonal", paths, "pixel j", "output i")]),
     alt="Three matrices. The two masks are staircases of ones; their product, the paths, is filled below the diagonal only.")  # fmt: skip
 
 # %% [markdown]
@@ -185,18 +200,20 @@ show(pictures.matrices([("mask into 24 hidden units", mask_in.T, "hidden unit", 
 
 # %%
 def slopes(network, n_pixels, seed=3):
-    """How much output i changes with pixel j, |d output_i / d x_j| summed over levels: (d, d)."""
+    """|d output_i / d x_j|, how much output i changes with pixel j: (d, d)."""
     rng = torch.Generator().manual_seed(seed)
     place = torch.randn(n_pixels, generator=rng, dtype=torch.float64)
     jacobian = torch.autograd.functional.jacobian(lambda x: network(x[None])[0], place)
     return jacobian.reshape(n_pixels, -1, n_pixels).abs().sum(1)
 
 
+# %%
 free = randomised(autoregressive.MADE(9, hidden=(24,)))
 for layer in (free.net[0], free.net[2]):
     layer.mask = torch.ones_like(layer.mask)
 upper = torch.triu(torch.ones(9, 9)) > 0
-check("MADE: no slope on or above the diagonal, exactly", slopes(made.net, 9)[upper], 0.0, control={"without masks": slopes(free.net, 9)[upper]})  # fmt: skip
+check("MADE: no slope on or above the diagonal, exactly", slopes(made.net, 9)[upper],
+      0.0, control={"without masks": slopes(free.net, 9)[upper]})  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # What does the hidden layer buy? A world small enough to know: 3 × 3 images in which **every row has an even number of black pixels**. The first two pixels of a row are coins, the third makes the number even: $4^3 = 64$ images, equally likely, so the best possible mean of $-\log p$ is $\log 64$. What a model loses beyond that is its KL to the truth, exactly.
@@ -207,20 +224,23 @@ check("MADE: no slope on or above the diagonal, exactly", slopes(made.net, 9)[up
 from coursekit.training import fit
 
 pairs = torch.cartesian_prod(*[torch.arange(2)] * 6).reshape(64, 3, 2)
-even = torch.cat([pairs, pairs.sum(2, keepdim=True) % 2], 2).reshape(64, 9)  # the 64 images
+# the 64 images
+even = torch.cat([pairs, pairs.sum(2, keepdim=True) % 2], 2).reshape(64, 9)
 switches = torch.cartesian_prod(*[torch.arange(2)] * 3)
-bars = torch.cat([switches.repeat_interleave(3, 1), switches.repeat(1, 3)])  # 16 rows, see below
+# 16 rows, see below
+bars = torch.cat([switches.repeat_interleave(3, 1), switches.repeat(1, 3)])
 
 
 def entropy(world):
-    """Entropy in nats of a row drawn from `world` (n, pixels); rows may occur more than once."""
+    """Entropy in nats of a row drawn from `world` (n, pixels); rows may be repeated."""
     share = world.unique(dim=0, return_counts=True)[1] / len(world)
     return -(share * share.log()).sum().item()
 
 
 def lost_on(world, model, learning_rate):
     """KL(world || model) in nats after 300 steps."""
-    fit(model, world.float(), n_steps=300, batch_size=64, learning_rate=learning_rate, device="cpu")
+    options = {"n_steps": 300, "batch_size": 64, "learning_rate": learning_rate}
+    fit(model, world.float(), **options, device="cpu")
     return model.loss(world).item() - entropy(world)
 
 
@@ -228,18 +248,23 @@ def lost_on(world, model, learning_rate):
 lost_by = {"logistic regressions": [], "MADE": []}
 for seed in (0, 1, 2):
     torch.manual_seed(seed)
-    lost_by["logistic regressions"].append(lost_on(even, autoregressive.FullyVisibleBeliefNet(9), 0.1))
+    regressions = autoregressive.FullyVisibleBeliefNet(9)
+    lost_by["logistic regressions"].append(lost_on(even, regressions, 0.1))
     lost_by["MADE"].append(lost_on(even, autoregressive.MADE(9, hidden=(128,)), 0.02))
 lost_on_bars = lost_on(bars, autoregressive.FullyVisibleBeliefNet(9), 0.1)
 print({name: [round(value, 3) for value in values] for name, values in lost_by.items()})
 
 # %%
-check("logistic regressions lose log 2 per row", lost_by["logistic regressions"], 3 * math.log(2), atol=0.01)  # fmt: skip
-check("MADE loses at most 0.1 nats, three seeds", lost_by["MADE"], 0.1, relation="<=", control={"logistic regressions": min(lost_by["logistic regressions"])})  # fmt: skip
-check("bars and stripes: regressions lose at most 0.05 nats", lost_on_bars, 0.05, relation="<=", control={"nine coins": 9 * math.log(2) - entropy(bars)})  # fmt: skip
+check("logistic regressions lose log 2 per row", lost_by["logistic regressions"],
+      3 * math.log(2), atol=0.01)  # fmt: skip
+check("MADE loses at most 0.1 nats, three seeds", lost_by["MADE"], 0.1, relation="<=",
+      control={"logistic regressions": min(lost_by["logistic regressions"])})  # fmt: skip
+check("bars and stripes: regressions lose at most 0.05 nats", lost_on_bars, 0.05,
+      relation="<=", control={"nine coins": 9 * math.log(2) - entropy(bars)})  # fmt: skip
+print(f"logistic regressions on bars and stripes: {lost_on_bars:.2f} nats")
 
 # %% [markdown]
-# The last line is a surprise. **Bars and stripes** is a world in which each *row* is of one colour or each *column* is. That also sounds like an exclusive or, and yet the regressions lose next to nothing: steep weights on the pixels above and to the left say nearly all. "It needs a hidden layer" is a claim to be measured, not felt.
+# The last line is a surprise. **Bars and stripes** is a world in which each *row* is of one colour or each *column* is. That also sounds like an exclusive or, and yet the regressions lose next to nothing, as printed. "It needs a hidden layer" is a claim to be measured, not felt.
 
 # %% [markdown] slide="slide" says="An image is not a word: nearness counts in two directions. A convolution knows that. We only have to blindfold it."
 # ## 3 · A convolution with a blindfold
@@ -256,7 +281,7 @@ check("bars and stripes: regressions lose at most 0.05 nats", lost_on_bars, 0.05
 
 # %% tags=["slide-code"]
 def masked_convolution(image, weight, kind):
-    """By hand: image (h, w), window weight (k, k), kind "A" or "B"; one channel in, one out."""
+    """By hand, one channel: image (h, w), window weight (k, k), kind "A" or "B"."""
     (height, width), r = image.shape, len(weight) // 2
     out = torch.zeros_like(image)
     for row in range(height):
@@ -274,12 +299,14 @@ image = torch.randn(5, 6, generator=dice, dtype=torch.float64)
 for kind in ("A", "B"):
     layer = randomised(autoregressive.MaskedConv2d(1, 1, 5, kind))
     mine = masked_convolution(image, layer.weight[0, 0].detach(), kind) + layer.bias
-    check(f"masked convolution by hand = coursekit, mask {kind}", mine, layer(image[None, None])[0, 0], atol=1e-12)  # fmt: skip
-masks = [(f"mask {kind}, {k} x {k}", autoregressive.causal_mask(k, kind), (k // 2, k // 2))
-         for k, kind in ((3, "A"), (3, "B"), (5, "A"))]  # fmt: skip
+    check(f"masked convolution by hand = coursekit, mask {kind}", mine,
+          layer(image[None, None])[0, 0], atol=1e-12)  # fmt: skip
+masks = [(f"mask {kind}, {k} x {k}", autoregressive.causal_mask(k, kind),
+    (k // 2, k // 2)) for k, kind in ((3, "A"), (3, "B"), (5, "A"))]  # fmt: skip
 show(pictures.windows(masks),
-    alt="Three windows of zeros and ones, the centre framed. Rows above the centre are ones, rows below zeros; in "
-    "the centre's row what is to the left is one. The centre is 0 in mask A and 1 in mask B.")  # fmt: skip
+    alt="Three windows of zeros and ones, the centre framed. Rows above the centre "
+    "are ones, rows below zeros; in the centre's row what is to the left is one. The "
+    "centre is 0 in mask A and 1 in mask B.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # A **PixelCNN** is a stack of these: mask A once, then mask B as often as we like, then at each pixel a small network that turns features into logits. One pass gives all $d$ conditionals at once.
@@ -292,31 +319,38 @@ def feature_slopes(model, shape, seed=3):
     """(d, d): how much the features at pixel i change with pixel j."""
     rng = torch.Generator().manual_seed(seed)
     place = torch.randn(1, 1, *shape, generator=rng, dtype=torch.float64)
-    jacobian = torch.autograd.functional.jacobian(lambda z: model.features(z).sum(1).flatten(), place)
+
+    def features(z):
+        return model.features(z).sum(1).flatten()
+
+    jacobian = torch.autograd.functional.jacobian(features, place)
     return jacobian.reshape(math.prod(shape), -1).abs()
 
 
 def with_nonsense(model, x, nonsense):
-    """Logits of every pixel, each computed in an image whose pixels from that one on are nonsense."""
+    """Logits of every pixel, each with nonsense from that pixel on."""
     mixed = [torch.cat([x[:, :i], nonsense[:, i:]], 1) for i in range(x.shape[1])]
     return torch.stack([model.logits(image)[:, i] for i, image in enumerate(mixed)], 1)
 
 
 shape = (6, 6)
-plain = randomised(autoregressive.PixelCNN(shape, n_levels=4, gated=False, width=8, n_layers=3))
-leaky = randomised(autoregressive.PixelCNN(shape, n_levels=4, gated=False, width=8, n_layers=3))
-leaky.layers[0].mask = autoregressive.causal_mask(3, "B")  # the classic slip: mask B in the first layer
+size = {"gated": False, "width": 8, "n_layers": 3}
+plain = randomised(autoregressive.PixelCNN(shape, n_levels=4, **size))
+leaky = randomised(autoregressive.PixelCNN(shape, n_levels=4, **size))
+# the classic slip: mask B in the first layer
+leaky.layers[0].mask = autoregressive.causal_mask(3, "B")
 x, nonsense = torch.randint(4, (2, 3, 36), generator=dice)
 own_or_later = torch.triu(torch.ones(36, 36)) > 0
 with torch.no_grad():
-    check("no feature has a slope in its own pixel or a later one", feature_slopes(plain, shape)[own_or_later], 0.0, control={"mask B first": feature_slopes(leaky, shape)[own_or_later]})  # fmt: skip
-    check("one pass = 36 conditionals computed one by one, the future nonsense", plain.logits(x), with_nonsense(plain, x, nonsense), atol=1e-12, control={"mask B first": with_nonsense(leaky, x, nonsense)})  # fmt: skip
-    small = randomised(autoregressive.PixelCNN((3, 3), gated=False, width=8, n_layers=3))
-    check("and the 512 probabilities add up to 1", small.log_prob(all_nine).exp().sum(), 1.0, atol=1e-12)
-show(pictures.matrices([("mask A, then B", feature_slopes(plain, shape), "pixel j", "features at pixel i"),
-    ("mask B first: the diagonal", feature_slopes(leaky, shape), "pixel j", "features at pixel i")]),
-    alt="Two Jacobians of 36 by 36 entries, empty above the diagonal. In the right one, of the network with mask B "
-    "in its first layer, the diagonal itself is dark.")  # fmt: skip
+    check("no feature has a slope in its own pixel or a later one", feature_slopes(plain, shape)[own_or_later], 0.0,
+          control={"mask B first": feature_slopes(leaky, shape)[own_or_later]})  # fmt: skip
+    check("one pass = 36 conditionals computed one by one, the future nonsense", plain.logits(x), with_nonsense(plain, x, nonsense), atol=1e-12,
+          control={"mask B first": with_nonsense(leaky, x, nonsense)})  # fmt: skip
+    small = randomised(autoregressive.PixelCNN((3, 3), **size))
+    check("and the 512 probabilities add up to 1", small.log_prob(all_nine).exp().sum(), 1.0, atol=1e-12)  # fmt: skip
+show(pictures.matrices([("mask A, then B", feature_slopes(plain, shape), "pixel j", "features at pixel i"), ("mask B first: the diagonal", feature_slopes(leaky, shape), "pixel j",
+    "features at pixel i")]),
+    alt="Two Jacobians of 36 by 36 entries, empty above the diagonal. In the right one, of the network with mask B in its first layer, the diagonal itself is dark.")  # fmt: skip
 
 # %% [markdown]
 # The dark diagonal on the right is a pixel that sees itself. It trains beautifully; section 10 shows what it is worth.
@@ -334,18 +368,23 @@ show(pictures.matrices([("mask A, then B", feature_slopes(plain, shape), "pixel 
 
 # %%
 shape, every = (8, 8), [(row, column) for row in range(8) for column in range(8)]
-deep = {gated: randomised(autoregressive.PixelCNN(shape, gated=gated, width=12, n_layers=7), std=0.5) for gated in (False, True)}  # fmt: skip
+deep = {
+    gated: autoregressive.PixelCNN(shape, gated=gated, width=12, n_layers=7)
+    for gated in (False, True)
+}  # fmt: skip
 
 
 def formula(kernel, gated):
     """(64, 64) bool: may pixel i see pixel j, by arithmetic?"""
-    rows = [
-        autoregressive.seen_pixels(shape, *at, kernel=kernel, n_layers=9, gated=gated).ravel() for at in every
-    ]
-    return torch.stack([torch.from_numpy(row) for row in rows])
+    options = {"kernel": kernel, "n_layers": 7, "gated": gated}
+    seen = [autoregressive.seen_pixels(shape, *at, **options) for at in every]
+    return torch.stack([torch.from_numpy(grid.ravel()) for grid in seen])
 
 
-found = {gated: feature_slopes(deep[gated], shape) > 0 for gated in deep}
+found = {
+    gated: feature_slopes(randomised(network, std=0.5), shape) > 0
+    for gated, network in deep.items()
+}  # fmt: skip
 check(
     "plain: what a Jacobian finds is what the formula says, 64 x 64 pairs",
     found[False],
@@ -353,14 +392,16 @@ check(
 )
 past = torch.tril(torch.ones(64, 64), -1) > 0
 for k in (3, 5, 7):
-    print(f"{k} x {k}, any depth: {(past & ~formula(k, gated=False)).sum() / past.sum():.0%} of all earlier pixels are never seen")  # fmt: skip
+    unseen = (past & ~formula(k, gated=False)).sum() / past.sum()
+    print(f"{k} x {k}, any depth: {unseen:.0%} of all earlier pixels are never seen")
 
 # %%
-panels = [(f"{n} layer{'s' * (n > 1)}", autoregressive.seen_pixels((9, 9), 6, 3, kernel=3, n_layers=n, gated=False), 6, 3)
-          for n in (1, 2, 4, 8)]  # fmt: skip
+panels = [(f"{n} layer{'s' * (n > 1)}", autoregressive.seen_pixels((9, 9), 6, 3,
+    kernel=3, n_layers=n, gated=False), 6, 3) for n in (1, 2, 4, 8)]  # fmt: skip
 show(pictures.seen_panels(panels),
-    alt="Four nine by nine grids for 1, 2, 4 and 8 layers. Around the orange pixel a blue triangle grows to the "
-    "upper left; on the right a red wedge of earlier pixels stays unseen however many layers there are.")  # fmt: skip
+    alt="Four nine by nine grids for 1, 2, 4 and 8 layers. Around the orange pixel a "
+    "blue triangle grows to the upper left; on the right a red wedge of earlier "
+    "pixels stays unseen however many layers there are.")  # fmt: skip
 
 # %% [markdown] slide="subslide" says="Two stacks. The vertical one may see all of every row above, so it needs no mask. The horizontal one sees the pixels to the left and what the vertical one hands over."
 # **The cure** (van den Oord and others, 2016) uses two stacks.
@@ -375,12 +416,14 @@ show(pictures.seen_panels(panels),
 # and each layer has a **skip connection** of its own to the output, so that training reaches the lower layers directly. The horizontal stack also adds its input to its output (a residual connection) in all layers but the first, where the input is the image itself.
 
 # %%
-check("two stacks: the Jacobian finds exactly the past, all of it", found[True], past, control={"one stack": found[False]})  # fmt: skip
+check("two stacks: the Jacobian finds exactly the past, all of it", found[True], past,
+      control={"one stack": found[False]})  # fmt: skip
 gated = randomised(autoregressive.PixelCNN((6, 6), n_levels=4, width=8, n_layers=3))
 with torch.no_grad():
-    check("one pass = 36 conditionals computed one by one, the future nonsense", gated.logits(x), with_nonsense(gated, x, nonsense), atol=1e-12)  # fmt: skip
+    check("one pass = 36 conditionals computed one by one, the future nonsense", gated.logits(x),
+          with_nonsense(gated, x, nonsense), atol=1e-12)  # fmt: skip
     small = randomised(autoregressive.PixelCNN((3, 3), width=8, n_layers=3))
-    check("and the 512 probabilities add up to 1", small.log_prob(all_nine).exp().sum(), 1.0, atol=1e-12)
+    check("and the 512 probabilities add up to 1", small.log_prob(all_nine).exp().sum(), 1.0, atol=1e-12)  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
 explorers.seen_explorer()
@@ -388,10 +431,13 @@ explorers.seen_explorer()
 # %%
 from coursekit import widgets
 
-positions = [{"kernel": 3, "n_layers": 2, "gated": False}, {"kernel": 7, "n_layers": 10, "gated": False}]
-widgets.static_frames(explorers.seen_frame, [*positions, {"kernel": 3, "n_layers": 6, "gated": True}],
-    alt="Three positions of the explorer. Plain 3 by 3, two layers: a small triangle is seen. Plain 7 by 7, ten "
-    "layers: all but a few pixels at the right. Gated 3 by 3, six layers: all of the past.")  # fmt: skip
+positions = [
+    {"kernel": 3, "n_layers": 2, "gated": False},
+    {"kernel": 7, "n_layers": 10, "gated": False},
+    {"kernel": 3, "n_layers": 6, "gated": True},
+]
+widgets.static_frames(explorers.seen_frame, positions,
+    alt="Three positions of the explorer. Plain 3 by 3, two layers: a small triangle is seen. Plain 7 by 7, ten layers: all but a few pixels at the right. Gated 3 by 3, six layers: all of the past.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **Does it matter?** It does when the answer is hidden there. Images of coin flips, 4 × 5 pixels, in which one pixel copies another: once a neighbour in sight, once a pixel of the blind spot. A coin costs $\log 2$ nats, a copy that has been understood costs nothing. We train the conditional of that pixel alone, for the plain network and the gated one, from three seeds.
@@ -408,26 +454,35 @@ def copying(gated, source, seed, *, target=(2, 1), shape=(4, 5)):
         flips = torch.randint(2, (32, *shape), generator=rng)
         flips[:, *target] = flips[:, *source]
         flips = flips.flatten(1)
-        loss = torch.nn.functional.cross_entropy(model.logits(flips)[:, at], flips[:, at])
+        logits = model.logits(flips)[:, at]
+        loss = torch.nn.functional.cross_entropy(logits, flips[:, at])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     return loss.item()
 
 
-in_sight, in_blind_spot = (1, 2), (1, 3)  # one row up: 1 column to the right, 2 columns to the right
-paid = {name: [copying(gated, source, seed) for seed in (0, 1, 2)] for name, gated, source in (
-    ("plain, copy in sight", False, in_sight), ("plain, blind spot", False, in_blind_spot), ("gated, blind spot", True, in_blind_spot))}  # fmt: skip
+# one row up: 1 column to the right, 2 columns to the right
+in_sight, in_blind_spot = (1, 2), (1, 3)
+cases = {
+    "plain, copy in sight": (False, in_sight),
+    "plain, blind spot": (False, in_blind_spot),
+    "gated, blind spot": (True, in_blind_spot),
+}
+paid = {
+    name: [copying(*case, seed) for seed in (0, 1, 2)] for name, case in cases.items()
+}  # fmt: skip
 print({name: [round(nats, 3) for nats in values] for name, values in paid.items()})
 
 # %%
 learned = max(paid["plain, copy in sight"] + paid["gated, blind spot"])
-check("copy learned (plain in sight, gated in the blind spot): at most 0.1 nats, each seed", learned, 0.1, relation="<=", control={"plain, blind spot": min(paid["plain, blind spot"])})  # fmt: skip
+check("plain in sight, gated in the blind spot: at most 0.1 nats, each seed", learned, 0.1, relation="<=", control={"plain, blind spot": min(paid["plain, blind spot"])})  # fmt: skip
 check("plain, blind spot: a coin, log 2, whatever the seed", paid["plain, blind spot"], math.log(2), atol=0.15)  # fmt: skip
 colours = ("model", "wrong", "model")
-show(pictures.bars_at_pixel([(name, values, colour) for (name, values), colour in zip(paid.items(), colours, strict=True)], (math.log(2), "a coin")),
-    alt="Nats paid for the copied pixel. Plain with the copy in sight and gated with the copy in the blind spot pay "
-    "nothing; plain with the copy in the blind spot pays about 0.69, the price of a coin.")  # fmt: skip
+groups = [(*row, colour) for row, colour in zip(paid.items(), colours, strict=True)]
+show(pictures.bars_at_pixel(groups, (math.log(2), "a coin")),
+    alt="Nats paid for the copied pixel. Plain with the copy in sight and gated with the copy in the blind spot pay nothing; plain with the copy in the blind spot pays about "
+    "0.69, as for a coin.")  # fmt: skip
 
 # %% [markdown]
 # More training will not help the plain network: what it would need never reaches it. On real images neighbours carry most of the information, and the damage is milder. Section 7 measures it.
@@ -450,17 +505,24 @@ rnn = randomised(autoregressive.PixelRNN((6, 6), n_levels=4, width=6, kernel=3))
 with torch.no_grad():
     state, rows = rnn.empty_state(3), []
     for row in range(6):
-        state = rnn.step(rnn.row_features(x, row), state)  # from this row and the one above only
+        # from this row and the one above only
+        state = rnn.step(rnn.row_features(x, row), state)
         rows.append(rnn.row_logits(state[0], row))
-    check("teacher-forced pass = rows one after the other, the state carried along", rnn.logits(x), torch.cat(rows, 1), atol=1e-12)  # fmt: skip
-    check("one pass = 36 conditionals computed one by one, the future nonsense", rnn.logits(x), with_nonsense(rnn, x, nonsense), atol=1e-12)  # fmt: skip
-    changed = {place: x.scatter(1, torch.full((3, 1), place), (x[:, [place]] + 1) % 4) for place in (14, 15)}
-    check("pixel 19 sees 14, one row up and one column right, but not 15", rnn.logits(changed[15])[:, 19], rnn.logits(x)[:, 19], atol=1e-12, control={"pixel 14 changed": rnn.logits(changed[14])[:, 19]})  # fmt: skip
+    check("teacher-forced pass = rows one after the other, the state carried along",
+          rnn.logits(x), torch.cat(rows, 1), atol=1e-12)  # fmt: skip
+    check("one pass = 36 conditionals computed one by one, the future nonsense",
+          rnn.logits(x), with_nonsense(rnn, x, nonsense), atol=1e-12)  # fmt: skip
+    changed = {place: x.scatter(1, torch.full((3, 1), place), (x[:, [place]] + 1) % 4)
+        for place in (14, 15)}  # fmt: skip
+    check("pixel 19 sees 14, one row up and one column right, but not 15",
+          rnn.logits(changed[15])[:, 19], rnn.logits(x)[:, 19], atol=1e-12,
+          control={"pixel 14 changed": rnn.logits(changed[14])[:, 19]})  # fmt: skip
     tiny = randomised(autoregressive.PixelRNN((3, 3), width=6, kernel=3))
-    check("and the 512 probabilities add up to 1", tiny.log_prob(all_nine).exp().sum(), 1.0, atol=1e-12)
+    check("and the 512 probabilities add up to 1", tiny.log_prob(all_nine).exp().sum(),
+          1.0, atol=1e-12)  # fmt: skip
 
 # %% [markdown]
-# What the state buys is sampling: for a pixel, one row is computed anew instead of the whole image. What it costs is training: the rows wait for each other. And it has a blind spot of its own, as the third line shows: a state too looks one column to the right per row. The paper's *diagonal BiLSTM* sees everything, at a higher price still; we leave it at the name.
+# What the state buys is sampling: for a pixel, one row is computed anew instead of the whole image. What it costs is training: the rows wait for each other. And it has a blind spot of its own, as the third line shows: a state too looks one column to the right per row. The paper's *diagonal BiLSTM* sees all of the past and costs more still; we only mention it.
 
 # %% [markdown] slide="slide"
 # ## 6 · Two hundred and fifty-six shades of grey
@@ -494,9 +556,11 @@ check("by hand = coursekit", mine, theirs.exp(), atol=1e-12)
 line = torch.linspace(-4, 20, 481, dtype=torch.float64)
 bell = torch.exp(-(line - 13) / 1.6) / 1.6 / (1 + torch.exp(-(line - 13) / 1.6)) ** 2
 mass = logistic_by_hand(level, torch.tensor(13.0), torch.tensor(1.6), 17)
-show(pictures.rounded_logistic(level.numpy(), line.numpy(), bell.numpy(), mass.numpy(), "the last level gets the tail beyond it"),
-    alt="A bell-shaped density over the grey levels 0 to 16 with its peak at 13, and bars of the levels' masses. "
-    "The bars follow the bell, but for the last one, which is higher, as it holds the tail.")  # fmt: skip
+show(pictures.rounded_logistic(level.numpy(), line.numpy(), bell.numpy(), mass.numpy(),
+    "the last level gets the tail beyond it"),
+    alt="A bell-shaped density over the grey levels 0 to 16 with its peak at 13, and "
+    "bars of the levels' masses. The bars follow the bell, but for the last one, "
+    "which is higher, as it holds the tail.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **The trap.** Early in training a level may be far from $m$ in units of $s$. Both sigmoids are then 1 to the last digit, the difference is 0, its logarithm $-\infty$, and training is over. The usual patch switches to *density times width* where the difference is below $10^{-5}$; then the levels no longer sum to 1. There is no need for a patch. With $a$ and $b$ for the two arguments, $a - b = 1/s$, and
@@ -506,19 +570,23 @@ show(pictures.rounded_logistic(level.numpy(), line.numpy(), bell.numpy(), mass.n
 # The middle step puts both sigmoids on one denominator; the last takes $e^a$ out of the numerator. A product has a sum for its logarithm, and each of the three terms is known to full precision. The package uses this form.
 
 # %%
-far = torch.arange(2, 101, dtype=torch.float64)  # levels 2 to 100 when the mean is 1 and the scale 1
+# levels 2 to 100 when the mean is 1 and the scale 1
+far = torch.arange(2, 101, dtype=torch.float64)
 one, zero = torch.ones_like(far), torch.zeros_like(far)
 naive = logistic_by_hand(far, one, one, 256).log()
 stable = autoregressive.discretized_logistic_log_prob(far, one, zero, n_levels=256)
 # Far out a logistic tail is e^-a: the mass of a slice is e^-b - e^-a, of which we take the logarithm by hand.
 tail = -(far - 1.5) + math.log(1 - math.exp(-1))
-check("50 to 100 levels out: stable form = the logarithm of the tail", stable[-50:], tail[-50:], atol=1e-12, control={"difference, then log": naive[-50:]})  # fmt: skip
-show(pictures.far_out((far - 1).numpy(), [("stable", stable.numpy(), "model", 0), ("difference, then log", naive.numpy(), "wrong", -34)]),
-    alt="Log probability against distance from the mean. The stable form falls on along a straight line; the naive "
-    "one begins to stagger near 33 and breaks off at about 37, where the difference is rounded to zero.")  # fmt: skip
+check("50 to 100 levels out: stable form = the logarithm of the tail", stable[-50:],
+      tail[-50:], atol=1e-12, control={"difference, then log": naive[-50:]})  # fmt: skip
+show(pictures.far_out((far - 1).numpy(), [("stable", stable.numpy(), "model", 0),
+    ("difference, then log", naive.numpy(), "wrong", 12)]),
+    alt="Log probability against distance from the mean. The stable form falls on "
+    "along a straight line; the naive one begins to stagger near 33 and breaks off at "
+    "about 37, where the difference is rounded to zero.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
-# One bell cannot have two humps, and pixels often do: paper or ink. So one takes a **mixture** of a few, $P(k) = \sum_c \pi_c P_c(k)$, with the logarithm taken by log-sum-exp. Is that better than a softmax? It depends on how much data there is. A known truth on 256 levels: much paper at level 0, and greys from 60 to 220, the darker the rarer. We compare counting (each level's count plus one, the best a softmax can be told) with a mixture of three, fitted by maximum likelihood.
+# One bell cannot have two humps, and pixels often do: paper or ink. So one takes a **mixture** of a few, $P(k) = \sum_c \pi_c P_c(k)$, with the logarithm taken by log-sum-exp. Is that better than a softmax? It depends on how much data there is. A known truth on 256 levels: much paper at level 0, and greys from 60 to 220, the darker the rarer. A softmax that sees no other pixel can only count: the share of each level, with a little added so that no level gets probability 0. How much to add? To be fair to counting we try several amounts and keep the best for each sample, judged by the truth itself, which no real user could do. Against it stands a mixture of three, fitted by maximum likelihood.
 
 # %%
 levels = torch.arange(256, dtype=torch.float64)
@@ -528,37 +596,46 @@ truth[0] += 0.4
 
 
 def mixture(parameters):
-    """log P of all 256 levels; parameters (3, 3): weights, means, log-scales of three components."""
+    """log P of all 256 levels; parameters (3, 3): weights, means, log-scales."""
     weight, mean, log_scale = parameters[:, None].expand(3, 256, 3)
-    return autoregressive.discretized_mixture_log_prob(levels, weight, 128 + 64 * mean, 3 + log_scale, n_levels=256)  # fmt: skip
+    return autoregressive.discretized_mixture_log_prob(levels, weight, 128 + 64 * mean,
+        3 + log_scale, n_levels=256)  # fmt: skip
+
+
+def lost_by_model(log_p):
+    """KL(truth || model) in nats."""
+    return torch.special.xlogy(truth, truth).sum() - (truth * log_p).sum()
 
 
 def two_ways(n, seed):
     """KL(truth || model) in nats of counting and of the mixture, both from n draws."""
-    counts = torch.bincount(torch.multinomial(truth, n, True, generator=torch.Generator().manual_seed(seed)), minlength=256)  # fmt: skip
-    parameters = torch.tensor([[0.0, 0, 0], [-1.5, 0, 1.5], [0, 0, 0]], dtype=torch.float64, requires_grad=True)  # fmt: skip
+    rng = torch.Generator().manual_seed(seed)
+    draws = torch.multinomial(truth, n, replacement=True, generator=rng)
+    counts = torch.bincount(draws, minlength=256)
+    parameters = torch.tensor([[0.0, 0, 0], [-1.5, 0, 1.5], [0, 0, 0]],
+        dtype=torch.float64, requires_grad=True)  # fmt: skip
     optimizer = torch.optim.Adam([parameters], lr=0.15)
     for _ in range(150):
         loss = -(counts * mixture(parameters)).sum() / n
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    models = ((counts + 1) / (n + 256)).log(), mixture(parameters.detach())
-    return [torch.special.xlogy(truth, truth).sum() - (truth * log_p).sum() for log_p in models]
+    added = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+    counted = [lost_by_model(((counts + c) / (n + 256 * c)).log()) for c in added]
+    return min(counted), lost_by_model(mixture(parameters.detach()))
 
 
 # %%
 sizes = (50, 500, 5000, 50_000)
-lost = torch.tensor([[two_ways(n, seed) for n in sizes] for seed in (0, 1, 2)])  # (seed, size, way)
+# (seed, size, way)
+lost = torch.tensor([[two_ways(n, seed) for n in sizes] for seed in (0, 1, 2)])
 check("500 draws: the mixture loses at most 0.1 nats, three seeds", lost[:, 1, 1], 0.1, relation="<=", control={"counting": lost[:, 1, 0].min()})  # fmt: skip
 check("50 000 draws: counting loses at most 0.01 nats, three seeds", lost[:, 3, 0], 0.01, relation="<=", control={"the mixture": lost[:, 3, 1].min()})  # fmt: skip
-show(pictures.against_size(sizes, [("counting", lost[..., 0].numpy(), "data"), ("mixture of 3", lost[..., 1].numpy(), "model")],
-    ylabel="KL to the truth, nats", title="few data: a bell; many data: count"),
-    alt="KL to the truth against the number of examples on logarithmic axes, three seeds. Counting falls steadily; "
-    "the mixture is far lower at 50 and 500 draws and then levels off, and at 50 000 counting is lower.")  # fmt: skip
+show(pictures.against_size(sizes, [("counting", lost[..., 0].numpy(), "data"), ("mixture of 3", lost[..., 1].numpy(), "model")], ylabel="KL to the truth, nats", title="few data: the mixture wins; many data: counting"),
+    alt="KL to the truth against the number of examples on logarithmic axes, three seeds. Counting falls steadily; the mixture is far lower at 50 and 500 draws and then levels off, and at 50 000 counting is lower.")  # fmt: skip
 
 # %% [markdown]
-# A bell is an **inductive bias**: it assumes that neighbouring levels are about equally likely. With few data a good assumption is worth a great deal; with enough data it is in the way, since the truth is no mixture of three logistics.
+# A mixture of bells is an **inductive bias**: it assumes that neighbouring levels are about equally likely. With few data a good assumption is worth a great deal; with enough data it is in the way, since the truth is no mixture of three logistics.
 #
 # (An image in colour adds one more step to the chain: red, then green given red, then blue given both, pixel by pixel. The masks then also order the channels. Our images are grey.)
 
@@ -569,7 +646,7 @@ show(pictures.against_size(sizes, [("counting", lost[..., 0].numpy(), "data"), (
 #
 # Likelihoods are given in **bits per pixel**, $-\log_2 p(x) / 64$: what an ideal code would spend on a pixel. No model at all costs $\log_2 17$. The baseline is the fully visible net, now with 64 softmax regressions on the earlier pixels. It trains in a second or two, so we run it here.
 #
-# The PixelCNNs take longer. They were trained by the same recipe, `coursekit/autoregressive/recipe.py`, from three seeds, and their results are stored with the course. We read them, and repeat one stored run live to see that it comes out the same.
+# The PixelCNNs take longer. They have mixtures of five discretised logistics at their outputs (section 6). They were trained by the same recipe, `coursekit/autoregressive/recipe.py`, from three seeds, and their results are stored with the course. We read them, and repeat one stored run live to see that it comes out the same.
 
 # %%
 from coursekit.autoregressive import recipe
@@ -590,34 +667,43 @@ short.train(n_steps=120, seed=0, device="cpu")
 print(f"fully visible net, trained just now: {baseline_bits:.3f} bits per pixel")
 
 # %%
-check("fully visible net, seed 0: as stored", baseline_bits, runs.column("bits", model="fully visible", seed=0)[0], atol=0.01)  # fmt: skip
-bits = {name: [runs.column("bits", model=name, seed=seed)[0] for seed in seeds] for name in ("fully visible", "masked", "flow", "plain", "gated")}  # fmt: skip
-print("mean over three seeds:", ", ".join(f"{name} {sum(values) / 3:.2f}" for name, values in bits.items()))
+check("fully visible net, seed 0: as stored", baseline_bits,
+      runs.column("bits", model="fully visible", seed=0)[0], atol=0.01)  # fmt: skip
+bits = {name: [runs.column("bits", model=name, seed=seed)[0] for seed in seeds]
+    for name in ("fully visible", "masked", "flow", "plain", "gated")}  # fmt: skip
+mean_bits = {name: sum(values) / 3 for name, values in bits.items()}
+for name, mean in mean_bits.items():
+    print(f"{name:14} {mean:.2f} bits per pixel, mean over three seeds")
 gated_bits = bits["gated"]
-way = (math.log2(17) - sum(bits["fully visible"]) / 3) / (math.log2(17) - sum(gated_bits) / 3)
+saved = {name: math.log2(17) - mean for name, mean in mean_bits.items()}
+way = saved["fully visible"] / saved["gated"]
 print(f"of the way from log2(17) to the gated network the regressions cover {way:.0%}")
-check("gated PixelCNN: at most 1.85 bits per pixel, each seed", gated_bits, 1.85, relation="<=",
-      control={name: min(runs.column("bits", model=name)) for name in ("fully visible", "plain", "flow")})  # fmt: skip
-show(pictures.dots([(name, values, "model") for name, values in bits.items()], xlabel="bits per pixel of the test digits, three seeds (less is better)",
-    title="convolutions are ahead of the flow, and two stacks of one"),
-    alt="A row of three dots per model. From most to fewest bits: fully visible net, masked model, flow, plain "
-    "PixelCNN, gated PixelCNN. The three seeds of a model lie close together.")  # fmt: skip
+check("gated PixelCNN: at most 1.85 bits per pixel, each seed", gated_bits, 1.85,
+      relation="<=", control={name: min(runs.column("bits", model=name))
+      for name in ("fully visible", "plain", "flow")})  # fmt: skip
+show(pictures.dots([(name, values, "model") for name, values in bits.items()],
+    xlabel="bits per pixel of the test digits, three seeds (less is better)",
+    title="PixelCNNs are ahead of the flow, and two stacks ahead of one"),
+    alt="A row of three dots per model. From most to fewest bits: fully visible net, "
+    "masked model, flow, plain PixelCNN, gated PixelCNN. The three seeds of a model "
+    "lie close together.")  # fmt: skip
 
 # %% [markdown]
-# Two readings. A tenth of a bit per pixel is 6.4 bits per image, a factor of more than eighty in its probability: the gated network is much better. And 64 regressions without a hidden layer cover most of the way from no model to the gated network, as printed. Report the simple baseline, always.
+# Two readings. A tenth of a bit per pixel is 6.4 bits per image, a factor of more than eighty in its probability; the gated network is a quarter of a bit per pixel ahead of the regressions, so it is much better. And 64 regressions without a hidden layer cover most of the way from no model to the gated network, as printed. Report the simple baseline, always.
 #
-# The plain PixelCNN loses a little to the gated one with about as many weights and as many steps; the gated one took about twice the seconds. Gates, skip connections and the cured blind spot come together here, so we cannot say which of the three it is.
+# The plain PixelCNN loses a little to the gated one with about as many weights and as many steps; the gated one took about twice the seconds. Gates, skip connections and the cured blind spot come together here, so we cannot say which of the three it is. Nor do we know how much of the lead over the regressions is due to convolutions and how much to the mixture of logistics, which the regressions lack.
 #
 # What does a conditional look like? Here is one of the short run: a test digit, known up to a pixel.
 
 # %%
 digit, n_known = test.x[1], 35
 with torch.no_grad():
-    one_conditional = short.model.logits(torch.tensor(digit[None]))[0, n_known].softmax(-1)
+    logits = short.model.logits(torch.tensor(digit[None]))[0, n_known]
+    one_conditional = logits.softmax(-1)
 check("a conditional sums to 1", one_conditional.sum(), 1.0, atol=1e-5)
 show(pictures.conditional(digit, (8, 8), n_known, one_conditional.numpy()),
-    alt="Left, the upper half of a handwritten digit; the next pixel is framed, the rest is hidden. Right, the "
-    "probabilities of the 17 levels for that pixel as bars, with the level that really came in orange.")  # fmt: skip
+    alt="Left, the upper half of a handwritten digit; the next pixel is framed, the rest is hidden. Right, "
+    "the probabilities of the 17 levels for that pixel as bars, with the level that really came in orange.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **Samples, and what they cost.** Sampling goes pixel by pixel: $d$ passes of the network, of which each gives $d$ conditionals, and all but one are thrown away. (The row LSTM computes a row instead of an image; caching of what does not change does the same for convolutions.)
@@ -626,15 +712,19 @@ show(pictures.conditional(digit, (8, 8), n_known, one_conditional.numpy()),
 samples = [("data", test.x[:10]), ("fully visible", runs.arrays["fully visible"][:10]),
            ("gated", runs.arrays["gated"][:10]), ("flow", runs.arrays["flow"][:10])]  # fmt: skip
 show(pictures.strips(samples, (8, 8)),
-    alt="Four rows of ten 8 by 8 images: test digits, samples of the fully visible net with torn strokes, samples of "
-    "the gated PixelCNN with firmer ones, and samples of a flow with specks on the paper.")  # fmt: skip
+    alt="Four rows of ten 8 by 8 images: test digits, samples of the fully visible "
+    "net with torn strokes, samples of the gated PixelCNN with firmer ones, and "
+    "samples of a flow with specks on the paper.")  # fmt: skip
 
 # %%
-for model in ("gated", "fully visible", "flow"):
-    seconds, passes = (runs.column(key, model=model).mean() for key in ("draw_seconds", "passes"))
-    print(f"{model:14} {passes:3.0f} passes, {seconds:7.3f} CPU-seconds for 300 images")
-ratio = runs.column("draw_seconds", model="gated") / runs.column("draw_seconds", model="flow")
-check("a flow draws at least 100 times faster than the PixelCNN, each seed", ratio, 100.0, relation=">=", control={"fully visible net": (runs.column("draw_seconds", model="fully visible") / runs.column("draw_seconds", model="flow")).min()})  # fmt: skip
+models = ("gated", "fully visible", "flow")
+drawing = {model: runs.column("draw_seconds", model=model) for model in models}
+for model, seconds in drawing.items():
+    passes = runs.column("passes", model=model).mean()
+    print(f"{model:14} {passes:3.0f} passes, {seconds.mean():7.3f} CPU-s for 300 images")
+ratio, slower = (drawing[model] / drawing["flow"] for model in models[:2])
+check("a flow draws at least 100 times faster than the PixelCNN, each seed", ratio,
+      100.0, relation=">=", control={"fully visible net": slower.min()})  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **Completion comes free.** Any beginning can be given: the chain goes on from there. Give the upper half of a digit and draw the lower one, several times. The answers should agree with the half and differ from each other. These come from a stored run of about a minute on `mini_mnist`, 14 × 14 pixels; the halves are of test digits that it has never seen.
@@ -643,16 +733,24 @@ check("a flow draws at least 100 times faster than the PixelCNN, each seed", rat
 longer = data.results("autoregressive_pictures")
 print(longer)
 originals, completed = longer.arrays["halves_of"], longer.arrays["completed"]
-check("the given half is kept in all completions", completed[:, :, :98], originals[None, :, :98].repeat(4, 0))
-check("four completions of one half differ in pixels, each digit", (completed[1:, :, 98:] != completed[:1, :, 98:]).mean((0, 2)), 0.05, relation=">=", control={"one completion, repeated": 0.0})  # fmt: skip
+check("the given half is kept in all completions", completed[:, :, :98],
+      originals[None, :, :98].repeat(4, 0))  # fmt: skip
+lower = completed[:, :, 98:]
+repeated = lower[:1].repeat(4, 0)
+check("four completions of one half differ in at least 5 % of the pixels, each digit",
+      (lower[1:] != lower[:1]).mean((0, 2)), 0.05, relation=">=",
+      control={"one completion, repeated": (repeated[1:] != repeated[:1]).mean((0, 2))})  # fmt: skip
 hidden = originals.copy()
 hidden[:, 98:] = 0
-show(pictures.strips([("test digit", originals), ("given", hidden)] + [(f"drawn {k + 1}", completed[k]) for k in range(4)], (14, 14)),
-    alt="Six rows of ten digits of 14 by 14 pixels: the test digits, their upper halves alone, and four completions "
-    "of each half; most continue the strokes plausibly, and some turn one digit into a different one.")  # fmt: skip
+show(pictures.strips([("test digit", originals), ("given", hidden)]
+    + [(f"drawn {k + 1}", completed[k]) for k in range(4)], (14, 14)),
+    alt="Six rows of ten digits of 14 by 14 pixels: the test digits, their upper "
+    "halves alone, and four completions of each half; many continue the strokes "
+    "plausibly, some turn one digit into a different one, and a few fall apart.")  # fmt: skip
 
 # %% [markdown]
-# Four times the bar of the 7 was given, and once a 2 came of it; the roof of the first 0 once became an arch. Where the half leaves little doubt, as for the 6, the answers agree.
+# Four times the bar of the 7 was given, and once a 2 came of it; the top of the first 0 once became an arch. Where the half leaves little doubt, as for the 6, three of the four answers agree. And some lower halves are no part of any digit: a minute of training is not enough for 14 × 14 pixels.
+
 # %% [markdown] slide="skip"
 # **More than one scale.** For large images both papers' successors draw a small image first, and then fill in the pixels between those already there, coarse to fine. It is the chain rule in another order: the coarse pixels come first, so that long-range structure is settled early, and those of one level can be drawn in parallel if one accepts to treat them as independent given the level above. What that costs is the subject of the next section; we do not train one here.
 
@@ -680,15 +778,16 @@ show(pictures.strips([("test digit", originals), ("given", hidden)] + [(f"drawn 
 
 # %%
 def chance_of_black(values, visible):
-    """p(pixel is black | visible pixels) by counting bars and stripes: (n, 9); a half where none agrees."""
+    """p(pixel is black | visible pixels), counted: (n, 9); a half where none agrees."""
     agree = ((bars == values[:, None]) | ~visible[:, None]).all(2).double()  # (n, 16)
     counted = agree @ bars.double() / agree.sum(1, keepdim=True).clamp(min=1)
     return torch.where(agree.sum(1, keepdim=True) > 0, counted, 0.5)
 
 
 def lost_in_groups(groups):
-    """KL(p || samples) in nats when these groups of pixels are revealed one after the other."""
-    log_q, visible = torch.zeros(16, dtype=torch.float64), torch.zeros(16, 9, dtype=torch.bool)
+    """KL(p || samples) in nats when these groups are revealed one after the other."""
+    log_q = torch.zeros(16, dtype=torch.float64)
+    visible = torch.zeros(16, 9, dtype=torch.bool)
     for group in groups:
         black = chance_of_black(bars, visible)
         log_q += torch.where(bars == 1, black, 1 - black).log()[:, group].sum(1)
@@ -698,23 +797,31 @@ def lost_in_groups(groups):
 
 def total_correlation(group, known):
     """TC(group | known) in nats: sum of conditional entropies minus the joint one."""
-    h = [entropy(bars[:, [*known, *more]]) if known or more else 0.0 for more in ([], group)]
+    h = [entropy(bars[:, [*known, *more]]) if known or more else 0.0
+        for more in ([], group)]  # fmt: skip
     return sum(entropy(bars[:, [*known, i]]) - h[0] for i in group) - (h[1] - h[0])
 
 
 # %%
 def random_groups(n_steps, rng):
-    """A random order of the nine pixels, cut into groups of the cosine schedule's sizes."""
+    """A random order of the nine pixels, cut into groups by the cosine schedule."""
     order = torch.randperm(9, generator=rng)
-    return [group.tolist() for group in order.split(autoregressive.steps_to_reveal(9, n_steps))]
+    sizes = autoregressive.steps_to_reveal(9, n_steps)
+    return [group.tolist() for group in order.split(sizes)]
 
 
 rng = torch.Generator().manual_seed(8)
-partitions = [random_groups(n_steps, rng) for n_steps in (1, 2, 3, 4, 6) for _ in range(30)]
-summed = [sum(total_correlation(group, sum(groups[:k], [])) for k, group in enumerate(groups)) for groups in partitions]  # fmt: skip
-check("150 partitions: KL(p || samples) = sum of conditional total correlations", [lost_in_groups(groups) for groups in partitions], summed, atol=1e-5)  # fmt: skip
+partitions = [random_groups(n_steps, rng) for n_steps in (1, 2, 3, 4, 6)
+    for _ in range(30)]  # fmt: skip
+summed = [
+    sum(total_correlation(group, sum(groups[:k], [])) for k, group in enumerate(groups))
+    for groups in partitions
+]
+check("150 partitions: KL(p || samples) = sum of conditional total correlations",
+      [lost_in_groups(groups) for groups in partitions], summed, atol=1e-5)  # fmt: skip
 one_by_one = [lost_in_groups(random_groups(9, rng)) for _ in range(30)]
-check("one pixel at a time loses nothing, in any order", one_by_one, 0.0, atol=1e-6, control={"all at once": lost_in_groups([list(range(9))])})  # fmt: skip
+check("one pixel at a time loses nothing, in any order", one_by_one, 0.0, atol=1e-6,
+      control={"all at once": lost_in_groups([list(range(9))])})  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **Which pixels to keep?** MaskGIT keeps the draws it was most *confident* of: those whose own probability was highest. That sounds like good sense.
@@ -729,15 +836,17 @@ check("one pixel at a time loses nothing, in any order", one_by_one, 0.0, atol=1
 
 # %%
 def fill_in(n, n_steps, choose, seed=0):
-    """n images from the perfect table in n_steps steps: by hand what MaskGIT.sample does."""
+    """n images from the perfect table in n_steps: by hand what MaskGIT.sample does."""
     rng = torch.Generator().manual_seed(seed)
-    values, visible = torch.zeros(n, 9, dtype=torch.int64), torch.zeros(n, 9, dtype=torch.bool)
+    values = torch.zeros(n, 9, dtype=torch.int64)
+    visible = torch.zeros(n, 9, dtype=torch.bool)
     for count in autoregressive.steps_to_reveal(9, n_steps):
         black = chance_of_black(values, visible)
         drawn = (torch.rand(n, 9, generator=rng) < black).long()
         rank = torch.rand(n, 9, generator=rng).double()  # by chance
         if choose == "confidence":
-            rank = torch.where(drawn == 1, black, 1 - black) + 1e-6 * rank  # ties are broken by chance
+            # ties are broken by chance
+            rank = torch.where(drawn == 1, black, 1 - black) + 1e-6 * rank
         rank[visible] = -1
         chosen = torch.zeros_like(visible).scatter(1, rank.topk(count).indices, True)
         values, visible = torch.where(chosen, drawn, values), visible | chosen
@@ -745,53 +854,75 @@ def fill_in(n, n_steps, choose, seed=0):
 
 
 # %%
-patterns, counts = bars.unique(dim=0, return_counts=True)  # 14 images, their shares of 16
+# 14 images, their shares of 16
+patterns, counts = bars.unique(dim=0, return_counts=True)
 
 
 def judged(n_steps, choose, n=20_000):
-    """(KL(p || samples) in nats, share of samples that are bars or stripes), counted in n samples."""
-    found = (fill_in(n, n_steps, choose)[:, None] == patterns).all(2).double().mean(0)  # (14,)
+    """(KL(p || samples) in nats, share of bars or stripes), counted in n samples."""
+    found = (fill_in(n, n_steps, choose)[:, None] == patterns).all(2).double().mean(0)
     return (counts / 16 * (counts / 16 / found).log()).sum().item(), found.sum().item()
 
 
 step_counts = (1, 2, 3, 4, 6, 9)
-by_chance, by_confidence = (torch.tensor([judged(n, way) for n in step_counts]) for way in ("random", "confidence"))  # fmt: skip
-check("nine steps by chance: counted KL within 0.01 of 0", by_chance[-1, 0], 0.0, atol=0.01, control={"by confidence": by_confidence[-1, 0]})  # fmt: skip
-check("nine steps by confidence: still at least 1 nat off", by_confidence[-1, 0], 1.0, relation=">=", control={"by chance": by_chance[-1, 0]})  # fmt: skip
-check("six steps by confidence: at least 0.95 of the samples are bars or stripes", by_confidence[4, 1], 0.95, relation=">=", control={"by chance": by_chance[4, 1]})  # fmt: skip
-show(pictures.parallel_cost(step_counts, [("by chance", by_chance[:, 0], "model", 8), ("by confidence", by_confidence[:, 0], "wrong", 0)],
-    [("by chance", by_chance[:, 1], "model", 8), ("by confidence", by_confidence[:, 1], "wrong", -8)]),
-    alt="Two panels against the number of steps. Left, nats lost: by chance they fall to zero at nine steps, by "
-    "confidence they rise again after three. Right, share of true bars: from four steps on higher by confidence.")  # fmt: skip
+by_chance, by_confidence = (torch.tensor([judged(n, way) for n in step_counts])
+    for way in ("random", "confidence"))  # fmt: skip
+check("nine steps by chance: counted KL within 0.01 of 0", by_chance[-1, 0], 0.0,
+      atol=0.01, control={"by confidence": by_confidence[-1, 0]})  # fmt: skip
+check("nine steps by confidence: still at least 1 nat off", by_confidence[-1, 0], 1.0,
+      relation=">=", control={"by chance": by_chance[-1, 0]})  # fmt: skip
+check("six steps by confidence: at least 0.95 of the samples are bars or stripes",
+      by_confidence[4, 1], 0.95, relation=">=", control={"by chance": by_chance[4, 1]})  # fmt: skip
+show(pictures.parallel_cost(step_counts, [("by chance", by_chance[:, 0], "model", 8),
+    ("by confidence", by_confidence[:, 0], "wrong", 0)],
+    [("by chance", by_chance[:, 1], "model", 8), ("by confidence", by_confidence[:, 1],
+    "wrong", -8)]),
+    alt="Two panels against the number of steps. Left, nats lost: by chance they fall "
+    "to zero at nine steps, by confidence they rise again after three. Right, share "
+    "of true bars: from four steps on higher by confidence.")  # fmt: skip
 
 # %% [markdown]
-# Two rules, two currencies. By chance, the loss goes to zero as the steps become as many as the pixels, and in few steps many samples are broken. By confidence, few samples are broken, and the distribution is wrong at *any* number of steps. Pictures for a paper gain by the second; the distribution asks for the first. A middle way adds noise to the confidence (`temperature` in the package).
+# Two rules, two currencies. By chance, the loss goes to zero as the steps become as many as the pixels, and in few steps many samples are broken. By confidence, fewer samples are broken from four steps on, but the distribution is wrong at *any* number of steps. If every single picture must look right, the second rule helps; if the samples are to be distributed like the data, use the first. A middle way adds noise to the confidence (`temperature` in the package).
 
 # %% [markdown] slide="subslide"
 # **The schedule.** How many pixels per step? The first steps know least, so they should reveal least: after a share $s$ of the steps, MaskGIT leaves a share $\cos(\pi s/2)$ hidden. Rounding sets a trap: with as many steps as pixels, $\lfloor 64 \cos(\cdot)\rfloor$ leaves steps that reveal nothing.
 
 # %%
-rounded = [64, *(math.floor(64 * math.cos(math.pi / 2 * t / 64) + 1e-9) for t in range(1, 65))]
-wasted = sum(before == after for before, after in zip(rounded, rounded[1:], strict=False))
+rounded = [64, *(math.floor(64 * math.cos(math.pi / 2 * t / 64) + 1e-9)
+    for t in range(1, 65))]  # fmt: skip
+revealed = [before - after for before, after in zip(rounded, rounded[1:], strict=False)]
+wasted = revealed.count(0)
 print(f"plain rounding: {wasted} of 64 passes reveal nothing")
-check("the package's schedules: 1 to 64 steps, all reveal 64 pixels in all", [sum(autoregressive.steps_to_reveal(64, t)) for t in range(1, 65)], 64)  # fmt: skip
+check("the package's schedules: 1 to 64 steps, all reveal 64 pixels in all",
+      [sum(autoregressive.steps_to_reveal(64, t)) for t in range(1, 65)], 64)  # fmt: skip
 fewest = [min(autoregressive.steps_to_reveal(64, t)) for t in range(1, 65)]
-check("and no step is wasted", fewest, 1, relation=">=", control={"plain rounding": min(before - after for before, after in zip(rounded, rounded[1:], strict=False))})  # fmt: skip
-show(pictures.schedule_bars([(f"{name}, {n} steps", autoregressive.steps_to_reveal(64, n, name)) for name, n in (("linear", 8), ("cosine", 8), ("cosine", 16))]),
-    alt="Pixels revealed per step. Linear: eight in each of eight steps. Cosine, in 8 and 16 steps: few at first, most at the end.")  # fmt: skip
+check("and no step is wasted", fewest, 1, relation=">=",
+      control={"plain rounding": min(revealed)})  # fmt: skip
+show(pictures.schedule_bars([(f"{name}, {n} steps", autoregressive.steps_to_reveal(64,
+    n, name)) for name, n in (("linear", 8), ("cosine", 8), ("cosine", 16))]),
+    alt="Pixels revealed per step. Linear: eight in each of eight steps. Cosine, in 8 "
+    "and 16 steps: few at first, most at the end.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **On digits.** A perceptron that fills in blanks, trained for a few seconds by the stored recipe. We judge by the **Fréchet distance** between features of samples and of test digits in a classifier of digits (less is better; it compares means and covariances), and by the number of passes.
 
 # %%
-fd = {(n, way): runs.column("fd", model="masked", passes=n, choose=way) for n in (1, 2, 4, 16, 64) for way in ("random", "confidence")}  # fmt: skip
-print("Fréchet distance, mean of three seeds; the training digits themselves:", f"{runs.column('fd', model='training digits')[0]:.1f}")  # fmt: skip
+fd = {(n, way): runs.column("fd", model="masked", passes=n, choose=way)
+    for n in (1, 2, 4, 16, 64) for way in ("random", "confidence")}  # fmt: skip
+print("Fréchet distance, mean of three seeds; the training digits themselves:",
+    f"{runs.column('fd', model='training digits')[0]:.1f}")  # fmt: skip
 for n in (1, 2, 4, 16, 64):
-    print(
-        f"  {n:2} passes: by chance {fd[n, 'random'].mean():5.1f}   by confidence {fd[n, 'confidence'].mean():6.1f}"
-    )
-check("four passes by chance: at most 1.3 times the distance of the PixelCNN's 64, each seed", fd[4, "random"] / runs.column("fd", model="gated"), 1.3, relation="<=", control={"one pass": (fd[1, "random"] / runs.column("fd", model="gated")).min()})  # fmt: skip
-check("the bare rule of confidence, 64 passes: at least 5 times the distance of chance", fd[64, "confidence"] / fd[64, "random"], 5.0, relation=">=", control={"chance, 16 passes": (fd[16, "random"] / fd[64, "random"]).max()})  # fmt: skip
+    chance, confidence = (fd[n, way].mean() for way in ("random", "confidence"))
+    print(f"  {n:2} passes: by chance {chance:5.1f}   by confidence {confidence:6.1f}")
+in_four = runs.column("draw_seconds", model="masked", passes=4, choose="random")
+share_of_time = in_four.mean() / drawing["gated"].mean()
+print(f"four passes take {share_of_time:.1%} of the PixelCNN's time to draw")
+check("four passes by chance: at most 1.3 times the PixelCNN's distance, each seed",
+      fd[4, "random"] / runs.column("fd", model="gated"), 1.3, relation="<=",
+      control={"one pass": (fd[1, "random"] / runs.column("fd", model="gated")).min()})  # fmt: skip
+check("the bare rule of confidence, 64 passes: at least 5 times the distance of chance",
+      fd[64, "confidence"] / fd[64, "random"], 5.0, relation=">=",
+      control={"chance, 16 passes": (fd[16, "random"] / fd[64, "random"]).max()})  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
 sheets = {(n, way): runs.arrays[f"masked, {n}, {way}"] for n, way in fd}
@@ -801,12 +932,14 @@ explorers.steps_explorer(sheets, (8, 8))
 from functools import partial
 
 widgets.static_frames(partial(explorers.steps_frame, sheets, (8, 8)),
-    [{"n_steps": n, "choose": way} for n, way in ((1, "random"), (4, "random"), (64, "confidence"))],
-    alt="Three positions of the explorer. One pass: grey specks without shape. Four passes by chance: strokes that "
-    "hang together, many readable. Sixty-four passes by confidence: clean and much alike.")  # fmt: skip
+    [{"n_steps": n, "choose": way}
+     for n, way in ((1, "random"), (4, "random"), (64, "confidence"))],
+    alt="Three positions of the explorer. One pass: grey specks without shape. Four "
+    "passes by chance: strokes that hang together, many readable. Sixty-four passes "
+    "by confidence: clean and much alike.")  # fmt: skip
 
 # %% [markdown]
-# Four passes are enough to rival the PixelCNN's samples here, at a small fraction of its time. And the bare rule of confidence gets *worse* with more steps: each step is one more chance to prefer the likely.
+# Four passes are enough to rival the PixelCNN's samples here, at the small fraction of its time that is printed. And the bare rule of confidence is *worse* with 16 or 64 steps than with four: each step is one more chance to prefer the likely.
 
 # %% [markdown] slide="slide"
 # ## 9 · Pros and cons, with numbers
@@ -815,20 +948,13 @@ widgets.static_frames(partial(explorers.steps_frame, sheets, (8, 8)),
 
 # %%
 print("model            bits/pixel   Fréchet   recall   passes   seconds to train")
-for name, way in (
-    ("fully visible", {}),
-    ("gated", {}),
-    ("masked", {"passes": 4, "choose": "random"}),
-    ("masked", {"passes": 64, "choose": "random"}),
-    ("flow", {}),
-):
-    mean = {
-        key: runs.column(key, model=name, **way).mean()
-        for key in ("bits", "fd", "recall", "passes", "seconds")
-    }
-    print(
-        f"{name:14} {mean['bits']:10.2f} {mean['fd']:11.1f} {mean['recall']:8.2f} {mean['passes']:7.0f} {mean['seconds']:10.0f}"
-    )
+four, all_64 = ({"passes": n, "choose": "random"} for n in (4, 64))
+rows = [("fully visible", {}), ("gated", {}), ("masked", four), ("masked", all_64)]
+keys = ("bits", "fd", "recall", "passes", "seconds")
+for name, way in [*rows, ("flow", {})]:
+    mean = {key: runs.column(key, model=name, **way).mean() for key in keys}
+    numbers = f"{mean['bits']:10.2f} {mean['fd']:11.1f} {mean['recall']:8.2f}"
+    print(f"{name:14} {numbers} {mean['passes']:7.0f} {mean['seconds']:10.0f}")
 
 # %% [markdown]
 # - **Likelihood.** Exact, by one pass, and the best of the table. A VAE (11) has a bound, a GAN (12) nothing. The flow (16) is exact for densities and a bound for grey levels. The plain PixelCNN of section 7, which took no more seconds than the flow, is ahead of it too.
@@ -854,16 +980,19 @@ def leaking_recipe():
 
 @torch.no_grad()
 def bits_twice(model, x):
-    """Bits per pixel as reported in one pass, and one pixel at a time with the rest blank."""
+    """Bits per pixel as reported in one pass, and pixel by pixel, the rest blank."""
     logits = model.logits(x), with_nonsense(model, x, torch.zeros_like(x))
-    return [-autoregressive.level_log_prob(each, x).mean().item() / 64 / math.log(2) for each in logits]
+    return [-autoregressive.level_log_prob(each, x).mean().item() / 64 / math.log(2)
+        for each in logits]  # fmt: skip
 
 
 leaking = leaking_recipe()
 leaking.train(n_steps=120, seed=0, device="cpu")
 some_digits = torch.tensor(test.x[:60]).long()
-leak, sound = bits_twice(leaking.model, some_digits), bits_twice(short.model, some_digits)
-print(f"leak: reports {leak[0]:.2f}, is {leak[1]:.2f} bits; sound: reports {sound[0]:.2f}, is {sound[1]:.2f}")
+leak = bits_twice(leaking.model, some_digits)
+sound = bits_twice(short.model, some_digits)
+for name, (reported, true) in (("leak", leak), ("sound", sound)):
+    print(f"{name}: reports {reported:.2f} bits per pixel, is {true:.2f}")
 
 # %%
 check("the leak reports less than 1.2 bits per pixel", leak[0], 1.2, relation="<=", control={"the sound network": sound[0]})  # fmt: skip
@@ -872,8 +1001,8 @@ check("the sound network reports what it costs", sound[0], sound[1], atol=1e-4)
 drawn_wrong = leaking.model.sample(10, rng=torch.Generator().manual_seed(0))
 drawn_right = short.model.sample(10, rng=torch.Generator().manual_seed(0))
 show(pictures.strips([("leak", drawn_wrong), ("sound", drawn_right)], (8, 8)),
-    alt="Two rows of ten samples: those of the leaking network are almost blank paper, those of the sound one after "
-    "the same short training have strokes.")  # fmt: skip
+    alt="Two rows of ten samples: those of the leaking network are almost blank paper, those of the sound one after the same short training "
+    "have strokes.")  # fmt: skip
 
 # %% [markdown]
 # The cure is the test of section 3, once, at random weights, before any training: the Jacobian on and above the diagonal, or one pixel at a time with nonsense behind it. Other leaks that it finds: a horizontal stack that feeds the vertical one, stacks shifted by one row against each other, normalisation over the image.
@@ -887,14 +1016,15 @@ with torch.no_grad():
     per_pixel = torch.nn.functional.cross_entropy(
         short.model.logits(x_few).flatten(0, 1), x_few.long().flatten()
     )
-check("nats per image = 64 times the mean over pixels", per_image, 64 * per_pixel, rtol=1e-5)
+check("nats per image = 64 times the mean over pixels", per_image, 64 * per_pixel,
+      rtol=1e-5)  # fmt: skip
 
 # %% [markdown] slide="slide"
 # ## 11 · Summary
 #
 # | Claim | Where it was checked | Code in [`coursekit/autoregressive`](../coursekit/autoregressive) |
 # | --- | --- | --- |
-# | chain rule: the sum of log conditionals is log p, in all 24 orders; a small network minds the order | section 1 | |
+# | chain rule: the sum of log conditionals is log p, in all 24 orders; logistic regressions mind the order | section 1 | |
 # | log p of an image by hand; all images sum to 1; samples follow | section 2 | `FullyVisibleBeliefNet` |
 # | MADE: paths and slopes only from earlier to later; log 2 per exclusive or | section 2 | `MADE` |
 # | masked convolution by hand; one pass = d conditionals one by one | section 3 | `MaskedConv2d`, `causal_mask` |
@@ -912,7 +1042,7 @@ check("nats per image = 64 times the mean over pixels", per_image, 64 * per_pixe
 # </details>
 #
 # <details><summary>2. A colleague uses mask A in all layers. Does it leak? Is anything lost?</summary>
-# It does not leak: mask A allows less than mask B. But a feature can no longer use the feature at its own place in the layer below, so the nearest pixels are reached only by detours, and each layer moves the window one pixel away.
+# It does not leak: mask A allows less than mask B. But a feature can no longer use the feature at its own place in the layer below, so each layer has to step at least one place back in reading order. From the second layer on, the left neighbour is not seen at all, and with every further layer one more pixel to the left is lost: the pixels that tell most.
 # </details>
 #
 # <details><summary>3. From three rows above, how far to the right does a plain 5 × 5 PixelCNN see, however deep it is?</summary>
@@ -927,6 +1057,6 @@ check("nats per image = 64 times the mean over pixels", per_image, 64 * per_pixe
 # Their total correlation: log 2 + log 2 − log 2 = log 2 nats, one bit. Half of the samples are broken.
 # </details>
 #
-# **Homework:** [`hw06_autoregressive_images`](homework/release/hw06_autoregressive_images/hw06_autoregressive_images.ipynb): a chain by hand, a mask to design and prove, a mixture of discretised logistics that never underflows, the price of parallel drawing, and a leak to explain. [Solutions](../notebooks/homework/source/hw06_autoregressive_images/hw06_autoregressive_images.ipynb) are in a folder of their own.
+# **Homework:** [`hw06_autoregressive_images`](homework/release/hw06_autoregressive_images/hw06_autoregressive_images.ipynb): a chain by hand, a mask to design and prove, a mixture of discretised logistics that never underflows, the cost of parallel drawing, and a leak to explain. [Solutions](../notebooks/homework/source/hw06_autoregressive_images/hw06_autoregressive_images.ipynb) are in a folder of their own.
 #
 # **References.** B. Frey (1998), *Graphical models for machine learning and digital communication*. M. Germain, K. Gregor, I. Murray and H. Larochelle (2015), *MADE: masked autoencoder for distribution estimation*. A. van den Oord, N. Kalchbrenner and K. Kavukcuoglu (2016), *Pixel recurrent neural networks*. A. van den Oord and others (2016), *Conditional image generation with PixelCNN decoders*. T. Salimans, A. Karpathy, X. Chen and D. Kingma (2017), *PixelCNN++*. B. Uria, I. Murray and H. Larochelle (2014), *A deep and tractable density estimator*. H. Chang and others (2022), *MaskGIT: masked generative image transformer*.
