@@ -302,7 +302,7 @@ probes = [
 #
 # A colleague stacks a second machine with 2000 hidden units on a first one with 500, starts it with small random weights and trains it on the *probabilities* of the first one's hidden units, "because they are less noisy". Her log:
 #
-# | | bound on $\log p(v)$, test digits | estimate of $\log p(v)$ by 10 000 weighted samples |
+# | | bound on $\log p(v)$, training digits | estimate of $\log p(v)$ by 10 000 weighted samples |
 # | --- | --- | --- |
 # | first machine alone | −88.2 (tight) | −88.2 |
 # | with the second, before training | −146.0 | −139.5 |
