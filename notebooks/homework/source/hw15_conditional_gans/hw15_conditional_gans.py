@@ -161,7 +161,11 @@ answer(
         "nats, not bits": _right_value / np.log(2),
     },
 )
-answer("where the fakes are the data, D* is 1/2 and the value -log 4", best_discriminator(_table, _table, _table, 0.5)[1], -np.log(4))  # fmt: skip
+answer(
+    "where the fakes are the data, the value is -log 4",
+    best_discriminator(_table, _table, _table, 0.5)[1],
+    -np.log(4),
+)
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe, Visible
 
@@ -206,7 +210,7 @@ probes = [
 #
 # $$\overline{|R(F(a)) - a|} \qquad \text{and} \qquad \overline{|F(R(b)) - b|},$$
 #
-# each a mean over all examples and all pixels, in this order. The check uses a map from three pixels to two: what is lost there, no way back can restore.
+# each a mean over all examples and all pixels, in this order. The check uses a map from three pixels to two: what is lost there cannot be restored by any way back.
 #
 # <details><summary>Hint 1</summary>For rows, F(a) is a @ P.T.</details>
 # <details><summary>Hint 2</summary>The first term compares with a, the second with b; they need not be alike.</details>
@@ -297,7 +301,11 @@ _x = np.arange(24.0).reshape(4, 6) ** 1.5 / 20
 _y = np.array([[0.2, 1.0, 0.5], [3.0, 2.0, 4.0]])
 _kept = _x.copy(), _y.copy()
 _held = consistent(_x, _y)
-check("the arguments are left as they were", np.concatenate([_x.ravel(), _y.ravel()]), np.concatenate([each.ravel() for each in _kept]))  # fmt: skip
+check(
+    "the arguments are left as they were",
+    np.concatenate([_x.ravel(), _y.ravel()]),
+    np.concatenate([each.ravel() for each in _kept]),
+)
 answer("shape", np.shape(_held), (4, 6))
 _means = _x.reshape(2, 2, 3, 2).mean(axis=(1, 3))
 _right = _x + np.kron(_y - _means, np.ones((2, 2)))
