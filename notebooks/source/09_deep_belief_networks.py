@@ -607,7 +607,7 @@ check("sleep is not the gradient of the bound in R: cosine under 0.99",
 # %% [markdown]
 # The wake phase climbs the bound, whose gap is $\mathrm{KL}(q \,\Vert\, p)$. The sleep phase descends the *other* divergence, $\mathrm{KL}(p \,\Vert\, q)$, averaged over the model's own samples instead of the data. So up-down as a whole climbs nothing: the two phases pull on two different ropes, here at the angle whose cosine is printed. That is its theoretical weakness. The VAE of notebook 11 has one objective for both directions.
 #
-# Does it help in practice? Let all layers of the stack of section 3 learn on the 22 pictures. Two controls get as many updates with as many Gibbs steps at the same rates, three seeds each. In one only the top machine of the same stack learns on: is it *all layers together* that helps, or just more updates? In the other the first machine learns on alone, after the 300 exact steps that the stack has had as well.
+# Does it help in practice? Let all layers of the stack of section 3 learn on the 22 pictures. Two controls get as many updates with as many Gibbs steps at the same rates. All start from the first of the three machines; the three seeds are those of the updates. In one only the top machine of the same stack learns on: is it *all layers together* that helps, or just more updates? In the other the first machine learns on alone, after the 300 exact steps that the stack has had as well.
 
 # %% tags=["nbval-ignore-output"]
 import copy
@@ -666,7 +666,7 @@ plots.show(figure,
     "the stack whose top machine alone learned on.")  # fmt: skip
 
 # %% [markdown]
-# Every seed gains a little on the greedy stack. The top machine alone even loses a little: its contrastive divergence is noisier than the exact steps before. So the gain does come from the layers below. All seeds end above the single machine that learned on by contrastive divergence, too. Yet that machine was further along *before*, after its exact steps alone, than up-down ever gets here: the better gradient matters more than the second layer.
+# Every seed gains a little on the greedy stack. The top machine alone even loses a little: contrastive divergence replaces the exact gradients it had before. So the gain does come from the layers below. All seeds end above the single machine that learned on by contrastive divergence, too. Yet that machine was further along *before*, after its exact steps alone, than up-down ever gets. On this small world the better gradient matters more than the second layer.
 
 # %% [markdown] slide="slide"
 # ## 7 · Fine-tuning, and what pre-training is worth today
