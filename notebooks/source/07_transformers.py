@@ -262,7 +262,6 @@ check("no output depends on a later input: exactly 0", masked[future], torch.zer
 check("and each depends on every earlier one", masked[~future].min(), 1e-6,
       relation=">=", control={"the future": masked[future].max()})  # fmt: skip
 
-# %%
 convolution = randomised(torch.nn.Conv1d(12, 12, 3), seed=2)
 
 
@@ -340,6 +339,7 @@ texts = torch.cartesian_prod(*[torch.arange(3)] * 4)  # all 81 texts of 4 words
 total = small.log_prob(texts).sum(1).exp().sum()
 check("the probabilities of all texts add up to 1", total, 1, atol=1e-12)
 
+# %%
 longer = texts.clone()
 longer[:, 3] = (longer[:, 3] + 1) % 3  # another last word
 new, old = small.logits(longer), small.logits(texts)
@@ -585,8 +585,7 @@ rate = {name: novels.column("bits", model=name) for name in novels.column("model
 order = sorted(rate, key=lambda name: -rate[name].mean())
 groups = [(name, rate[name], "model" if "GPT" in name else "data") for name in order]
 title = "GPT is just behind the best n-gram here; a mixture beats both"
-xlabel = "bits per character of the test text"
-figure = pictures.dots_by_method(groups, xlabel=xlabel, title=title)
+figure = pictures.dots_by_method(groups, title=title, xlabel="bits per character")
 plots.show(figure, alt="Bits per character by model, a dot per seed. Character models from 2.7 down to 1.6; byte-pair n-grams down to 1.5; GPT of byte pairs a little above the best n-gram; the mixture of both ahead of all.")  # fmt: skip
 
 # %%
@@ -664,8 +663,7 @@ bert.requires_grad_(False)
 tokens = bert.pack(new[:, : recipe.SENTENCE], new[:, recipe.SENTENCE :])
 chance = large.continues(new, cut=recipe.SENTENCE)
 right = ((bert.next_logit(tokens) > 0).numpy() == truth).mean()
-seconds = history.cpu_seconds[-1]
-print(f"{seconds:.1f} CPU-seconds, {right:.3f} of the pairs judged right")
+print(f"{history.cpu_seconds[-1]:.1f} CPU-seconds, {right:.3f} of pairs judged right")
 
 # %%
 seeds = data.results("transformer_pairs")
@@ -738,10 +736,8 @@ plots.show(figure, alt="Share of sentences put right over the number of labels, 
 
 # %%
 for name in ways:
-    mean = shares[name].mean(0).round(2).tolist()
-    print(f"{name:16}", mean, "at", n_labels, "labels")
-frozen, tuned = shares["frozen features"], shares["fine-tuned"]
-scratch, bag = shares["from scratch"], shares["bag of words"]
+    print(f"{name:16}", shares[name].mean(0).round(2), "at", n_labels, "labels")
+bag, scratch, frozen, tuned = shares.values()
 claim = "32 labels on frozen features beat 512 from scratch, each of three seeds"
 check(claim, frozen[:, 1], scratch[:, -1], relation=">=",
       control={"32 labels and a bag of words": bag[:, 1]})  # fmt: skip
