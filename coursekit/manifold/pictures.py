@@ -215,7 +215,7 @@ def perplexity_frame(
             name, (perplexities[0], values[0]), (0, below), textcoords="offset points", color=color
         )
     right.set(xscale="log", ylim=(0, 1.15), xlabel="perplexity", ylabel="share, or correlation")
-    right.set(title="near is kept at any perplexity, far is not")
+    right.set(title="near is kept at any perplexity, far only roughly")
     right.set_xticks(perplexities[::2], [str(p) for p in perplexities[::2]])
     right.minorticks_off()
     return figure

@@ -9,7 +9,7 @@ What is found comes with a proof: multipliers that show that no feasible G has a
     multiplier y_ij          S = sum over edges of y_ij (e_i - e_j)(e_i - e_j)^T  -  (I - 1 1^T / n)
     certificate              S >= 0 (psd) and S G = 0:  any feasible G' has
                              trace G' = sum y_ij d_ij^2 - <S, G'>  <=  sum y_ij d_ij^2 = trace G
-    rank S = n - 1 - rank G  then no other G attains it
+    rank S = n - 1 - rank G  then any other G that attains it spans the same dimensions
 
 Solved by ADMM: alternate between the equations (one Cholesky decomposition, used again and again) and the
 psd matrices (one eigendecomposition a step), with a running multiplier for their disagreement.

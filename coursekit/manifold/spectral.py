@@ -1,7 +1,7 @@
 """Four local methods, one shape: a matrix M that says "bent here", and its bottom eigenvectors as the map.
 
 Each method looks at one small patch of neighbours after another and writes down what a good coordinate may
-do there. All patches together make one symmetric matrix M with f^T M f >= 0, the price of a function f on
+do there. All patches together make one symmetric matrix M with f^T M f >= 0, the penalty on a function f of
 the points. The constant function costs nothing and says nothing; the k cheapest functions at right angles
 to it are the coordinates.
 
