@@ -1,7 +1,9 @@
 // An explorer without a kernel: the picture of the start, and over it what a position changes.
 document.querySelectorAll(".moving").forEach((box) => {
   const film = JSON.parse(box.querySelector("script").textContent);
-  const [picture, change] = box.querySelectorAll("img");
+  const picture = box.querySelector("img"), change = picture.cloneNode();
+  Object.assign(change, {alt: "", hidden: true});
+  picture.after(change);
   const fields = [...box.querySelectorAll("input, select")];
   fields.forEach((field) => field.addEventListener("input", () => {
     let place = 0;

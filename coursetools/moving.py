@@ -57,10 +57,10 @@ class Film:
         controls = "".join(control(axis) for axis in self.axes)
         film = {"axes": [axis["values"] for axis in self.axes], "changes": self.changes, "alts": self.alts}
         data = json.dumps(film, ensure_ascii=False).replace("</", "<\\/")
+        picture = f'<img src="{BASE64}{self.picture}" {size} alt="{html.escape(self.alts[start])}">'
         return (
-            f'<div class="moving">{controls}<div class="moving-pictures">'
-            f'<img src="{BASE64}{self.picture}" {size} alt="{html.escape(self.alts[start])}">'
-            f'<img {size} alt="" hidden></div><p class="moving-says" aria-live="polite"></p>'
+            f'<div class="moving">{controls}<div class="moving-pictures">{picture}</div>'
+            '<p class="moving-says" aria-live="polite"></p>'
             f'<script type="application/json">{data}</script></div>'
         )
 
