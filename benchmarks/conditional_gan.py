@@ -44,9 +44,7 @@ def obeyed(bench, table, row, seed, name, asked, n_steps, **options):
     game, seconds = cpu_seconds(recipe.words, seed, n_steps=steps, **options)
     images = game.sample(recipe.one_hot(asked), rng=torch.Generator().manual_seed(seed))
     shares = right(images, asked)
-    table.add(
-        seed=seed, steps=steps, seconds=seconds, model=name, variety=variety(game, asked), **shares
-    )
+    table.add(seed=seed, steps=steps, seconds=seconds, model=name, variety=variety(game, asked), **shares)
     if row is not None:
         row.add(OURS, seed, shares["all"])
     return game
@@ -63,6 +61,31 @@ def words(bench):
                 main = row if (merge, w) == ways[0] else None
                 name = f"{merge}, w = {w:g}"
                 obeyed(bench, table, main, seed, name, attributes, 1000, merge=merge, mismatched=w)
+
+
+def longer(bench):
+    "The ways that fail after 1000 updates, with three times as many: the first seed."
+    row = bench.row("all three words obeyed, late with mismatched pairs, 3000 steps", "", better="higher")
+    _, attributes = recipe.drawings(N_TEST, 99)
+    seed = bench.seeds[0]
+    with bench.store("conditional_gan_longer", recipe, "words") as table:
+        for merge, w in [("early", 0.5), ("late", 0.5), ("late", 0.0)]:
+            options = {"merge": merge, "mismatched": w, "n_steps": 3 if bench.quick else 3000}
+            game, seconds = cpu_seconds(recipe.words, seed, **options)
+            images = game.sample(recipe.one_hot(attributes), rng=torch.Generator().manual_seed(seed))
+            shares = right(images, attributes) | right_of_readable(images, attributes)
+            shares |= {"seconds": seconds, "model": f"{merge}, w = {w:g}"}
+            table.add(seed=seed, steps=options["n_steps"], **shares)
+            if (merge, w) == ("late", 0.5):
+                row.add(OURS, seed, shares["all"])
+
+
+def right_of_readable(images, attributes):
+    """Shares that are as asked for among those words that can be read; one number per kind of word."""
+    words = data.read_shapes(images.reshape(-1, 3, 16, 16).numpy())
+    same, readable = words == attributes.numpy(), words >= 0
+    counts = zip(data.SHAPE_WORDS, (same & readable).sum(0), readable.sum(0), strict=True)
+    return {f"readable {name}": n_right / max(1, n) for name, n_right, n in counts}
 
 
 def unseen(bench):
@@ -113,6 +136,23 @@ def coloured(bench):
                 if seed == 0:
                     table.arrays[kind] = as_bytes(torch.stack([each[:8] for each in drawn[:2]]))
         table.arrays["outline"], table.arrays["image"] = as_bytes(outline[:8]), as_bytes(image[:8])
+
+
+def coloured_longer(bench):
+    "The two distances with three times the updates: does the absolute error reach blue?"
+    row = bench.row("pictures in blue, absolute error alone, 1050 steps", "", better="higher")
+    outline, _, _ = recipe.sketches(300, 99)
+    with bench.store("conditional_gan_coloured_longer", recipe, "coloured") as table:
+        for seed in bench.seeds:
+            for kind in ("l2", "l1"):
+                steps = 3 if bench.quick else 3 * recipe.COLOURED_STEPS
+                game, seconds = cpu_seconds(recipe.coloured, seed, kind, n_steps=steps)
+                drawn = game.sample(outline, rng=torch.Generator().manual_seed(seed))
+                colours = data.read_shapes(drawn.numpy())[:, 0]
+                shares = {"murky": (colours == -1).mean(), "blue": (colours == 2).mean()}
+                table.add(seed=seed, steps=steps, seconds=seconds, model=kind, **shares)
+                if kind == "l1":
+                    row.add(OURS, seed, shares["blue"])
 
 
 def enlarged(bench):
@@ -213,4 +253,5 @@ def as_bytes(images):
 
 
 PARTS = {"words": words, "unseen": unseen, "hidden": hidden, "coloured": coloured}
+PARTS |= {"longer": longer, "coloured_longer": coloured_longer}
 PARTS |= {"enlarged": enlarged, "digits": digits, "grown": grown}
