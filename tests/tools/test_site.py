@@ -44,8 +44,10 @@ def keep_still(path):
     for cell in coded:
         shown = cells.results(nbformat.from_dict(cell))[0] if "explorer(" in "".join(cell["source"]) else []
         if shown:
-            png = base64.b64encode(shown[0][1]).decode()
-            films[cell["id"]] = [asdict(moving.Film(png, 900, 400, [axis], [""], [shown[0][0]]))]
+            alt, png = shown[0]
+            width, height = Image.open(io.BytesIO(png)).size
+            still = moving.Film(base64.b64encode(png).decode(), width, height, [axis], [""], [alt])
+            films[cell["id"]] = [asdict(still)]
     kept = moving.kept_as(path.stem, coded)
     kept.parent.mkdir(exist_ok=True)
     kept.write_text(json.dumps(films), encoding="utf-8")
@@ -310,7 +312,7 @@ def test_explorers_move_on_the_site_and_in_a_deck(browser, address, site, tmp_pa
             seen[start] = move(visit.page, box, 105)
             assert (before != seen[start]).any()
             folded = visit.page.locator("details", has_text="chosen positions")
-            assert folded.count() == 2 and not folded.locator("img").first.is_visible()
+            assert folded.count() == 1 and not folded.locator("img").first.is_visible()
     assert cli.main(["slides", MOVING[:2], "--out", str(tmp_path)]) == 0
     with Visit(browser, tmp_path.as_uri(), f"{MOVING}.html", width=1280, mode="light") as visit:
         page = visit.page
