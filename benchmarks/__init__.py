@@ -6,6 +6,6 @@ all share, `report.py` writes README.md, `references.py` the plain models that p
 `stored.py` keeps long runs in data/results for the notebooks.
 """
 
-CASES = ["pca", "kmeans", "linkage", "rbm", "autoencoder", "vae", "gan", "flow", "ddpm"]
+CASES = ["pca", "kmeans", "linkage", "factorization", "rbm", "autoencoder", "vae", "gan", "flow", "ddpm"]
 CASES += ["autoregressive", "embeddings", "transformer", "dbn", "gan_training", "conditional_gan"]
 CASES += ["start", "course", "scaling"]
