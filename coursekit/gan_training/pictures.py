@@ -157,7 +157,7 @@ def curvatures(r, curves, names):
         ax.plot(r, curve, color=COLORS[color])
         ax.text(*place, name, color=COLORS[color])
     ax.set(xlim=(0, r[-1]), ylim=(0, 1.05), xlabel="r = p_model / p_data", ylabel="curvature F''(r)")
-    ax.set(title="where the model has few samples, r near 0, the step hardly pulls")
+    ax.set(title="near r = 0 the step hardly tells a missed place from a rare one")
     return figure
 
 
