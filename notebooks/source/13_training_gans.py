@@ -72,7 +72,7 @@ check("against a fixed D no distribution beats a single point", models @ cost,
 # %% [markdown]
 # The last line is mode collapse in a nutshell. Freeze $D$, and the generator's best reply is to put *everything* on the point that $D$ likes best. Whatever keeps a generator varied must come from $D$'s reaction, or from a $D$ that sees more than one sample at a time.
 #
-# **A judge for this notebook.** A small classifier of real digits looks at the samples. In its last hidden layer we compute the *Fréchet distance* (FD) between samples and test digits (each cloud is summarised by its mean and covariance, and the two summaries are compared; 0 if they agree), and *precision* (share of samples near real digits) and *recall* (share of real digits near samples). Training digits against test digits give the floor.
+# **A judge for this notebook.** A small classifier of real digits looks at the samples. In its last hidden layer we compute the *Fréchet distance* (FD) between samples and test digits (each cloud is summarised by its mean and covariance, and the two summaries are compared; 0 if they agree), and *precision* (share of samples near real digits) and *recall* (share of real digits near samples). Training digits against test digits give the floor. (*Density* and *coverage*, two cousins of precision and recall, are printed once and not used here.)
 
 # %% tags=["nbval-ignore-output"]
 from coursekit.evaluation import frechet_distance, nearest_share, precision_recall
