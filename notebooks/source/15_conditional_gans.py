@@ -73,16 +73,12 @@ check("and 98 of 100 under noise of standard deviation 0.1",
 
 # %%
 given_c = np.random.default_rng(3).dirichlet(np.ones(4), size=3).T  # p(x | c), (4, 3)
-table = given_c / 3  # p(x, c), each condition with probability 1/3
+table = given_c / 3  # p(x, c): every column adds up to 1/3
 swapped = np.roll(table, 1, axis=1)  # the generator takes every c for the next one
-check("each condition is asked for as often as before", swapped.sum(0), table.sum(0),
-      atol=1e-12)  # fmt: skip
 blind = gan.jensen_shannon(table.sum(1), swapped.sum(1), 1)
 joint = gan.jensen_shannon(table.ravel(), swapped.ravel(), 1)
-check("without c, the best discriminator cannot tell swapped conditions", blind, 0.0,
-      atol=1e-12, control={"with c": joint})  # fmt: skip
-check("with c it can, by over 0.02 nats of divergence", joint, 0.02, relation=">=",
-      control={"without c": blind})  # fmt: skip
+check("without c, the best discriminator cannot tell swapped conditions; with c it can",
+      blind, 0.0, atol=1e-12, control={"with c": joint})  # fmt: skip
 
 # %% [markdown] slide="slide"
 # ## 2 · Mismatched pairs
@@ -301,7 +297,7 @@ check("the stored run of seed 0 is the one above", all_right(drawn, attributes),
       listens[0], atol=0.03, control={"chance": 1 / 48})  # fmt: skip
 
 # %% [markdown]
-# With mismatched pairs, early against projection differ in the way in alone, and the way in decides: beside the pixels, 1000 updates teach the *place*, but not colour and form together. The last row changes two things at once, the way in and the mismatched pairs, so it cannot say which of them is to blame; its "variety" of several times the data's is that of noise, since most of its pictures cannot be read at all. And these are statements about 1000 updates. For projection, mismatched pairs are worth four to ten pictures in a hundred: it listens without them too.
+# With mismatched pairs, early against projection differ in the way in alone, and the way in decides: beside the pixels, 1000 updates teach the *place*, but not colour and form together. The last row changes two things at once, the way in and the mismatched pairs, so it cannot say which of them is to blame; its "variety" of several times the data's is that of noise, since most of its pictures cannot be read at all. And these are statements about 1000 updates; section 9 triples them, for one seed, and takes the two changes apart. For projection, mismatched pairs are worth four to ten pictures in a hundred: it listens without them too.
 
 # %% [markdown] slide="subslide"
 # **Words never seen together.** Does the generator know *red* and *circle*, or 48 labels? In a second training 8 of the 48 kinds were never drawn: every word occurs, these combinations do not. They are asked for here.
@@ -522,8 +518,7 @@ for key in ("l2", "l1"):
     print(f"{losses[key]:15} neither colour {murky}; blue {blue}")
 check("1050 updates of the absolute error: blue in 99 of 100, each seed",
       patient.column("blue", model="l1"), 0.99, relation=">=",
-      control={"squared error, as many": patient.column("blue", model="l2"),
-      "absolute error, 350": colouring.column("blue", model="l1")})  # fmt: skip
+      control={"after 350": colouring.column("blue", model="l1")})  # fmt: skip
 
 # %% [markdown]
 # They were too few: with patience the absolute error arrives at the median, and the squared error stays at the mean. With the discriminator every picture is blue after 350 updates already, and in six draws no sketch gets both of its colours: one answer, where the data have two.
@@ -811,8 +806,16 @@ for way in ("projection, w = 0.5", "late, w = 0"):
 check("late and without mismatched pairs: no word right in over 4 of 10",
       each["late, w = 0"], 0.4, relation="<=",
       control={"projection": each["projection, w = 0.5"]})  # fmt: skip
+longer = data.results("conditional_gan_longer")
+print(longer)
+for row in longer.rows:  # 3000 updates; in brackets, of those words that can be read
+    words = (f"{key} {row[key]:.2f} ({row['readable ' + key]:.2f})"
+             for key in data.SHAPE_WORDS)  # fmt: skip
+    print(f"{row['model']:15} all {row['all']:.2f};", ", ".join(words))
 
 # %% [markdown]
+# Three times the updates take the two changes apart. *With* mismatched pairs the late condition obeys as well as the early one, colour and place always and form in over half of the pictures; both were slow rather than deaf. *Without* them it now listens to the place, and colour and form are still near chance among the words that can be read. So it is the missing mismatched pairs that keep it deaf longest. This is one seed; read it as a trial.
+#
 # **The latents are ignored.** The opposite failure: the generator obeys, and draws the same picture each time. Compare the spread of its pixels within one request with that of the data. Obeying and varying are two things, and the share of words that are right says nothing about the second.
 
 # %%
@@ -822,9 +825,8 @@ latents = torch.Generator().manual_seed(4)
 repeated = painter.sample(recipe.one_hot(one_request), rng=latents)
 spread = repeated.std(0).mean() / same.std(0).mean()
 print(f"spread within one request: {spread:.2f} of the data's")
-control = again.std(0).mean() / same.std(0).mean()
-check("it varies less than two thirds of what the data vary", spread, 0.67,
-      relation="<=", control={"data, drawn again": control})  # fmt: skip
+check("it varies less than two thirds of the data", spread, 0.67, relation="<=",
+      control={"data again": again.std(0).mean() / same.std(0).mean()})  # fmt: skip
 
 # %%
 rows = [same[:8], repeated[:8].reshape(-1, 3, 16, 16)]
@@ -847,8 +849,8 @@ check("read as asked for at least as often as real digits", digits.column("obeye
       real, relation=">=", control={"chance": 0.1})  # fmt: skip
 ink = digits.arrays["images"].reshape(-1, 1, 14, 14) / 255
 rows = [1 - ink[10 * k : 10 * k + 10] for k in range(3)]
-figure = pictures.rows_of_pictures(rows, ["latents 1", "latents 2", "latents 3"],
-      columns=range(10), title="each digit as it was asked for, three times")  # fmt: skip
+figure = pictures.rows_of_pictures(rows, ["first", "second", "third"],
+      columns=range(10), title="each digit as asked for, three times")  # fmt: skip
 plots.show(figure, alt="Three rows of ten generated handwritten digits, zero to nine as asked for in each column.")  # fmt: skip
 
 # %% [markdown]
