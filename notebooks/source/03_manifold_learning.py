@@ -117,7 +117,7 @@ check("double centring gives the Gram matrix", manifold.double_center(D**2), Z @
 check("MDS map = PCA scores", manifold.with_signs_of(outside.embedding_, scores), scores, atol=1e-12)
 check("MDS eigenvalues = n lambda", outside.eigenvalues_[:2], 50 * axes.explained_variance_, rtol=1e-12)
 
-# %% [markdown] slide="subslide"
+# %% [markdown] slide="skip"
 # **What is lost** by keeping two dimensions has an exact size too. The *strain* $\lVert B - YY^\top\rVert^2$, all squares added, is the sum of the squared eigenvalues left out; and by the theorem of Eckart and Young no other map of two dimensions has less.
 
 # %%
@@ -456,7 +456,7 @@ check("Laplacian: half a cosine along the roll, then a whole one", follows["Lapl
 # %% [markdown]
 # LTSA and Hessian recover the sheet almost perfectly. LLE and the Laplacian keep the length and lose the width: their second coordinate is a function of the first, more or less. For the Laplacian, which draws a horseshoe, that is no accident: on a strip much longer than wide, the second cheapest function is not the width but the *next harmonic along the length*: $\cos 2s$ after $\cos s$, if $s$ runs from 0 to $\pi$. One is a function of the other, so the map is a curve. The Laplacian asks that neighbours be equal, not that the map be straight. The check correlates its coordinates with these two cosines; the Hessian's second coordinate fails it.
 
-# %% [markdown]
+# %% [markdown] slide="skip"
 # **A check that found something.** Our matrix for LTSA agrees with scikit-learn's to rounding, once we leave each point out of its own patch, as it does. Its `method="hessian"` was meant to be our oracle for the Hessian. Instead:
 
 # %%
@@ -750,7 +750,7 @@ check("KL: formula = torch", kl, loss.item(), rtol=1e-10)
 check("gradient: formula = autograd", gradient, Y.grad.numpy(), atol=1e-12)
 check("the forces add to zero", gradient.sum(axis=0), 0, atol=1e-13)
 
-# %% [markdown] slide="subslide"
+# %% [markdown] slide="skip"
 # **Early exaggeration.** For the first 250 steps, $P$ is multiplied by 4: everybody pulls four times as hard, and groups that belong together find each other before the map spreads out. Is that worth it? Three random starts, 500 steps each, without and with; and with a factor of 12, scikit-learn's default.
 
 

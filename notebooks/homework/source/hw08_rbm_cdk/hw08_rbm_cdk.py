@@ -237,9 +237,7 @@ answer(
     },
 )
 _pull = (_p.T @ _batch - _q.T @ np.ones((2, 3))) / 2
-answer(
-    "weights, the same chain", _new_W, W + 0.1 * _pull, wrong={"the sign is reversed": W - 0.1 * _pull}
-)
+answer("weights, the same chain", _new_W, W + 0.1 * _pull, wrong={"the sign is reversed": W - 0.1 * _pull})
 ### BEGIN HIDDEN TESTS
 from coursetools.homework import Probe, Visible
 
