@@ -87,7 +87,7 @@ def plain(bench):
             n_steps = 4 if bench.quick else None
             (history,), spent = cpu_seconds(made.train, n_steps=n_steps, seed=seed, device="cpu")
             found, steps = judge.read(drawn(made.model, seed)), len(history.loss)
-            row.add("recipe of lecture 12", seed, found["fd"], steps=steps)
+            row.add(OURS, seed, found["fd"], steps=steps)
             table.add(seed=seed, steps=steps, seconds=spent, model="recipe of lecture 12", **found)
 
 

@@ -290,4 +290,9 @@ def agreement(judge: nn.Module, images: Tensor, labels: Tensor) -> float:
     return (judge.predict_proba(images).argmax(1) == labels).double().mean().item()
 
 
-RECIPES = {"mini_mnist": mini_mnist}
+def digits(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """8 x 8 digits from their class, as `mini_mnist`."""
+    return mini_mnist(train, test, seconds=seconds)
+
+
+RECIPES = {"digits": digits, "mini_mnist": mini_mnist}
