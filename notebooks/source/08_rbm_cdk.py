@@ -8,9 +8,9 @@
 # %% [markdown] slide="slide"
 # # 08 · Boltzmann machines: a landscape in which likely pictures lie low
 #
-# **After this notebook you can** write down an energy and turn it into a probability, say why the general Boltzmann machine is hard and what the restriction buys, derive the free energy and the two phases of the gradient, program a Gibbs step and a CD-k update, measure how wrong CD-k is, and judge a machine whose normalising sum nobody can compute.
+# **After this notebook you can** write down an energy and turn it into a probability, say why the general Boltzmann machine is hard and what the restriction buys, derive the free energy and the two phases of the gradient, program a Gibbs step and a CD-k update, measure how wrong CD-k is, and judge a machine whose normalising sum cannot be computed.
 #
-# **Time:** two hours to work through; it runs in under a minute. **You need:** the logistic function, conditional probability, a gradient. **It follows** the Boltzmann machine lecture of the generative models deck, up to its deep belief networks, which are notebook 09. **It adds** the exact answers of a machine that is small enough to be enumerated, the bias of CD-k, and annealed importance sampling line by line. **Elsewhere:** machines that start an autoencoder (10), the likelihood of other models on the same bits (11, 19).
+# **Time:** two hours to work through; it runs in under a minute. **You need:** the logistic function, conditional probability, a gradient. **It follows** the Boltzmann machine lecture of the generative models deck, up to its deep belief networks, which are notebook 09. **It adds** the exact answers of a machine that is small enough to be enumerated, the bias of CD-k, and annealed importance sampling line by line. **Elsewhere:** machines that start an autoencoder (10), the likelihood of other models on the same bits (11).
 #
 # The trick of this notebook is to stay small. A machine with 12 visible and 8 hidden units can be enumerated: its likelihood, its gradient, the bias of every shortcut are *known*, not guessed. Only in section 8 do we let go of that handrail.
 
@@ -63,7 +63,7 @@ plots.show(
 # This is the *Boltzmann distribution*. The exponential makes everything positive, the **partition function** $Z$ makes everything add up to one. An energy may be any function at all, and that is the freedom we were after.
 
 # %% [markdown] slide="subslide"
-# **The Boltzmann machine** takes the smallest landscape in which units can influence each other. Each unit $x_i$ is 0 or 1, has a bias $c_i$, and shares a coupling $W_{ij}$ with each other unit:
+# **The Boltzmann machine** takes the simplest landscape in which units can influence each other. Each unit $x_i$ is 0 or 1, has a bias $c_i$, and shares a coupling $W_{ij}$ with every other unit:
 #
 # $$E(x) = -x^\top W x - c^\top x, \qquad W = W^\top,\; W_{ii} = 0 .$$
 #
@@ -150,9 +150,9 @@ plots.show(
 )
 
 # %% [markdown]
-# The dark cells on the left are the blue cells on the right. The first hidden unit likes $v = 10$, the second likes $v = 01$: each has become the detector of a picture.
+# The dark cells on the left are the blue cells on the right. The first hidden unit likes $v = 10$, the second likes $v = 01$: each is the detector of one picture.
 #
-# **What the restriction buys.** Given $v$, the energy is a sum of terms with one $h_j$ each. So $p(h \mid v)$ is a product: **the hidden units are independent of each other once $v$ is known**, and all of them can be drawn in one go,
+# **What the restriction buys.** Given $v$, the energy is a sum of terms $-h_j\,(b_j + W_j v)$ with one $h_j$ each, $W_j$ being row $j$, and a rest without $h$. So $p(h \mid v)$ is a product: **the hidden units are independent of each other once $v$ is known**. In each factor, off weighs 1 and on weighs $e^{b_j + W_j v}$, which makes the logistic function. The same holds for $v$ given $h$. All units of a layer can be drawn in one go,
 #
 # $$p(h_j = 1 \mid v) = \sigma(b_j + W_j v), \qquad p(v_i = 1 \mid h) = \sigma(c_i + (W^\top h)_i) .$$
 #
@@ -176,7 +176,7 @@ print(f"without v: p(11) = {p_h[3]:.3f}, but the product is {(p_h @ pairs).prod(
 #
 # **Question.** We only see $v$. Its probability is $p(v) = \sum_h e^{-E(v,h)} / Z$, a sum over all hidden states. Is that hopeless again?
 #
-# $Z$ is, but the sum on top is not, for the same reason. It runs over each $h_j$ separately, and each has two terms: off gives 1, on gives $e^{b_j + W_j v}$.
+# $Z$ is, but the sum on top is not, for the same reason. The exponential of a sum is a product with one factor for each $h_j$, and the sum over all $h$ of such a product is the product of the sums over each $h_j$. These have two terms: off gives 1, on gives $e^{b_j + W_j v}$.
 #
 # $$\sum_h e^{-E(v,h)} = e^{c^\top v} \prod_j \bigl(1 + e^{\,b_j + W_j v}\bigr) .$$
 #
@@ -252,13 +252,13 @@ torch.manual_seed(1)
 check("one Gibbs step by hand = coursekit, bit for bit", by_hand, medium.gibbs_step(v))
 
 # %% [markdown] slide="subslide" says="One step is a table $K(v, v') = \\sum_h p(h \\mid v)\\, p(v' \\mid h)$. As many walkers go from $v$ to $v'$ as come back (**detailed balance**), so the crowd as a whole stays as it is:"
-# **Why does this end at $p(v)$?** Write the step as a table $K(v, v') = \sum_h p(h \mid v)\, p(v' \mid h)$, the *transition matrix*. Suppose many walkers are spread according to $p$. The flow from $v$ to $v'$ is
+# **Why does this end at $p(v)$?** Write the step as a table $K(v, v') = \sum_h p(h \mid v)\, p(v' \mid h)$, the *transition matrix*. Suppose many walkers are spread according to $p$. Since $p(v)\,p(h \mid v) = p(v, h)$ and $p(v' \mid h) = p(v', h) / p(h)$, the flow from $v$ to $v'$ is
 #
 # $$p(v)\,K(v, v') = \sum_h \frac{p(v, h)\, p(v', h)}{p(h)} ,$$
 #
-# and the right side does not change when $v$ and $v'$ swap places. As many walkers go there as come back, so the crowd as a whole stays as it is. This is **detailed balance**. And since no entry of $K$ is 0, every crowd, wherever it starts, comes to look like $p$ in the end.
+# and the right side does not change when $v$ and $v'$ swap places. As many walkers go there as come back, so the crowd as a whole stays as it is. This is **detailed balance**. And since no entry of $K$ is 0, every crowd, wherever it starts, comes to look like $p$ in the end. (That is a theorem on Markov chains, which we use without proof; section 7 shows how fast it happens.)
 #
-# One often reads that the Gibbs chain has it. Careful: the step $v \to v'$ does. The *joint sweep* $(v, h) \to (v', h')$, first $h'$ given $v$, then $v'$ given $h'$, leaves $p(v, h)$ as it is too, but not pair by pair.
+# One often reads that *the* Gibbs chain has this property. Careful: the step $v \to v'$ does. The *joint sweep* $(v, h) \to (v', h')$, first $h'$ given $v$, then $v'$ given $h'$, leaves $p(v, h)$ as it is too, but not pair by pair.
 
 # %%
 walker = random_machine(4, 3)
@@ -329,7 +329,7 @@ plots.show(
 #
 # $$\frac{\partial \log p(v)}{\partial \theta} = -\frac{\partial F(v)}{\partial \theta} + \sum_{v'} p(v')\, \frac{\partial F(v')}{\partial \theta} .$$
 #
-# The first part is the **positive phase**: it lowers the free energy at the data. The second is the **negative phase**: it raises the free energy where the model puts its probability. The names speak of what happens to the *probability*, up or down; the signs in front of the two terms are the other way round, which has confused generations of students.
+# The first part is the **positive phase**: it lowers the free energy at the data. The second is the **negative phase**: it raises the free energy where the model puts its probability. The names speak of what happens to the *probability*, up or down; the signs in front of the two terms are the other way round, which is confusing at first.
 
 # %%
 nudged = random_machine(5, 3).requires_grad_(True)
@@ -342,7 +342,7 @@ for name, value in nudged.named_parameters():
     check(f"d log Z / d {name} = -mean of dF", left[name], value.grad, atol=1e-12)
 
 # %% [markdown]
-# When data and model have the same averages, the two phases cancel and learning ends. With $\partial F / \partial W_{ji} = -p(h_j = 1 \mid v)\, v_i$ (the derivative of softplus is the logistic function) and its relatives, the gradient of the mean over the data reads
+# When data and model have the same averages, the two phases cancel and learning ends. With $\partial F / \partial W_{ji} = -p(h_j = 1 \mid v)\, v_i$ (the derivative of softplus is the logistic function) and its relatives, the gradient of the mean over the data is as follows. In $\mathbb E_{\text{data}}$ the picture $v$ comes from the data and $h$ from $p(h \mid v)$; in $\mathbb E_{\text{model}}$ both come from the machine.
 #
 # $$W: \; \mathbb E_{\text{data}}[h v^\top] - \mathbb E_{\text{model}}[h v^\top], \qquad c: \; \mathbb E_{\text{data}}[v] - \mathbb E_{\text{model}}[v], \qquad b: \; \mathbb E_{\text{data}}[h] - \mathbb E_{\text{model}}[h] .$$
 #
@@ -394,20 +394,20 @@ control = {"the data": (after - before)[is_data].mean()}
 check(claim, risen, 1.0, relation=">=", control=control)
 
 # %% [markdown]
-# The data end at about the same level, three of them far lower than before, and what the machine used to prefer is pushed up. In the negative phase each picture counts in proportion to its probability, $p(v')$; but all pictures share the same weights, so even a rare one may be carried along, up or down. A picture that the model never produces adds nothing to the negative phase; remember that for section 7.
+# The data end at about the same level, three of them far lower than before and the fourth, already the machine's favourite, slightly higher; and what else the machine used to prefer is pushed up. In the negative phase each picture counts in proportion to its probability, $p(v')$; but all pictures share the same weights, so even a rare one may be carried along, up or down. A picture with next to no probability adds next to nothing; and once the negative phase is estimated from samples, a valley that the samples miss adds nothing at all. Remember that for section 7.
 
 # %% [markdown] slide="slide"
 # ## 6 · Contrastive divergence
 #
 # **Question.** The positive phase is cheap. The negative phase needs samples of the model, that is, a Gibbs chain run until it forgets its start, *for every update*. That costs too much.
 #
-# Hinton's shortcut (2002): **start the chain at the data, make $k$ steps, and stop.** Often $k = 1$. If the machine were perfect, the chain would not drift at all. If it is not, its first steps already show *in which direction* the machine wants to run away from the data, and that is where the landscape has to be raised.
+# Hinton's shortcut (2002): **start the chain at the data, make $k$ steps, and stop.** Often $k = 1$. If the machine were perfect, its chains would keep moving, but their distribution would not drift away from that of the data. If it is not, the hope is that the first steps already show *in which direction* they drift, and that is where the landscape has to be raised. Section 7 measures when the hope is justified.
 #
 # For an example $v$ with hidden probabilities $\hat h(v) = \sigma(b + W v)$ and the state $\tilde v$ of its chain after $k$ steps, the lecture's update rules with learning rate $\epsilon$ are
 #
 # $$W \leftarrow W + \epsilon\,\bigl(\hat h(v)\, v^\top - \hat h(\tilde v)\, \tilde v^\top\bigr), \qquad c \leftarrow c + \epsilon\,(v - \tilde v), \qquad b \leftarrow b + \epsilon\,\bigl(\hat h(v) - \hat h(\tilde v)\bigr) .$$
 #
-# The expectation over the model has become a *point estimate*: one sample per example. Inside the chain $h$ must be drawn as bits; at the two ends its probability stands in for the bits, which has the same mean and less noise.
+# The expectation over the model has become a *point estimate*: one sample per example. Inside the chain $h$ must be drawn as bits; at the two ends its probability may stand in for the bits: the mean is the same and the noise is smaller.
 
 
 # %% tags=["slide-code"]
@@ -452,7 +452,7 @@ check(claim, draws.mean(0), expected, se=error, control=control)
 #
 # A well-known variant is **persistent CD** (PCD): the chains do not restart at the data, they go on where the last update left them. The weights change little from one update to the next, so a chain that was nearly right stays nearly right, and over thousands of updates it walks far. The cost is nearly the same: one Gibbs step per chain.
 #
-# And since this machine is so small, there is a third run which no real machine allows: the same updates along the **exact gradient**. It tells apart what the estimator spoils from what the machine cannot do. All three share everything else: rate, *momentum* (half of the last step is added to the new one, which doubles the stride in the long run), number of updates, first weights.
+# And since this machine is so small, there is a third run which no real machine allows: the same updates along the **exact gradient**. It tells apart what the estimator spoils from what the machine cannot do. All three share everything else: the rate (0.2, falling to 0), four chains per picture (the exact gradient needs none), *momentum* (half of the last step is added to the new one, which doubles the stride in the long run), the number of updates, the first weights.
 
 # %% tags=["nbval-ignore-output"]
 from coursekit.rbm import recipe
@@ -477,7 +477,7 @@ plots.show(
 )
 
 # %% [markdown]
-# All learn, at first equally fast. Then CD-1 *stops improving*, well below the best value $-\log 22$. The persistent chains end where the exact gradient ends: after 2000 updates at this rate, it is the number of updates that holds them back. So give all three times as many; those runs are stored.
+# All learn, at first equally fast. Then CD-1 *stops improving*, well below the best value $-\log 22$. The persistent chains end about where the exact gradient ends, and that is below the best value too. What holds them back: the machine, the estimator, or merely the number of updates? Give all of them three times as many; those runs are stored.
 
 # %%
 stored = data.results("rbm_longer")
@@ -499,7 +499,7 @@ control = {"CD-1, three times the updates": (longer["CD-1"] - end["CD-1"]).mean(
 check(claim, (end["PCD-1"] - end["CD-1"]).mean(), 0.2, relation=">=", control=control)
 
 # %% [markdown]
-# So the machine is large enough: along the exact gradient its 116 numbers come close to the best there is. CD-1 gains nothing from more updates, although nearly nine tenths of its probability are now on the 22 pictures: it must be spread unevenly among them (section 10). PCD-1 gains a little. What is missing at the end is the fault of the *estimator*, and section 7 asks why.
+# So the machine is large enough: along the exact gradient its 116 numbers come close to the best there is. CD-1 gains nothing from more updates, although nearly nine tenths of its probability are now on the 22 pictures: it must be spread unevenly among them (section 10). PCD-1 gains a little. The exact gradient gains half a nat, so for it the number of updates was the limit. What the other two still lack at 6000 is the fault of the *estimator*, and section 7 asks why.
 #
 # What has the machine learned? Samples after 2000 Gibbs steps each, and the weights, from the first persistent run:
 
@@ -514,7 +514,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Nothing in the data mentions rows or columns. A sample is the product of such opinions, and a good part of them has a wrong pixel or a few: that is what stopping at 2000 updates leaves.
+# The machine was never told about rows or columns. Each hidden unit holds an opinion about some of the pixels, and a sample is what all these opinions agree on. Many of the samples still have a wrong pixel or more: that is what stopping at 2000 updates leaves.
 
 # %% [markdown] slide="slide"
 # ## 7 · How wrong is CD-k?
@@ -567,9 +567,16 @@ plots.show(
 )
 
 # %% [markdown]
-# Before training CD-k *is* the gradient, already with one step. At the end CD-1 stops where its own expected update vanishes; the gradient does not vanish there. Twenty steps point roughly the right way and still see only a part of the slope.
+# Before training CD-k *is* the gradient to within one per cent, already with one step. At the end the expected update of CD-1 is less than a tenth as long as the gradient and nearly at right angles to it: CD-1 has all but come to rest, at a place where the gradient has not vanished. Twenty steps point roughly the right way and still see only a part of the slope.
 #
-# **Why is 20 not enough?** Let $\pi$ be the distribution of a chain (a row of 4096 probabilities) and $p$ that of the machine. One step multiplies by the table $K$, and $p K = p$. So the difference $\pi - p$ is multiplied by $K$ at each step. Take the *eigenvectors* of $K$ apart: the part of the difference along an eigenvector with eigenvalue $\lambda$ shrinks by the factor $\lambda$ per step. The largest eigenvalue is 1 and belongs to $p$ itself, and the difference has no part along it, since its entries add up to 0. The slowest part that is left shrinks by the **second largest eigenvalue** $\lambda_2$, so after $k$ steps $\lambda_2^k$ of it remains.
+# **Why is 20 not enough?** Let $\pi$ be the distribution of a chain (a row of 4096 probabilities) and $p$ that of the machine. One step multiplies by the table $K$, and $p K = p$. So the difference $\pi - p$ is multiplied by $K$ at each step. Four facts tell us how fast it fades.
+#
+# 1. *The eigenvalues of $K$ are real, and its eigenvectors form a basis.* Multiply row $v$ by $\sqrt{p(v)}$ and divide column $v'$ by $\sqrt{p(v')}$. That changes no eigenvalue, and gives the table $p(v)\, K(v, v') / \sqrt{p(v)\, p(v')}$, which is symmetric by detailed balance.
+# 2. *Each part fades at its own rate.* Write the difference as a sum of left eigenvectors, $u K = \lambda u$. The part with eigenvalue $\lambda$ is multiplied by $\lambda$ at each step.
+# 3. *The largest eigenvalue is 1.* It belongs to $p$, and all others are smaller in size, because no entry of $K$ is 0 (Perron's theorem, not proved here).
+# 4. *The difference has no part along $p$.* The rows of $K$ add up to 1. So add up the entries on both sides of $u K = \lambda u$: the sum equals $\lambda$ times itself, and is 0 when $\lambda \ne 1$. The entries of $\pi - p$ add up to 0 as well, which leaves nothing for $p$.
+#
+# The slowest part that is left is multiplied by the **second largest eigenvalue** $\lambda_2$ at each step, so after $k$ steps $\lambda_2^k$ of it remains.
 
 # %%
 eigenvalues = torch.linalg.eigvals(one_step).abs().sort(descending=True).values
@@ -593,7 +600,7 @@ claim = "late: after 20 steps a third of the slowest part is left"
 check(claim, at_end**20, 0.33, relation=">=", control={"early": at_start**20})
 
 # %% [markdown]
-# Before training a chain forgets its start at once. Afterwards it stays: to add a row or a column it has to pass through pictures which nature never shows, and these lie high. **Learning makes the chain slow**, and no fixed $k$ cures that. Short chains that start at the data explore the neighbourhood of the data and little else; section 10 shows what they fail to learn.
+# Before training a chain forgets its start at once. Afterwards it hardly leaves: no step is impossible, but between one of nature's pictures and another there are mostly pictures which it never shows, and these lie high. **Learning makes the chain slow**, so a $k$ that was ample at the start is far too small at the end. Short chains that start at the data explore the neighbourhood of the data and little else; section 10 shows what they fail to learn.
 #
 # Now play with the two knobs. All runs were made beforehand, each from the same start with 22 chains and a constant learning rate.
 
@@ -649,7 +656,7 @@ claim = "at rate 3.2 every k ends at least a nat lower than at 0.8"
 check(claim, fall, 1.0, relation=">=", control=control)
 
 # %% [markdown]
-# At the smallest rate all three $k$ give the same curve, since 600 such steps are "early". At the two rates above it the machine gets further, the cosine drops, and a larger $k$ pays. At the largest rate every $k$ tumbles back. (One run for each pair; another seed shifts the curves, most of all at the largest rate.)
+# At the smallest rate all three $k$ give nearly the same curve, since 600 such steps are "early". At the two rates above it the machine gets further, the cosine of CD-1 drops, and ten steps end well above one. At the largest rate no $k$ does well: the curves jump up and down, and all end at least a nat below those at 0.8. (This is one run for each pair, so trust the large differences only.)
 
 # %% [markdown] slide="slide"
 # ## 8 · Too many states to count: annealed importance sampling
@@ -659,6 +666,8 @@ check(claim, fall, 1.0, relation=">=", control=control)
 # **The everyday picture.** You cannot weigh an elephant on a kitchen scale. But you can find out how much *heavier* one animal is than another that is nearly the same, and walk from a mouse to the elephant in many small steps. For two machines $A$ and $B$ with the same visible units,
 #
 # $$\frac{Z_B}{Z_A} = \sum_v p_A(v)\, \frac{e^{-F_B(v)}}{e^{-F_A(v)}} = \mathbb E_A\bigl[e^{F_A(v) - F_B(v)}\bigr] .$$
+#
+# (Put in $p_A(v) = e^{-F_A(v)} / Z_A$: the factor $e^{-F_A(v)}$ cancels, and the sum of $e^{-F_B(v)}$ that is left is $Z_B$.)
 
 # %%
 mouse, cat = random_machine(6, 4), random_machine(6, 4)
@@ -670,12 +679,19 @@ claim = "the ratio of two partition functions is a mean over one machine"
 check(claim, ratio.log(), difference, atol=1e-12)
 
 # %% [markdown]
-# Sampled from $A$, this mean has a huge variance when $A$ and $B$ differ. So take a *path* of machines $0, 1, \dots, K$ in which neighbours differ little. Ours has the couplings $t_k W$ and hidden biases $t_k b$ with $t_k = k/K$; machine 0 has no couplings, and its $Z_0 = 2^{n_h} \prod_i (1 + e^{c_i})$ is a product. Then walk:
+# Sampled from $A$, this mean has a huge variance when $A$ and $B$ differ much. So take a *path* of machines $0, 1, \dots, K$ in which neighbours differ little. Ours has the couplings $t_k W$ and hidden biases $t_k b$ with $t_k = k/K$; machine 0 has no couplings, and its $Z_0 = 2^{n_h} \prod_i (1 + e^{c_i})$ is a product. Then walk:
 #
 # 1. draw $v_0$ from machine 0, exactly;
 # 2. for $k = 1, \dots, K$: multiply the weight by $e^{F_{k-1}(v_{k-1}) - F_k(v_{k-1})}$, then let $v_k$ be a Gibbs step of machine $k$ from $v_{k-1}$.
 #
-# In logarithms the weight of a chain is $\log w = \sum_k \bigl[F_{k-1}(v_{k-1}) - F_k(v_{k-1})\bigr]$. **Its mean is exactly $Z_K / Z_0$, however few the steps.** Call $u_k(v)$ the sum of the weights of all chains that are at $v$ after step $k$, averaged over their randomness, and suppose $u_{k-1}(v) = \frac{Z_{k-1}}{Z_0}\, p_{k-1}(v)$, which holds at the start. Multiplying by the weight gives $\frac{Z_{k-1}}{Z_0} \frac{e^{-F_{k-1}(v)}}{Z_{k-1}}\, e^{F_{k-1}(v) - F_k(v)} = \frac{e^{-F_k(v)}}{Z_0} = \frac{Z_k}{Z_0}\, p_k(v)$. The Gibbs step of machine $k$ leaves $p_k$ as it is, so $u_k = \frac{Z_k}{Z_0} p_k$. Add up over $v$ after the last step. This is **annealed importance sampling** (AIS, Neal 2001).
+# In logarithms the weight of a chain is $\log w = \sum_k \bigl[F_{k-1}(v_{k-1}) - F_k(v_{k-1})\bigr]$. **The mean of $w$ is exactly $Z_K / Z_0$, however few the steps.** Let $u_k(v)$ be the expected weight that a chain carries to $v$ in step $k$: the mean of $w$ where the chain is at $v$, and of 0 where it is elsewhere. We show $u_k = \frac{Z_k}{Z_0}\, p_k$ by induction.
+#
+# - *Start.* All weights are 1 and $v_0$ comes from $p_0$, so $u_0 = p_0$.
+# - *Weight.* Suppose $u_{k-1} = \frac{Z_{k-1}}{Z_0}\, p_{k-1} = \frac{1}{Z_0}\, e^{-F_{k-1}}$. Multiplied by $e^{F_{k-1} - F_k}$ it becomes $\frac{1}{Z_0}\, e^{-F_k} = \frac{Z_k}{Z_0}\, p_k$.
+# - *Step.* The Gibbs step of machine $k$ leaves $p_k$ as it is, so $u_k = \frac{Z_k}{Z_0}\, p_k$.
+# - *End.* Add up over $v$: the mean weight is $\sum_v u_K(v) = Z_K / Z_0$, since $p_K$ adds up to 1.
+#
+# This is **annealed importance sampling** (AIS, Neal 2001).
 
 
 # %% tags=["slide-code"]
@@ -735,9 +751,9 @@ plots.show(
 )
 
 # %% [markdown]
-# Short walks scatter, and their bars may even miss the line. There is also a warning that no error bar can give: a short walk may miss a valley with *all* of its chains. Then $Z$ comes out too small, the likelihood too good, and the chains agree with each other perfectly. So walk slowly, walk again twice as slowly, and start from a machine that already fits roughly: independent pixels with the mean of the data.
+# Short walks scatter, and their bars are themselves estimates, resting on a few large weights. The mean weight is right on average, but its logarithm is too small on average (by Jensen's inequality, since the logarithm is concave). There is also a warning that no error bar can give: a short walk may miss a valley with *all* of its chains. Then $Z$ comes out too small, the likelihood too good, and the chains may agree with each other perfectly. So walk slowly, walk again twice as slowly, and start from a machine that already fits roughly: independent pixels with the mean of the data.
 #
-# Now digits of 14 × 14 pixels, made black or white by one coin flip each (a coin as biased as the pixel is dark; the test bits are those of notebook 11), 200 hidden units, by the course's recipe. It starts from independent pixels, uses persistent chains and a falling rate, and keeps an average of the weights. It also *centres*: units are counted from their means, which changes the direction of the steps, not their goal. Three seeds are stored, at 1000 and at 10 000 steps; we repeat a short one.
+# Now digits of 14 × 14 pixels, made black or white by one coin flip per pixel (black with a probability equal to the ink; the test bits are those of notebook 11). There are 200 hidden units, trained by the course's recipe. It starts from independent pixels, uses persistent chains and a falling rate, and keeps an average of the weights. It also *centres*: units are counted from their means, which changes the direction of the steps, not the maximum they seek. Three seeds are stored, at 1000 and at 10 000 steps; we repeat a short one.
 
 # %% tags=["nbval-ignore-output"]
 torch.set_default_dtype(torch.float32)  # as in the stored runs
@@ -775,7 +791,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The hidden units are detectors of strokes and edges: ink here *and none there*. None of them is a whole digit; a picture is the product of many such opinions.
+# The hidden units shown are detectors of parts of strokes: ink here *and none there*. None of these twenty is a whole digit; a picture is the product of many such opinions.
 
 # %% [markdown] slide="slide"
 # ## 9 · Pixels that are real numbers
@@ -784,7 +800,7 @@ plots.show(
 #
 # $$E(v, h) = \tfrac12 v^\top v - h^\top W v - c^\top v - b^\top h .$$
 #
-# Complete the square in $v$, with $a = c + W^\top h$: the energy is $\frac12\lVert v - a\rVert^2$ plus terms without $v$. So given $h$, each visible unit is **Gaussian with mean $c_i + (W^\top h)_i$ and variance 1**. The hidden units keep their logistic rule.
+# Complete the square in $v$, with $a = c + W^\top h$: $\;E(v, h) = \frac12\lVert v - a\rVert^2 - \frac12\lVert a\rVert^2 - b^\top h$, and only the first term contains $v$. So given $h$, each visible unit is **Gaussian with mean $c_i + (W^\top h)_i$ and variance 1**. The hidden units keep their logistic rule.
 #
 # The next cell checks this by brute force: the visible rule on a fine grid in the plane, the hidden rule over all hidden states.
 
@@ -804,7 +820,7 @@ rule = torch.sigmoid(gauss.hidden_bias + grid[::999] @ gauss.weight.T)
 check("p(h_j = 1 | v) = sigmoid(b_j + W_j v)", p_h.T @ h3, rule, atol=1e-12)
 
 # %% [markdown]
-# So with $n$ hidden units the machine is a mixture of $2^n$ Gaussians, all of width 1, whose means are built from few vectors. Data must come in units in which 1 is a sensible width: the lecture **standardises** every column. Then the machine's own noise is already as wide as a column, and what is left to gain lies mostly where columns vary *together*.
+# So with $n$ hidden units the machine is a mixture of $2^n$ Gaussians, all of width 1, whose means are $c$ plus sums of only $n$ vectors, the rows of $W$. Data must come in units in which 1 is a sensible width: the lecture **standardises** every column. Then the machine's own noise is already as wide as a column, and what is left to gain lies mostly where columns vary *together*.
 
 # %% [markdown] slide="slide"
 # ## 10 · What goes wrong
@@ -837,7 +853,7 @@ control = {"bits": harm["bernoulli"]}
 check(claim, harm["gaussian"], 1000, relation=">=", control=control)
 
 # %% [markdown] slide="subslide"
-# **Watching the wrong curve.** What most people plot is the *reconstruction error*, the mean of $\lVert v - \tilde v\rVert^2$ over the batch: the number of pixels in which the state $\tilde v$ that the chain reaches differs from $v$. It is cheap and it goes down nicely. Here is CD-1 as an impatient person runs it: one chain per picture, a constant learning rate of 0.5 (section 6: 0.2, falling), and 3000 updates.
+# **Watching the wrong curve.** What is usually plotted is the *reconstruction error*, the mean of $\lVert v - \tilde v\rVert^2$ over the batch: the number of pixels in which the state $\tilde v$ that the chain reaches differs from $v$. It is cheap and it goes down nicely. Here is CD-1 as one runs it in a hurry: one chain per picture, a constant learning rate of 0.5 (section 6: 0.2, falling), and 3000 updates.
 
 # %%
 too_long = []
@@ -871,7 +887,7 @@ plots.show(
 # **Predict before you run:** where has the probability gone?
 #
 # <details><summary>Answer</summary>
-# Most people say: to pictures that nature never shows. Only a little has. Most of the loss is among the bars and stripes themselves: a few have taken nearly everything.
+# The natural answer is: to pictures that nature never shows. Only a little has. Most of the loss is among the bars and stripes themselves: a few have taken most of the probability.
 # </details>
 
 # %%
@@ -893,7 +909,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Nearly every step of a chain ends in the valley in which it began. So CD-1 sees to it that the data lie in valleys, and hardly learns **how deep one valley is compared with another**: too few chains walk from one to the next. The depths drift, and the likelihood, which does compare them, falls.
+# In the last updates the reconstruction error was below a tenth of a pixel, so at least nine chains in ten did not change a single pixel: nearly every step ends in the valley in which it began. So CD-1 sees to it that the data lie in valleys, and hardly learns **how deep one valley is compared with another**: too few chains walk from one to the next. The depths drift, and the likelihood, which does compare them, falls.
 
 # %% [markdown] slide="slide"
 # ## 11 · Summary
@@ -904,11 +920,11 @@ plots.show(
 # | in an RBM the units of a layer are independent given the other layer, and not without it | section 2 | `hidden_probability`, `visible_mean` |
 # | $F(v) = -\log \sum_h e^{-E(v, h)}$; log Z two ways | section 3 | `free_energy`, `log_partition` |
 # | $v \to v'$ is in detailed balance, the joint sweep is not; long chains reach $p(v)$ | section 4 | `gibbs_step`, `gibbs_tables` |
-# | positive less negative phase = autograd of the exact log-likelihood | section 5 | `exact_gradient`, `moments` |
+# | positive minus negative phase = autograd of the exact log-likelihood | section 5 | `exact_gradient`, `moments` |
 # | $\partial \log Z / \partial\theta$ is an average over the model | section 5 | `moments` |
 # | CD by hand = coursekit; CD-k is unbiased for its own expectation only | section 6 | `cd_gradient`, `expected_cd_gradient` |
 # | the machine is large enough: the exact gradient comes near the best, CD-1 and PCD-1 do not | section 6 | [`recipe.py`](../coursekit/rbm/recipe.py) |
-# | CD-k is the gradient before training; after it CD-1 points nowhere, and $k = 20$ is much too short | section 7 | `expected_cd_gradient` |
+# | CD-k agrees with the gradient before training; after it CD-1 is nearly at right angles to it, and $k = 20$ is much too short | section 7 | `expected_cd_gradient` |
 # | the mean weight of annealed importance sampling is $Z_K / Z_0$, at any number of steps | section 8 | `evaluation.ais_log_partition` |
 # | Gaussian units: mean $c + W^\top h$, variance 1 | section 9 | `visible_mean`, `sample_visible` |
 # | the reconstruction error may fall while the likelihood falls | section 10 | |
@@ -920,7 +936,7 @@ plots.show(
 # </details>
 #
 # <details><summary>2. All visible and hidden biases are 0, and somebody halves all weights. Which hidden units are now more likely on than off, for a given picture?</summary>
-# The same as before: the logit of each is halved and keeps its sign. No decision at one half changes, only the probabilities move towards one half. (The exam asks it about a logistic regression without bias, which is what a hidden unit is.)
+# The same as before: the logit of each is halved and keeps its sign. No decision at the threshold one half changes; only the probabilities move towards one half. (The exam asks it about a logistic regression without bias, which is what a hidden unit is.)
 # </details>
 #
 # <details><summary>3. Why may the hidden probabilities replace the bits at the two ends of CD-k, but not inside the chain?</summary>
