@@ -14,7 +14,7 @@
 #
 # **It follows** the GAN lectures of the unsupervised learning deck, the generative models deck, the VAE and GAN class, and the GAN deck, which labels real samples 0 where the others label them 1. We write 1 for real and show that it makes no difference. **It adds** what the $\log D$ trick follows and what it does not, a discriminator that memorises, the order of play on $J = xy$, and R1. **Not here:** everything about images (DCGAN and its rules, walks in the space of codes), unrolled games, minibatch features and the batch norms are in [notebook 13](13_training_gans.ipynb), the Wasserstein GAN in 14, conditional GANs, pix2pix and CycleGAN in 15. Here we stay on a line and in the plane, where the truth is known.
 #
-# Every line that starts with ✓ is a claim that was computed on both sides just now, on your machine. If one fails, the notebook stops there.
+# Every line that starts with ✓ is a claim that was computed just now, on your machine, except that the long runs of section 9 are read from a record. If one fails, the notebook stops there. Some bars on trained networks (0.045 in section 4, say) were set after these very seeds had been seen. They show what the control fails to reach; they are not predictions.
 
 # %%
 import numpy as np
@@ -96,16 +96,16 @@ print(f"the guess is worth {value_of_guess:.3f} nats, a coin {-np.log(4):.3f} na
 # </details>
 
 # %% [markdown] slide="subslide"
-# **Formula, by calculus of variations.** Write the value as one integral over $x$, and bend the answer a little, $D + \varepsilon\,\eta$, with any function $\eta$:
+# **Formula, by the calculus of variations.** Write the value as one integral over $x$, and bend the answer a little, $D + \varepsilon\,\eta$, with any function $\eta$:
 #
 # $$V(D) = \int p_\text{data} \log D + p_\text{model} \log(1-D)\; dx, \qquad
 # \frac{d}{d\varepsilon} V(D + \varepsilon \eta)\Big|_{\varepsilon=0} = \int \eta\,\Big(\frac{p_\text{data}}{D} - \frac{p_\text{model}}{1-D}\Big)\, dx .$$
 #
-# At a maximum this *first variation* is zero for every $\eta$. Could the bracket be positive somewhere? Then choose $\eta$ positive there and zero elsewhere, and the integral is not zero. So the bracket vanishes at every point, and solving for $D$ gives
+# At a maximum this *first variation* is zero for every $\eta$. Could the bracket be positive somewhere? Then choose $\eta$ positive there and zero elsewhere, and the integral is positive. The same goes for a negative bracket. So the bracket vanishes at every point, and solving for $D$ gives
 #
 # $$\boxed{\,D^*(x) = \frac{p_\text{data}(x)}{p_\text{data}(x) + p_\text{model}(x)}\,}$$
 #
-# It is a maximum, since the *second variation* $-\int \eta^2 \big(p_\text{data}/D^2 + p_\text{model}/(1-D)^2\big)\,dx$ is negative.
+# It is a maximum, since the *second variation* $-\int \eta^2 \big(p_\text{data}/D^2 + p_\text{model}/(1-D)^2\big)\,dx$ is negative. And it is negative at *every* $D$, not only at $D^*$: the value is a concave function of $D$, so no other answer, near or far, does better.
 #
 # Before we trust the calculus: at some points we try ten thousand answers and keep the best.
 
@@ -128,7 +128,7 @@ plots.show(figure, alt="Above, a density of the data with two humps and a wide o
     "the right hump, and towards zero far out.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
-# Now the claim as a whole. It holds for every perturbation, so we test a thousand random waves $\eta$, each scaled by $D(1-D)$, so that the answer stays a probability. The guess is perturbed by the same waves: there some of them must help.
+# Now the claim as a whole. It is about every perturbation; we test a thousand random waves $\eta$, each scaled by $D(1-D)$, so that the answer stays a probability. The guess is perturbed by the same waves: there some of them must help.
 
 # %%
 frequency, phase = rng.uniform(0.2, 4, (1000, 1)), rng.uniform(0, 2 * np.pi, (1000, 1))
@@ -169,19 +169,19 @@ check("second variation at D* = the integral of the formula", second,
       -(waves[:20] ** 2 * curvature).sum(axis=1) * dx, rtol=1e-4)  # fmt: skip
 
 # %% [markdown]
-# The second variation is all that a small change costs, so near its top the value is flat: a discriminator that is slightly wrong loses almost nothing. A trained one will come near $D^*$ but will not sit on it.
+# At $D^*$ the first variation is zero, so a small change costs only half the second variation times $\varepsilon^2$. Near its top the value is flat: a discriminator that is slightly wrong loses almost nothing. Expect a trained one to come near $D^*$ but not to sit on it.
 
 # %% [markdown] slide="slide"
 # ## 3 · What the game measures
 #
 # **Question.** Suppose that the discriminator always plays $D^*$. What is the generator then minimising?
 #
-# **Formula.** Put $D^*$ into the value, and divide both arguments of the logarithms by two, which costs $\log 2$ each. With the average density $m = \frac12(p_\text{data} + p_\text{model})$,
+# **Formula.** Put $D^*$ into the value. With the average density $m = \frac12(p_\text{data} + p_\text{model})$, its denominator is $2m$. Since $\log\frac{p}{2m} = \log\frac pm - \log 2$ and each density integrates to 1, each of the two terms gives up $\log 2$:
 #
 # $$V(D^*, G) = \int p_\text{data} \log \frac{p_\text{data}}{2m} + p_\text{model} \log\frac{p_\text{model}}{2m}\,dx
 # = \underbrace{\mathrm{KL}(p_\text{data}\,\|\,m) + \mathrm{KL}(p_\text{model}\,\|\,m)}_{2\,\mathrm{JSD}} - \log 4 .$$
 #
-# Here $\mathrm{KL}(p\,\|\,q) = \int p \log\frac pq\,dx$, the *Kullback-Leibler divergence*, is never negative and zero only for $p = q$ (notebook 00). The two together are twice the **Jensen-Shannon divergence**: how far each density is from their average. It is zero if and only if the densities agree, and at most $\log 2$, since $p/m \le 2$. So the best discriminator turns the game into a measure of how far apart the two are (a divergence; its square root is a distance), and the generator's triumph is the value $-\log 4$: against perfect samples, even the best discriminator can only toss a coin.
+# Here $\mathrm{KL}(p\,\|\,q) = \int p \log\frac pq\,dx$, the *Kullback-Leibler divergence*, is never negative and zero only for $p = q$ (notebook 00). The two together are twice the **Jensen-Shannon divergence**: how far the densities are, on average, from their mean $m$. It is zero if and only if the densities agree, and at most $\log 2$, since $p/m \le 2$. So the best discriminator turns the game into a measure of how far apart the two are (a divergence; its square root is a distance, which we do not prove), and the generator's triumph is the value $-\log 4$: against perfect samples, even the best discriminator can only toss a coin.
 
 
 # %%
@@ -208,7 +208,7 @@ for name, divergence in zip(pairs, by_hand, strict=True):
     print(f"{name:17} JSD = {divergence:.3f}")
 
 # %% [markdown]
-# "Far apart" has reached the ceiling: $\log 2 = 0.693$ nats is the most that one yes-or-no answer can convey. Push the two apart further and the number does not move. Remember this when a generator starts far from its data; the explorer of section 5 shows the whole curve.
+# "Far apart" has reached the ceiling: $\log 2 = 0.693$ nats is the most that one yes-or-no answer can convey. Push the two apart further and its first three digits do not move. Remember this when a generator starts far from its data; the explorer of section 5 shows the whole curve.
 
 # %% [markdown] slide="subslide"
 # **The same game in other signs.** The GAN deck labels real samples 0 and generated ones 1, halves the sum, and lets the discriminator minimise. Its $\tilde D$ is the probability of being *generated*, so $\tilde D = 1 - D$, and its cost is $-\frac12 V$. The best cost is $\log 2 - \mathrm{JSD}$; the deck states its negative, $\mathrm{JSD} - \log 2$. Before you copy a loss from any text, look up which label is 1.
@@ -332,9 +332,9 @@ plots.show(figure, alt="Three panels with D* dashed and three learned answers in
     "part from the dashed line.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
-# In the grey band, where samples fall, the networks are close to $D^*$. Outside, their output is arbitrary: no sample ever corrected it. The generator gets its directions from this network, so where no samples have been its advice is worth nothing.
+# In the grey band, where samples fall, the networks are close to $D^*$. Outside, hardly any sample ever corrected them. At the left edge of the picture all nine say "probably real", where the right answer is 0. The generator gets its directions from this network, so where few samples have been its advice is not to be trusted.
 #
-# **Why smooth one side only?** Look at the numerator. With $\alpha$ alone, $D^*$ keeps its shape and is scaled by $1-\alpha$. With $\beta > 0$ the model's own density enters: wherever the generator puts many samples and the data none, $D^*$ tends to $\beta$ rather than 0. The discriminator then rates a place highly only because the generator keeps going there.
+# **Why smooth one side only?** Look at the numerator. With $\alpha$ alone, $D^*$ keeps its shape and is scaled by $1-\alpha$. With $\beta > 0$ the model's own density enters: wherever the generator puts many samples and the data none, $D^*$ tends to $\beta$ rather than 0. The discriminator then gives a place credit only because the generator keeps going there.
 
 # %%
 astray = 0.5 * normal(x, 1.5, 0.9) + 0.5 * normal(x, 5, 0.5)  # half of it off the data
@@ -357,7 +357,7 @@ plots.show(figure, alt="A model with a stray hump at 5 where the data has none. 
 # </details>
 
 # %% [markdown] slide="fragment"
-# Both say "raise $s$". But the first *saturates*: the worse the sample, the smaller its push. The **$\log D$ trick** is to let the generator maximise $\log D$ instead of minimising $\log(1-D)$; this is the *non-saturating loss*. Each player then has a loss of its own, and the game is no longer a tug of war over one number.
+# Both say "raise $s$". But the first *saturates*: the worse the sample, the smaller its push. The **$\log D$ trick** is to let the generator maximise $\log D$ instead of minimising $\log(1-D)$; this is the *non-saturating loss*. Each player then has a loss of its own: the game is no longer *zero-sum*, where one player's gain is the other's loss.
 
 # %%
 score = torch.linspace(-6, 6, 241, dtype=torch.float64, requires_grad=True)
@@ -403,14 +403,14 @@ widgets.static_frames(
 )
 
 # %% [markdown]
-# At distance 5.5 the divergence is at its ceiling, so the saturating slope is almost zero: nothing is left to descend. The trick still pulls. Both slopes vanish at the same place, where the model is the data: **the equilibrium is shared**, the way there is not.
+# At distance 5.5 the divergence has almost reached its ceiling, and the saturating slope is almost zero: there is next to nothing left to descend. The trick still pulls. Here both slopes vanish at the same place, where the model is the data: **the equilibrium is shared**, the way there is not.
 #
 # **Formula.** Write $q_\theta$ for the model's density and $p$ for the data's. In each step of the game the generator meets a discriminator that is *held still*: take $D = D^*$ of the present moment, freeze it, and differentiate with respect to $\theta$ only where $\theta$ moves the samples.
 #
-# 1. *The first loss* has the slope $\int \nabla q_\theta \log(1 - D^*)$, with $1 - D^* = \frac{q}{p+q}$. Since $\int \nabla q_\theta = \nabla 1 = 0$, we may add a constant to the logarithm: it equals $\int \nabla q_\theta \log\frac{2q}{p+q}$, and that is the slope of $2\,\mathrm{JSD}$. (The *value* $V(D^*, G)$ has this slope even when $D^*$ is allowed to move along: $D^*$ is a maximum, and at a maximum the value does not feel a small move of $D$. This is the envelope theorem.)
-# 2. *The trick* has the slope $-\int \nabla q_\theta \log D^*$, with $D^* = \frac{p}{p+q}$. Now $-\log\frac{p}{p+q} = \log\frac qp - \log\frac{2q}{p+q} + \log 2$. The first term gives the slope of $\mathrm{KL}(q_\theta\,\|\,p)$, the second that of $2\,\mathrm{JSD}$ as in step 1, the constant gives nothing.
+# 1. *The first loss* has the slope $\int \nabla q_\theta \log(1 - D^*)$, with $1 - D^* = \frac{q}{p+q}$. Since $\int \nabla q_\theta = \nabla 1 = 0$, we may add a constant to the logarithm: it equals $\int \nabla q_\theta \log\frac{2q}{p+q}$, and that is the slope of $2\,\mathrm{JSD} = \int p \log\frac{2p}{p+q_\theta} + q_\theta \log\frac{2q_\theta}{p+q_\theta}$. Why? Use the product rule. Differentiating the factor $q_\theta$ gives the integral just found. Differentiating inside the two logarithms gives $\int \nabla q_\theta\big({-\frac{p}{p+q}} + 1 - \frac{q}{p+q}\big) = 0$. (The *value* $V(D^*, G)$ has this slope even when $D^*$ is allowed to move along: $D^*$ is a maximum, and at a maximum the value does not feel a small move of $D$. This is the envelope theorem.)
+# 2. *The trick* has the slope $-\int \nabla q_\theta \log D^*$, with $D^* = \frac{p}{p+q}$. Now $-\log\frac{p}{p+q} = \log\frac qp - \log\frac{2q}{p+q} + \log 2$. The first term gives the slope of $\mathrm{KL}(q_\theta\,\|\,p)$ (differentiating inside its logarithm adds $\int q\,\frac{\nabla q}{q} = \int \nabla q_\theta = 0$), the second that of $2\,\mathrm{JSD}$ as in step 1, the constant gives nothing.
 #
-# So **with $D^*$ frozen** the trick follows $\mathrm{KL}(p_\text{model}\,\|\,p_\text{data}) - 2\,\mathrm{JSD}$ (Arjovsky and Bottou 2017).
+# So **with $D^*$ frozen** the trick follows $\mathrm{KL}(p_\text{model}\,\|\,p_\text{data}) - 2\,\mathrm{JSD}$ (Arjovsky and Bottou 2017). The minus sign looks odd, as if the trick drove the two apart. Collect the terms with $q$ and those with $p$ in this difference: $\int q\,\big(\log\frac qp - \log\frac qm\big) - p\log\frac pm = \int (q + p)\log\frac mp = 2\,\mathrm{KL}(m\,\|\,p)$, never negative, and zero only when model and data agree. So it is a divergence after all (Shannon and others 2020).
 
 
 # %%
@@ -454,7 +454,7 @@ check("saturating loss: slope of 2 JSD", saturating, 2 * slope, atol=1e-6)
 check("log D trick: slope of KL - 2 JSD", trick, positions - 2 * slope, atol=1e-6)
 
 # %% [markdown]
-# The word *frozen* matters. For the trick $D^*$ is not a maximum, so if we computed $D^*$ anew at each $\theta$ and then differentiated, we would get another slope. The extra term is what $\theta$ does to $D^*$ itself: from $-\log D^* = \log(p+q) - \log p$ its derivative in $\theta$ is $\frac{\nabla q}{p+q}$, so the extra is $\int q\,\frac{\nabla q_\theta}{p+q}$. No divergence is being descended by the trick; a slope is borrowed at each moment.
+# The word *frozen* matters. For the trick $D^*$ is not a maximum, so if we computed $D^*$ anew at each $\theta$ and then differentiated, we would get another slope. The extra term is what $\theta$ does to $D^*$ itself: from $-\log D^* = \log(p+q) - \log p$ its derivative in $\theta$ is $\frac{\nabla q}{p+q}$, so the extra is $\int q\,\frac{\nabla q_\theta}{p+q}$. So the trick does not descend its own loss $\mathbb E[-\log D^*]$, the number that is printed during training; it descends $\mathrm{KL} - 2\,\mathrm{JSD}$, and only as far as the discriminator is $D^*$.
 
 
 # %%
@@ -533,7 +533,7 @@ check("60 turns by hand = coursekit, every weight", flat_weights(own.parameters(
       flat_weights(theirs.parameters()), atol=1e-5)  # fmt: skip
 
 # %% [markdown] slide="subslide" says="Three games from three random starts, and three numbers:\n\n1. $2\\,\\mathrm{JSD} - \\log 4$, by quadrature;\n2. the value that a **freshly trained** discriminator reaches;\n3. the value with the game's *own* discriminator: what a training log shows."
-# Now three whole games from three random starts. At some steps we look at three numbers: $2\,\mathrm{JSD} - \log 4$ by quadrature; the value that a **freshly trained** discriminator reaches against the generator of that moment, measured on new samples; and the value with the game's *own* discriminator, which is what a training log shows.
+# Now three whole games from three random starts. At some steps we look at three numbers: $2\,\mathrm{JSD} - \log 4$ by quadrature; the value that a **freshly trained** discriminator reaches against the generator of that moment, measured on new samples; and the value with the game's *own* discriminator, which is what a training log estimates.
 
 
 # %%
@@ -628,7 +628,7 @@ plots.show(
 )
 
 # %% [markdown] slide="subslide"
-# Blue and green agree: a fresh discriminator is a good instrument, and anyone who can draw samples can use it. The red curve, the one that a training log shows, starts not far from $-\log 4$, the generator's triumph, while the samples are as bad as they will ever be. That is the trap announced in section 1. The running value is low when the generator is good *or when the discriminator is bad* (at the first step it has learned nothing), and the number does not say which. It can only be too low, since nothing beats $D^*$.
+# Blue and green nearly agree: on a line, a fresh discriminator is a good instrument, and it needs nothing but samples. The red curve, the one that a training log estimates, starts not far from $-\log 4$, the generator's triumph, while the samples are as bad as they will ever be. That is the trap announced in section 1. The running value is low when the generator is good *or when the discriminator is bad* (at the first step it has learned next to nothing), and the number does not say which. Computed with the true densities, as here, it can only be too low, since nothing beats $D^*$. Measured on the training samples it can be too high as well: see the next section.
 
 # %% [markdown] slide="slide"
 # ## 7 · How many steps for the discriminator?
@@ -659,7 +659,7 @@ for k, each in mean_gaps.items():
     print(f"k = {k}: {each.mean():.2f} nats left on the table")
 
 # %% [markdown]
-# So why not a huge $k$? The decks disagree. The generative models deck says not to keep $D$ from becoming "too smart", since $D$ is supposed to be perfect; others ask for a balance. Three reasons for few steps are given, and they are not equally good. *Time:* each extra step costs some. *A flat loss:* with the saturating loss a perfect discriminator leads back to the flat part of section 5; with the $\log D$ trick, which this game uses, the slope at $D^*$ is large, so here this is no reason. *Overfitting*, which the generative AI deck names: $D$ sees finitely many real samples. Trained on them for long, it learns these samples rather than their density. Let us see that: the same network, once with 20 real samples, once with 5000, as many steps for both.
+# So why not a huge $k$? The decks disagree. The generative models deck says not to keep $D$ from becoming "too smart", since $D$ is supposed to be perfect; others ask for a balance. Three reasons for few steps are given, and they are not equally good. *Time:* each extra step costs some. *A flat loss:* with the saturating loss a perfect discriminator leads back to the flat part of section 5; with the $\log D$ trick, which this game uses, the slope at $D^*$ is large, so it does not apply here. *Overfitting*, which the generative AI deck names: $D$ sees finitely many real samples. Trained on them for long, it learns these samples rather than their density. Let us see that: the same network, once with 20 real samples, once with 5000, as many steps for both.
 
 
 # %%
@@ -703,7 +703,7 @@ plots.show(figure, alt="Left, values over the steps of D. With 20 real samples t
     "samples are and jagged; with 5000 it follows D*.")  # fmt: skip
 
 # %% [markdown]
-# (One of the three red curves leaves the picture.) This is a good reason, and it depends on the amount of data. The discriminator of 20 samples ends worse than a coin on anything it has not seen, and a generator that follows it is pulled towards these 20 points instead of their distribution. With 5000 samples the same number of steps did no harm. Notebook 14 changes the score so that a better critic still has a slope.
+# (One of the three red curves leaves the picture.) This is a good reason, and it depends on the amount of data. The discriminator of 20 samples ends worse than a coin on new samples, and a generator that followed it would be pulled towards these 20 points instead of their distribution. (No generator moved in this experiment.) With 5000 samples the same number of steps did no harm. Notebook 14 changes the game so that even a perfect discriminator, there called a *critic*, still has a useful slope.
 
 # %% [markdown] slide="slide"
 # ## 8 · Who moves first?
@@ -728,9 +728,9 @@ check("on 1000 random tables, answering is never a disadvantage", inner_D, inner
 print(f"the order makes a difference in {np.mean(inner_D < inner_G):.0%} of the tables")
 
 # %% [markdown] slide="subslide" says="Now put **G in the inner loop**: $D$ is fixed and $G$ may adapt for as long as it likes. Its loss is an average of numbers $-\\log D(x)$, smallest when all its weight lies on the smallest of them.\n\nSo the best answer is one single point. That is **mode collapse**, and here it is the optimal move."
-# For GANs the order is everything. With $D$ in the inner loop, $G$ minimises a divergence. Now put **G in the inner loop**: $D$ is fixed and $G$ may adapt for as long as it likes. Its loss $\mathbb E_{p_\text{model}}[-\log D(x)]$ is an average of numbers $-\log D(x)$. An average is smallest when all its weight is on the smallest number. So the best answer is one single point: every $z$ goes to the $x$ that $D$ likes most. That is **mode collapse**, and here it is no accident but the optimal move.
+# For GANs the order matters a great deal. With $D$ in the inner loop, $G$ minimises a divergence. Now put **G in the inner loop**: $D$ is fixed and $G$ may adapt for as long as it likes. Its loss $\mathbb E_{p_\text{model}}[-\log D(x)]$ is an average of numbers $-\log D(x)$. An average is smallest when all its weight is on the smallest number. So, unless two points tie, the best answer is one single point: every $z$ goes to the $x$ that $D$ likes most. That is **mode collapse**, and here it is no accident but the optimal move.
 #
-# Let us watch it with a generator that may choose *any* distribution: a table of probabilities $w$ on a grid. Its step multiplies each entry by $e^{-\text{rate}\,\cdot\,\text{loss}}$ and normalises (gradient descent for probabilities). Both runs make the same steps from the same start; the only difference is whether $D$ answers after each step or never again.
+# Let us watch it with a generator that may choose *any* distribution: a table of probabilities $w$ on a grid. Its step multiplies each entry by $e^{-\text{rate}\,\cdot\,\text{loss}}$, where the loss at a point is $-\log D$, and normalises (*exponentiated gradient descent*, which keeps probabilities positive). Both runs use the same rule from the same start; the only difference is whether $D$ answers after each step or never again.
 
 # %%
 cells = np.linspace(-6, 6, 121)
@@ -783,11 +783,13 @@ plots.show(
 # - *both at once* means $(x, y) \to (x - r y,\; y + r x)$;
 # - *taking turns* means first $y' = y + r x$, then $x' = x - r y'$.
 #
-# In each case one step multiplies $(x, y)$ by a 2 × 2 matrix. If its two eigenvalues are complex, they are conjugates: the step turns the plane, and the square of their absolute value is the determinant. So above 1 the path diverges, at 1 it circles, below 1 it converges.
+# In each case one step multiplies $(x, y)$ by a 2 × 2 matrix. If its two eigenvalues are complex, they are conjugates: the step turns the plane, and the square of their absolute value is the determinant. So above 1 the path diverges, at 1 it goes round an ellipse for ever (we say it circles), below 1 it converges. Put $y'$ into $x'$ and the two matrices are
 #
-# With simultaneous steps the determinant is $1 + r^2$: the path spirals out, for any step size. With alternating steps it is $1$: the path circles, for any $r < 2$. Neither converges.
+# $$\text{at once: } \begin{pmatrix} 1 & -r \\ r & 1 \end{pmatrix}, \qquad \text{in turns: } \begin{pmatrix} 1 - r^2 & -r \\ r & 1 \end{pmatrix} .$$
 #
-# **A penalty.** Let the discriminator pay for being far from 0: $J = xy - \frac\gamma2 y^2$. Now $y' = (1 - r\gamma)\,y + r x$, and the determinant in turns is $1 - r\gamma$. As long as $r + \gamma < 2$ the step still turns the plane, and the path converges.
+# With simultaneous steps the determinant is $1 + r^2$: the path spirals out, for any step size. With alternating steps it is $(1 - r^2) + r^2 = 1$. The eigenvalues are complex if the squared trace $(2 - r^2)^2$ is less than 4 times the determinant, so the path circles for any $r < 2$. Neither converges.
+#
+# **A penalty.** Let the discriminator pay for being far from 0: $J = xy - \frac\gamma2 y^2$. Now $y' = (1 - r\gamma)\,y + r x$. The second column of the matrix in turns is multiplied by $1 - r\gamma$, and so is its determinant, which becomes $1 - r\gamma$. The trace is $2 - u$ with $u = r(r + \gamma)$, so the eigenvalues are complex if $(2-u)^2 < 4(1 - r\gamma)$, that is $u^2 < 4u - 4r\gamma = 4r^2$, that is $r + \gamma < 2$. Then $r\gamma < 1$ too (a product of two numbers is at most the square of half their sum), so the determinant is between 0 and 1: the step still turns the plane, and the path converges.
 
 
 # %%
@@ -842,9 +844,9 @@ check("squared slope at the data = y²", squared_slope, y_small[None] ** 2, rtol
 # %% [markdown] slide="slide"
 # ## 9 · What goes wrong
 #
-# **Collapse, on purpose.** The data are 25 narrow humps on a 5 × 5 grid. Two games with the same networks, the same rate, the same optimiser and the same *total* number of updates, 1650: (a) *ten to one*, ten steps of the generator for each of the discriminator, 150 turns; (b) *one to one*, 825 turns. Three seeds each, and (a) once more with three times the budget.
+# **Collapse, on purpose.** The data are 25 narrow humps on a 5 × 5 grid. Two games with the same networks, the same rate, the same optimiser and the same *total* number of updates, 1650: (a) *ten to one*, ten steps of the generator for each of the discriminator, 150 turns; (b) *one to one*, 825 turns. Three seeds each, and (a) once more, from the first seed, with three times the budget. One thing is not equal: the discriminator gets 150 updates in (a) and 825 in (b).
 #
-# **How to count.** `mode_coverage` reports the modes found (at least a thousandth of the samples within three standard deviations), and the KL divergence of the shares per mode from even ones: 0 if every mode gets the same, $\log 25 = 3.2$ if one gets everything. What would *noise* get, spread evenly over the square? We put it beside the games, so that we know which number means anything.
+# **How to count.** `mode_coverage` reports the modes found (at least a thousandth of the samples within three standard deviations), and the KL divergence of the shares per mode from even ones: 0 if every mode gets the same, $\log 25 = 3.2$ if one gets everything. What would *noise* get, spread evenly over the square? We put it beside the games, so that we know which numbers mean anything.
 
 # %%
 from coursekit.evaluation import mode_coverage
@@ -927,9 +929,9 @@ plots.show(
 )  # fmt: skip
 
 # %% [markdown]
-# So the order of play is enough: all else equal, ten generator steps per turn collapse, and more of the same does not help. What the other game has learned is less than its picture suggests. The table shows that it finds no more modes and makes no more good samples than noise does. After so few updates it knows the size of the square and not yet the humps. Nor is one to one a guarantee: with the third seed it, too, crowds into part of the grid (see its KL), though not into a point.
+# So ten generator steps per turn are enough to collapse this game. Three times the budget, with 450 updates of the discriminator, does not help; we have not tried how long one would have to go on. What the other game has learned is less than its picture suggests. The table shows that it finds no more modes than noise does, and that its share of good samples is not above that of noise by more than chance would give (the standard error is 0.2 %). After so few updates it knows roughly the size of the square and not yet the humps. Nor is one to one a guarantee: with the third seed it, too, crowds into part of the grid (see its KL), though not into a point.
 #
-# The collapsed generator has not settled on its favourite mode, though. Wherever it piles up, the discriminator soon learns to say "generated", and it moves on. Here is the share of its samples at each mode over time.
+# The collapsed generator has not settled on its favourite mode, though. The usual explanation is that wherever it piles up, the discriminator soon learns to say "generated", and it moves on. Here is, over time, the share of its samples that are *nearest* to each mode. Nearest does not mean good: as the table shows, few of them are within three standard deviations.
 
 # %%
 plots.show(
@@ -952,9 +954,9 @@ check("on average the favourite holds at least a third of all samples",
       control={"one to one": even_share})  # fmt: skip
 
 # %% [markdown]
-# A photograph of one moment would suggest that the model "knows only one mode". The film shows that it has visited most of them, and keeps none. So look at samples over time, count modes where you can, and do not trust a loss: section 6 has shown what a running value is worth.
+# A photograph of one moment would suggest that the model "knows only one mode". The film shows that it has been near most of them, and stays at none. So look at samples over time, count modes where you can, and do not trust a loss: section 6 has shown what a running value is worth.
 
-# %% [markdown] slide="subslide" says="*A penalty on slopes,* R1: the same game, 6000 steps, with R1 and without. With it the modes get even shares; without it some get nearly nothing.\n\n*Company:* a batch from one mode looks like no batch of data, even if each sample in it looks real."
+# %% [markdown] slide="subslide" says="*A penalty on slopes,* R1: the same game, 6000 steps, with R1 and without. With it the modes get even shares; without it some get nearly nothing.\n\n*Several samples at a time:* a batch from one mode looks like no batch of data, even if each sample in it looks real."
 # **What helps: a penalty on slopes.** Section 8 showed R1 turning a circle into a spiral. Does it help here? The same plain game one to one, larger networks, 6000 steps at a constant rate, three seeds, once with `r1=0.1` and once without, all else equal. These runs take longer than a notebook may, so we load a record of them and replay the beginning of one.
 
 # %%
@@ -990,9 +992,9 @@ plots.show(
 )  # fmt: skip
 
 # %% [markdown]
-# With R1 the modes get even shares and more of them are found; without it some get far too much and others nearly nothing. In *sharpness* R1 is no gain in this game: without it as many samples are good, or more. Even shares alone would prove nothing (noise has them too); it is even shares together with samples that are sharper than noise. The [benchmark](../benchmarks/README.md) adds falling rates and averaged weights, and with R1 most samples are then good as well. It also shows that R1 is not the only way: the vanilla GAN in the same table finds nearly all modes without it, with more of its samples in between.
+# With R1 the modes get even shares, and at the end more of them are found; without it some get far too much and others nearly nothing. In *sharpness* R1 is no gain in this game: without it more samples are good at most of our looks, and at the end it depends on the seed. Even shares alone would prove nothing (noise has them too); it is even shares together with samples that are sharper than noise. The [benchmark](../benchmarks/README.md) adds falling rates and averaged weights, and with R1 most samples are then good as well. It also shows that R1 is not the only way: the vanilla GAN in the same table finds nearly all modes without it, with more of its samples in between.
 #
-# **Company.** A discriminator that sees several samples at a time notices that a batch from one mode looks like no batch of data, even if each sample in it looks real. `gan.MinibatchStd`, the *minibatch standard deviation*, is the simplest such layer: it appends the spread of the batch to the features of every sample (Karras et al. 2018). [Notebook 13](13_training_gans.ipynb) goes on with minibatch features, unrolled games and images.
+# **Several samples at a time.** A discriminator that sees several samples at a time notices that a batch from one mode looks like no batch of data, even if each sample in it looks real. `gan.MinibatchStd`, the *minibatch standard deviation*, is the simplest such layer: it appends the spread of the batch to the features of every sample (Karras et al. 2018). [Notebook 13](13_training_gans.ipynb) goes on with minibatch features, unrolled games and images.
 
 # %% [markdown] slide="slide"
 # ## 10 · Summary
@@ -1008,11 +1010,11 @@ plots.show(
 # | Algorithm 1 by hand = coursekit, every weight | section 6 |
 # | a Gaussian is learned: by quadrature and by a fresh discriminator the value falls to −log 4 | section 6 |
 # | the running value starts low though nothing has been learned | section 6 |
-# | larger k: nearer to D*; with 20 real samples D memorises them | section 7 |
+# | k = 5 is nearer to D* than k = 1 in this game; with 20 real samples D memorises them | section 7 |
 # | minimax is not maximin; with D fixed the generator shrinks to a point, with D answering it becomes the data | section 8 |
 # | on xy: at once diverges, in turns circles, with a penalty (R1) converges | section 8 |
-# | ten generator steps per turn: collapse, at equal numbers of updates, and wandering | section 9 |
-# | R1 alone: even shares of the modes | section 9 |
+# | ten generator steps per turn: collapse, at equal total numbers of updates, and wandering | section 9 |
+# | R1 alone: even shares of the modes, but no sharper samples (stored runs) | section 9 |
 #
 # **The code behind it:** [`gan/model.py`](../coursekit/gan/model.py), which reads in the order of this notebook, and [`training/adversarial.py`](../coursekit/training/adversarial.py), the loop.
 #
@@ -1031,7 +1033,7 @@ plots.show(
 # </details>
 #
 # <details><summary>4. With real labels smoothed to 0.9, D says 0.9 at some x. What do you know?</summary>
-# That the model hardly ever goes there: the best answer is 0.9 p_data / (p_data + p_model).
+# If D is close to its best answer, 0.9 p_data / (p_data + p_model): that the model goes there far less often than the data. If no samples fall there at all: nothing (section 4).
 # </details>
 #
 # <details><summary>5. Why is forgetting detach() in the discriminator's step not fatal here, and yet a fault?</summary>
@@ -1040,4 +1042,4 @@ plots.show(
 #
 # **Homework:** [`hw12_gan_optimal_discriminator`](homework/release/hw12_gan_optimal_discriminator/hw12_gan_optimal_discriminator.ipynb): best answers with smoothed labels, the divergence from the game, losses on raw scores, one turn of the game with gradients by hand, the order of play, and a training log with a fault. The [solutions](../notebooks/homework/source/hw12_gan_optimal_discriminator/hw12_gan_optimal_discriminator.ipynb) are in a folder of their own.
 #
-# **References.** I. Goodfellow and others (2014), *Generative adversarial nets*. I. Goodfellow (2016), *NIPS 2016 tutorial: generative adversarial networks*. T. Salimans and others (2016), *Improved techniques for training GANs* (one-sided smoothing). X. Mao and others (2017), *Least squares generative adversarial networks*. M. Arjovsky and L. Bottou (2017), *Towards principled methods for training generative adversarial networks*. T. Karras and others (2018), *Progressive growing of GANs for improved quality, stability, and variation*. L. Mescheder, A. Geiger and S. Nowozin (2018), *Which training methods for GANs do actually converge?*
+# **References.** I. Goodfellow and others (2014), *Generative adversarial nets*. M. Shannon and others (2020), *Non-saturating GAN training as divergence minimization*. I. Goodfellow (2016), *NIPS 2016 tutorial: generative adversarial networks*. T. Salimans and others (2016), *Improved techniques for training GANs* (one-sided smoothing). X. Mao and others (2017), *Least squares generative adversarial networks*. M. Arjovsky and L. Bottou (2017), *Towards principled methods for training generative adversarial networks*. T. Karras and others (2018), *Progressive growing of GANs for improved quality, stability, and variation*. L. Mescheder, A. Geiger and S. Nowozin (2018), *Which training methods for GANs do actually converge?*

@@ -14,7 +14,7 @@
 #
 # **It follows** the flow part of the generative AI deck: the two terms of the loss, why the network must be invertible with a cheap determinant, the chain of generators, and Glow's 1 × 1 convolution. The deck writes $c$ for the noise, $x = g(c)$ for the generator and $g^{-1}$ for its inverse; we write $z$ for the noise and $z = f(x)$ for the inverse, so $f = g^{-1}$. **It adds** the coupling layers of Dinh, Sohl-Dickstein and Bengio (2017), the densities of moons, classes and bridges, dequantisation and bits per dimension, which no deck has. Diffusion models, which lift the restriction to invertible maps, are in notebook 17.
 #
-# Every line that starts with ✓ was computed on both sides just now, on your machine.
+# Every line that starts with ✓ is a claim that was computed just now, on your machine, except that the long runs of sections 9 and 10 are read from a record. Some bars on trained flows (1.335 bits in section 9, say) were set after these very seeds had been seen. They show what the control fails to reach; they are not predictions.
 
 # %%
 import math
@@ -31,15 +31,15 @@ dice = torch.Generator().manual_seed(16)
 # %% [markdown] slide="slide" says="Sand lies on a ruler made of rubber, thick in the middle and thin at the ends. Stretch the ruler: no grain is lost. A little piece $dx$ holds the same sand as its origin $dz$:"
 # ## 1 · A ruler made of rubber
 #
-# **Question.** A generative model should answer two requests: *draw me a new example*, and *how likely is this one?* Most models are good at one of them. A VAE gives a bound instead of the likelihood, a GAN gives nothing. Is there a model that does both, exactly?
+# **Question.** A generative model should answer two requests: *draw me a new example*, and *how likely is this one?* Most models are good at one of them. A VAE gives a bound instead of the likelihood, a GAN gives nothing. An autoregressive model (notebook 06) does both, but it draws one number after another. Is there a model that does both, exactly, and draws in one go?
 #
 # **Picture.** Take a ruler made of rubber and strew sand on it, thick in the middle, thin at the ends: the normal distribution. Now stretch the ruler here and squeeze it there. No grain is lost. Where the rubber was stretched, the sand is thinner; where it was squeezed, thicker. If we know how much we pulled at each place, we know the new density at each place.
 #
-# **Formula.** Let $z = f(x)$ tell where on the unstretched ruler the point $x$ came from. A little piece $dx$ holds the same sand as its origin $dz$, so $p(x)\,dx = \mathcal N(z; 0, 1)\,dz$, and
+# **Formula.** Let $z = f(x)$ tell where on the unstretched ruler the point $x$ came from. A little piece $dx$ holds the same sand as its origin $dz$, so $p(x)\,dx = \mathcal N(z; 0, 1)\,dz$. Divide by $dx$, write $dz/dx = f'(x)$, and take logarithms:
 #
 # $$\log p(x) \;=\; \log \mathcal N\big(f(x);\, 0, 1\big) \;+\; \log f'(x) .$$
 #
-# This needs an increasing $f$; what matters is that it is one-to-one. A sum of increasing functions guarantees that: a line and a few soft steps, each of height $e^{w_k}$ and steepness $e^{s_k}$ at the place $m_k$. (A power of $e$ cannot become negative.)
+# This needs an increasing $f$; what matters is that it is one-to-one. A sum of increasing functions guarantees that: a line and a few soft steps, each rising by $2e^{w_k}$ around the place $m_k$, the more abruptly the larger $e^{s_k}$. (A power of $e$ is always positive.)
 #
 # $$f(x) = e^{a} x + b + \sum_k e^{w_k} \tanh\!\big(e^{s_k}(x - m_k)\big).$$
 
@@ -85,8 +85,8 @@ for _ in range(10):
 check("the density integrates to 1, ten draws of all parameters", masses, 1.0,
       atol=1e-6)  # fmt: skip
 
-# %% [markdown] slide="subslide" says="Now let data pull: maximise $\\log p(x)$ itself, averaged over the data. There is no bound and no opponent, this *is* **maximum likelihood**."
-# Now let data pull. The data have two humps; we maximise $\log p(x)$ itself, averaged over the data. There is no bound and no opponent, this *is* **maximum likelihood**. Since we made the data, we know their true density, and the difference *model minus true* of the mean negative log-likelihood, NLL for short, estimates the Kullback-Leibler divergence from truth to model: zero would be perfect.
+# %% [markdown] slide="subslide" says="Now let the data pull: maximise $\\log p(x)$ itself, averaged over the data. There is no bound and no opponent, this *is* **maximum likelihood**."
+# Now let the data pull. They have two humps; we maximise $\log p(x)$ itself, averaged over the data. There is no bound and no opponent, this *is* **maximum likelihood**. Since we made the data, we know their true density, and the difference *model minus true* of the mean negative log-likelihood, NLL for short, estimates the Kullback-Leibler divergence from truth to model: zero would be perfect.
 
 
 # %%
@@ -171,7 +171,7 @@ plots.show(
 )  # fmt: skip
 
 # %% [markdown]
-# Between two grey lines there is a tenth of the sand, on both axes. Where the curve is steep, many of these strips come down close together: a hump. Where it is flat, one strip is drawn out over the valley. The grey histogram is drawn, the blue curve is computed, and they are two halves of the same model.
+# Between two neighbouring grey lines there is a tenth of the sand, on both axes. Where the curve is steep, many of these strips come down close together: a hump. Where it is flat, one strip is drawn out over the valley. The grey histogram comes from samples, the blue curve is computed: the model does both jobs.
 
 # %% [markdown] slide="slide"
 # ## 2 · What the likelihood asks for
@@ -210,14 +210,14 @@ check("the loss there = entropy of the fitted Gaussian of mean 0", loss_at_best,
       entropy, atol=1e-12)  # fmt: skip
 
 # %% [markdown]
-# The sum has one minimum, where $z$ has mean square 1. That is all a flow ever does: bring the data to the shape of the noise, and pay for every squeeze.
+# The slope of the sum, for $a > 0$, is $a\,\overline{x^2} - 1/a$. It vanishes only at $a^2\,\overline{x^2} = 1$, where $z$ has mean square 1. That is all the loss of any flow asks for: bring the data to the shape of the noise, and pay for every squeeze.
 
 # %% [markdown] slide="slide"
 # ## 3 · From lengths to volumes
 #
-# **Question.** With two coordinates, what takes the place of the slope?
+# **Question.** With two coordinates, what replaces the slope?
 #
-# A matrix $A$ turns the unit square into a parallelogram of area $|\det A|$. That is what a determinant *is*. A bent map is, close by, a matrix too: its **Jacobian** $J = \partial z / \partial x$, the table of all derivatives $\partial z_i / \partial x_j$. So a small square at $x$ becomes nearly a parallelogram of $|\det J(x)|$ times its area, and the sand on it is diluted by that:
+# A matrix $A$ turns the unit square into a parallelogram of area $|\det A|$. That is what a determinant *is*. A bent map, seen from close by, is nearly a matrix too: its **Jacobian** $J = \partial z / \partial x$, the table of all derivatives $\partial z_i / \partial x_j$. So a small square at $x$ becomes nearly a parallelogram of $|\det J(x)|$ times its area, and the sand on it is diluted by that:
 #
 # $$\log p(x) = \log \mathcal N\big(f(x);\, 0, I\big) + \log\left|\det \frac{\partial z}{\partial x}\right|, \qquad z = f(x).$$
 
@@ -258,7 +258,7 @@ plots.show(pictures.cells_and_images(stretched), alt="Three panels on the same a
 #
 # **Why not any network?** Two conditions stand in the way.
 #
-# *Invertible.* If two places $x$ had the same $z$, sand from one origin would be in two places, and the formula would count it twice. And without a way back there is no drawing.
+# *Invertible.* If two places $x$ had the same $z$, sand from one origin would be in two places, and the formula would count it twice: the density would not integrate to 1. And without a way back there is no drawing.
 #
 # *A cheap determinant.* The determinant of a general $d \times d$ matrix takes about $d^3/3$ multiplications, **for each example and each step of training**:
 
@@ -272,9 +272,9 @@ for name, d in (
           f"against {d} on a diagonal")  # fmt: skip
 
 # %% [markdown]
-# The last row is more than a petaflop for one image. So the art of flows is to find layers that are flexible, as easy to invert as to apply, and whose Jacobian has a determinant that one can read off.
+# The last row is 2.5 million billion multiplications for one image. So the art of flows is to find layers that are flexible, as easy to invert as to apply, and whose Jacobian has a determinant that one can read off.
 #
-# Chaining them costs nothing new: determinants multiply, so **log-determinants add**, $\log|\det| = \sum_k \log|\det J_k|$. And the inverse map has the inverse Jacobian, so its log-determinant is the same with a minus sign.
+# Chaining them needs nothing new. By the chain rule the Jacobian of a chain is the product of the Jacobians, and determinants multiply, so **log-determinants add**, $\log|\det| = \sum_k \log|\det J_k|$. And the inverse map has the inverse matrix as its Jacobian, so its log-determinant is the same with a minus sign.
 
 # %% [markdown] slide="slide" says="The *affine coupling* of Real NVP: one half passes unchanged and decides how the other half is scaled and shifted. The way back uses $s$ and $t$ again, forwards."
 # ## 4 · One half talks, the other half listens
@@ -343,7 +343,7 @@ check("sum of s = log|det| of autograd's Jacobian", log_det,
 check("log-determinants of both ways cancel", log_det + log_det_back, 0.0, atol=1e-12)
 
 # %% [markdown] slide="subslide"
-# Does the package do the same? Its `AffineCoupling` starts as the identity, which would prove little, so we randomise all its weights first. It also keeps $s$ within $\pm 2$ by a soft bound, $2\tanh(s/2)$: the network behind $s$ reads what earlier couplings have multiplied, and without a bound a few unlucky weights feed each other until $e^s$ overflows.
+# Does the package do the same? Its `AffineCoupling` starts as the identity, which would prove little, so we randomise all its weights first. It also keeps $s$ within $\pm 2$ by a soft bound, $2\tanh(s/2)$: the network behind $s$ reads what earlier couplings have multiplied, and without a bound a few unlucky weights can feed each other until $e^s$ overflows.
 
 
 # %%
@@ -400,7 +400,7 @@ plots.show(
 #
 # Two answers, in the order of history. A **permutation** shuffles the features: its Jacobian is a permutation matrix, $\log|\det| = 0$. **Glow's invertible 1 × 1 convolution** *learns* the shuffle: multiply the channels at every position of an image by one and the same matrix $W$.
 #
-# The matrix acts once at each of the $H \times W$ positions. The whole image's Jacobian then has $H \cdot W$ copies of the matrix $W$ on its diagonal, so
+# The matrix acts once at each of the $H \times W$ positions. Sort the entries of the image by position, before and after in the same way, which leaves $|\det|$ as it is. The whole image's Jacobian then has $H \cdot W$ copies of the matrix $W$ along its diagonal and zeros elsewhere, so
 #
 # $$\log\left|\det \frac{\partial z}{\partial x}\right| = H\, W \,\log|\det W| .$$
 #
@@ -417,13 +417,13 @@ check("H W log|det W| = log|det| of the Jacobian of the whole image", 15 * of_W,
       of_image, atol=1e-10, control={"counted once": of_W})  # fmt: skip
 
 # %% [markdown] slide="subslide"
-# **Does $W$ stay invertible while it learns?** The deck says that it is *likely* to: singular matrices are rare. True, but with many channels the determinant costs time at every step, and near-singular ones are bad enough. Glow's **LU form** makes it certain and cheap:
+# **Does $W$ stay invertible while it learns?** The deck says that it is *likely* to: singular matrices are rare. True, but with many channels the determinant costs time at every step, and "likely" is not "certainly". Glow's **LU form** makes it certain, and cheap:
 #
 # $$W = P\, L\, \big(U + \operatorname{diag}(\pm e^{\ell})\big),$$
 #
-# with a fixed permutation $P$, a lower triangle $L$ with ones on its diagonal, and a strict upper triangle $U$. Then $\log|\det W| = \sum_i \ell_i$, a sum of $d$ numbers, and no value of the parameters makes $W$ singular. It starts as a random rotation, so at the start $\log|\det W| = 0$.
+# with a fixed permutation $P$, a lower triangle $L$ with ones on its diagonal, and a strict upper triangle $U$. Then $\log|\det W| = \sum_i \ell_i$, a sum of $d$ numbers, and no value of the parameters makes $W$ singular. (It can still come close, when some $\ell_i$ is very negative.) It starts as a random rotation, so at the start $\log|\det W| = 0$.
 #
-# Two more layers of Glow: an **activation norm**, one bias and one scale per channel, set from the first batch so that each channel starts with mean 0 and variance 1; and **squeeze**, which turns each 2 × 2 block of pixels into 4 channels, so that a 1 × 1 convolution can mix neighbours. `Whiten` and `Logit` wait for us in section 9. Here is every layer of the package in one sweep, parameters randomised: there and back, and the log-determinant against all of autograd's Jacobian.
+# Two more layers of Glow: an **activation norm**, one bias and one scale per channel, set from the first batch so that each channel starts with mean 0 and variance 1; and **squeeze**, which turns each 2 × 2 block of pixels into 4 channels, so that a 1 × 1 convolution can mix neighbours. We shall meet `Whiten` and `Logit` in section 9. Here is every layer of the package in one sweep, parameters randomised: there and back, and the log-determinant against all of autograd's Jacobian.
 
 # %%
 check("LU form: sum of l = slogdet(W)", mixer.log_abs_det(), of_W, atol=1e-10)
@@ -468,7 +468,7 @@ check("ten cases: log-determinants forth and back cancel", both_ways, 0.0, atol=
 #
 # **Question.** Enough algebra. Can a chain of couplings bend a round cloud into two thin moons?
 #
-# Eight couplings, the two coordinates take turns, each with a network of two hidden layers of 64. Three seeds, and the same with two couplings. The truth is known here too: a moon is a half circle, blurred by noise of .05, and its density is an average of Gaussians over the angle, which we sum up numerically.
+# Eight couplings, the two coordinates take turns, each with a network of two hidden layers of 64. Three seeds, and the same with two couplings. The truth is known here too: a moon is a half circle, blurred by Gaussian noise of standard deviation 0.05, and its density is an average of Gaussians over the angle, which we sum up numerically.
 
 
 # %%
@@ -550,7 +550,7 @@ plots.show(
 )
 
 # %% [markdown] slide="subslide"
-# The middle panel is *computed*, the right one is *drawn*. Both come out of the same eight layers, and they must agree: the density sums to 1 over the box, and the cells of the histogram hold what the density promises. For the second claim we use Pearson's test: if the promises $e_i$ are right, $\sum (c_i - e_i)^2/e_i$ over the cells has a $\chi^2$ distribution. The control is the data itself, which the flow imitates well but not perfectly.
+# The middle panel is *computed*, the right one is *drawn*. Both come out of the same eight layers, and they must agree: the density sums to 1 over the box, and the cells of the histogram hold what the density promises. For the second claim we use Pearson's test: if the promises $e_i$ are right, $\sum (c_i - e_i)^2/e_i$ over the cells has nearly a $\chi^2$ distribution. The control is the data itself: the flow is not perfect, so with 20 000 points the test tells data from samples.
 
 # %%
 from scipy import stats
@@ -610,9 +610,9 @@ widgets.static_frames(
 #
 # **Question.** Where does the grey veil between the moons come from? Too little training?
 #
-# Perhaps in part. But it never vanishes altogether. The noise is *one* piece. A continuous map takes one piece to one piece. The two moons are *two* pieces, with a gap between them. Take a point on each moon, find their noise, and walk from one to the other in a straight line, through noise that is nowhere rare. The generator carries this walk to a curve from moon to moon, without a jump, and the curve has to cross the gap somewhere. So the model puts density there. The truth has next to none.
+# Perhaps in part. But it never vanishes altogether. The noise is *one* piece. A continuous map takes one piece to one piece. The two moons are *two* pieces, with a gap between them. Take a point on each moon, find their noise, and walk from one to the other in a straight line, through noise that is nowhere rare. The generator carries this walk to a curve from moon to moon, without a jump, and the curve has to cross the gap somewhere. So the model puts density there. The truth has next to none. ("Nowhere rare": on a straight line the normal density is never below its value at the less likely end.)
 #
-# This much is a theorem: on any curve from one half circle to the other some point is equally far from both, and thus at least half the gap away from each. We try it with 200 pairs of points, and draw the walk that passes closest to the middle of the veil.
+# This much is a theorem: on any curve from one half circle to the other some point is equally far from both, for the difference of the two distances changes its sign on the way. The two distances add up to at least the gap, so each is at least half of it. We try it with 200 pairs of points, and draw the one that comes closest to the point $(0.5, 0.25)$ between the moons.
 
 # %%
 half_gap = torch.cdist(upper_moon, lower_moon).min() / 2
@@ -643,7 +643,7 @@ plots.show(
 )  # fmt: skip
 
 # %% [markdown]
-# Off the moons the truth falls off a cliff. The model walks on as if nothing had happened: this is the bridge. The theorem says that there is a way across, not how wide it is: by stretching harder and harder a flow may make it as thin as one likes. How much mass is on ours? A point of the data is five standard deviations away from its half circle with a probability of at most $e^{-5^2/2}$, about four in a million. We count among 20 000 samples of each seed.
+# Off the moons the truth falls off a cliff, by more than twenty nats. The model falls by about two: this is the bridge. The theorem says that there is a way across, not how wide it is: by stretching harder and harder a flow may make it as thin as one likes. How much mass does our flow put off the moons, on the bridge or in the whiskers at their ends? A point of the data is five standard deviations away from its half circle with a probability of at most $e^{-5^2/2}$, about four in a million (the length of Gaussian noise in the plane exceeds $r$ standard deviations with probability $e^{-r^2/2}$). We count among 20 000 samples of each seed.
 
 
 # %%
@@ -666,7 +666,7 @@ check("off the moons: more than 0.2 % of the samples, three seeds", off, 0.002,
 print("samples off the moons, by seed:", " ".join(f"{each:.1%}" for each in off))
 
 # %% [markdown] slide="subslide"
-# **Depth.** In one coupling half of the numbers stay, and the others are only scaled and shifted as these dictate; further flexibility must come from stacking. We trained two and eight above.
+# **Depth.** In one coupling half of the numbers stay, and the others are only scaled and shifted as these dictate; further flexibility must come from stacking. We trained two and eight above. (Eight also have four times as many weights.)
 
 # %%
 check("eight couplings leave at most 0.3 of the gap of two, three seeds",
@@ -684,7 +684,7 @@ print("gap of eight couplings / gap of two, by seed:", (gaps[1] / gaps[0]).round
 #
 # **Question.** Can we ask a flow for the upper moon, or for a *seven*?
 #
-# **Formula.** In a *class-conditional flow* the network of each coupling sees the class $y$ besides $x_a$, as one number per class of which one is 1:
+# **Formula.** In a *class-conditional flow* the network of each coupling sees the class $y$ besides $x_a$, as a *one-hot* vector: one number per class, 1 for the right class and 0 for all others:
 #
 # $$z_b = x_b \odot e^{s(x_a,\, y)} + t(x_a, y) .$$
 #
@@ -766,18 +766,18 @@ plots.show(pictures.density_panels(panels, box), alt="Three panels on one logari
     "and the two densities of the flow that was, one moon each and almost no veil.")  # fmt: skip
 
 # %% [markdown]
-# The bridge is gone, and for a reason: each class is *one* piece, so its map has nothing to tear. The comparison is not quite even. The second flow was given more information while it learned; at the test neither got any. Where labels are at hand they are the cheapest of the remedies.
+# The bridge is gone from the picture, and for a reason: each class is *one* piece, so its map has nothing to tear. Thin whiskers at the ends remain, and most likely they are the few samples still off the moons. The comparison is not quite even. The second flow was given more information while it learned; at the test neither got any. Where labels are at hand, this is an easy remedy.
 
 # %% [markdown] slide="slide"
 # ## 9 · Digits: from grey levels to a density and back
 #
 # **Question.** A pixel of our digits is one of 17 grey levels, 0 to 16. What is the *density* of a whole number?
 #
-# Infinite, and that is a trap: a flow could put an ever thinner spike on each of the 17 levels, and its likelihood would grow without end while it learns nothing. The cure is called **dequantisation**: add noise, uniform on $[0, 1)$, of exactly the width of one level. Then the *probability* of an image is the integral of the density over its unit cube, and Jensen's inequality gives a bound:
+# It has none: all its probability is on single points. That is a trap, for a flow could put an ever thinner spike on each of the 17 levels, and its likelihood would grow without end while it learns nothing. The cure is called **dequantisation**: add noise, uniform on $[0, 1)$, of exactly the width of one level. Then the *probability* of an image is the integral of the density over its unit cube, which is a mean over uniform noise $u$. The logarithm is concave, so the logarithm of a mean is at least the mean of the logarithms (Jensen's inequality):
 #
 # $$\log P(x) = \log \int_{[0,1)^d} p(x+u)\,du \;\ge\; \mathbb E_u \log p(x+u) .$$
 #
-# A claim like that wants a model so small that one can count: two pixels with three levels each, nine images, a random flow.
+# To check such a claim we need a model so small that we can count: two pixels with three levels each, nine images, a random flow.
 
 # %%
 couplings = [flow.AffineCoupling(2, hidden=(8,), flip=flip) for flip in (False, True)]
@@ -831,7 +831,7 @@ plots.show(
 # %% [markdown] slide="subslide"
 # On the left, where the spikes are, there is no density; on the right the variable is one that a transformed Gaussian can match.
 #
-# **Bits per dimension.** Nats per image depend on the size of the image, so one divides: $-\log P(x) / (64 \log 2)$ is the number of bits that an ideal code spends on each pixel. The unit matters. If somebody scales the pixels to $[0, 1]$, the density grows by $17^{64}$, and unless this is taken back the result is $\log_2 17 = 4.09$ bits too good. In both units the same image must cost the same.
+# **Bits per dimension.** Nats per image depend on the size of the image, so one divides: $-\log P(x) / (64 \log 2)$ is the number of bits per pixel that an ideal code spends. (We put in the dequantised bound for $\log P$, so our bits are, on average, a little too many.) The unit matters. If somebody scales the pixels to $[0, 1]$, the density grows by $17^{64}$, and unless this is corrected for, the result is $\log_2 17 = 4.09$ bits too good. In both units the same image must cost the same.
 
 # %%
 from coursekit.evaluation import bits_per_dim
@@ -851,7 +851,7 @@ check("forget the unit, and it looks log2(17) bits better", right_unit - careles
       math.log2(17), atol=1e-9)  # fmt: skip
 
 # %% [markdown] slide="subslide" says="Logit, then `Whiten`, then four times a learned 64 × 64 matrix in LU form and a wide coupling with dropout."
-# Now the flow. Logit, then `Whiten`, which takes the mean off and gives the data the covariance of the noise, then four times a learned 64 × 64 matrix in LU form and a wide coupling with dropout in its network. With `Whiten` alone a flow is a Gaussian with the data's covariance, and its mean loss is that Gaussian's entropy $\tfrac12\log\det(2\pi e\, C)$: our yardstick.
+# Now the flow. Logit, then `Whiten`, which subtracts the mean and gives the data the covariance of the noise, then four times a learned 64 × 64 matrix in LU form and a wide coupling with dropout in its network. With `Whiten` alone a flow is a Gaussian with the data's covariance, and its mean loss is that Gaussian's entropy $\tfrac12\log\det(2\pi e\, C)$, since each whitened coordinate has mean square 1 and adds $\tfrac12 = \tfrac12\log e$. This is our yardstick.
 #
 # Dropout switches off random units of the network while it trains, so in training the density is a slightly different one at each step. At the test all units are on, and the bits are those of one fixed flow.
 #
@@ -890,7 +890,7 @@ print(f"bits per pixel: all levels alike {math.log2(17):.2f}, one Gaussian "
       f"{of_plain:.2f}, behind a logit {of_squashed:.2f}, the flow {final.mean():.2f}")  # fmt: skip
 
 # %% [markdown]
-# The largest leap in bits comes from the logit and not from the couplings: most pixels of these images are nearly white or nearly black, and a Gaussian cannot model mass piled up at the ends of an interval. What the couplings and the matrices between them add is less than a fifth of a bit. It does not sound like much, but there are 64 pixels in an image, and the factors multiply.
+# From one Gaussian on, most of the gain comes from the logit and not from the couplings: many pixels of these images are nearly white or nearly black, and a Gaussian cannot model mass piled up at the ends of an interval. What the couplings and the matrices between them add is less than a fifth of a bit. It does not sound like much, but there are 64 pixels in an image. Together that is about 10 bits, so on average the flow makes a test image about a thousand times as likely as the Gaussian behind the logit does.
 #
 # **Digits on demand.** Now larger ones, 14 × 14, and the class of section 8: the same couplings once with the label and once without, 1500 steps, all else equal. Again three seeds are stored; we play 50 steps of the first.
 
@@ -922,7 +922,9 @@ plots.show(pictures.strips(rows, (14, 14)), alt="Five rows of ten 14 by 14 image
     "and three rows of the flow that is told 0 to 9, most of which show that digit.")  # fmt: skip
 
 # %% [markdown]
-# Many of the digits asked for can be read, some cannot, and none is sharp. The deck counts "sharp images" among the results of flows; the faces of Glow, which it means, took hundreds of layers, several scales and weeks of computing. The grey specks are the mark of a small flow: nothing may be thrown away, so every pixel carries its share of the noise through all layers.
+# One caution about the bits. The flow that is told gets the label of each *test* image, too, and a label is worth something: up to $\log_2 10 = 3.3$ bits per image, 0.017 per pixel. The gap is about twice that.
+#
+# Many of the digits asked for can be read, some cannot, and none is sharp. The deck counts "sharp images" among the results of flows; the faces of Glow, which it means, took hundreds of layers, several scales and a great deal of computing. A likely reason for the grey specks is that a flow may throw nothing away: every pixel carries its share of the noise through all layers.
 
 # %% [markdown] slide="slide"
 # ## 10 · What goes wrong
@@ -951,7 +953,7 @@ plots.show(
 )
 
 # %% [markdown]
-# By the training curves alone the flow without dropout is the better one, at every step. On images that it has not seen it is at its best after a few hundred steps, and from there what it gains on the training images it loses on new ones. Report likelihoods on images that the flow has not seen, and look at the whole curve: after 200 steps the two are still level, and a shorter experiment would have shown nothing.
+# By the training curves alone the flow without dropout is the better one, at every look. On images that it has not seen it is at its best after a few hundred steps, and from there it gains on the training images while it loses on new ones. Report likelihoods on images that the flow has not seen, and look at the whole curve: after 200 steps the two are still nearly level, and a short experiment would have missed the difference.
 
 # %% [markdown] slide="subslide" says="The quietest slip: the flow that one gets is the same, and only the number one reports is that of another variable, the logits."
 # **Forgetting the logit's Jacobian.** The quietest slip. The logit has no parameters, so its log-determinant is a constant of training: the flow that one gets is the same, and only the number one reports is that of another variable, the logits. Here the forgotten terms even cancel in part: those of nearly white and nearly black pixels are positive, those of the greys between negative.
@@ -976,7 +978,7 @@ check("of all pairs of images at least one in ten changes its order",
       control={"the same error for all images": reordered(correct + term.mean())})  # fmt: skip
 
 # %% [markdown]
-# On average one would hardly notice, and that makes it dangerous: image by image the number is wrong by a good part of a bit per pixel, in both directions, so that even the *order* of likely and unlikely images changes for many pairs. The cure is section 5's sweep: compare every layer's log-determinant with autograd, once, and never trust a log-determinant because training ran.
+# We see it on the flow of 100 steps from section 9. On average one would hardly notice, and that makes it dangerous: image by image the number is wrong by a good part of a bit per pixel, in both directions, so that even the *order* of likely and unlikely images changes for many pairs. The cure is section 5's sweep: compare every layer's log-determinant with autograd, once, and never trust a log-determinant merely because training ran.
 
 # %% [markdown] slide="slide"
 # ## 11 · Summary
@@ -989,13 +991,13 @@ check("of all pairs of images at least one in ten changes its order",
 # | coupling: there and back, log-det = sum of $s$ = autograd; by hand = coursekit | section 4 | `AffineCoupling` |
 # | 1 × 1 convolution: $H W \log\lvert\det W\rvert$; LU form = slogdet | section 5 | `InvertibleLinear` |
 # | every layer: inverse, log-determinant, both ways cancel | section 5 | all layers |
-# | density integrates to 1, samples follow it; the cascade ends in the data | section 6 | `Flow.log_prob`, `Flow.cascade` |
-# | a walk through the noise crosses the gap: the bridge, and its share of the samples | section 7 | |
-# | told the class: exact densities of each, no bridge, Bayes' rule | section 8 | `condition=` in each verb |
+# | density integrates to 1, samples follow it; the cascade ends where the inverse does | section 6 | `Flow.log_prob`, `Flow.cascade` |
+# | a walk through the noise crosses the gap: the bridge, and the share of samples off the moons | section 7 | |
+# | told the class: exact densities of each, few samples off the moons, Bayes' rule | section 8 | `condition=` in each method |
 # | dequantised bound ≤ log-probability, all nine images | section 9 | `dequantize`, `discrete_log_prob` |
 # | logit and units: bits per dimension there and back | section 9 | `Logit` |
 # | whitening alone finds the entropy of the fitted Gaussian | section 9 | `Whiten` |
-# | without dropout the test bits turn and rise | section 10 | [`recipe.watched`](../coursekit/flow/recipe.py) |
+# | without dropout the test bits turn and rise (stored runs) | section 10 | [`recipe.watched`](../coursekit/flow/recipe.py) |
 #
 # ### Five questions
 #
