@@ -12,7 +12,7 @@
 #
 # **Time:** 110 minutes to work through; it runs in about 50 seconds. **You need:** notebook 01 (components, reconstruction error), gradients, a little PyTorch; for section 4 it helps to have seen notebooks 08 and 09. **It follows** the autoencoder parts of the unsupervised learning deck, of the generative models deck and, for tangents, of the generative AI deck. **It adds** the curves over training, linear baselines, and the proof of Tweedie's formula. **Elsewhere:** transfer to a task with few labels, by a network that starts from what was learned without them (09), codes of documents (05), convolutions (06; `ConvAutoencoder` is in the package and is not used here), codes from which one can sample (11).
 #
-# Every line that starts with ✓ is a claim that was computed on both sides just now, on your machine. Claims about training are made over three seeds and against a band, since another processor has other last digits.
+# Every line that starts with ✓ is a claim that has just been computed on your machine, or checked there on stored runs, of which one is repeated. Most claims about training are made over three seeds, and all of them with a tolerance, since a different processor rounds differently.
 
 # %%
 import numpy as np
@@ -28,11 +28,11 @@ rng = np.random.default_rng(10)
 # %% [markdown] slide="slide"
 # ## 1 · The smallest autoencoder has two weights
 #
-# **Question.** You want to send a picture through a thin wire: eight numbers instead of sixty-four. At one end somebody squeezes, at the other somebody unpacks, and nobody has told them how. Can the two learn it with no other aim than that the picture arrives?
+# **Question.** You want to send a picture through a thin wire: eight numbers instead of sixty-four. At one end somebody squeezes, at the other somebody unpacks, and neither has been told how. Can the two learn it with no other aim than that the picture arrives?
 #
 # The one who squeezes is the **encoder** $f$; what travels is the **code** $z = f(x)$; the one who unpacks is the **decoder** $g$. Both are adjusted so that $\hat x = g(f(x))$ resembles $x$. There is no label anywhere: the target is the input itself.
 #
-# Before the pictures, the smallest case, and a good exam question. One number goes in, one weight encodes it, $z = w_1 x$, one decodes it, $\hat x = w_2 z$. The mean squared error is
+# Before the pictures, the smallest case, and a good exam question. One number goes in, one weight encodes it, $z = w_1 x$, one decodes it, $\hat x = w_2 z$. Since $x - w_2 w_1 x = (1 - w_1 w_2)\, x$, the mean squared error is
 #
 # $$L(w_1, w_2) \;=\; \mathbb E\,(x - w_2 w_1 x)^2 \;=\; (1 - w_1 w_2)^2\, m, \qquad m = \mathbb E\, x^2 .$$
 #
@@ -201,7 +201,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The same cloud, turned, stretched and sheared. For any invertible $2\times2$ matrix $A$ the pair $A W_1$, $W_2 A^{-1}$ does exactly as well: this is the hyperbola of section 1, grown up. **Tied weights**, $W_2 = W_1^\top$, take part of the freedom away: then only rotations and mirror images are left.
+# The same cloud, turned, stretched and sheared. For any invertible $2\times2$ matrix $A$ the pair $A W_1$, $W_2 A^{-1}$ does exactly as well: this is the hyperbola of section 1, grown up. **Tied weights**, $W_2 = W_1^\top$, take part of the freedom away: the decoder must use $(A W_1)^\top = W_1^\top A^\top$, which is the right partner only if $A^\top = A^{-1}$. Only rotations and mirror images are left.
 
 # %%
 tied = new_linear(0, tied=True)
@@ -211,7 +211,7 @@ check("tied: the rows of W become orthonormal", W @ W.T, np.eye(2), atol=1e-3)
 check("tied: the loss is the same", tied.loss(x), floor, atol=1e-4)
 
 # %% [markdown] slide="subslide"
-# **A sigmoid in the encoder.** The deck says that a sigmoid encoder with a linear decoder *is* PCA too. That needs a condition. Near zero $\sigma(a) = \tfrac12 + \tfrac a4 - \tfrac{a^3}{48} + \dots$ is a straight line, and only there. So take the PCA encoder, shrink its weights by $\varepsilon$ and let the decoder grow by $4/\varepsilon$. The first neglected term is then of the order $\varepsilon^2$. It lies in the principal plane, at right angles to what PCA loses, so by Pythagoras the error exceeds that of PCA by its square: **halving the weights divides the gap by 16.**
+# **A sigmoid in the encoder.** The deck says that a sigmoid encoder with a linear decoder *is* PCA too. That needs a condition. Near zero $\sigma(a) = \tfrac12 + \tfrac a4 - \tfrac{a^3}{48} + \dots$ is a straight line, and only there. So take the PCA encoder, shrink its weights by $\varepsilon$ and let the decoder grow by $4/\varepsilon$. From a score $a$ the code keeps $\varepsilon a$, and what comes back is $\tfrac4\varepsilon \bigl(\sigma(\varepsilon a) - \tfrac12\bigr) = a - \tfrac{1}{12}\, \varepsilon^2 a^3 + \dots$ So the first neglected term is of order $\varepsilon^2$. It lies in the principal plane, at right angles to what PCA loses, so by Pythagoras the squared error exceeds that of PCA by its square, of order $\varepsilon^4$: **halving small weights divides the gap by 16.**
 
 # %%
 V = torch.tensor(full.components_[:2])
@@ -233,7 +233,7 @@ check("for small weights by 16", ratios[-1], 16, rtol=0.05)
 #
 # The data are digits of 14 × 14 pixels, ink from 0 to 1: 5000 images to learn from and 1000 unseen ones to judge by. The error is $\lVert x - \hat x\rVert^2$, summed over the 196 pixels, mean over the unseen images.
 #
-# Each hidden layer of the networks below is followed by *LayerNorm*, which brings the numbers of a layer to mean 0 and variance 1, image by image, and by a *SiLU*, $a\,\sigma(a)$, a ReLU with a rounded corner. They start at the mean image. Their learning rate is constant, so that one run shows the result of every budget on the way.
+# Each hidden layer of the networks in the next figure is followed by *LayerNorm*, which brings the numbers of a layer to mean 0 and variance 1, image by image, and by a *SiLU*, $a\,\sigma(a)$, a ReLU with a rounded corner. They start at the mean image. Their learning rate is constant, so that one run shows the result of every budget on the way.
 
 # %% [markdown]
 # Why the squared error? Let the decoder give the mean of a Gaussian with variance 1 in each of the $d$ pixels. Then $-\log p(x \mid z) = \tfrac12 \lVert x - g(z)\rVert^2 + \tfrac d2 \log 2\pi$: **minimising the squared error is maximum likelihood** of the image given its code, up to a factor and a constant that no weight can change. How likely *codes* are is a different question, for notebook 11.
@@ -310,9 +310,9 @@ plots.show(
 )
 
 # %% [markdown]
-# Look at the grey shadows beside the strokes. PCA adds and subtracts whole patterns, so what is too much in one place cannot be taken back in another. The deep decoder can bend its patterns.
+# Look at the grey shadows beside the strokes. PCA adds and subtracts whole patterns, so ink that is too much in one place cannot be taken back without changing others. The deep decoder is not tied to sums of fixed patterns.
 #
-# **Is the code a description?** Take an unseen digit, look up the ten training images with the nearest codes, and count how many show the same digit. This is **retrieval**, and the code is what makes it fast. (Hinton and Salakhutdinov did the same with documents: word counts in, a short code out, and similar texts have neighbouring codes. Notebook 05 builds codes of documents.)
+# **Is the code a description?** Take an unseen digit, look up the ten training images with the nearest codes, and count how many show the same digit. This is **retrieval**, and the code makes it cheap: eight numbers to compare instead of 196. It does not make it better: look at the last number below, for comparison by all pixels. (The codes come from networks trained for 400 steps.) (Hinton and Salakhutdinov did the same with documents: word counts in, a short code out, and similar texts have neighbouring codes. Notebook 05 builds codes of documents.)
 
 
 # %% tags=["nbval-ignore-output"]
@@ -337,13 +337,13 @@ claim = "8 numbers, 3 seeds: as many neighbours agree as by PCA, or more"
 check(claim, hits, by_flat, relation=">=", control=control)
 
 # %% [markdown] slide="subslide"
-# **How it was done in 2006.** The first deep autoencoders had sigmoid layers. Each sigmoid passes on at most a quarter of the slope that it gets, so little arrives at the bottom. The cure of Hinton and Salakhutdinov was to start near a solution: train a *restricted Boltzmann machine* (notebook 08) on the images, a second one on its hidden probabilities, and so on, as in notebook 09. Machine $k$ then becomes layer $k$ of the encoder, and its transpose the mirror layer of the decoder; from there the whole network is trained by its slope. A year later Bengio and others showed that small autoencoders, one for each *pair of layers*, do the same service.
+# **How it was done in 2006.** The first deep autoencoders had sigmoid layers. The slope of a sigmoid is at most a quarter, so with weights of ordinary size each layer passes back only a fraction of the gradient, and little arrives at the first layers. The cure of Hinton and Salakhutdinov was to start near a solution: train a *restricted Boltzmann machine* (notebook 08) on the images, a second one on its hidden probabilities, and so on, as in notebook 09. Machine $k$ then becomes layer $k$ of the encoder, and its transpose the mirror layer of the decoder; from there the whole network is trained by gradient descent. A year later Bengio and others showed that small autoencoders, one for each *pair of layers*, do the same job.
 #
-# All networks are 196-128-64-32-8 and back, with the same objective and batches; pre-training counts as 4 × 400 steps; each rate is the best of three on a seed that is not shown. The plain sigmoid network was also given three times the steps.
+# All networks are 196-128-64-32-8 and back, with the same objective (the cross-entropy of section 10; what is shown is still the squared error) and the same batches; none starts at the mean image; pre-training counts as 4 × 400 steps; each rate is the best of three on a seed that is not shown. The plain sigmoid network was also given three times the steps.
 #
-# <details><summary><b>Predict before you run:</b> the plain sigmoid network, after 200 steps and after 9600?</summary>
+# <details><summary><b>Predict before you run:</b> the plain sigmoid network, after 100 steps and after 9600?</summary>
 #
-# After 200 steps it still answers every image with the mean image. After 9600 it is far below, but not where the pre-trained ones were after 3200. It was a plateau, not a dead end: only much longer than most people's patience.
+# After 100 steps its error is still that of the mean image. After 9600 it is about half of that, but not where the pre-trained ones were after 3200, nor even where PCA is. It was a plateau, not a dead end; but a long, slow slope comes after it.
 # </details>
 
 # %%
@@ -387,7 +387,7 @@ control = {"the plain sigmoid": plain}
 check(claim, at_end["SiLU, LayerNorm"], best_old, relation="<=", control=control)
 
 # %% [markdown]
-# So pre-training is worth more than a head start here: the plain network does not catch up in three times the steps. And what replaced it is visible as well: ReLU passes slopes on whole, and normalisation keeps the numbers of a layer in the range where its slope is large. ReLU ends level with the pre-trained pairs, and SiLU with norm below everything, both without any first stage.
+# So pre-training is worth more than a head start here: the plain network does not catch up in three times the steps. And what replaced it is visible as well: ReLU ends about level with the pre-trained pairs, and SiLU with norm below everything, both without any first stage. The usual explanation is that the slope of an active ReLU is 1, so that gradients pass undiminished, and that normalisation keeps the numbers of a layer in a range where slopes are large. The figure does not separate SiLU from norm; section 10 adds them one at a time.
 
 # %% [markdown] slide="slide"
 # ## 5 · Denoising: repair what was broken on purpose
@@ -398,7 +398,7 @@ check(claim, at_end["SiLU, LayerNorm"], best_old, relation="<=", control=control
 #
 # Here $\epsilon$ is a vector of standard normal numbers and $\sigma$ the size of the noise. (Our images are centred for this section, so a masked pixel shows its mean over all digits.) Mind the target: it is $x$. Put $\tilde x$ there, and you train the copier you wanted to avoid.
 #
-# **The baseline.** Before a network may boast, ask what the best *linear* repair does. Least squares says: of all matrices $A$, the smallest $\mathbb E \lVert A\tilde x - x\rVert^2$ belongs to $A = \mathbb E[x \tilde x^\top]\, \mathbb E[\tilde x \tilde x^\top]^{-1}$. With $S$ the covariance of the clean images,
+# **The baseline.** Before a network may boast, ask what the best *linear* repair does. Which matrix $A$ has the smallest $\mathbb E \lVert A\tilde x - x\rVert^2$? The derivative, $2\,\mathbb E[(A\tilde x - x)\,\tilde x^\top]$, must vanish, so $A = \mathbb E[x \tilde x^\top]\, \mathbb E[\tilde x \tilde x^\top]^{-1}$. Let $S = \mathbb E[x x^\top]$ be the covariance of the clean, centred images. Gaussian noise is independent of $x$, so it leaves $\mathbb E[x \tilde x^\top] = S$ and adds $\sigma^2 I$ to $\mathbb E[\tilde x \tilde x^\top]$. A mask keeps a pixel with probability $q$ and two different pixels with probability $q^2$, so $\mathbb E[x \tilde x^\top] = q S$, and $\mathbb E[\tilde x \tilde x^\top]$ is $q^2 S$ off the diagonal and $q S$ on it:
 #
 # $$\text{Gaussian: } S\,(S + \sigma^2 I)^{-1}, \qquad \text{masking, } q = 1 - p: \; q S\,\bigl(q^2 S + q(1-q)\operatorname{diag} S\bigr)^{-1} .$$
 #
@@ -478,9 +478,9 @@ plots.show(
 )
 
 # %% [markdown]
-# The plain network, with its long code, is a near-perfect copier: it rebuilds clean images and keeps most of the noise. The same network trained on noise repairs better than any linear map, by about a sixth, and three times the steps add to that. This is the first half of the table.
+# Look at the first column. The plain network, with its long code, is a near-perfect copier of clean images, and a poor repairer. Masked images it returns almost as they came, 5.04 against 5.30. Gaussian noise it does reduce, but to twice the error of the best linear map, hardly less than answering with the mean image. The same network trained on noise beats the best linear map by about a sixth, and three times the steps add to that.
 #
-# The second half is a warning. Ask which training image is nearest, and with Gaussian noise the *unrepaired* images fare better than the repaired ones, whoever repaired them. It has to be so. $-\log p(\tilde x \mid x) = \lVert\tilde x - x\rVert^2 / 2\sigma^2$ plus a constant, so the nearest training image to $\tilde x$ is already the most likely one; a repair can only throw information away. The repaired image is a *mean* over all digits it might have been. With masking that argument does not hold, and there the repair helps.
+# The second column is a warning. Ask which training image is nearest, and with Gaussian noise the *unrepaired* images fare better than the repaired ones, whichever method repaired them. There is a reason. $-\log p(\tilde x \mid x) = \lVert\tilde x - x\rVert^2 / 2\sigma^2$ plus a constant, so of all training images the nearest to $\tilde x$ is already the one most likely to have led to it. The repair cannot add information about $x$, and it replaces the image by a *mean* over all digits it might have been. (This is an argument and not a proof: the true $x$ is unseen, so it is not among the training images.) With masking the distance has no such meaning, and there the repair helps.
 
 # %%
 claim = "Gaussian, 3 seeds: repairing makes the nearest digit wrong more often"
@@ -492,11 +492,11 @@ control = {"plain network": wrong["masking", "plain network"]}
 check(claim, wrong["masking", "denoiser"], bar, relation="<=", control=control)
 
 # %% [markdown] slide="subslide"
-# **What does a perfect denoiser know?** For squared error the best answer to $\tilde x$ is the mean of all $x$ that might have led to it, $\mathbb E[x \mid \tilde x]$. Let $p(x)$ be any distribution of the data and $p_\sigma$ the density of the noisy data. Four steps.
+# **What does a perfect denoiser know?** For squared error the best answer to $\tilde x$ is the mean of all $x$ that might have led to it, $\mathbb E[x \mid \tilde x]$: any other answer $g$ adds $\lVert g - \mathbb E[x \mid \tilde x]\rVert^2$ to the expected error. Let $p(x)$ be any distribution of the data and $p_\sigma$ the density of the noisy data. Four steps.
 #
 # 1. The noisy density is a mixture, one Gaussian around each $x$: $\;p_\sigma(\tilde x) = \int p(x)\, \mathcal N(\tilde x; x, \sigma^2 I)\, dx$.
 # 2. Differentiate under the integral. A Gaussian has $\nabla_{\tilde x}\, \mathcal N = \mathcal N \cdot (x - \tilde x)/\sigma^2$, so $\;\nabla p_\sigma(\tilde x) = \frac{1}{\sigma^2} \int p(x)\, \mathcal N(\tilde x; x, \sigma^2 I)\,(x - \tilde x)\, dx$.
-# 3. Divide by $p_\sigma(\tilde x)$. On the left stands $\nabla \log p_\sigma$. On the right, by Bayes, $p(x)\,\mathcal N / p_\sigma(\tilde x)$ is the posterior $p(x \mid \tilde x)$.
+# 3. Divide by $p_\sigma(\tilde x)$. The left-hand side becomes $\nabla \log p_\sigma$. On the right, by Bayes, $p(x)\,\mathcal N / p_\sigma(\tilde x)$ is the posterior $p(x \mid \tilde x)$.
 # 4. The integral of the posterior times $(x - \tilde x)$ is $\mathbb E[x \mid \tilde x] - \tilde x$. Hence **Tweedie's formula**
 #
 # $$\mathbb E[x \mid \tilde x] - \tilde x \;=\; \sigma^2\, \nabla \log p_\sigma(\tilde x).$$
@@ -546,12 +546,12 @@ widgets.static_frames(
 )
 
 # %% [markdown]
-# (Arrows are drawn at two fifths of their length.) Little noise: every arrow points to the nearest bit of the shape. Much noise: the shape is forgotten and all arrows point to the middle. A trained denoiser is an estimate of these arrows, made from samples.
+# (Arrows are drawn at two fifths of their length.) Little noise: nearly every arrow points to the nearest part of the shape. Much noise: the shape is nearly forgotten, and the arrows point towards the middle. A trained denoiser is an estimate of these arrows, made from samples.
 
 # %% [markdown] slide="slide"
 # ## 6 · Contractive: a penalty on the slope
 #
-# **Question.** Noise says: inputs that differ by a little must get the same answer. Can we ask for that without random numbers? Yes: make the *derivative* of the code small. The **contractive** autoencoder adds to the squared error the penalty
+# **Question.** Noise says: inputs that differ only a little must get the same answer. Can we ask for that without random numbers? Yes: make the *derivative* of the code small. The **contractive** autoencoder adds to the squared error the penalty
 #
 # $$\lambda\, \lVert J(x) \rVert_F^2, \qquad J = \frac{\partial f}{\partial x}, \qquad \lVert J \rVert_F^2 = \sum_{j,k} \Big(\frac{\partial z_j}{\partial x_k}\Big)^2 .$$
 #
@@ -572,7 +572,7 @@ check("|J|^2 by hand = automatic differentiation", by_hand, by_autograd, rtol=1e
 check("|J|^2 by hand = coursekit", by_hand, layer.jacobian_norm(some), rtol=1e-10)
 
 # %% [markdown]
-# What does the penalty buy? The singular values of $J$ say how strongly the code answers to a small step of the input, direction by direction. Reconstruction wants the code to answer along the data; the penalty wants it to answer nowhere. Where should the compromise cut? We train one layer of 24 sigmoids, with tied weights, with and without the penalty.
+# What does the penalty buy? The singular values of $J$ say how strongly the code answers to a small step of the input, direction by direction. Reconstruction wants the code to answer along the data; the penalty wants it to answer nowhere. Where will the compromise fall? We train one layer of 24 sigmoids, with tied weights, with and without the penalty.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -618,16 +618,16 @@ claim = "the images pay: an error at least a tenth larger, 3 seeds"
 check(claim, spent, 1.1 * saved, relation=">=", control={"plain": saved})
 
 # %% [markdown]
-# The penalty does not make a sharp cut. All directions shrink; the weak ones, which carry little of the image, shrink most.
+# The penalty does not make a sharp cut. Measured against the strongest direction, nearly all others lose, and the weak ones from the middle on lose most. (The curves are relative, so they do not show by how much the strongest direction itself shrinks.)
 #
 # **Why tied?** Untied, the penalty can be dodged: let the encoder shrink, let the decoder grow by the same factor, and the slope falls while the image stays. For linear maps that is the hyperbola of section 1 for the third time; for sigmoids, section 3 has shown that it comes as close to PCA as you like.
 
 # %% [markdown] slide="slide"
-# ## 7 · Tangents: the encoder knows which way the data lie
+# ## 7 · Tangents: the encoder knows roughly which way the data lie
 #
 # **Question.** A sheet of paper, rolled up, is two-dimensional, though it lives in three. Can an autoencoder tell us, at a point, in which directions the sheet goes on?
 #
-# Those are the directions in which the code changes. Along the sheet it has to, or the point could not be rebuilt. Across the sheet it should not: we train with noise, as in section 5, and whatever the noise adds across the sheet has to be forgotten. (Without noise nothing is ever seen off the sheet, and nothing tells the encoder what to do there.) With $J = U D V^\top$ they are the **columns of $V$** that belong to the largest singular values. (The generative AI deck says rows of $V$. Rows of $V^\top$ would be right; rows of $V$ mix the directions.)
+# Those are the directions in which the code changes. Along the sheet it has to, or the point could not be rebuilt. Across the sheet it should not: we train with noise, as in section 5, and whatever the noise adds across the sheet has to be forgotten. (Without noise nothing is ever seen off the sheet, and nothing tells the encoder what to do there.) With the singular value decomposition $J = U D V^\top$ they are the **columns of $V$** that belong to the largest singular values: a unit step along column $k$ changes the code by the $k$-th singular value. (The generative AI deck says rows of $V$. Rows of $V^\top$ would be right; rows of $V$ mix the directions.)
 
 
 # %% tags=["nbval-ignore-output"]
@@ -678,6 +678,9 @@ J = finder.jacobian(torch.tensor(roll[:300]).float()).detach()
 lengths_along = (J @ torch.tensor(found).mT).norm(dim=1)
 check("|J v| = singular value", lengths_along, torch.linalg.svdvals(J), rtol=1e-3)
 
+# %% [markdown]
+# A cosine of 0.8 to 0.9 is an angle of 25 to 36 degrees: far better than chance, but only a rough map. In the figure most of the askew segments are on the inner turn.
+
 # %% [markdown] slide="slide"
 # ## 8 · Tangent prop: what tangents are good for
 #
@@ -687,7 +690,7 @@ check("|J v| = singular value", lengths_along, torch.linalg.svdvals(J), rtol=1e-
 #
 # $$\lambda \sum_m \Big\lVert \frac{\partial F}{\partial x}\, t_m \Big\rVert^2 .$$
 #
-# The two answers are nearly the same. For a small random step $s$ with mean 0 and variance $\tau^2$, $F(x + s\,t) - F(x) = s\, \frac{\partial F}{\partial x} t + O(s^2)$, so the mean squared change of the outputs is $\tau^2$ times the penalty, up to a relative error of order $\tau^2$. Halve the steps and that error must fall by 4. (We take $s = \pm\tau$, so that the mean has two terms.)
+# The two answers are related. Take a small random step $s$ of size about $\tau$, with variance $\tau^2$ and as likely to go forward as back. With $a = \frac{\partial F}{\partial x} t$ and the second derivative $b$ along $t$, $F(x + s\,t) - F(x) = s\, a + \frac12 s^2 b + O(s^3)$. Its square is $s^2 \lVert a\rVert^2 + s^3\, a^\top b + O(s^4)$, and the middle term has mean 0. So the mean squared change of the outputs is $\tau^2 \lVert a\rVert^2$, that is $\tau^2$ times the penalty, up to a relative error of order $\tau^2$. Halve the steps and that error must fall by 4. (We take $s = \pm\tau$, so that the mean has two terms.)
 
 # %%
 from coursekit.autoencoder import shift_tangents, tangent_penalty
@@ -749,7 +752,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Knowing the tangents of moving is worth as much as seeing moved copies, and directions at random are worth little. The *learned* tangents do not help against moves. They are grainy; and the training digits are all centred, so there is little in the data from which an encoder could learn what moving is. Rifai and others built their *manifold tangent classifier* on such tangents; with 300 labels and eight numbers ours gains nothing.
+# On moved digits, knowing the tangents of moving is worth about as much as seeing moved copies; directions at random are worth a quarter of it. On digits as they are the differences are small, and random directions do at least as well as the tangents. The *learned* tangents do not help against moves. They are grainy; and the training digits are all centred, so there may be little in the data from which an encoder could learn what moving is. Rifai and others built their *manifold tangent classifier* on such tangents; with 300 labels and eight numbers ours gains nothing.
 
 # %% [markdown] slide="slide"
 # ## 9 · Does it generate?
@@ -773,7 +776,7 @@ widgets.static_frames(
 )
 
 # %% [markdown]
-# Where the map is crowded the decoder draws digits, and even in some empty corners; between the groups it smears. So where should one draw codes from? Three ways for the networks with eight numbers: evenly from the box that holds all codes; from a Gaussian fitted to them; from the neighbourhood of training codes. The yardstick is the squared distance of an image to the nearest training image, the median over 500; unseen digits set the standard.
+# Where the map is crowded the decoder mostly draws digits, and even in some empty corners; between the groups it tends to smear. So where should one draw codes from? Three ways for the networks with eight numbers: evenly from the box that holds all codes; from a Gaussian fitted to them; from the neighbourhood of training codes. The yardstick is the squared distance of an image to the nearest training image, the median over 500; unseen digits set the standard. (It sees broken shapes, but not everything: a blurred digit, or a copy of a training image, comes out *nearer* than a real one.)
 
 
 # %%
@@ -811,12 +814,12 @@ plots.show(
 )
 
 # %% [markdown]
-# A box in eight dimensions is mostly corners where no code has ever been, and there the decoder may do as it likes: the map has **holes**. Some of its images are digits all the same; a Gaussian fitted afterwards does better, and a better density of the codes would do better still. But nothing in the loss asks for codes that any simple distribution describes. The variational autoencoder of the next notebook puts that into the objective.
+# A box in eight dimensions is mostly corners where no code has ever been, and there the decoder may do as it likes: the map has **holes**. Some of its images are digits all the same; a Gaussian fitted afterwards does better, and a better density of the codes may do better still. But nothing in the loss asks for codes that any simple distribution describes. The variational autoencoder of the next notebook puts that into the objective.
 
 # %% [markdown] slide="slide"
 # ## 10 · What goes wrong
 #
-# **The network that says the mean.** Raw ink instead of centred data, sigmoid layers, no normalisation, squared error. The first thing to learn is the mean image; meanwhile the code becomes nearly a constant, the decoder answers every image with the mean, and there is hardly any slope: the saddle of section 1 again. The loss stands still, and it looks like the end.
+# **The network that says the mean.** Raw ink instead of centred data, sigmoid layers, no normalisation, squared error. The first thing to learn is the mean image. Soon the decoder answers every image with it, whatever the code, and there is hardly any slope: it looks like the saddle of section 1 again. The loss stands still, and you might take that for the end. (The last row of the figure is a network with all the remedies that are listed below it.)
 
 # %% tags=["nbval-ignore-output"]
 stuck, _ = recipe.curve("1 sigmoid, squared error", ink, ink_test, seed=0, n_steps=100)
@@ -839,7 +842,7 @@ control = {"all courtesies": range_of_answers(deep)}
 check(claim, range_of_answers(stuck), 0.15, relation="<=", control=control)
 
 # %% [markdown]
-# Two signs betray it early: the loss stands still at the variance of the data, and the answers are all alike. Is the network dead? Do not stop; look at the whole curve. We add one courtesy after the other, all at the same rate. *Start at the mean* sets the first and last bias so that the mean need not be learned. *LayerNorm* you know. *Cross-entropy* sends the output through a sigmoid, so that ink stays between 0 and 1, and changes the loss,
+# Two signs betray it early: the loss stands still at the variance of the data, and the answers are all alike. Is the network dead? Do not stop; look at the whole curve. We add four *courtesies*, one after the other, all at the same learning rate. *SiLU* instead of sigmoids you know. *Start at the mean* sets the first and last bias so that the mean need not be learned. *LayerNorm* you know. *Cross-entropy* sends the output through a sigmoid, so that ink stays between 0 and 1, and changes the loss (two changes at once, which this comparison does not separate) to
 #
 # $$-\sum_k \bigl(x_k \log \hat x_k + (1 - x_k)\log(1 - \hat x_k)\bigr) .$$
 #
@@ -885,7 +888,7 @@ control = {"start at the mean alone": at["3 start at the mean"].mean() / at["2 S
 check(claim, at["5 cross-entropy"] / at["2 SiLU"], 0.8, relation="<=", control=control)
 
 # %% [markdown]
-# At 100 steps this figure would read "without courtesies it dies". At 3200 all networks but the first are close together. Plateaus end; what the courtesies buy is time. So before you say that a network *cannot*, give it three times the steps, and draw the curve.
+# At 100 steps this figure would read "without courtesies it dies". It does not die; but three times the steps do not bring it down to PCA either, so SiLU buys more than a quicker start. The other courtesies mostly buy time: at 3200 steps networks 2 to 4 are level, LayerNorm having added nothing that lasts, and only the sigmoid output with cross-entropy is still lower, by about 15 %. So before you say that a network *cannot*, give it three times the steps, and draw the curve.
 
 # %% [markdown] slide="slide"
 # ## 11 · Summary
@@ -897,14 +900,14 @@ check(claim, at["5 cross-entropy"] / at["2 SiLU"], 0.8, relation="<=", control=c
 # | linear: principal plane, error = discarded eigenvalues, other axes | section 3 | `Autoencoder(activation="linear")` |
 # | sigmoid encoder, linear decoder: PCA only for vanishing weights | section 3 | |
 # | deep codes of 2, 8 and 32 numbers end below PCA; long ones need more steps | section 4 | [`recipe.py`](../coursekit/autoencoder/recipe.py) |
-# | sigmoid layers: RBMs or layer pairs first help; ReLU and norm need neither | section 4 | [`pretraining.py`](../coursekit/autoencoder/pretraining.py) |
+# | sigmoid layers: RBMs or layer pairs first help; ReLU, and SiLU with norm, need neither | section 4 | [`pretraining.py`](../coursekit/autoencoder/pretraining.py) |
 # | denoisers beat the best linear repair; Gaussian noise: repair costs labels | section 5 | `corrupt` |
 # | Tweedie: a perfect denoiser moves by $\sigma^2$ times the score | section 5 | `posterior_mean` |
 # | contractive penalty in closed form; untied, it can be dodged | section 6 | `sigmoid_jacobian_norm` |
-# | the first columns of $V$ span the tangent plane | section 7 | `tangent_vectors` |
-# | tangent prop is training on slightly moved copies | section 8 | [`tangent_prop.py`](../coursekit/autoencoder/tangent_prop.py) |
-# | codes drawn from their box decode to images farther from digits than unseen digits are | section 9 | |
-# | a plateau at the mean image ends | section 10 | |
+# | the first columns of $V$ span the tangent plane, roughly | section 7 | `tangent_vectors` |
+# | the tangent penalty is the mean squared change of the outputs under small moves, divided by $\tau^2$ | section 8 | [`tangent_prop.py`](../coursekit/autoencoder/tangent_prop.py) |
+# | codes drawn from their box decode to images farther from the training images than unseen digits are | section 9 | |
+# | this plateau at the mean image ends | section 10 | |
 #
 # ### Five questions
 #
@@ -921,7 +924,7 @@ check(claim, at["5 cross-entropy"] / at["2 SiLU"], 0.8, relation="<=", control=c
 # </details>
 #
 # <details><summary>4. Your denoiser halves the squared error of noisy images, and a nearest-neighbour classifier gets worse on the repaired ones. Is there a bug?</summary>
-# Not necessarily. Under Gaussian noise the nearest image to the noisy one is already the most likely one. The repair is a mean over all candidates, and a mean may lie near the wrong one.
+# Not necessarily. Under Gaussian noise the training image nearest to the noisy one is already the most likely of them. The repair is a mean over all candidates, and a mean may lie near the wrong one.
 # </details>
 #
 # <details><summary>5. How can a network dodge a penalty on the encoder's slope if the decoder's weights are free?</summary>
