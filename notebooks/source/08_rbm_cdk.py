@@ -791,7 +791,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The hidden units shown are detectors of parts of strokes: ink here *and none there*. None of these twenty is a whole digit; a picture is the product of many such opinions.
+# Each of the hidden units shown looks at a small part of the picture: *no ink here*, and often a stroke of ink right beside it. None of these twenty is a whole digit; a picture is the product of many such opinions.
 
 # %% [markdown] slide="slide"
 # ## 9 · Pixels that are real numbers
