@@ -14,7 +14,7 @@
 #
 # **It follows** the diffusion lecture of the generative AI deck, which follows Ho, Jain and Abbeel (2020): the chain, the leap, the step back, the bound, both algorithms. Where a slide slips, the right form is named beside it. **It adds** the score, the time embedding, the bound's three terms with proof and test, the size of the error at finite $T$, guidance (the deck: diffusion "can be made conditional easily"), and DDIM.
 #
-# Every line that starts with ✓ was computed on both sides just now, on your machine. Wherever exactness is possible we have it: for a mixture of Gaussians in one dimension everything is known, including the best network.
+# Every line that starts with ✓ was checked just now, on your machine; a bound on a measured number names its *control*, something simpler that fails it. (Where three seeds take too long, the numbers are stored.) For a mixture of Gaussians in one dimension everything is known exactly, including the best noise predictor.
 
 # %%
 from functools import partial
@@ -37,7 +37,7 @@ dice = torch.Generator().manual_seed(17)
 #
 # $$x_t = \sqrt{1-\beta_t}\; x_{t-1} + \sqrt{\beta_t}\;\varepsilon_t, \qquad \varepsilon_t \sim \mathcal N(0, I), \qquad t = 1, \dots, T.$$
 #
-# The variances $\beta_1, \dots, \beta_T$ are fixed beforehand; nothing in this encoder is learned. As in Ho's paper we take $T = 1000$ and let $\beta_t$ grow evenly from 0.0001 to 0.02. The digits are those of MNIST, reduced to 14 × 14 pixels.
+# This chain is the **forward process**, and the walk back that we are after is the **reverse process**. The variances $\beta_1, \dots, \beta_T$, the **noise schedule**, are fixed beforehand; nothing in the forward process is learned. As in Ho's paper we take $T = 1000$ and let $\beta_t$ grow evenly from 0.0001 to 0.02. The digits are those of MNIST, reduced to 14 × 14 pixels.
 
 
 # %%
@@ -62,7 +62,7 @@ plots.show(figure,
     "noise is seen.")  # fmt: skip
 
 # %% [markdown]
-# Why shrink at all, why not only add noise? Because the numbers would then grow without end. The factor $\sqrt{1-\beta_t}$ does two things. It draws the mean of $x_t$ towards 0. And a variance $v$ becomes $(1-\beta_t)\,v + \beta_t$, a weighted average of $v$ and 1: it drifts to 1, from above or below. So the end of the chain is nearly the same for all images: a standard normal. From there we can start a walk back without any data.
+# Why shrink at all, why not only add noise? Because the variance would then grow without end. The factor $\sqrt{1-\beta_t}$ does two things. It draws the mean of $x_t$ towards 0. And a variance $v$ becomes $(1-\beta_t)\,v + \beta_t$, a weighted average of $v$ and 1: it drifts to 1, from above or below. So the end of the chain is nearly the same for all images: a standard normal. From there we can start a walk back without any data.
 
 # %% [markdown] slide="slide"
 # ## 2 · A thousand steps in one leap
@@ -75,7 +75,7 @@ plots.show(figure,
 #
 # A sum of two independent Gaussians is a Gaussian, and variances add: the noise in $x_2$ has variance $(1-\beta_2)\,\beta_1 + \beta_2$. (The deck prints $(1-\beta_1)\,\beta_2 + \beta_2$ here: it is the *older* noise that shrinks.) Multiply out: this is $1 - \alpha_1\alpha_2$.
 #
-# **Formula.** The pattern continues. With $\bar\alpha_t = \alpha_1\alpha_2\cdots\alpha_t$, pronounced "alpha bar",
+# **Formula.** The pattern continues. Let $\bar\alpha_t = \alpha_1\alpha_2\cdots\alpha_t$, pronounced "alpha bar". If the noise in $x_{t-1}$ has variance $1-\bar\alpha_{t-1}$, one more step makes it $\alpha_t(1-\bar\alpha_{t-1})+\beta_t=\alpha_t+\beta_t-\bar\alpha_t=1-\bar\alpha_t$, and $x_0$ gets one more factor $\sqrt{\alpha_t}$. By induction,
 #
 # $$x_t = \sqrt{\bar\alpha_t}\;x_0 + \sqrt{1-\bar\alpha_t}\;\varepsilon, \qquad\text{in short}\qquad q(x_t \mid x_0) = \mathcal N\!\big(\sqrt{\bar\alpha_t}\,x_0,\ (1-\bar\alpha_t) I\big).$$
 #
@@ -124,14 +124,14 @@ plots.show(figure,
     "below 0.8.")  # fmt: skip
 
 # %% [markdown]
-# The linear schedule spoils the image early and then spends its last third stirring noise into noise. The *cosine* schedule of Nichol and Dhariwal (2021) loses it more evenly, and the curve is nearly the same for any $T$. The red curve is a trap to which section 10 returns: betas that again run from 0.0001 to 0.02, but in 20 steps, leave most of the image standing.
+# The linear schedule spoils the image early and then spends its last third stirring noise into noise. The *cosine* schedule of Nichol and Dhariwal (2021) prescribes $\bar\alpha_t$ itself: $\bar\alpha_t=f(t)/f(0)$ with $f(t)=\cos^2\!\big(\frac{t/T+0.008}{1.008}\cdot\frac\pi2\big)$, and $\beta_t=1-\bar\alpha_t/\bar\alpha_{t-1}$, capped at 0.999. It loses the image more evenly, and its curve is nearly the same for any $T$. The red curve is a trap to which section 10 returns: betas that again run from 0.0001 to 0.02, but in 20 steps, leave most of the image standing.
 
 # %% [markdown] slide="slide" says="Suppose a helper whispers $x_0$. Then there are two witnesses, and Bayes' rule multiplies what they say:\n\n$$q(x_{t-1} \\mid x_t, x_0) \\;\\propto\\; q(x_{t-1} \\mid x_0)\\; q(x_t \\mid x_{t-1}).$$\n\nA product of two Gaussians is a Gaussian, and precisions add:\n\n$$\\tilde\\beta_t = \\frac{1-\\bar\\alpha_{t-1}}{1-\\bar\\alpha_t}\\,\\beta_t, \\qquad \\tilde\\mu_t = \\frac{\\sqrt{\\bar\\alpha_{t-1}}\\,\\beta_t}{1-\\bar\\alpha_t}\\,x_0 + \\frac{\\sqrt{\\alpha_t}\\,(1-\\bar\\alpha_{t-1})}{1-\\bar\\alpha_t}\\,x_t .$$"
 # ## 3 · One step back, if somebody tells us the start
 #
 # **Question.** We see $x_t$. Where was the walker one step earlier?
 #
-# In general that is hard: it depends on all the images there are. But suppose a helper whispers $x_0$. Then there are two witnesses. The first says where walkers from $x_0$ are at time $t-1$. The second says from where one can get to $x_t$ in one step. Bayes' rule multiplies what they say:
+# In general that is hard: it depends on all the images there are. But suppose a helper whispers $x_0$. Then there are two witnesses. The first says where walkers from $x_0$ are at time $t-1$. The second says from where one can get to $x_t$ in one step; it does not need $x_0$, since the chain is Markov. Bayes' rule multiplies what they say:
 #
 # $$q(x_{t-1} \mid x_t, x_0) \;\propto\; \underbrace{q(x_{t-1} \mid x_0)}_{\mathcal N(\sqrt{\bar\alpha_{t-1}}\,x_0,\ 1-\bar\alpha_{t-1})}\; \underbrace{q(x_t \mid x_{t-1})}_{\mathcal N(\sqrt{\alpha_t}\,x_{t-1},\ \beta_t)} .$$
 #
@@ -143,7 +143,7 @@ plots.show(figure,
 #
 # $$\tilde\beta_t = \frac{1-\bar\alpha_{t-1}}{1-\bar\alpha_t}\,\beta_t, \qquad \tilde\mu_t = \frac{\sqrt{\bar\alpha_{t-1}}\,\beta_t}{1-\bar\alpha_t}\,x_0 + \frac{\sqrt{\alpha_t}\,(1-\bar\alpha_{t-1})}{1-\bar\alpha_t}\,x_t .$$
 #
-# (The deck prints $1-\alpha_{t-1}$ in the numerator of the second weight. It must be $1-\bar\alpha_{t-1}$, the variance of the first witness.) On a grid, with no algebra at all:
+# (The deck prints $1-\alpha_{t-1}$ in the numerator of the second weight. It must be $1-\bar\alpha_{t-1}$, the variance of the first witness.) We check it on a grid, with no algebra at all:
 
 # %%
 from scipy.stats import norm
@@ -182,11 +182,11 @@ plots.show(figure,
 # The two witnesses meet at a place between them, and together they are surer than either alone: precisions add. (The orange curve is the second witness as a function of $x_{t-1}$, scaled to area 1.)
 
 # %% [markdown] slide="slide"
-# ## 4 · The best guess of the noise
+# ## 4 · The best estimate of the noise
 #
 # **Question.** There is no helper to whisper $x_0$. What is the next best thing?
 #
-# Estimate it. A network sees $x_t$ and $t$ and estimates $x_0$; the estimate goes into $\tilde\mu_t$. Or, which is the same information, it estimates the *noise* $\varepsilon$ that was mixed in: since $x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\,\varepsilon$, either one gives the other. We write $\varepsilon_\theta(x_t, t)$ for this **noise predictor** with parameters $\theta$. Replace $x_0$ by $(x_t-\sqrt{1-\bar\alpha_t}\,\varepsilon_\theta)/\sqrt{\bar\alpha_t}$ in $\tilde\mu_t$. The weight of $\varepsilon_\theta$ becomes $-\frac{\beta_t}{\sqrt{\alpha_t}\sqrt{1-\bar\alpha_t}}$, and that of $x_t$ becomes $\frac{\beta_t+\alpha_t(1-\bar\alpha_{t-1})}{\sqrt{\alpha_t}(1-\bar\alpha_t)} = \frac{1}{\sqrt{\alpha_t}}$, by the numerator of section 3:
+# Estimate it. A network sees $x_t$ and $t$ and estimates $x_0$; the estimate goes into $\tilde\mu_t$. Or, which is the same information, it estimates the *noise* $\varepsilon$ that was mixed in: since $x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\,\varepsilon$, either one gives the other. We write $\varepsilon_\theta(x_t, t)$ for this **noise predictor** with parameters $\theta$. Replace $x_0$ by $(x_t-\sqrt{1-\bar\alpha_t}\,\varepsilon_\theta)/\sqrt{\bar\alpha_t}$ in $\tilde\mu_t$. Since $\sqrt{\bar\alpha_{t-1}}/\sqrt{\bar\alpha_t}=1/\sqrt{\alpha_t}$, the weight of $\varepsilon_\theta$ becomes $-\frac{\beta_t}{\sqrt{\alpha_t}\sqrt{1-\bar\alpha_t}}$, and that of $x_t$ becomes $\frac{\beta_t+\alpha_t(1-\bar\alpha_{t-1})}{\sqrt{\alpha_t}(1-\bar\alpha_t)} = \frac{1}{\sqrt{\alpha_t}}$, by the numerator of section 3:
 #
 # $$\mu_\theta(x_t, t) = \frac{1}{\sqrt{\alpha_t}}\Big(x_t - \frac{\beta_t}{\sqrt{1-\bar\alpha_t}}\;\varepsilon_\theta(x_t,t)\Big).$$
 
@@ -200,20 +200,20 @@ check("mean in x_0 form = mean in noise form, t = 2..1000", in_x0_form, in_noise
       atol=1e-8, control={"the deck's root of 1 - alpha": slip})  # fmt: skip
 
 # %% [markdown] slide="skip"
-# **Why the noise, and not $x_{t-1}$ itself?** The deck says that it works better in practice. One reason: $x_{t-1}$ is nearly $x_t$, so a network asked for it would mostly learn to copy its input. The noise has variance 1 at every $t$: the same scale of question everywhere.
+# **Why the noise, and not $x_{t-1}$ itself?** The deck says that it works better in practice, which we do not test. A plausible reason: $x_{t-1}$ is nearly $x_t$, so a network asked for it would mostly learn to copy its input. The noise has variance 1 at every $t$: the same scale of question everywhere.
 
 # %% [markdown] slide="subslide"
 # **What would the best noise predictor say?** Let $m(x_t)=\mathbb E[\varepsilon\mid x_t]$ be the mean of the noise among all cases with this $x_t$. For any other predictor $g$, write $\varepsilon-g=(\varepsilon-m)+(m-g)$ and square. The mixed term $\mathbb E\,(\varepsilon-m)(m-g)$ is zero: given $x_t$ the second factor is fixed, and the first has mean 0. So
 #
 # $$\mathbb E\lVert\varepsilon-g\rVert^2=\mathbb E\lVert\varepsilon-m\rVert^2+\mathbb E\lVert m-g\rVert^2 :$$
 #
-# under a squared error **the conditional mean is best**, and every $g$ pays for its distance from it.
+# under a squared error **the conditional mean is best**, and the error of any other $g$ is larger by its mean squared distance from it.
 #
-# **And the conditional mean is the score.** The slope $\nabla\log q(x_t)$ of the log density is called the **score**: it points to where data are denser. Its relation to the noise takes three lines.
+# **And the conditional mean is the score.** The slope $\nabla\log q(x_t)$ of the log density is called the **score**: it points in the direction in which the density rises fastest. Its relation to the noise takes three lines.
 #
 # 1. The density of $x_t$ averages the leap over the data: $q(x_t)=\int q(x_t\mid x_0)\,q(x_0)\,dx_0$.
 # 2. Differentiate under the integral. The leap is a Gaussian, so $\nabla q(x_t\mid x_0) = -\frac{x_t-\sqrt{\bar\alpha_t}\,x_0}{1-\bar\alpha_t}\;q(x_t\mid x_0)$, and the numerator is $\sqrt{1-\bar\alpha_t}\,\varepsilon$.
-# 3. Divide by $q(x_t)$. On the left stands $\nabla\log q(x_t)$. On the right, by Bayes' rule, $q(x_t\mid x_0)\,q(x_0)/q(x_t)=q(x_0\mid x_t)$, so the integral is a mean given $x_t$:
+# 3. Divide by $q(x_t)$. The left side is $\nabla\log q(x_t)$. On the right, by Bayes' rule, $q(x_t\mid x_0)\,q(x_0)/q(x_t)=q(x_0\mid x_t)$, so the integral is a mean given $x_t$:
 #
 # $$\nabla\log q(x_t) = -\frac{\mathbb E[\varepsilon\mid x_t]}{\sqrt{1-\bar\alpha_t}}, \qquad\text{that is}\qquad \mathbb E[\varepsilon \mid x_t] = -\sqrt{1-\bar\alpha_t}\;\nabla \log q(x_t).$$
 #
@@ -346,7 +346,7 @@ plots.show(figure,
     "2, then creeps up; the short form is level.")  # fmt: skip
 
 # %% [markdown]
-# The bound puts its weight on the smallest noise levels; they matter for likelihood and hardly for appearance. The short form moves the effort to larger $t$, where shapes are decided. The best predictor is the same for both, since it is best at every $t$ separately; they differ in what a network of limited size spends itself on.
+# Step for step, the bound weighs the smallest noise levels most: the first tenth of the steps gets about two fifths of all the weight, against a tenth in the short form. These last touches matter for the likelihood, and, as Ho et al. argue, little for the appearance; the short form moves effort to larger $t$, where shapes are decided. The best predictor is the same for both, since it is best at every $t$ separately; they differ in what a network of limited size spends itself on.
 
 # %% [markdown] slide="slide"
 # ## 6 · The two algorithms, line by line
@@ -403,7 +403,7 @@ plots.show(figure,
     "waves.")  # fmt: skip
 
 # %% [markdown]
-# And how does it act? The embedding goes through a small network of its own. If there are classes (section 8), a learned vector for the class is added. What comes out is turned into three numbers for each hidden unit: a *scale* and a *shift* of the block's normalised input, and a *gate* on its output. So at each $t$ the same weights compute something else. That is all of `TimeMLP`; here it is by hand.
+# And how does it act? The embedding goes through a small network of its own. If there are classes (section 8), a learned vector for the class is added. What comes out is turned into three numbers for each hidden unit: a *scale* and a *shift* of the block's normalised input, and a *gate* on its output. So the same weights compute a different function at each $t$. That is all of `TimeMLP`; here it is by hand.
 
 # %%
 torch.manual_seed(0)
@@ -421,7 +421,7 @@ check("forward pass by hand = TimeMLP", net.leave(net.norm(h)), net(x, t, y),
       control={"another time": net(x, t + 1, y), "no class": net(x, t)})  # fmt: skip
 
 # %% [markdown]
-# Now train small networks on draws from the mixture, where we know what they should find: three seeds, and one with the same training that is told $t=1$ always. We measure the squared distance from the exact predictor, relative to its size, in three bands of $t$, and compare with the best *linear* predictor, which knows mean and variance of the data and nothing else.
+# Now train small networks on draws from the mixture, where we know what they should find: three seeds. We measure the mean squared distance from the exact predictor, relative to its mean square, in three bands of $t$. For comparison: the first network when it is always told $t=50$, and the best *linear* predictor, which knows only the mean and variance of the data.
 
 # %% tags=["nbval-ignore-output"]
 from coursekit.training import fit
@@ -475,7 +475,7 @@ plots.show(figure,
     "off, at large t nearly a straight line.")  # fmt: skip
 
 # %% [markdown]
-# At $t = 80$ nearly all of $x_t$ is noise, so the best estimate of the noise is nearly $x_t$ itself: a straight line, and there the best line does *better* than the networks (the third printed line). At $t = 10$ the estimate is zero near the middle of each hump and jumps between them: to the left of the gap it says "you belong to the left hump". The small networks round the jump off; that is where they lose most. And where hardly any $x_t$ lies, they say anything.
+# At $t = 80$ nine tenths of the variance of $x_t$ are noise, so the best estimate of the noise is nearly proportional to $x_t$: a straight line. In this last band the best line misses only 0.2 % (the third printed line); no network is needed there. At $t = 10$ the estimate is zero near the middle of each hump and jumps between them: to the left of the gap it says "you belong to the left hump". The small networks round the jump off, and among the places where $x_t$ occurs they are furthest off there. Where $x_t$ hardly ever falls, their estimates were never trained and mean nothing.
 
 # %% [markdown] slide="subslide"
 # **Algorithm 2, sampling.** Start with $x_T \sim \mathcal N(0, I)$. For $t = T, \dots, 1$: draw $z \sim \mathcal N(0, I)$, but $z = 0$ when $t = 1$; then
@@ -521,10 +521,10 @@ plots.show(figure,
 # **Predict before you run:** with the *exact* predictor, do samples follow the data's distribution exactly?
 #
 # <details><summary>Answer</summary>
-# No, for no finite $T$. The true step back $q(x_{t-1}\mid x_t)$ is a mixture, and we replace it by a Gaussian. Small steps make the error small: that is what a large $T$ is for.
+# No, not for any finite $T$. The true step back $q(x_{t-1}\mid x_t)$ is a mixture of Gaussians, one for each possible $x_0$, and we replace it by a single Gaussian with the variance of one of them. Small steps make the error small: that is what a large $T$ is for.
 # </details>
 #
-# To see a small error we cannot rely on samples: their own scatter would hide it. So take data that are one Gaussian, $\mathcal N(m, s^2)$. Then everything stays Gaussian and two numbers tell all. The score of $x_t$ is $-(x-\sqrt{\bar\alpha_t}\,m)/(\bar\alpha_t s^2+1-\bar\alpha_t)$, so Algorithm 2 with the exact predictor is a *linear* step, and mean and variance of its samples follow by a recursion, from $\mathcal N(0,1)$ at $t=T$ down to $t=0$.
+# To see a small error we cannot rely on samples: their own scatter would hide it. So take data that are one Gaussian, $\mathcal N(m, s^2)$. Then everything stays Gaussian, the true step back included, and two numbers tell all. Only the wrong *variance* of the step remains to be seen. The score of $x_t$ is $-(x-\sqrt{\bar\alpha_t}\,m)/(\bar\alpha_t s^2+1-\bar\alpha_t)$. By section 4, Algorithm 2 adds $\beta_t$ times the score to $x_t$. With $c_t=\beta_t/(\bar\alpha_t s^2+1-\bar\alpha_t)$ the step is therefore *linear*, $x_{t-1}=\big(x_t-c_t\,(x_t-\sqrt{\bar\alpha_t}\,m)\big)/\sqrt{\alpha_t}+\sqrt{\tilde\beta_t}\,z$, and the variance of the samples becomes $(1-c_t)^2/\alpha_t$ times what it was, plus $\tilde\beta_t$: a recursion from $\mathcal N(0,1)$ at $t=T$ down to $t=0$.
 
 
 # %%
@@ -566,7 +566,7 @@ check("mean of 20 000 samples = computed", draws.mean(), computed, se=std / 20_0
 check("their standard deviation too", draws.std(), std, se=std / 40_000**0.5)
 
 # %% [markdown]
-# The samples are a little too narrow, for every finite $T$: $\tilde\beta_t$ is the right variance only if the data are a single point. ($\sigma_t^2=\beta_t$, the other common choice, is right if they are a standard normal; for many steps the two hardly differ.)
+# The samples are a little too narrow at each of the six $T$: $\tilde\beta_t$, which was derived for a known $x_0$, is the right variance only if the data are a single point. ($\sigma_t^2=\beta_t$, the other choice of Ho et al., is right if they are a standard normal; with many steps the two differ little at most $t$.)
 #
 # And the red line? It always takes the mean and leaves the noise out, and its samples lose their whole width, however large $T$ is. Every step is an average over many possible pasts, and averaging shrinks the spread, a thousand times over. The noise is essential: it puts back the spread that each mean takes out. (Section 9 does without noise after all, with another step.)
 
@@ -606,7 +606,7 @@ for k, (name, truth) in enumerate({"x_0": x0, "eps": eps}.items()):
           control={"read as noise": misread})  # fmt: skip
 
 # %% [markdown]
-# One network is enough for the rest of the notebook. In nine of ten training examples it is told the digit's class (section 8 says how), in the tenth it is not; asked without a class, it is an ordinary diffusion model. Training takes a few seconds a seed, so the measurements over three seeds are stored, and seed 0 is trained again here.
+# One network is enough for sections 7 to 9. In nine of ten training examples it is told the digit's class (section 8 says how), in the tenth it is not; asked without a class, it is an ordinary diffusion model. Training takes a few seconds per seed, so the measurements over three seeds are stored, and seed 0 is trained again here.
 
 # %% tags=["nbval-ignore-output"]
 from coursekit.ddpm import recipe
@@ -673,7 +673,7 @@ plots.show(figure,
     "one can read; samples of a Gaussian, tangles of grey strokes.")  # fmt: skip
 
 # %% [markdown]
-# Read the table by its last two rows. The mean of each class is what the judge is *surest* of, and its precision is perfect: confidence alone would call ten blurred pictures the best generator of all. Recall unmasks them. The single Gaussian has the opposite fault: every kind of digit occurs among its samples, and hardly any of them is a digit. Diffusion comes near to what the 40 scores let through, in both respects, but not all the way: its Fréchet distance is about twice theirs.
+# Read the table by its last two rows. The mean of each class is what the judge is *surest* of, and its precision is perfect: confidence alone would call ten blurred pictures the best generator of all. Recall unmasks them. The single Gaussian has the opposite fault: its recall is as high as diffusion's, but only half of its samples are close to test digits, and fewer still look like digits to the eye. Diffusion comes near to what the 40 scores let through, in both respects, but not all the way: its Fréchet distance is about twice theirs.
 
 # %% [markdown]
 # **Why is this sharp where autoencoders and VAEs blur?** You have met three explanations of the blur: the squared error averages (notebook 11), maximum likelihood would rather blur than miss anything (00), and the deck's "assumption that $x\sim\mathcal N$". They are one. A Gaussian likelihood per pixel *is* a squared error; where several images are possible its maximum is their average, which covers them all. A decoder must answer *once*. Diffusion has the same squared error! Its estimate of $x_0$ from pure noise is the average of all digits of the class. But it does not stop there. It takes a small step, to a slightly less noisy point, and asks again. At the new point fewer images are possible, so the next estimate is an average of fewer. Repeated asking is what makes it sharp, not the fresh noise: section 9 draws none.
@@ -737,24 +737,24 @@ check("our network does not memorise: a share of at most 0.6", share["our networ
       0.6, relation="<=", control={"perfect": share["perfect predictor"]})  # fmt: skip
 
 # %% [markdown]
-# The perfect predictor memorises, and our network does not. By itself that is no praise, as the last two lines show: noise copies nothing either. So a diffusion model makes *new* images only because its network falls short of the minimum: it is too smooth to single out every training image. That is a strength and a warning. A large network, trained for long on few images, memorises.
+# The perfect predictor memorises, and our network does not. By itself that is no praise, as the last two lines show: noise copies nothing either. So a diffusion model makes *new* images only because its network falls short of the minimum; ours is too smooth to single out every training image. A large network, trained for long on few images, can come close to the minimum, and then it memorises.
 
 # %% [markdown] slide="slide" says="**Tell the network the class** $y$: a learned vector, added to the time embedding. Hide it in one of ten training examples, and one network knows both $\\varepsilon_\\theta(x_t,t,y)$ and $\\varepsilon_\\theta(x_t,t)$.\n\n**Classifier-free guidance** goes further in the direction in which the two differ:"
 # ## 8 · A digit on demand
 #
 # **Question.** How do we ask for a seven? "Diffusion can be made conditional easily", says the deck. How?
 #
-# **Tell the network the class.** Each class $y$ gets a learned vector, and that vector is added to the time embedding, as computed by hand in section 6: it reaches every scale, shift and gate. Nothing else changes. By section 4 the best $\varepsilon_\theta(x_t, t, y)$ is $-\sqrt{1-\bar\alpha_t}\;\nabla\log q(x_t\mid y)$. In one of ten training examples the label is hidden, and a further vector, for "no class", is used instead: so the same network also learns the unconditional score. (That one is the worse of the two: it has seen a tenth of the examples.)
+# **Tell the network the class.** Each class $y$ gets a learned vector, and that vector is added to the time embedding, as computed by hand in section 6: it reaches every scale, shift and gate. Nothing else changes. By section 4 the best $\varepsilon_\theta(x_t, t, y)$ is $-\sqrt{1-\bar\alpha_t}\;\nabla\log q(x_t\mid y)$. In one of ten training examples the label is hidden, and a further vector, for "no class", is used instead: so the same network also learns the unconditional score. (Expect that one to be the worse of the two: it has seen only a tenth of the examples.)
 #
 # **Guidance.** With both at hand one can exaggerate (Ho and Salimans 2022). Bayes' rule, $q(y\mid x_t)=q(x_t\mid y)\,q(y)/q(x_t)$, has the slope
 #
 # $$\nabla\log q(y\mid x_t)=\nabla\log q(x_t\mid y)-\nabla\log q(x_t),$$
 #
-# the direction in which $x_t$ becomes a clearer example of $y$. A classifier could supply it; the difference of our two scores *is* it, hence **classifier-free**. Add it once more, $w$ times:
+# the direction in which $x_t$ becomes a clearer example of $y$. A classifier could supply it; the difference of our two scores *is* it, hence **classifier-free**. Add $w$ times this difference:
 #
 # $$\tilde\varepsilon=\varepsilon_\theta(x_t,t,y)+w\,\big(\varepsilon_\theta(x_t,t,y)-\varepsilon_\theta(x_t,t)\big)\ \ \text{is, up to}\ -\sqrt{1-\bar\alpha_t},\ \ \text{the score of}\ \ q(x_t\mid y)\;q(y\mid x_t)^w .$$
 #
-# $w=0$ is the conditional model. A larger $w$ asks for what is *typical* of $y$ and for nothing else. Let us see it where we know everything: $y$ is the left hump of our mixture.
+# $w=0$ is the conditional model. The larger $w$, the more the samples are pushed towards what tells $y$ from the other classes. Let us see it where we know everything: $y$ is the left hump of our mixture.
 
 
 # %%
@@ -826,18 +826,18 @@ check("w = 4, clipped to [-1, 1]: recall at most 0.2", clipped[1]["recall"], 0.2
       relation="<=", control={"w = 0, clipped": clipped[0]["recall"]})  # fmt: skip
 
 # %% [markdown]
-# A little guidance mends the doubtful digits: the judge reads more of them as asked, and the Fréchet distance falls. With more of it every digit is read as asked, and the samples leave the data: at $w=4$ strokes are several times as dark as black, the judge reads each of them as asked, and hardly any resembles a test digit. Clipping the pixels, as image generators do, brings many samples back (precision), but not the variety: recall stays far below that of the unguided samples, clipped likewise. (One caution: the distributions $q(x_t\mid y)\,q(y\mid x_t)^w$ at different $t$ do not belong to one noising chain, so not even an exact network samples any of them exactly.)
+# A little guidance mends the doubtful digits: the judge reads more of them as asked, and the Fréchet distance falls, while precision already falls a little. With more of it the samples leave the data: at $w=4$ the judge reads every one of them as asked, and yet hardly any is close to a test digit; the darkest pixels reach 3.5, where black is 1 and paper −1. Clipping the pixels, as image generators do, does not bring the variety back: recall stays far below that of the unguided samples, clipped likewise. (One caution: the distributions $q(x_t\mid y)\,q(y\mid x_t)^w$ at different $t$ do not belong to one noising chain, so not even an exact network samples any of them exactly.)
 
 # %% [markdown] slide="slide"
 # ## 9 · Fewer steps: DDIM
 #
 # **Question.** Hundreds of calls of a network for one image? A GAN needs one.
 #
-# The loss only ever used $q(x_t\mid x_0)$, never the single steps. So any other chain with the same leaps goes with the same trained network. Song, Meng and Ermon (2021) take strides from $t$ to any earlier $s$: estimate $\hat x_0$ and $\hat\varepsilon$, and mix them again for time $s$, keeping part of the old noise and drawing part of it afresh:
+# The loss only ever used $q(x_t\mid x_0)$, never the single steps. So the same trained network serves any other chain with the same leaps. Song, Meng and Ermon (2021) take strides from $t$ to any earlier $s$: estimate $\hat x_0$ and $\hat\varepsilon$, and mix them again for time $s$, keeping part of the old noise and drawing part of it afresh, $z\sim\mathcal N(0,I)$. A number $\eta$ between 0 and 1 sets how much is fresh:
 #
 # $$x_s = \sqrt{\bar\alpha_s}\,\hat x_0 + \sqrt{1-\bar\alpha_s-\sigma^2}\;\hat\varepsilon + \sigma z, \qquad \sigma^2 = \eta^2\,\frac{1-\bar\alpha_s}{1-\bar\alpha_t}\Big(1-\frac{\bar\alpha_t}{\bar\alpha_s}\Big).$$
 #
-# If $\hat x_0$ and $\hat\varepsilon$ were the true ones, $x_s$ would have the mean $\sqrt{\bar\alpha_s}\,x_0$ and the variance $(1-\bar\alpha_s-\sigma^2)+\sigma^2$: the leap to $s$, whatever $\sigma$ is. With $\eta = 1$ and $s = t-1$ this must be Algorithm 2, since $\sigma^2$ is then $\tilde\beta_t$. With $\eta = 0$ only the start is drawn.
+# If $\hat x_0$ and $\hat\varepsilon$ were the true ones, $x_s$ would have, given $x_0$, the mean $\sqrt{\bar\alpha_s}\,x_0$ and the variance $(1-\bar\alpha_s-\sigma^2)+\sigma^2$: the leap to $s$, whatever $\sigma$ is. With $\eta = 1$ and $s = t-1$ this is Algorithm 2: $\sigma^2$ is then $\tilde\beta_t$, so $1-\bar\alpha_s-\sigma^2=\alpha_t(1-\bar\alpha_{t-1})^2/(1-\bar\alpha_t)$; its root times $\hat\varepsilon=(x_t-\sqrt{\bar\alpha_t}\,\hat x_0)/\sqrt{1-\bar\alpha_t}$ gives $x_t$ its weight in $\tilde\mu_t$, and leaves $\hat x_0$ its own. With $\eta = 0$ only the start is drawn.
 
 
 # %% tags=["slide-code"]
@@ -865,7 +865,7 @@ for eta in (0.0, 0.5, 1.0):
           control={"another eta": other})  # fmt: skip
 
 # %% [markdown]
-# **How many strides do digits need?** Here are the stored measurements for 1 to 100 strides, three seeds, no guidance.
+# **How many strides do digits need?** Here are stored measurements for 1 to 100 strides, three seeds, no guidance.
 
 # %%
 through = table["the same from 40 scores"]
@@ -893,10 +893,10 @@ check("20 strides: recall at least 0.65, 3 seeds", after("recall", 20), 0.65,
       relation=">=", control={"5 strides": after("recall", 5)})  # fmt: skip
 
 # %% [markdown]
-# One stride gives the mean image of the class asked for, and the judge is surer of it than of real digits: confidence measures the wrong thing. By distance and recall 20 strides without noise do most of the work of 100, and five do not. The network is trained for all $t$ once; the number of strides is chosen afterwards. For few strides $\eta=0$ is the better choice: fresh noise needs further steps to be cleaned up.
+# One stride gives the mean image of the class asked for, as section 7 showed, and the judge is surer of it than of real digits: confidence measures the wrong thing. Without fresh noise 20 strides come close to 100 (Fréchet distance 7.3 against 5.6, recall 0.69 against 0.75); five do not (16 and 0.43). The network is trained once, for all $t$; the number of strides is chosen afterwards. By distance and recall $\eta=0$ is the better choice from two strides on, at 100 as well. By the stored precision and share read as asked $\eta=1$ is a little ahead from five strides on (at 20: 0.90 against 0.89, and 97.5 % against 96 %).
 
 # %% [markdown] slide="skip"
-# **On a laptop, for larger images.** Put the pieces together: an autoencoder compresses 28 × 28 pixels to 32 numbers, a diffusion model learns these, DDIM samples in 50 strides, the decoder paints. `benchmarks/ddpm.py` does that for MNIST, beside a U-Net on the pixels that is given the same CPU time. Today's image generators follow the same plan with larger parts.
+# **On a laptop, for larger images.** Put the pieces together: an autoencoder compresses 28 × 28 pixels to 32 numbers, a diffusion model learns these, DDIM samples in 50 strides, the decoder paints. `benchmarks/ddpm.py` does that for MNIST, beside a U-Net on the pixels that is given the same CPU time. Many of today's image generators follow the same plan with larger parts.
 
 # %% [markdown] slide="slide"
 # ## 10 · What goes wrong
@@ -912,12 +912,12 @@ check("linear, T = 1000: prior term below 0.01 nats for every digit", forgotten,
 print(f"T = 20: {remembered.min():.0f} nats or more for every digit")
 
 # %% [markdown]
-# The prior term of the bound contains no parameter: it says *before any training* that this chain does not forget. The walk back would start from $\mathcal N(0, I)$, where the walk out never ends, and even a perfect predictor would be asked about points that it can only misread. Is that the cause, or is it that 20 steps are few? On our mixture we can tell them apart.
+# The prior term of the bound contains no parameter: it says *before any training* that this chain does not forget. The walk back would start from $\mathcal N(0, I)$, where the walk out never ends, and even a perfect predictor would be asked about points that the walk out hardly ever visits. Is that the cause, or is it that 20 steps are few? On our mixture we can tell them apart.
 
 # %% [markdown] slide="subslide"
-# The same 20 steps, started where the walk out really ends, come near the data. (And our mixture is forgiving: its mean is near 0 and its variance near 1.) So look at $\bar\alpha_T$ before you train.
+# The next cell starts the same 20 steps from $\mathcal N(0,1)$, and from where the walk out really ends. Only from there do they come near the data. (And our mixture is forgiving: its mean is near 0 and its variance near 1.) So look at $\bar\alpha_T$ before you train.
 #
-# **Predicting the noise near $t = T$.** From an estimate of the noise follows one of the image,
+# **Predicting the noise near $t = T$.** An estimate of the noise gives an estimate of the image,
 # $\hat x_0 = (x_t - \sqrt{1-\bar\alpha_t}\;\hat\varepsilon)/\sqrt{\bar\alpha_t}$. Any error of $\hat\varepsilon$ is multiplied by $\sqrt{(1-\bar\alpha_t)/\bar\alpha_t}$.
 #
 # **Predict before you run:** the cosine schedule has $\bar\alpha_T$ near 0. Train the network of section 7 for 200 steps, to put out the *noise* instead of $v$; and, to be fair, another for 200 steps with the target $v$. What will the samples look like, and what will the judge say?
@@ -973,7 +973,7 @@ plots.show(figure,
     "to 9, many of which can be read.")  # fmt: skip
 
 # %% [markdown]
-# Two lessons. The last $\beta$ of the cosine schedule is 0.999, and the first step, from $t = T$, magnifies any error. Ho's linear schedule takes no such step, and many implementations clip $\hat x_0$ to $[-1, 1]$; predicting $v$ removes the cause. And a number without a picture beside it is worth little: a classifier may be most confident far away from everything it knows.
+# Two lessons. The last $\beta$ of the cosine schedule is 0.999, and the first step, from $t = T$, magnifies any error. Ho's linear schedule, with its last $\beta$ of 0.02, takes no such step, and many implementations clip $\hat x_0$ to $[-1, 1]$; predicting $v$ removes the cause. And a number without a picture beside it is worth little: a classifier may be most confident far away from everything it knows.
 
 # %% [markdown] slide="slide"
 # ## 11 · Summary
@@ -987,11 +987,11 @@ plots.show(figure,
 # | log-ratio of whole paths = three terms of the bound; KL of a step = weighted noise error | section 5 | `DDPM.denoising_kl`, `DDPM.elbo` |
 # | Algorithms 1 and 2 by hand = package | section 6 | `DDPM.loss`, `DDPM.p_sample` |
 # | inner products of the time embedding depend on time differences; the network by hand | section 6 | [`networks.time_embedding`, `TimeMLP`](../coursekit/networks.py) |
-# | samples of the exact predictor are exact only as $T$ grows; without noise they lose their width | section 6 | `DDPM.sample` |
+# | the exact predictor's samples are too narrow by an error that halves when $T$ is doubled; without noise they lose their width | section 6 | `DDPM.sample` |
 # | from $v$ follow $x_0$ and $\varepsilon$ | section 7 | `DDPM.predict` |
 # | one estimate blurs, many small steps do not; the network does not memorise | section 7 | |
 # | guidance = score of $q(x\mid y)\,q(y\mid x)^w$; a little helps, much destroys variety | section 8 | `DDPM.output` |
-# | DDIM with $\eta = 1$ and all steps is DDPM; 20 strides do most of the work of 100 | section 9 | `DDPM.ddim_step`, `DDPM.sample_ddim` |
+# | DDIM with $\eta = 1$ and all steps is DDPM; by distance and recall 20 strides come close to 100 | section 9 | `DDPM.ddim_step`, `DDPM.sample_ddim` |
 #
 # ### Five questions
 #
