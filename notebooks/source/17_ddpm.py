@@ -719,7 +719,7 @@ widgets.static_frames(frame, [{"t": 25}, {"t": 100}, {"t": 180}],
 # %% [markdown]
 # Look at the bell curves: at $t = 180$ the estimate is far from the truth, and yet the two curves nearly coincide. One step back depends little on $x_0$. So a vague estimate does little harm there, and a vague estimate is all one can have.
 #
-# **Is it merely memorising?** A sharp question, since we know the best predictor for the *training set*: a mixture with one hump of width zero at each training digit. It has the smallest possible training loss; no network gets below it. Here is what it samples. We measure the *share of samples nearer to the training set than new digits are*: 0.5 if a sample keeps the distance that a new digit keeps, 1 for copies.
+# **Is it merely memorising?** A sharp question, since we know the best predictor for the *training set*: a mixture with one hump of width zero at each training digit. It has the smallest possible training loss; no network gets below it. Here is what it samples. Over all pairs of a sample and a new digit we count *how often the sample is nearer to the training set*: half of the time if samples keep the distance that new digits keep, always for copies.
 
 # %%
 codes, unseen_codes = encode(train).double(), encode(test).double()
@@ -737,7 +737,7 @@ check("our network does not memorise: a share of at most 0.6", share["our networ
       0.6, relation="<=", control={"perfect": share["perfect predictor"]})  # fmt: skip
 
 # %% [markdown]
-# The perfect predictor memorises, and our network does not. By itself that is no praise, as the last two lines show: noise copies nothing either. So a diffusion model makes *new* images only because its network falls short of the minimum; ours is too smooth to single out every training image. A large network, trained for long on few images, can come close to the minimum, and then it memorises.
+# The perfect predictor memorises, and our network does not. By itself that is no praise, as the last two lines show: noise does not copy anything either. So a diffusion model makes *new* images only because its network falls short of the minimum; ours is too smooth to single out every training image. A large network, trained for long on few images, can come close to the minimum, and then it memorises.
 
 # %% [markdown] slide="slide" says="**Tell the network the class** $y$: a learned vector, added to the time embedding. Hide it in one of ten training examples, and one network knows both $\\varepsilon_\\theta(x_t,t,y)$ and $\\varepsilon_\\theta(x_t,t)$.\n\n**Classifier-free guidance** goes further in the direction in which the two differ:"
 # ## 8 · A digit on demand
