@@ -915,7 +915,7 @@ print(f"T = 20: {remembered.min():.0f} nats or more for every digit")
 # The prior term of the bound contains no parameter: it says *before any training* that this chain does not forget. The walk back would start from $\mathcal N(0, I)$, where the walk out never ends, and even a perfect predictor would be asked about points that the walk out hardly ever visits. Is that the cause, or is it that 20 steps are few? On our mixture we can tell them apart.
 
 # %% [markdown] slide="subslide"
-# The next cell starts the same 20 steps from $\mathcal N(0,1)$, and from where the walk out really ends. Only from there do they come near the data. (And our mixture is forgiving: its mean is near 0 and its variance near 1.) So look at $\bar\alpha_T$ before you train.
+# The next cell starts the same 20 steps from $\mathcal N(0,1)$, and from where the walk out really ends. Only the second walk comes near the data. (And our mixture is forgiving: its mean is near 0 and its variance near 1.) So look at $\bar\alpha_T$ before you train.
 #
 # **Predicting the noise near $t = T$.** An estimate of the noise gives an estimate of the image,
 # $\hat x_0 = (x_t - \sqrt{1-\bar\alpha_t}\;\hat\varepsilon)/\sqrt{\bar\alpha_t}$. Any error of $\hat\varepsilon$ is multiplied by $\sqrt{(1-\bar\alpha_t)/\bar\alpha_t}$.
