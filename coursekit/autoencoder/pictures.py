@@ -150,7 +150,7 @@ def spectra(curves):
         line_label(ax, *at, label, color, **place)
     ax.set(xlim=(1, numbers[-1]), ylim=(0, 1.05), xlabel="direction of the code, strongest first")
     ax.set(ylabel="singular value / largest", xticks=[1, 6, 12, 18, 24])
-    ax.set(title="tied weights: the penalty weakens the weaker directions most")
+    ax.set(title="tied weights: beside the strongest direction, the penalty weakens all others")
     return figure
 
 

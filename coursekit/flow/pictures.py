@@ -128,7 +128,7 @@ def bridge(density, extent, path, along, truth, model):
     line_label(right, along[low], 0.85 * floor, "true", COLORS["data"], **side)
     line_label(right, along[low], model[low], "model", COLORS["model"], dy=-11, **side)
     right.set(xlabel="share of the walk", ylabel="log density (nats)", xlim=(0, 1), ylim=(1.08 * floor, 4))
-    right.set_title("the truth drops, the model does not")
+    right.set_title("the truth drops far, the model little")
     return figure
 
 

@@ -191,7 +191,7 @@ def ais_estimates(n_steps, estimates, errors, exact):
     )
     line_label(ax, n_steps[-1], exact, "exact", COLORS["data"], dx=26)
     ax.set(xscale="log", xlabel="steps from the known machine to ours", ylabel="log Z (nats)")
-    ax.set(title="a slower walk leaves a smaller error (bars: 3 standard errors)")
+    ax.set(title="a slower walk is surer (bars: 3 standard errors)")
     return figure
 
 

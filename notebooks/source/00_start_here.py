@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 12
+#     cpu_seconds: 10
 #     minutes: 60
 # ---
 

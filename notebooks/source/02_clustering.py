@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 30
+#     cpu_seconds: 20
 #     minutes: 90
 # ---
 
@@ -10,7 +10,7 @@
 #
 # **After this notebook you can** run K-means by hand and say what it promises and what it does not, choose a start and a number of clusters with open eyes, build and read a dendrogram, tell five linkages apart by what they do to the same points, and recognise four kinds of data on which K-means is confidently wrong.
 #
-# **Time:** 90 minutes to work through; it runs in about 30 seconds. **You need:** a mean, a squared distance, and what standardising a column means (notebook 01, section 3). **It follows** the clustering lecture of the unsupervised learning deck, which follows chapter 10 of *An Introduction to Statistical Learning*: its Algorithms 10.1 and 10.2, and the panels of its Figures 10.6 and 10.7 on data of our own, since the book's are not published. **It adds** the proof that K-means stops, a null distribution for the silhouette, K-means on handwritten digits, the update of Lance and Williams, and a mixture of Gaussians.
+# **Time:** 90 minutes to work through; it runs in about 20 seconds. **You need:** a mean, a squared distance, and what standardising a column means (notebook 01, section 3). **It follows** the clustering lecture of the unsupervised learning deck, which follows chapter 10 of *An Introduction to Statistical Learning*: its Algorithms 10.1 and 10.2, and the panels of its Figures 10.6 and 10.7 on data of our own, since the book's are not published. **It adds** the proof that K-means stops, a null distribution for the silhouette, K-means on handwritten digits, the update of Lance and Williams, and a mixture of Gaussians.
 #
 # Every line that starts with ✓ is a claim that was computed on both sides just now, on your machine. If one fails, the notebook stops there.
 

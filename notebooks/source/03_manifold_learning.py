@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 45
+#     cpu_seconds: 32
 #     minutes: 120
 # ---
 
@@ -10,7 +10,7 @@
 #
 # **After this notebook you can** draw a map from nothing but a table of distances, say when that map is PCA, repair distances along a bent sheet and know what one false edge does, read LLE, LTSA, Hessian and Laplacian eigenmaps as one recipe with four matrices, tell a geodesic from a diffusion distance, certify a map of sensors, and look at a t-SNE plot without believing what it cannot say.
 #
-# **Time:** 120 minutes to work through; it runs in about 45 seconds. **You need:** eigenvectors, and PCA (notebook 01). **It follows** one slide of the unsupervised learning deck, *Manifold Learning: Nonlinear Dimensionality Reduction*, which names nine methods and gives no formula. All nine are here; the formulas are from the papers at the end.
+# **Time:** 120 minutes to work through; it runs in about half a minute. **You need:** eigenvectors, and PCA (notebook 01). **It follows** one slide of the unsupervised learning deck, *Manifold Learning: Nonlinear Dimensionality Reduction*, which names nine methods and gives no formula. All nine are here; the formulas are from the papers at the end.
 #
 # Every line that starts with ✓ is a claim that was computed just now, on your machine; an identity has both of its sides computed, and a bound on a measured number names its *control*, something simpler that fails the same bound. If a claim fails, the notebook stops there.
 

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 40
+#     cpu_seconds: 30
 #     minutes: 120
 # ---
 
@@ -10,7 +10,7 @@
 #
 # **After this notebook you can** factorise a table into parts that are only ever added, derive the multiplicative update in two ways and say why it never makes things worse, tell what is unique about the answer and what is not, fill in missing ratings without pretending that they are zeros, judge a recommender against the baselines it must beat, and read topics off a table of word counts.
 #
-# **Time:** 120 minutes to work through; it runs in about 40 seconds. **You need:** matrices, derivatives, and [notebook 01](01_pca_usarrests.ipynb) on PCA and the SVD. **It follows** the slides *Factorization for tabular X* of the generative AI deck, in their notation: $\hat X = WH$, one row of $X$ per user. The majoriser, the missing entries, the counterexamples, the topics and all data are our additions.
+# **Time:** 120 minutes to work through; it runs in about half a minute. **You need:** matrices, derivatives, and [notebook 01](01_pca_usarrests.ipynb) on PCA and the SVD. **It follows** the slides *Factorization for tabular X* of the generative AI deck, in their notation: $\hat X = WH$, one row of $X$ per user. The majoriser, the missing entries, the counterexamples, the topics and all data are our additions.
 #
 # Every line that starts with ✓ is a claim that was computed just now, on your machine. A bound on a measured number names its control: something simpler that fails the same bound.
 

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 55
+#     cpu_seconds: 46
 #     minutes: 130
 # ---
 
@@ -10,7 +10,7 @@
 #
 # **After this notebook you can** turn a text into a table of co-occurrences and read pointwise mutual information off it, derive the gradients of skip-gram and CBOW, explain negative sampling and prove what it converges to, judge neighbours and analogies without flattering them, compare five ways to turn a document into a vector, and place a document that was never seen.
 #
-# **Time:** 130 minutes to work through; it runs in about 55 seconds. **You need:** the singular value decomposition ([notebook 01](01_pca_usarrests.ipynb)), and log-probabilities and their gradients. **It follows** the slides *Word2vec* and *Doc2vec* of the generative AI deck, which name CBOW, skip-gram and doc2vec and give no formula. The formulas are from the papers at the end; the theorem of section 4, the inference of section 8 and all measurements are our additions.
+# **Time:** 130 minutes to work through; it runs in about 45 seconds. **You need:** the singular value decomposition ([notebook 01](01_pca_usarrests.ipynb)), and log-probabilities and their gradients. **It follows** the slides *Word2vec* and *Doc2vec* of the generative AI deck, which name CBOW, skip-gram and doc2vec and give no formula. The formulas are from the papers at the end; the theorem of section 4, the inference of section 8 and all measurements are our additions.
 #
 # Every line that starts with ✓ is a claim that was computed just now, on your machine. A bound on a measured number names its control: something simpler that fails the same bound.
 

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 55
+#     cpu_seconds: 52
 #     minutes: 150
 # ---
 

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 50
+#     cpu_seconds: 43
 #     minutes: 120
 # ---
 
@@ -312,8 +312,8 @@ check(claim, measured, p_walker, se=error, control=control)
 names = ["".join(f"{unit:.0f}" for unit in state) for state in states]
 plots.show(
     pictures.visits(p_walker.numpy(), measured.numpy(), error.numpy(), names),
-    alt="Bars of the exact probabilities of sixteen visible states, and on top of each bar a dot with a "
-    "short error bar: the share of time that the walkers spent there.",
+    alt="Bars of the exact probabilities of sixteen visible states, and on top of each bar a dot, "
+    "the share of time that the walkers spent there; its error bar is too short to be seen.",
 )
 
 # %% [markdown] slide="slide"
@@ -380,8 +380,8 @@ is_data = (states[:, None] == seen).all(2).any(1)
 plots.show(
     pictures.two_phases(before.numpy(), after.numpy(), is_data.numpy(), states.numpy(), (2, 2)),
     alt="Sixteen small pictures in the order of their minus log probability, each with an arrow from "
-    "before to after 400 steps. The four pictures of the data sink to one level, the machine's former "
-    "favourites rise.",
+    "before to after 400 steps. The four pictures of the data end on one level, three of them lower than "
+    "before and one slightly higher; the machine's former favourites rise.",
 )
 level = after[is_data].max() - after[is_data].min()
 control = {"before": before[is_data].max() - before[is_data].min()}
@@ -473,7 +473,7 @@ check(claim, every, best, relation="<=", theorem="Gibbs: cross-entropy is at lea
 plots.show(
     pictures.likelihood_curves(steps, curves, best),
     alt="Exact mean log-likelihood over 2000 updates by three estimators, three seeds each: all rise "
-    "together at first; CD-1 stops between minus 4.2 and minus 4.5, the other two go on to about minus 3.7.",
+    "together at first; CD-1 stops between minus 4.2 and minus 4.5, the other two go on, to between minus 3.4 and minus 4.0.",
 )
 
 # %% [markdown]
@@ -787,7 +787,7 @@ title = "20 of 200 hidden units: red wants ink, blue wants none"
 plots.show(
     [*shown, pictures.filters(weights, (14, 14), n_columns=10, title=title)],
     alt="Thirty test digits made of bits; thirty samples, most of which can be read as digits; and twenty "
-    "pictures of weights: strokes and edges in red, each beside its opposite in blue.",
+    "pictures of weights: patches of blue, where a unit wants no ink, many with a thin edge of red.",
 )
 
 # %% [markdown]

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 60
+#     cpu_seconds: 26
 #     minutes: 120
 # ---
 

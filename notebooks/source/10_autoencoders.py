@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 50
+#     cpu_seconds: 45
 #     minutes: 110
 # ---
 
@@ -10,7 +10,7 @@
 #
 # **After this notebook you can** write a training loop by hand, say in which sense a linear autoencoder is PCA and in which it is not, tell a plateau from a dead end by looking at the whole curve, train denoising and contractive autoencoders and hold them against the best linear answer, derive what a perfect denoiser knows about the density, read the slope of an encoder as a map of the data, and say why an autoencoder does not generate.
 #
-# **Time:** 110 minutes to work through; it runs in about 50 seconds. **You need:** notebook 01 (components, reconstruction error), gradients, a little PyTorch; for section 4 it helps to have seen notebooks 08 and 09. **It follows** the autoencoder parts of the unsupervised learning deck, of the generative models deck and, for tangents, of the generative AI deck. **It adds** the curves over training, linear baselines, and the proof of Tweedie's formula. **Elsewhere:** transfer to a task with few labels, by a network that starts from what was learned without them (09), codes of documents (05), convolutions (06; `ConvAutoencoder` is in the package and is not used here), codes from which one can sample (11).
+# **Time:** 110 minutes to work through; it runs in about 45 seconds. **You need:** notebook 01 (components, reconstruction error), gradients, a little PyTorch; for section 4 it helps to have seen notebooks 08 and 09. **It follows** the autoencoder parts of the unsupervised learning deck, of the generative models deck and, for tangents, of the generative AI deck. **It adds** the curves over training, linear baselines, and the proof of Tweedie's formula. **Elsewhere:** transfer to a task with few labels, by a network that starts from what was learned without them (09), codes of documents (05), convolutions (06; `ConvAutoencoder` is in the package and is not used here), codes from which one can sample (11).
 #
 # Every line that starts with ✓ is a claim that has just been computed on your machine, or checked there on stored runs, of which one is repeated. Most claims about training are made over three seeds, and all of them with a tolerance, since a different processor rounds differently.
 

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 50
+#     cpu_seconds: 48
 #     minutes: 100
 # ---
 
@@ -397,8 +397,8 @@ from coursekit import widgets
 widgets.static_frames(
     explorers.best_answer_frame,
     [{"position": 1.5, "std": 1.0}, {"position": 5.5, "std": 1.0}],
-    alt="Two positions of the explorer. At 1.5 D* is a step, and both slopes are "
-    "positive. At 5.5 the divergence has reached its ceiling, the saturating slope is "
+    alt="Two positions of the explorer. At 1.5 D* falls smoothly, and both slopes are "
+    "positive. At 5.5 the divergence is near its ceiling, the saturating slope is "
     "almost zero, the slope of the log D trick is large.",
 )
 
@@ -700,7 +700,7 @@ figure = pictures.memorised(checkpoints, few_curves, many_curves, x[inside],
 plots.show(figure, alt="Left, values over the steps of D. With 20 real samples the value "
     "on these keeps rising while that on new samples falls below a coin's. With 5000 the "
     "value on new samples rises and stays. Right, D with 20 samples is high where its "
-    "samples are and jagged; with 5000 it follows D*.")  # fmt: skip
+    "samples are and jagged; with 5000 it follows D* where data are.")  # fmt: skip
 
 # %% [markdown]
 # (One of the three red curves leaves the picture.) This is a good reason, and it depends on the amount of data. The discriminator of 20 samples ends worse than a coin on new samples, and a generator that followed it would be pulled towards these 20 points instead of their distribution. (No generator moved in this experiment.) With 5000 samples the same number of steps did no harm. Notebook 14 changes the game so that even a perfect discriminator, there called a *critic*, still has a useful slope.
@@ -937,7 +937,7 @@ plots.show(
 plots.show(
     pictures.modes_over_time(
         3 * np.arange(1, 51), histories[0],
-        title="most samples are at one or two modes, and these keep changing"),
+        title="most samples are nearest to one or two modes, which keep changing"),
     alt="Share of the samples at each of the 25 modes over time, as a heat map. At any "
     "time one or two modes are dark red and the rest are empty; every few turns the "
     "dark cell jumps to another mode.",
@@ -988,7 +988,7 @@ plots.show(
                            of_noise),
     alt="Three panels over 6000 steps, three seeds with R1 in blue and three without in "
     "red. With R1 more modes are found, and the KL falls to nearly zero; without it the "
-    "KL rises again. The share of good samples is no higher with R1.",
+    "KL rises again. At most looks the share of good samples is no higher with R1.",
 )  # fmt: skip
 
 # %% [markdown]

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 45
+#     cpu_seconds: 26
 #     minutes: 120
 # ---
 
@@ -10,7 +10,7 @@
 #
 # **After this notebook you can** say why a GAN's discriminator stops teaching when two distributions do not overlap, compute the earth mover's distance in four ways, prove its duality, write the critic's step and the gradient penalty by hand, and say what the critic's value does and does not tell you.
 #
-# **Time:** two hours to work through; it runs in about 45 seconds. **You need:** notebook 12.
+# **Time:** two hours to work through; it runs in under half a minute. **You need:** notebook 12.
 #
 # **It follows** the Wasserstein part of the generative AI deck and of the VAE and GAN class: disjoint supports, the earth mover's distance, its dual, weight clipping, the gradient penalty. **It adds** the proof of the duality, the size of the penalty's error, and a fair test of what the critic's value is worth. Mode collapse is in notebook 12; image generators and the tricks of training them are in notebook 13.
 

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 55
+#     cpu_seconds: 43
 #     minutes: 140
 # ---
 
@@ -581,7 +581,7 @@ z = gaussian(3000, 2)
 with torch.no_grad():
     stages, undone = model.cascade(z), model.inverse(z)[0]
 check("the last stage of the cascade is the inverse", stages[-1], undone, atol=1e-12)
-titles = ["noise z", "2 stages", "4 stages", "6 stages", "8: the data"]
+titles = ["noise z", "2 stages", "4 stages", "6 stages", "8: the samples"]
 plots.show(pictures.cascade(stages[::2], titles, 3.3), alt="Five clouds: a round one "
     "coloured by angle, then more and more bent ones, and after eight stages two half "
     "moons, each of which holds a connected range of colours.")  # fmt: skip
@@ -919,7 +919,7 @@ rows = [("data", mini[0].x[first]), ("not told", untold[:10])]
 rows += [("told 0 ... 9", row) for row in told.reshape(3, 10, 196)]
 plots.show(pictures.strips(rows, (14, 14)), alt="Five rows of ten 14 by 14 images: "
     "digits from the data; samples of the flow without labels, some of them readable; "
-    "and three rows of the flow that is told 0 to 9, most of which show that digit.")  # fmt: skip
+    "and three rows of the flow that is told 0 to 9, many of which show that digit.")  # fmt: skip
 
 # %% [markdown]
 # One caution about the bits. The flow that is told gets the label of each *test* image, too, and a label is worth something: up to $\log_2 10 = 3.3$ bits per image, 0.017 per pixel. The gap is about twice that.

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 50
+#     cpu_seconds: 40
 #     minutes: 150
 # ---
 
@@ -550,7 +550,7 @@ silent = [too_narrow(T, noise=0.0) for T in lengths]
 check("twice the steps: half the error", np.divide(loss[1:5], loss[:4]), 0.5, atol=0.1,
       control={"without noise": np.divide(silent[1:5], silent[:4])})  # fmt: skip
 lines = [("Algorithm 2", loss, "model"), ("no noise", silent, "wrong")]
-title = "the exact predictor reaches the data as T grows"
+title = "with its noise, the exact predictor nears the data as T grows"
 figure = pictures.falling_lines(lengths, lines, slope=-1, title=title)
 plots.show(figure,
     alt="By how much the standard deviation of the samples is too small, "
@@ -669,7 +669,7 @@ title = "diffusion draws digits, the Gaussian tangles"
 figure = pictures.strips(rows, (14, 14), n_columns=10, title=title)
 plots.show(figure,
     alt="Three blocks of thirty: test digits, sorted; samples of the "
-    "diffusion model, asked for the same digits, nearly all of which "
+    "diffusion model, asked for the same digits, most of which "
     "one can read; samples of a Gaussian, tangles of grey strokes.")  # fmt: skip
 
 # %% [markdown]

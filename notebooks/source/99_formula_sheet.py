@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 10
+#     cpu_seconds: 9
 #     minutes: 20
 # ---
 
