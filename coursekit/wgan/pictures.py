@@ -77,9 +77,9 @@ def potential(x, y, plan, grid_x, grid_y, f):
     """The best critic f over a grid, f (rows, columns), and the plan (n, m) from x (n, 2) to y (m, 2)."""
     figure, ax = plt.subplots(figsize=(8, 4.4))
     levels = np.arange(np.floor(f.min() * 2) / 2, f.max() + 0.5, 0.5)
-    ax.contourf(grid_x, grid_y, f, levels, cmap="Greens", alpha=0.55)
+    ax.contourf(grid_x, grid_y, f, levels, cmap="Greens", alpha=0.35)
     lines = ax.contour(grid_x, grid_y, f, levels, colors=COLORS["critic"], linewidths=0.7)
-    ax.clabel(lines, levels[::2], fmt="%g", fontsize=9)
+    ax.clabel(lines, levels[::2], fmt="%g", fontsize=9.6, colors=COLORS["data"])
     for i, j in zip(*np.nonzero(plan > 1e-9), strict=True):
         ax.plot(*np.stack([x[i], y[j]], axis=1), color=COLORS["latent"], linewidth=1.6)
     ax.plot(*x.T, "o", color=COLORS["data"], markersize=6)
@@ -157,7 +157,7 @@ def clipping(clips, values, bounds, exact, clipped_weights, free_weights, clip):
     left.loglog(clips, values, "o-", color=COLORS["critic"])
     left.axhline(exact, color=COLORS["latent"])
     note = {"textcoords": "offset points", "annotation_clip": False}
-    left.annotate("exact distance", (clips[0], exact), (8, -15), color=COLORS["latent"], **note)
+    left.annotate("exact distance", (clips[0], exact), (8, -15), color=COLORS["data"], **note)
     left.text(
         clips[0] * 1.15,
         top / 4,
