@@ -678,7 +678,7 @@ plots.show(figure,
     "for a few pictures.")  # fmt: skip
 
 # %% [markdown]
-# For this model of two latents, and these pictures, the gap is mostly the *encoder's*, and much of it comes from a few pictures. Diagonal Gaussians would do; the network does not find them. Forty gradient steps per picture have just closed four fifths of the gap; a larger or longer trained encoder might do so as well, which we have not measured.
+# The gap is mostly the *encoder's*, and much of it comes from a few pictures. So it is, at least, for this model of two latents and these hundred pictures. Diagonal Gaussians would do; the network does not find them. Forty gradient steps per picture have just closed four fifths of the gap; a larger or longer trained encoder might do so as well, which we have not measured.
 #
 # **Beside another model, on the same bits.** A bound in nats can be compared with any other likelihood of the same bits. Notebook 08's machine, the RBM, has no such bound, but notebook 08 estimated its likelihood by annealed importance sampling. The results are stored, three seeds each.
 
