@@ -160,7 +160,7 @@ class Planner:
                         self.slides.append(Slide(self.topic, self.section))
                     self.add("table", rows)
             elif block.kind in ("formula", "list"):
-                self.add(block.kind, room.broken(block.text))
+                self.add(block.kind, room.broken(block.text) if block.kind == "formula" else block.text)
             elif lead == "Question":
                 self.add("question", words.up_to_the_question(rest))
             elif lead == words.PREDICT:
