@@ -1,4 +1,4 @@
-"""The set-up behind course.py: a virtual environment with just what pyproject.toml pins, made and repaired.
+"""The set-up behind course.py: a virtual environment with the exact set of lock.txt, made and repaired.
 
 Standard library only. `.venv/coursekit.json` is written last and says what was installed: where it matches,
 nothing is done; where it does not, what is there is checked file by file, and kept or made anew.
@@ -25,6 +25,14 @@ NOT_FOR_LEARNERS = ["@voila-dashboards/jupyterlab-preview"] + [
     f"@jupyter/nbgrader:{part}"
     for part in ("assignment-list", "course-list", "create-assignment", "formgrader", "menu")
 ]
+# Validate says in a line what fails (coursetools/homework/validate.py), instead of showing the check.
+FOR_LEARNERS = {
+    "nbgrader.server_extensions.validate_assignment": False,
+    "nbgrader.server_extensions.formgrader": False,
+    "nbgrader.server_extensions.assignment_list": False,
+    "nbgrader.server_extensions.course_list": False,
+    "coursetools.homework.validate": True,
+}
 
 
 class Trouble(Exception):
@@ -88,13 +96,20 @@ def wanted_stamp(torch_index):
 
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     parts = [pyproject["build-system"], pyproject["project"], pyproject.get("tool", {}).get("setuptools")]
+    parts.append(locked())
     pins = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     python = ".".join(map(str, sys.version_info[:2]))
     return {"python": python, "root": str(ROOT), "torch_index": torch_index, "pins": pins, "finished": True}
 
 
+def locked():
+    """lock.txt, the exact version of all that is installed: name in small letters -> `name==version`."""
+    lines = (ROOT / "lock.txt").read_text(encoding="utf-8").split()
+    return {line.split("==")[0].lower(): line for line in lines}
+
+
 def set_up(torch_index):
-    """Bring .venv to what pyproject.toml pins and return its Python; quick when there is nothing to do."""
+    """Bring .venv to what lock.txt says and return its Python; quick when there is nothing to do."""
     venv = ROOT / ".venv"
     python, stamp = venv_python(venv), venv / "coursekit.json"
     try:
@@ -115,6 +130,9 @@ def set_up(torch_index):
         page_config = folder / "labconfig" / "page_config.json"
         page_config.parent.mkdir(parents=True, exist_ok=True)
         page_config.write_text(json.dumps({"disabledExtensions": dict.fromkeys(names, True)}))
+    servers = learners_config() / "jupyter_server_config.d" / "coursekit.json"
+    servers.parent.mkdir(parents=True, exist_ok=True)
+    servers.write_text(json.dumps({"ServerApp": {"jpserver_extensions": FOR_LEARNERS}}))
     fetch_assets(python)
     warm_fonts(python)
     # The slide show's own default theme would load its fonts from the network.
@@ -179,17 +197,14 @@ def make_venv(venv, torch_index=""):
 
 def install(python, torch_index):
     """torch first and alone, because any other way of asking may bring another build of it; then the rest."""
-    import tomllib
-
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    torch = next(pin for pin in project["dependencies"] if pin.startswith("torch=="))
+    torch = locked()["torch"]
     source = []
     if torch_index:
         source = ["--no-deps"]
         source += ["--index-url", torch_index] if "://" in torch_index else ["--no-index", "-f", torch_index]
     pip = [str(python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
     step(f"installing {torch}", [*pip, *source, torch])
-    step("installing everything else", [*pip, "-e", ".[lab,tools,test]"])
+    step("installing everything else", [*pip, "-c", "lock.txt", "-e", ".[lab,tools,test]"])
     step("telling Jupyter about this Python", [str(python), "-m", "ipykernel", "install", "--sys-prefix"])
 
 
@@ -219,14 +234,15 @@ def install_peers(python):
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    pins = project["optional-dependencies"]["bench"]
+    names = [re.match(r"[\w-]+", peer)[0] for peer in project["optional-dependencies"]["bench"]]
+    pins = [locked()[name.lower()] for name in names]
     check = """import sys
 from importlib.metadata import distributions
 there = {f"{found.name.lower()}=={found.version}" for found in distributions()}
 sys.exit(not {pin.lower() for pin in sys.argv[1:]} <= there)"""
     if subprocess.run([str(python), "-I", "-c", check, *pins], capture_output=True).returncode != 0:
         pip = [str(python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
-        step("installing the peers of the benchmark", [*pip, *project["dependencies"], *pins])
+        step("installing the peers of the benchmark", [*pip, "-c", "lock.txt", *pins])
 
 
 def step(name, command):

@@ -270,18 +270,19 @@ def test_course_bench_hands_on_what_was_asked(monkeypatch):
 
 
 def test_peers_are_installed_once(monkeypatch, tmp_path):
-    """Only where a version differs from the pin; torch and the rest keep theirs, being named with it."""
+    """Only where a version differs from lock.txt; torch and the rest keep theirs, being named there."""
     steps = []
     monkeypatch.setattr(course_setup, "step", lambda name, command: steps.append(command))
     monkeypatch.setattr(course_setup, "ROOT", tmp_path)
-    project = '[project]\ndependencies = ["torch==2.13.0"]\n[project.optional-dependencies]\nbench = ["{}"]\n'
-    there = f"NumPy=={np.__version__}"  # stands for a peer; names are compared without their capitals
-    (tmp_path / "pyproject.toml").write_text(project.format(there))
+    project = '[project.optional-dependencies]\nbench = ["numpy>=0.1"]\n'
+    (tmp_path / "pyproject.toml").write_text("[project]\n" + project)
+    # NumPy stands for a peer; names are compared without their capitals.
+    (tmp_path / "lock.txt").write_text(f"NumPy=={np.__version__}\ntorch==1\n")
     course_setup.install_peers(sys.executable)
     assert steps == []
-    (tmp_path / "pyproject.toml").write_text(project.format("numpy==0.1"))
+    (tmp_path / "lock.txt").write_text("numpy==0.1\ntorch==1\n")
     course_setup.install_peers(sys.executable)
-    assert len(steps) == 1 and steps[0][-2:] == ["torch==2.13.0", "numpy==0.1"]
+    assert len(steps) == 1 and steps[0][-3:] == ["-c", "lock.txt", "numpy==0.1"]
 
 
 # What the peers compute
