@@ -7,5 +7,5 @@ all share, `report.py` writes README.md, `references.py` the plain models that p
 """
 
 CASES = ["pca", "kmeans", "linkage", "factorization", "rbm", "autoencoder", "vae", "gan", "flow", "ddpm"]
-CASES += ["autoregressive", "embeddings", "transformer", "dbn", "gan_training", "conditional_gan"]
+CASES += ["manifold", "autoregressive", "embeddings", "transformer", "dbn", "gan_training", "conditional_gan"]
 CASES += ["start", "course", "scaling"]

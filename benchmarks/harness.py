@@ -24,7 +24,7 @@ from pathlib import Path
 from benchmarks.stored import Table
 
 OURS = "coursekit"
-PEERS = ["scikit-learn", "scipy", "normflows", "nflows", "diffusers", "POT", "gensim"]
+PEERS = ["scikit-learn", "scipy", "normflows", "nflows", "diffusers", "POT", "gensim", "cvxpy"]
 BETTER = ("higher", "lower", None)  # None: shown, not judged
 AGAINST = (None, "ratio", "difference")
 
