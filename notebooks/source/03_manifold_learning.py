@@ -356,7 +356,7 @@ turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
 moved = manifold.lle_weights(5 * roll @ turn + [1, 2, 3], neighbors)
 check("turned, shifted, scaled data have the same weights", moved, W, atol=1e-10)
 
-# %% [markdown] slide="subslide"
+# %% [markdown] slide="subslide" says="**The map.** Make $\\lVert f - Wf\\rVert^2$ small: its coordinates are the *bottom eigenvectors* of $M$. The methods differ in what a patch charges for; the line below the table is for the last row:"
 # **The map.** One coordinate of the map is a number $f_i$ at each point. It should satisfy $f_i \approx \sum_j w_{ij} f_j$, so make $\lVert f - Wf\rVert^2 = f^\top M f$ small with $M = (I-W)^\top(I-W)$. The constant function costs nothing and says nothing. The next cheapest functions, at right angles to it and to each other, are the coordinates: **the bottom eigenvectors of $M$**.
 #
 # That is the whole family. The others differ in what a patch charges for:
@@ -908,7 +908,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The two numbers above each map are its trustworthiness, and how often the nearest point has the same label. t-SNE wins by far, at what it was made for. At the order of *all* distances, printed first as a rank correlation, PCA does better, and neither does well: two dimensions are few. The local methods spend their two coordinates on pulling out two or three digits. Before you conclude that local methods fail on digits, here is what another implementation would have told you.
+# t-SNE wins by far, at what it was made for. The two numbers above each map are its trustworthiness, and how often the nearest point has the same label. At the order of *all* distances, printed first as a rank correlation, PCA does better, and neither does well: two dimensions are few. The local methods spend their two coordinates on pulling out two or three digits. Before you conclude that local methods fail on digits, here is what another implementation would have told you.
 #
 # **The orphans.** LTSA as scikit-learn has it leaves each point out of its own patch. In many dimensions some points are in *no other point's* list of neighbours. Such an orphan is then in no patch at all, so its row of $M$ is zero, and a map may put it anywhere at no cost: a free function for each orphan, cheaper than any coordinate.
 

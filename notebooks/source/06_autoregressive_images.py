@@ -749,7 +749,7 @@ show(pictures.strips([("test digit", originals), ("given", hidden)]
     "plausibly, some turn one digit into a different one, and a few fall apart.")  # fmt: skip
 
 # %% [markdown]
-# Four times the bar of the 7 was given, and once a 2 came of it; the top of the first 0 once became an arch. Where the half leaves little doubt, as for the 6, three of the four answers agree. And some lower halves are no part of any digit: a minute of training is not enough for 14 × 14 pixels.
+# Four times the bar of the 7 was given; once a 2 came of it. The top of the first 0 once became an arch. Where the half leaves little doubt, as for the 6, three of the four answers agree. And some lower halves are no part of any digit: a minute of training is not enough for 14 × 14 pixels.
 
 # %% [markdown] slide="skip"
 # **More than one scale.** For large images both papers' successors draw a small image first, and then fill in the pixels between those already there, coarse to fine. It is the chain rule in another order: the coarse pixels come first, so that long-range structure is settled early, and those of one level can be drawn in parallel if one accepts to treat them as independent given the level above. What that costs is the subject of the next section; we do not train one here.

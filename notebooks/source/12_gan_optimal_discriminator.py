@@ -403,7 +403,7 @@ widgets.static_frames(
 )
 
 # %% [markdown]
-# At distance 5.5 the divergence has almost reached its ceiling, and the saturating slope is almost zero: there is next to nothing left to descend. The trick still pulls. Here both slopes vanish at the same place, where the model is the data: **the equilibrium is shared**, the way there is not.
+# At distance 5.5 the divergence has almost reached its ceiling. The saturating slope is almost zero: there is next to nothing left to descend. The trick still pulls. Here both slopes vanish at the same place, where the model is the data: **the equilibrium is shared**, the way there is not.
 #
 # **Formula.** Write $q_\theta$ for the model's density and $p$ for the data's. In each step of the game the generator meets a discriminator that is *held still*: take $D = D^*$ of the present moment, freeze it, and differentiate with respect to $\theta$ only where $\theta$ moves the samples.
 #
