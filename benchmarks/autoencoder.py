@@ -76,7 +76,7 @@ def curves(bench):
                 last = recipe.squared_error(test, recipe.reconstructed(model, test))
                 table.add(seed=seed, steps=steps, seconds=seconds, case=case, error=last)
                 found.append(errors)
-                if case == "5 cross-entropy":
+                if case == "6 cross-entropy":
                     row.add(OURS, seed, last)
             table.arrays[case] = np.array(found, dtype=np.float32)
 

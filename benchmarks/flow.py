@@ -13,7 +13,8 @@ import torch
 
 from benchmarks.flow_peers import Peer, builders
 from benchmarks.harness import OURS, cpu_seconds, take_turns, training_step
-from coursekit.data import toy2d, train_and_test
+from coursekit.data import ink, toy2d, train_and_test
+from coursekit.evaluation import digit_judge
 from coursekit.flow import Flow, Logit, Whiten, real_nvp, recipe
 from coursekit.training import fit
 
@@ -174,6 +175,7 @@ def classes(bench):
     parts = train_and_test("mini_mnist")
     x, labels = torch.tensor(parts[1].x, dtype=torch.float32), torch.tensor(parts[1].labels)
     n_steps = 50 if bench.quick else 1500
+    judge = digit_judge(ink(parts[0]), parts[0].labels)
     with bench.store("flow_classes", recipe, "watched") as table:
         for n_classes in (0, 10):
             row = bench.row(f"{n_classes or 'no'} classes: test images", "bits/dim", "lower")
@@ -186,6 +188,11 @@ def classes(bench):
                 results = {"n_classes": n_classes, "bits": bits}
                 if n_classes:
                     results["error"] = read_by_bayes(flow, x, labels)
+                asked = torch.arange(1000) % 10
+                told = asked if n_classes else None
+                drawn = flow.sample(1000, condition=told, rng=torch.Generator().manual_seed(4)).detach()
+                drawn = drawn.floor().clamp(0, 16) / 16
+                results["read"] = (judge.predict_proba(drawn).argmax(1) == asked).double().mean().item()
                 table.add(seed=seed, steps=n_steps, seconds=seconds, **results)
                 row.add(OURS, seed, bits, steps=n_steps)
                 curves.append(looks)

@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.harness import OURS, Skipped, mnist
 from benchmarks.references import PlainVAE
-from benchmarks.vae_bits import beside, betas, blur
+from benchmarks.vae_bits import beside, betas, blur, latents
 from coursekit import data
 from coursekit.training import FreshPixels, fit
 from coursekit.vae import log_bernoulli, recipe
@@ -69,4 +69,5 @@ def mnist_bound(bench):
     bound(bench, recipe.mnist, (mnist("train"), mnist("test")), MNIST, **others)
 
 
-PARTS = {"digits": digits, "mnist": mnist_bound, "beta": betas, "beside": beside, "blur": blur}
+PARTS = {"digits": digits, "mnist": mnist_bound, "beta": betas, "latents": latents}
+PARTS |= {"beside": beside, "blur": blur}

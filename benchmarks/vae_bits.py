@@ -47,6 +47,27 @@ def betas(bench):
                     table.arrays[f"beta {beta:g}"] = (255 * images).round().byte().numpy()
 
 
+def latents(bench):
+    "Whether more latents or more nats help: 8 and 16 latents at beta = 1 and 1/4, reconstructions misread."
+    x, seen, train, test = bits()
+    judge, truth = digit_judge(x, train.labels), torch.tensor(test.labels)
+    row = bench.row("16 latents, beta = 1/4: share misread", "", "lower")
+    with bench.store("vae_latents", recipe, "bits_model") as table:
+        for n_latent in (8, 16):
+            for beta in (1.0, 0.25):
+                for seed in bench.seeds:
+                    n_steps = 5 if bench.quick else 800
+                    how = {"seed": seed, "n_latent": n_latent, "beta": beta, "n_steps": n_steps}
+                    model, seconds = cpu_seconds(recipe.bits_model, x, **how)
+                    terms = model.elbo(seen, rng=torch.Generator().manual_seed(0))
+                    rebuilt = model.decode_mean(model.encode(seen)[0])
+                    misread = (judge.predict_proba(rebuilt).argmax(1) != truth).double().mean()
+                    table.add(seed=seed, steps=n_steps, seconds=seconds, latents=n_latent, beta=beta,
+                              kl=terms["kl"].mean(), elbo=terms["elbo"].mean(), misread=misread)  # fmt: skip
+                    if (n_latent, beta) == (16, 0.25):
+                        row.add(OURS, seed, misread, steps=n_steps)
+
+
 def beside(bench):
     "Test log-likelihood on the same bits: independent pixels, VAEs (500 importance samples), an RBM (AIS)."
     x, seen, train, test = bits()
