@@ -6,10 +6,10 @@
 `History`          what each of them returns: the losses, the learning rate, the CPU time
 `Recipe`           a model, the stages of its training, and how to look at the result
 
-The files are meant to be read. Each loop is in a file of its own; `ingredients.py` holds what a loop is
-made of (batches, optimisers, learning-rate schedules, averaged weights); `settings.py` what must hold
-before the first step (options, data, device, the verbs of the model); `run.py` what surrounds it
-(checkpoint and resume, Ctrl-C, time budget) and has no mathematics in it, `progress.py` the bar.
+The files are meant to be read. Each loop is in a file of its own. `batches.py` and `optimizers.py` hold what
+it is made of (optimisers, learning-rate schedules, averaged weights). `run.py` is what surrounds every loop
+(settings, device, checkpoint and resume, Ctrl-C, time budget) and has no mathematics in it; `settings.py`
+says what must hold before the first step, and what a resumed run must have in common with the first part.
 `distributed.py` lets several processes, started by torchrun, share the work of one run.
 """
 

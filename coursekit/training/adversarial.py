@@ -6,25 +6,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from coursekit.draws import normal
-from coursekit.training.distributed import process_group
-from coursekit.training.ingredients import SCHEDULES, WeightAverage, make_optimizer, set_learning_rate
-from coursekit.training.run import History, Run, moved_to
-from coursekit.training.settings import (
-    as_data,
-    checked,
-    choose_device,
-    require_call,
-    require_finite,
-    require_model,
-)
-
-
-def builds_fakes(game: nn.Module) -> bool:
-    """Whether the game makes its own fakes: its generator_loss then takes `rng`, to draw their latents."""
-    return "rng" in inspect.signature(game.generator_loss).parameters
+from coursekit.training.optimizers import SCHEDULES, WeightAverage, make_optimizer, set_learning_rate
+from coursekit.training.run import History, Run, training_run
 
 
 def fit_adversarial(
@@ -89,94 +75,83 @@ def fit_adversarial(
         ValueError: as in `fit`.
         FloatingPointError: one of the losses is no longer finite; the message says whose.
     """
-    require_model(game, "fit_adversarial")
     if opponent_learning_rate is None:
         opponent_learning_rate = learning_rate
-    limits = checked(n_steps=n_steps, checkpoint_every=checkpoint_every, max_cpu_seconds=max_cpu_seconds)
-    settings = checked(
-        seed=seed,
-        batch_size=batch_size,
-        n_opponent_steps=n_opponent_steps,
-        learning_rate=learning_rate,
-        opponent_learning_rate=opponent_learning_rate,
-        optimizer=optimizer,
-        betas=betas,
-        schedule=schedule,
-        average=average,
-        instance_noise=instance_noise,
-        instance_noise_until=instance_noise_until,
-    )
-    own = builds_fakes(game)
-    if own and instance_noise:
-        raise ValueError("instance_noise is the loop's, but this game makes its fakes itself: leave it at 0")
-    group = process_group(choose_device(device))
-    with moved_to(game, group):
-        data = as_data(x, game, group.device, first_as_floats=True)
-        if own:
-            require_call(game, "opponent_loss", *data, rng=None)
-            require_call(game, "generator_loss", *data, rng=None)
-        elif len(data) > 1:
-            raise ValueError(f"{type(game).__name__} plays on one array, but x is a tuple of {len(data)}")
+    with training_run("fit_adversarial", game, x, locals()) as run:
+        opponent_loss, generator_loss = losses(game, run, instance_noise)
         weights = [p for p in game.generator.parameters() if p.requires_grad]
-        generator_step = make_optimizer(optimizer, weights, learning_rate, betas=betas)
         opponent_weights = list(game.opponent.parameters())
+        generator_step = make_optimizer(optimizer, weights, learning_rate, betas=betas)
         opponent_step = make_optimizer(optimizer, opponent_weights, opponent_learning_rate, betas=betas)
         averaged = WeightAverage(game.generator, average)
+        run.keep(generator_step=generator_step, opponent_step=opponent_step, averaged=averaged)
 
-        parts = {"model": game, "generator_step": generator_step, "opponent_step": opponent_step}
-        parts |= {"averaged": averaged}
-        with Run(parts, settings, data, group=group, checkpoint=checkpoint, **limits) as run:
+        for step in run:
+            factor = SCHEDULES[schedule](run.fraction)
+            rate, opponent_rate = learning_rate * factor, opponent_learning_rate * factor
+            set_learning_rate(generator_step, rate)
+            set_learning_rate(opponent_step, opponent_rate)
+            std = instance_noise * max(0.0, 1 - run.fraction / instance_noise_until)
 
-            def fakes(n):
-                return game.generator(normal(weights[0], run.rng, shape=(n, game.n_latent)))
+            for _ in range(n_opponent_steps):
+                batch = run.batch()
+                loss = opponent_loss(batch, std)
+                opponent_value = run.mean(loss, "opponent's loss", opponent_rate)
+                opponent_step.zero_grad()
+                loss.backward()
+                run.group.average_gradients(opponent_weights)
+                opponent_step.step()
+                game.constrain()
 
-            def noisy(samples, std):
-                return samples + std * normal(samples, run.rng) if std else samples
+            loss = generator_loss(batch, std)
+            value = run.mean(loss, "generator's loss", rate)
+            generator_step.zero_grad()
+            # Gradients for the generator alone: those of the opponent's weights are not asked for.
+            loss.backward(inputs=weights)
+            run.group.average_gradients(weights)
+            generator_step.step()
+            averaged.update(step)
 
-            def opponent_loss(batch, std):
-                if own:
-                    return game.opponent_loss(*batch, rng=run.rng)
-                (real,) = batch
-                with torch.no_grad():
-                    fake = fakes(len(real))
-                return game.opponent_loss(noisy(real, std), noisy(fake, std), rng=run.rng)
-
-            def generator_loss(batch, std):
-                if own:
-                    return game.generator_loss(*batch, rng=run.rng)
-                return game.generator_loss(noisy(fakes(len(batch[0])), std))
-
-            for step in run:
-                factor = SCHEDULES[schedule](run.fraction)
-                set_learning_rate(generator_step, learning_rate * factor)
-                set_learning_rate(opponent_step, opponent_learning_rate * factor)
-                std = instance_noise * max(0.0, 1 - run.fraction / instance_noise_until)
-
-                for _ in range(n_opponent_steps):
-                    batch = run.batch()
-                    loss = opponent_loss(batch, std)
-                    opponent_value = group.mean(loss)
-                    require_finite("opponent's loss", opponent_value, step, opponent_learning_rate * factor)
-                    opponent_step.zero_grad()
-                    loss.backward()
-                    group.average_gradients(opponent_weights)
-                    opponent_step.step()
-                    game.constrain()
-
-                loss = generator_loss(batch, std)
-                value = group.mean(loss)
-                require_finite("generator's loss", value, step, learning_rate * factor)
-                generator_step.zero_grad()
-                # Gradients for the generator alone: those of the opponent's weights are not asked for.
-                loss.backward(inputs=weights)
-                group.average_gradients(weights)
-                generator_step.step()
-                averaged.update(step)
-
-                run.history.loss.append(value)
-                run.history.opponent_loss.append(opponent_value)
-                run.history.learning_rate.append(learning_rate * factor)
-                if on_step is not None:
-                    on_step(step, game, value)
+            run.note(rate, loss=value, opponent_loss=opponent_value)
+            if on_step is not None:
+                on_step(step, game, value)
         averaged.swap_in()
     return run.history
+
+
+Loss = Callable[[tuple[Tensor, ...], float], Tensor]
+
+
+def losses(game: nn.Module, run: Run, instance_noise: float) -> tuple[Loss, Loss]:
+    """Both losses as functions of (batch, standard deviation of the noise), for either form of a game."""
+    if "rng" in inspect.signature(game.generator_loss).parameters:
+        if instance_noise:
+            raise ValueError(
+                "instance_noise is the loop's, but this game makes its fakes itself: leave it at 0"
+            )
+        run.require("opponent_loss", rng=None)
+        run.require("generator_loss", rng=None)
+        return (
+            lambda batch, std: game.opponent_loss(*batch, rng=run.rng),
+            lambda batch, std: game.generator_loss(*batch, rng=run.rng),
+        )
+    if len(run.data) > 1:
+        raise ValueError(f"{type(game).__name__} plays on one array, but x is a tuple of {len(run.data)}")
+    like = next(p for p in game.generator.parameters() if p.requires_grad)
+
+    def fakes(n):
+        return game.generator(normal(like, run.rng, shape=(n, game.n_latent)))
+
+    def noisy(samples, std):
+        return samples + std * normal(samples, run.rng) if std else samples
+
+    def opponent_loss(batch, std):
+        (real,) = batch
+        with torch.no_grad():
+            fake = fakes(len(real))
+        return game.opponent_loss(noisy(real, std), noisy(fake, std), rng=run.rng)
+
+    def generator_loss(batch, std):
+        return game.generator_loss(noisy(fakes(len(batch[0])), std))
+
+    return opponent_loss, generator_loss

@@ -7,17 +7,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from coursekit.training.distributed import process_group
-from coursekit.training.ingredients import SCHEDULES, WeightAverage, set_learning_rate
-from coursekit.training.run import History, Run, moved_to
-from coursekit.training.settings import (
-    as_data,
-    checked,
-    choose_device,
-    require_call,
-    require_finite,
-    require_model,
-)
+from coursekit.training.optimizers import SCHEDULES, WeightAverage, set_learning_rate
+from coursekit.training.run import History, training_run
+from coursekit.training.settings import require_finite
 
 
 def centred(gradient: dict[str, Tensor], visible_offset: Tensor, hidden_offset: Tensor) -> dict[str, Tensor]:
@@ -102,61 +94,46 @@ def fit_contrastive(
         ValueError: as in `fit`.
         FloatingPointError: the gradient is no longer finite.
     """
-    require_model(rbm, "fit_contrastive")
-    limits = checked(n_steps=n_steps, checkpoint_every=checkpoint_every, max_cpu_seconds=max_cpu_seconds)
-    settings = checked(
-        seed=seed,
-        batch_size=batch_size,
-        k=k,
-        persistent=persistent,
-        learning_rate=learning_rate,
-        momentum=momentum,
-        schedule=schedule,
-        centring=centring,
-        average=average,
-    )
-    group = process_group(choose_device(device))
-    with moved_to(rbm, group):
-        data = as_data(x, rbm, group.device, first_as_floats=True)
-        require_call(rbm, "cd_gradient", *data, k=k, chains=None, rng=None)
-        mean = data[0].mean(0)
+    with training_run("fit_contrastive", rbm, x, locals()) as run:
+        run.require("cd_gradient", k=k, chains=None, rng=None)
+        mean = run.data[0].mean(0)
         parameters = dict(rbm.named_parameters())
         ascent = torch.optim.SGD(
             parameters.values(), lr=learning_rate, momentum=momentum, maximize=True, fused=True
         )
         averaged = WeightAverage(rbm, average)
-        chains = Chains(group.device)
-        parts = {"model": rbm, "ascent": ascent, "averaged": averaged}
-        own = {"chains": chains}
-        with Run(parts, settings, data, own=own, group=group, checkpoint=checkpoint, **limits) as run:
-            for step in run:
-                rate = learning_rate * SCHEDULES[schedule](run.fraction)
-                set_learning_rate(ascent, rate)
+        chains = Chains(run.group.device)
+        run.keep(ascent=ascent, averaged=averaged)
+        run.keep_own(chains=chains)
 
-                v, *given = run.batch()
-                gradient, ends = rbm.cd_gradient(v, *given, k=k, chains=chains.states, rng=run.rng)
-                group.average(list(gradient.values()))
-                require_finite("gradient", gradient["hidden_bias"].sum().item(), step, rate)
-                if centring:
-                    with torch.no_grad():
-                        # Any offsets will do, good ones are near the means: a part of the batch is enough.
-                        # Not the chains' mean: their noise is in the gradient too, and would not cancel.
-                        offset = rbm.hidden_probability(v[:32], *(part[:32] for part in given)).mean(0)
-                        group.average([offset])
-                        gradient = centred(gradient, mean, offset)
-                for name, parameter in parameters.items():
-                    parameter.grad = gradient[name]
-                ascent.step()
-                averaged.update(step)
+        for step in run:
+            rate = learning_rate * SCHEDULES[schedule](run.fraction)
+            set_learning_rate(ascent, rate)
 
-                error = None
-                if persistent:
-                    chains.states = ends
-                else:
-                    error = group.mean((v - ends[0]).square().sum(1).mean())
-                    run.history.loss.append(error)
-                run.history.learning_rate.append(rate)
-                if on_step is not None:
-                    on_step(step, rbm, error)
+            v, *given = run.batch()
+            gradient, ends = rbm.cd_gradient(v, *given, k=k, chains=chains.states, rng=run.rng)
+            run.group.average(list(gradient.values()))
+            require_finite("gradient", gradient["hidden_bias"].sum().item(), step, rate)
+            if centring:
+                with torch.no_grad():
+                    # Any offsets will do, good ones are near the means: a part of the batch is enough.
+                    # Not the chains' mean: their noise is in the gradient too, and would not cancel.
+                    offset = rbm.hidden_probability(v[:32], *(part[:32] for part in given)).mean(0)
+                    run.group.average([offset])
+                    gradient = centred(gradient, mean, offset)
+            for name, parameter in parameters.items():
+                parameter.grad = gradient[name]
+            ascent.step()
+            averaged.update(step)
+
+            error = None
+            if persistent:
+                chains.states = ends
+                run.note(rate)
+            else:
+                error = run.group.mean((v - ends[0]).square().sum(1).mean())
+                run.note(rate, loss=error)
+            if on_step is not None:
+                on_step(step, rbm, error)
         averaged.swap_in()
     return run.history

@@ -1,6 +1,5 @@
 """`fit`: the training loop for every model that has a `loss`."""
 
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -8,17 +7,8 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from coursekit.training.distributed import process_group
-from coursekit.training.ingredients import SCHEDULES, WeightAverage, make_optimizer, set_learning_rate
-from coursekit.training.run import History, Run, moved_to
-from coursekit.training.settings import (
-    as_data,
-    checked,
-    choose_device,
-    require_call,
-    require_finite,
-    require_model,
-)
+from coursekit.training.optimizers import SCHEDULES, WeightAverage, make_optimizer, set_learning_rate
+from coursekit.training.run import History, training_run
 
 
 def fit(
@@ -81,49 +71,31 @@ def fit(
     that of the whole batch, on_step is called in every process, process 0 writes the checkpoint, and the same
     number of processes resumes exactly.
     """
-    require_model(model, "fit")
-    limits = checked(n_steps=n_steps, checkpoint_every=checkpoint_every, max_cpu_seconds=max_cpu_seconds)
-    settings = checked(
-        seed=seed,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        optimizer=optimizer,
-        betas=betas,
-        schedule=schedule,
-        warm_up=warm_up,
-        average=average,
-        autocast=autocast,
-    )
-    group = process_group(choose_device(device))
-    half = torch.autocast(group.device.type, torch.bfloat16) if autocast else contextlib.nullcontext()
-    with moved_to(model, group):
-        data = as_data(x, model, group.device)
-        require_call(model, "loss", *data, rng=None)
+    with training_run("fit", model, x, locals()) as run:
+        run.require("loss", rng=None)
         weights = list(model.parameters())
         gradient_step = make_optimizer(optimizer, weights, learning_rate, betas=betas, model=model)
         averaged = WeightAverage(model, average)
-        parts = {"model": model, "optimizer": gradient_step, "averaged": averaged}
-        with Run(parts, settings, data, group=group, checkpoint=checkpoint, **limits) as run:
-            for step in run:
-                rate = learning_rate * SCHEDULES[schedule](run.fraction)
-                if run.fraction < warm_up:
-                    rate *= run.fraction / warm_up
-                set_learning_rate(gradient_step, rate)
+        run.keep(optimizer=gradient_step, averaged=averaged)
 
-                with half:
-                    loss = model.loss(*run.batch(), rng=run.rng)
-                value = group.mean(loss)
-                require_finite("loss", value, step, rate)
+        for step in run:
+            rate = learning_rate * SCHEDULES[schedule](run.fraction)
+            if run.fraction < warm_up:
+                rate *= run.fraction / warm_up
+            set_learning_rate(gradient_step, rate)
 
-                gradient_step.zero_grad()
-                loss.backward()
-                group.average_gradients(weights)
-                gradient_step.step()
-                averaged.update(step)
+            with run.precision(autocast):
+                loss = model.loss(*run.batch(), rng=run.rng)
+            value = run.mean(loss, "loss", rate)
 
-                run.history.loss.append(value)
-                run.history.learning_rate.append(rate)
-                if on_step is not None:
-                    on_step(step, model, value)
+            gradient_step.zero_grad()
+            loss.backward()
+            run.group.average_gradients(weights)
+            gradient_step.step()
+            averaged.update(step)
+
+            run.note(rate, loss=value)
+            if on_step is not None:
+                on_step(step, model, value)
         averaged.swap_in()
     return run.history

@@ -10,13 +10,25 @@ import sys
 import threading
 import time
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
+from coursekit.training.batches import Batches
+from coursekit.training.distributed import ProcessGroup, process_group
 from coursekit.training.generators import GlobalGenerators
-from coursekit.training.ingredients import Batches
 from coursekit.training.progress import progress_bar
+from coursekit.training.settings import (
+    as_data,
+    choose_device,
+    require_call,
+    require_finite,
+    require_model,
+    split,
+)
 
 DTYPES = re.compile(r"dtype|\bLong\b|long int")  # in PyTorch's errors about whole numbers
 
@@ -44,71 +56,98 @@ class History:
             setattr(self, name, value)
 
 
-class Run:
-    """The steps of one run as something to loop over: `with Run(...) as run: for step in run: ...`.
+@contextlib.contextmanager
+def training_run(loop: str, model: nn.Module, x: Any, arguments: dict[str, Any]) -> Iterator["Run"]:
+    """All that surrounds a loop: `with training_run("fit", model, x, locals()) as run: for step in run: ...`.
 
-    step counts from 1. `run.batch()` is the next batch, `run.fraction` the part of the run (or of its CPU
-    budget) that is over at the start of the step, `run.rng` the generator for the model's own randomness,
-    seeded with seed + 1. In the block PyTorch's global generators (dropout uses them) are seeded too;
-    afterwards they are as they were, and the model is in evaluation mode. `run.history` is a History.
+    Before the block the arguments are checked, the model goes to its device and x becomes tensors. In it
+    PyTorch's global generators (dropout uses them) are seeded, and the first Ctrl-C waits for the end of a
+    step. Afterwards the generators are as they were, the model is where it was, and in evaluation mode.
 
     Args:
-        parts: name -> object with state_dict and load_state_dict, kept in a checkpoint; "model" among them.
-        settings: whatever a resumed run must have in common with the first part; has seed and batch_size.
-        data: tensors of one length, whose rows make the batches.
+        loop: name of the loop, a key of settings.VERBS.
+        model: what is trained.
+        x: the data, in any form that `as_data` takes.
+        arguments: all that the loop was called with, by name. Each is checked, and each that changes what the
+            steps do is kept in the checkpoint (settings.split).
+    """
+    require_model(model, loop)
+    settings, limits = split(arguments)
+    group = process_group(choose_device(arguments["device"]))
+    with moved_to(model, group):
+        data = as_data(x, model, group.device, first_as_floats=loop != "fit")
+        run = Run(model, data, settings, group=group, checkpoint=arguments["checkpoint"], **limits)
+        with run.global_rng.borrowed(), run.deferring_interrupts():
+            run.global_rng.manual_seed(run.seed)
+            try:
+                yield run
+            except RuntimeError as error:
+                if sentence := run.whole_numbers(error):
+                    raise ValueError(sentence) from error
+                raise
+            finally:
+                run.close()
+
+
+class Run:
+    """The steps of one run as something to loop over, counted from 1, with what a step needs.
+
+    `batch()` is the next batch, `fraction` the part of the run (or of its CPU budget) that is over at the
+    start of the step, `rng` the generator for the model's own randomness, seeded with seed + 1, `data` the
+    tensors whose rows make the batches, `group` the processes that share the work, `history` a History.
+
+    Args:
+        model: what is trained; kept in the checkpoint.
+        data: tensors of one length.
+        settings: what a resumed run must have in common with the first part; has seed and batch_size.
         group: a ProcessGroup.
-        n_steps, checkpoint, checkpoint_every, max_cpu_seconds: see `fit`.
-        own: such parts as each process of the group has for itself.
+        n_steps: see `fit`, as for the three others.
+        checkpoint: a path or None.
+        checkpoint_every: steps between two saves.
+        max_cpu_seconds: a budget or None.
     """
 
     def __init__(
         self,
-        parts,
-        settings,
-        data,
+        model: nn.Module,
+        data: tuple[Tensor, ...],
+        settings: dict[str, Any],
         *,
-        group,
-        n_steps,
-        checkpoint,
-        checkpoint_every,
-        max_cpu_seconds,
-        own=None,
+        group: ProcessGroup,
+        n_steps: int,
+        checkpoint: str | Path | None,
+        checkpoint_every: int,
+        max_cpu_seconds: float | None,
     ):
-        self.data, self.history = data, History()
-        self.batches = Batches(len(data[0]), settings["batch_size"], settings["seed"])
-        self.parts = parts | {"batches": self.batches, "history": self.history}
-        self.own, self.settings, self.n_steps = own or {}, settings, n_steps
+        self.model, self.data, self.settings, self.group = model, data, settings, group
         if checkpoint is not None or group.size > 1:
             self.settings = settings | {"data": fingerprint(data)}
-        self.model = parts["model"]
-        self.group, self.device, self.max_cpu_seconds = group, group.device, max_cpu_seconds
+        self.n_steps, self.max_cpu_seconds = n_steps, max_cpu_seconds
         self.checkpoint = None if checkpoint is None else Path(checkpoint)
         self.checkpoint_every = checkpoint_every
+        self.history = History()
+        self.batches = Batches(len(data[0]), settings["batch_size"], settings["seed"])
         self.seed = settings["seed"] + 1_000_000 * group.rank  # no two processes draw the same noise
-        self.rng = torch.Generator(self.device).manual_seed(self.seed + 1)
-        self.global_rng = GlobalGenerators(self.device)
+        self.rng = torch.Generator(group.device).manual_seed(self.seed + 1)
+        self.global_rng = GlobalGenerators(group.device)
+        # What a checkpoint holds: the same in all processes, and what each has for itself.
+        self.parts: dict[str, Any] = {"model": model, "batches": self.batches, "history": self.history}
+        self.own: dict[str, Any] = {}
         self.step, self.seconds_before, self.fraction = 0, 0.0, 0.0
+        self.started: float | None = None  # the clock at the first step
+        self.bar: Any = None
         self.interrupted, self.stopping = False, False  # here; in any process
 
-    def __enter__(self):
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(self.global_rng.borrowed())
-            self.global_rng.manual_seed(self.seed)
-            stack.enter_context(self._deferring_interrupts())
-            self.started = time.process_time()
-            if any(settings != self.settings for settings in self.group.gather(self.settings)):
-                raise ValueError("the processes were given different settings or data; give all the same")
-            if self.checkpoint is not None:
-                saved = self.group.on_rank_0(self._read)
-                # A first save before any work: a folder that cannot be written to is found out now.
-                self._save() if saved is None else self._load(saved)
-            # Where the seconds decide, nobody knows how many steps that will be.
-            total = self.n_steps if self.max_cpu_seconds is None else None
-            self.bar = stack.enter_context(progress_bar(total, self.step, hidden=self.group.rank > 0))
-            self._stack = stack.pop_all()
-        return self
+    def keep(self, **parts: Any) -> None:
+        """Before the steps: the checkpoint keeps these too, by `state_dict` and `load_state_dict`."""
+        self.parts |= parts
 
-    def __iter__(self):
+    def keep_own(self, **parts: Any) -> None:
+        """The same for what each process of the group has for itself."""
+        self.own |= parts
+
+    def __iter__(self) -> Iterator[int]:
+        self._begin()
         while self._goes_on():
             if not self.model.training:  # on_step may have looked at it; asking costs less than setting
                 self.model.train()
@@ -124,15 +163,25 @@ class Run:
         self.history.stopped = "finished" if done else "interrupted" if self.stopping else "budget"
         self._save()
 
-    def __exit__(self, kind, error, traceback):
-        self._stack.close()
+    def _begin(self):
+        """Take up from the checkpoint, if there is one."""
+        self.started = time.process_time()
+        if any(settings != self.settings for settings in self.group.gather(self.settings)):
+            raise ValueError("the processes were given different settings or data; give all the same")
+        if self.checkpoint is not None:
+            saved = self.group.on_rank_0(self._read)
+            # A first save before any work: a folder that cannot be written to is found out now.
+            self._save() if saved is None else self._load(saved)
+        # Where the seconds decide, nobody knows how many steps that will be.
+        total = self.n_steps if self.max_cpu_seconds is None else None
+        self.bar = progress_bar(total, self.step, hidden=self.group.rank > 0)
+
+    def close(self) -> None:
+        """After the last step, or an error: the bar goes, and an interruption is said."""
+        if self.bar is None:  # it never began
+            return
+        self.bar.close()
         self.model.eval()
-        whole = any(part.dtype == torch.int64 for part in self.data)
-        if self.step == 0 and whole and isinstance(error, RuntimeError) and DTYPES.search(str(error)):
-            raise ValueError(
-                "x holds whole numbers, which reach the loss as int64, as labels and tokens should:"
-                f" {type(self.model).__name__}.loss wants floats, so give x.astype(float)"
-            ) from error
         if self.stopping and self.history.stopped == "interrupted" and self.group.rank == 0:
             again = " The same call takes up from here." if self.checkpoint else ""
             of = f" of {self.n_steps}"
@@ -143,15 +192,47 @@ class Run:
                 file=sys.stderr,
             )
 
-    def batch(self):
+    def whole_numbers(self, error: RuntimeError) -> str:
+        """What to say if PyTorch's error in the first step is about whole numbers in the data, else ''."""
+        whole = any(part.dtype == torch.int64 for part in self.data)
+        if self.step or not whole or not DTYPES.search(str(error)):
+            return ""
+        return (
+            "x holds whole numbers, which reach the loss as int64, as labels and tokens should:"
+            f" {type(self.model).__name__}.loss wants floats, so give x.astype(float)"
+        )
+
+    def require(self, verb: str, **keywords: Any) -> None:
+        """ValueError unless the model's verb takes the arrays of a batch and these keywords."""
+        require_call(self.model, verb, *self.data, **keywords)
+
+    def precision(self, autocast: bool) -> contextlib.AbstractContextManager:
+        """A block in bfloat16 where matrix products and convolutions allow it, or an ordinary one."""
+        if autocast:
+            return torch.autocast(self.group.device.type, torch.bfloat16)
+        return contextlib.nullcontext()
+
+    def mean(self, loss: Tensor, name: str, rate: float) -> float:
+        """A loss of the whole batch, a float; FloatingPointError with its name if it is not finite."""
+        value = self.group.mean(loss)
+        require_finite(name, value, self.step + 1, rate)
+        return value
+
+    def note(self, rate: float, **losses: float) -> None:
+        """Write the learning rate and the losses of this step into the history."""
+        self.history.learning_rate.append(rate)
+        for name, value in losses.items():
+            getattr(self.history, name).append(value)
+
+    def batch(self) -> tuple[Tensor, ...]:
         """This process's share of the next batch, a tuple of tensors: the same rows of every array."""
         rows = self.group.share(self.batches.next())
         return tuple(part[rows] for part in self.data)
 
     @property
-    def seconds(self):
+    def seconds(self) -> float:
         """CPU seconds of this process spent on the run, those before a resume included."""
-        return self.seconds_before + time.process_time() - self.started
+        return self.seconds_before + time.process_time() - (self.started or 0.0)
 
     def _goes_on(self):
         """Whether there is a next step; brings `fraction`, of the steps or of the budget if more, up to date.
@@ -166,7 +247,9 @@ class Run:
         return self.fraction < 1 and not self.stopping
 
     @contextlib.contextmanager
-    def _deferring_interrupts(self):
+    def deferring_interrupts(self) -> Iterator[None]:
+        """The first Ctrl-C waits for the end of the step."""
+
         # No step is cut in half: the first Ctrl-C is remembered until it ends, a second one acts at once.
         def remember(signum, frame):
             if self.interrupted:
@@ -218,11 +301,9 @@ class Run:
             raise ValueError(
                 f"cannot read the checkpoint {self.checkpoint}; delete it to start afresh"
             ) from error
-        now = self.settings
-        # Under a constant rate a run may be prolonged; a schedule that saw another end would not be the same.
-        changing = now.get("schedule") != "constant" or now.get("warm_up")
-        if changing or self.n_steps < state["step"]:
-            saved, now = saved | {"n_steps": state["n_steps"]}, now | {"n_steps": self.n_steps}
+        saved, now = saved | {"n_steps": state["n_steps"]}, self.settings
+        if self.n_steps < state["step"]:
+            now = now | {"n_steps": self.n_steps}
         other = [
             f"{name} was {saved.get(name)}, now {now[name]}" for name in now if saved.get(name) != now[name]
         ]
@@ -247,7 +328,7 @@ class Run:
 
 
 @contextlib.contextmanager
-def moved_to(model, group):
+def moved_to(model: nn.Module, group: ProcessGroup) -> Iterator[None]:
     """Move the model to the group's device for the block, and back to where it was afterwards.
 
     All processes start from, and end with, the weights of process 0.
@@ -262,7 +343,7 @@ def moved_to(model, group):
         model.to(home)
 
 
-def fingerprint(data):
+def fingerprint(data: tuple[Tensor, ...]) -> str:
     """A short text by which a resumed run knows its data again: shape, type and checksum of each array."""
 
     def one(x):

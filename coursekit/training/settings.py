@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from coursekit.inputs import as_tensor, one_of, positive_int, real_number
-from coursekit.training.ingredients import OPTIMIZERS, SCHEDULES
+from coursekit.training.optimizers import OPTIMIZERS, SCHEDULES
 
 # What each loop asks of a model; a model without it is sent to the loop that it was made for.
 VERBS = {
@@ -70,9 +70,26 @@ SETTINGS = {
 }
 
 
-def checked(**settings: Any) -> dict:
-    """The settings, each looked at and made a plain number, text or list, as a checkpoint keeps them."""
-    return {name: SETTINGS[name](value, name) for name, value in settings.items()}
+# Arguments of a loop that change nothing of what its steps do, or that a checkpoint keeps in another way.
+FREE = {"model", "rbm", "game", "x", "device", "checkpoint", "on_step"}
+LIMITS = {"n_steps", "max_cpu_seconds", "checkpoint_every"}
+# Where one of these is set, something rises or falls over the run: its length then changes every step.
+PACE = {"schedule": "constant", "warm_up": 0.0, "instance_noise": 0.0}
+
+
+def split(arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """All arguments of a loop, each checked: (settings, limits).
+
+    Settings are kept in the checkpoint, and a resumed run must have the same: every argument that is not
+    named above is one, so that none can be forgotten; one that has no check in SETTINGS is a KeyError. The
+    number of steps is among them where the pace depends on it; otherwise a run may be prolonged. A budget of
+    seconds is not, since no two runs make the same number of steps in it.
+    """
+    checked = {name: SETTINGS[name](value, name) for name, value in arguments.items() if name not in FREE}
+    limits = {name: checked.pop(name) for name in LIMITS}
+    if any(checked.get(name, at_rest) != at_rest for name, at_rest in PACE.items()):
+        checked["n_steps"] = limits["n_steps"]
+    return checked, limits
 
 
 def require_model(model: nn.Module, loop: str) -> None:

@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from coursekit import training
-from coursekit.training.ingredients import OPTIMIZERS, SCHEDULES, Batches
+from coursekit.training.batches import Batches
+from coursekit.training.optimizers import OPTIMIZERS, SCHEDULES
 from coursekit.training.progress import _NotebookLine
 
 

@@ -1,6 +1,7 @@
 """training: what the loops take (arrays, data sets, rows that stay together), and what they refuse."""
 
 import copy
+import inspect
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from torch import nn
 
 from coursekit import data, gan, rbm, training, vae
 from coursekit.networks import mlp
-from coursekit.training.ingredients import MuonWithAdamW, make_optimizer
+from coursekit.training.optimizers import MuonWithAdamW, make_optimizer
+from coursekit.training.settings import FREE, LIMITS, split
 
 N = 30
 X = np.random.default_rng(0).normal(size=(N, 3))
@@ -373,3 +375,62 @@ def test_a_condition_for_a_model_or_a_game_that_knows_none_is_refused():
         training.fit_adversarial(Swap(), X, n_steps=3)
     with pytest.raises(ValueError, match="this game makes its fakes itself"):
         training.fit_adversarial(new_game(OwnFakes), X, n_steps=3, instance_noise=0.1)
+
+
+# A resumed run
+
+# Another value than the default for each argument of a loop that changes what its steps do.
+OTHER = {
+    "batch_size": 3,
+    "learning_rate": 0.007,
+    "opponent_learning_rate": 0.007,
+    "optimizer": "rmsprop",
+    "betas": (0.8, 0.9),
+    "schedule": "cosine",
+    "warm_up": 0.5,
+    "average": 0.5,
+    "seed": 7,
+    "autocast": True,
+    "k": 2,
+    "persistent": True,
+    "momentum": 0.1,
+    "centring": False,
+    "n_opponent_steps": 2,
+    "instance_noise": 0.1,
+    "instance_noise_until": 0.2,
+}
+LOOPS = {
+    training.fit: lambda: vae.VAE(4, 2, hidden=3),
+    training.fit_contrastive: lambda: rbm.RBM(4, 3),
+    training.fit_adversarial: lambda: gan.GAN(mlp((2, 4)), mlp((4, 1)), n_latent=2),
+}
+CHANGES = [(loop, name) for loop in LOOPS for name in inspect.signature(loop).parameters]
+CHANGES = [change for change in CHANGES if change[1] not in FREE | LIMITS]
+
+
+@pytest.mark.parametrize(("loop", "name"), CHANGES)
+def test_every_argument_that_changes_the_steps_must_be_the_same_in_a_resumed_run(loop, name, tmp_path):
+    bits, own = torch.ones(9, 4), tmp_path / "run.pt"
+    loop(LOOPS[loop](), bits, n_steps=2, checkpoint=own)
+    with pytest.raises(ValueError, match=f"belongs to another run .*{name} was .*, now"):
+        loop(LOOPS[loop](), bits, n_steps=2, checkpoint=own, **{name: OTHER[name]})
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_run_is_prolonged_only_where_nothing_falls_over_its_length(loop, tmp_path):
+    bits = torch.ones(9, 4)
+    for number, options in enumerate(({}, {"schedule": "linear"}, {"instance_noise": 0.1})):
+        if "instance_noise" in options and loop is not training.fit_adversarial:
+            continue
+        options = {"schedule": "constant", "checkpoint": tmp_path / f"{number}.pt"} | options
+        loop(LOOPS[loop](), bits, n_steps=2, **options)
+        loop(LOOPS[loop](), bits, n_steps=2, **options, on_step=print, checkpoint_every=1, device="cpu")
+        if number == 0:
+            assert len(loop(LOOPS[loop](), bits, n_steps=3, **options).learning_rate) == 3
+        with pytest.raises(ValueError, match="n_steps was "):
+            loop(LOOPS[loop](), bits, n_steps=1 if number == 0 else 3, **options)
+
+
+def test_an_argument_without_a_check_cannot_be_forgotten():
+    with pytest.raises(KeyError, match="new_option"):
+        split({"n_steps": 1, "max_cpu_seconds": None, "checkpoint_every": 1, "new_option": 2})
