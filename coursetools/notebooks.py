@@ -3,9 +3,10 @@
 A twin (source/NN_name.py, jupytext's percent format) is what a maintainer edits. Building pairs it with
 NN_name.ipynb, runs that from a fresh kernel, and stores the outputs. Homework twins give the teacher's
 notebook and the release version (see `coursetools.homework`). With --prose nothing runs: a twin in which only
-the words or the slide marks changed keeps the stored outputs.
+the words, the slide marks or the layout of the code changed keeps the stored outputs.
 """
 
+import ast
 import os
 import sys
 from pathlib import Path
@@ -61,12 +62,12 @@ def build(path):
 
 
 def build_prose(path):
-    """Write the twin's words over the stored notebook, whose code must be the same, and keep the outputs."""
+    """Write the twin over the stored notebook, whose code must be the same program, and keep the outputs."""
     notebook, target = read_twin(path), NOTEBOOKS / f"{path.stem}.ipynb"
     cells, stored = (
         [c for c in book.cells if c.cell_type == "code"] for book in (notebook, nbformat.read(target, 4))
     )
-    if [c.source for c in cells] != [c.source for c in stored]:
+    if [ast.dump(ast.parse(c.source)) for c in cells] != [ast.dump(ast.parse(c.source)) for c in stored]:
         raise SystemExit(f"{path.name}: code changed too, so it has to run: leave --prose out")
     for cell, old in zip(cells, stored, strict=True):
         cell.outputs, cell.execution_count = old.outputs, old.execution_count

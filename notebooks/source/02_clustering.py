@@ -84,11 +84,10 @@ for ax, labels, name in both:
     centers = centroids(x, labels, K)
     title = f"{name}: objective {objective(x, labels, centers):.0f}"
     pictures.scatter(ax, x, labels, centers, title=title)
-plots.show(
-    figure,
-    alt="The same 150 points twice. Left with random labels, all three colours mixed and the three "
-    "centroids almost on one spot in the middle; right in three compact groups with a centroid in each.",
-)
+plots.show(figure,
+           alt="The same 150 points twice. Left with random labels, all three colours "
+           "mixed and the three centroids almost on one spot in the middle; right in "
+           "three compact groups with a centroid in each.")  # fmt: skip
 digits_long = 150 * np.log10(3) - np.log10(6)
 print(f"the number of groupings of 150 points into 3 has {digits_long:.0f} digits")
 
@@ -138,12 +137,11 @@ check("objective = scikit-learn", model.inertia_, other.inertia_, rtol=1e-12)
 
 # %%
 run = KMeans(K, random_state=2).fit(x)
-plots.show(
-    pictures.half_steps(x, run.history_),
-    alt="Six panels: grey points; the points with random labels; three centroids nearly on top of each "
-    "other in the middle; the plane cut into three wedges; the centroids moved apart; and the result, three "
-    "compact groups.",
-)
+plots.show(pictures.half_steps(x, run.history_),
+           alt="Six panels: grey points; the points with random labels; three "
+           "centroids nearly on top of each other in the middle; the plane cut into "
+           "three wedges; the centroids moved apart; and the result, three compact "
+           "groups.")  # fmt: skip
 
 # %%
 near, far = pdist(run.history_[1]["centers"]).max(), pdist(run.cluster_centers_).min()
@@ -163,13 +161,13 @@ explorers.k_means_explorer(x)
 # %%
 from functools import partial
 
-widgets.static_frames(
-    partial(explorers.k_means_frame, x),
-    [{"half_step": step, "n_clusters": 4, "start": 0} for step in (1, 2, 12)],
-    alt="Three positions of the explorer with four clusters: at half step 1 all centres lie in the middle "
-    "and the objective is high; after half step 2 it has fallen steeply; at the end four groups are found "
-    "and it is flat.",
-)
+widgets.static_frames(partial(explorers.k_means_frame, x),
+                      [{"half_step": step, "n_clusters": 4, "start": 0}
+                       for step in (1, 2, 12)],
+                      alt="Three positions of the explorer with four clusters: at half "
+                      "step 1 all centres lie in the middle and the objective is high; "
+                      "after half step 2 it has fallen steeply; at the end four groups "
+                      "are found and it is flat.")  # fmt: skip
 
 # %% [markdown]
 # Nearly all of the drop happens in the first few half steps. Move the slider *start* to its other positions and watch the last value: it is not always the same. Section 3 is about that.
@@ -248,12 +246,10 @@ check(
 
 # %%
 models = [KMeans(K, random_state=start).fit(x) for start in range(6)]
-plots.show(
-    pictures.starts(x, models),
-    alt="Six results of K-means from six random starts. Their objectives differ: several lie near 338, "
-    "others near 386 or 389 with the plane cut in another direction. The panel with the lowest one is "
-    "framed.",
-)
+plots.show(pictures.starts(x, models),
+           alt="Six results of K-means from six random starts. Their objectives "
+           "differ: several lie near 338, others near 386 or 389 with the plane cut in "
+           "another direction. The panel with the lowest one is framed.")  # fmt: skip
 
 # %%
 ends = np.array([fitted.inertia_ for fitted in models])
@@ -300,15 +296,16 @@ for seed in range(20):
     some = [points[draw.choice(300, 12, replace=False)] for _ in range(20)]
     inits = (["random_partition"] * 20, some, ["k-means++"] * 20)
     for kind, starts in zip(kinds, inits, strict=True):
-        fits = [KMeans(12, init=start, random_state=i).fit(points) for i, start in enumerate(starts)]
+        fits = [KMeans(12, init=start, random_state=i).fit(points)
+                for i, start in enumerate(starts)]  # fmt: skip
         ended[kind].append([fitted.inertia_ / drawn for fitted in fits])
 ended = {kind: np.array(ratios) for kind, ratios in ended.items()}  # (data set, start)
-plots.show(
-    pictures.objectives_of_starts({kind: ended[kind].mean(axis=1) for kind in kinds}),
-    alt="Three strips of twenty dots, one for each data set: the mean objective at the end relative to the "
-    "grouping as drawn. Random labels end far above it, random points lower, k-means++ lowest, but mostly "
-    "above one.",
-)
+plots.show(pictures.objectives_of_starts(
+    {kind: ended[kind].mean(axis=1) for kind in kinds}),
+           alt="Three strips of twenty dots, one for each data set: the mean objective "
+           "at the end relative to the grouping as drawn. Random labels end far above "
+           "it, random points lower, k-means++ lowest, but mostly above "
+           "one.")  # fmt: skip
 plus = ended["k-means++"]
 halves = plus[:, :10].mean(axis=1) - plus[:, 10:].mean(axis=1)
 for kind in ("random labels", "random points"):
@@ -376,13 +373,12 @@ objectives = {name: both[0] for name, both in found.items()}
 silhouettes = {name: both[1] for name, both in found.items()}
 
 # %%
-plots.show(
-    pictures.choose_k(cases, numbers, objectives, silhouettes),
-    alt="Three columns: four separate groups, the overlapping cloud, and points spread evenly over a "
-    "square. The objective falls with K in all three, with a sharp bend at 4 only for the first; the other "
-    "two curves look alike. The silhouette has a clear peak of about 0.75 at 4 for the first, a weak one "
-    "for the cloud, and still some largest value for no groups.",
-)
+plots.show(pictures.choose_k(cases, numbers, objectives, silhouettes),
+           alt="Three columns: four separate groups, the overlapping cloud, and points "
+           "spread evenly over a square. The objective falls with K in all three, with "
+           "a sharp bend at 4 only for the first; the other two curves look alike. The "
+           "silhouette has a clear peak of about 0.75 at 4 for the first, a weak one "
+           "for the cloud, and still some largest value for no groups.")  # fmt: skip
 
 # %%
 for name in cases:
@@ -440,11 +436,10 @@ figure, ax = plt.subplots(figsize=(8.4, 1.2))
 title = f"ten centres; most frequent labels: {names[order].tolist()}"
 centres = by_group.cluster_centers_[order]
 plots.digits_strip(ax, centres, digits.image_shape, title=title)
-plots.show(
-    figure,
-    alt="The ten centres of K-means on digits, as images in a row: most are clearly readable digits; one "
-    "kind of digit appears twice and another one is missing.",
-)
+plots.show(figure,
+           alt="The ten centres of K-means on digits, as images in a row: most are "
+           "clearly readable digits; one kind of digit appears twice and another one "
+           "is missing.")  # fmt: skip
 print(f"{right:.0%} of the images carry the most frequent label of their group")
 claim = "at least 70 %"
 check(claim, right, 0.7, relation=">=", control={"shuffled labels": by_chance})
@@ -495,12 +490,10 @@ leaves = hierarchy.dendrogram(Z, no_plot=True)["leaves"]
 check("SciPy draws the same table, leaves in our order", leaves, pictures.leaf_order(Z))
 
 # %%
-plots.show(
-    pictures.numbered_points(points, {"read heights, not neighbours": Z}),
-    alt="Nine numbered points and their dendrogram under complete linkage. Each leaf is a point; two "
-    "branches join at the height at which their clusters were merged, and the last merger joins everything "
-    "at the top.",
-)
+plots.show(pictures.numbered_points(points, {"read heights, not neighbours": Z}),
+           alt="Nine numbered points and their dendrogram under complete linkage. Each "
+           "leaf is a point; two branches join at the height at which their clusters "
+           "were merged, and the last merger joins everything at the top.")  # fmt: skip
 
 # %% [markdown] slide="subslide" says="The height at which two leaves meet says how different they are. That two leaves are side by side says nothing.\n\nA horizontal **cut** leaves as many clusters as it crosses branches."
 # **How to read a dendrogram.** Take two leaves and climb until their branches meet. That height, their *cophenetic distance*, says how different they are. That two leaves are side by side says nothing: each joint could be turned like a mobile, so there are $2^{n-1}$ drawings of the same tree.
@@ -514,12 +507,12 @@ explorers.cut_explorer(thirty, "complete")
 # %%
 thirty = x[:30]
 tree = linkage(thirty, "complete")
-widgets.static_frames(
-    partial(explorers.cut_frame, thirty, tree),
-    [{"height": height} for height in (1.0, 2.5, 5.0)],
-    alt="Three positions of a cut through the dendrogram of thirty points. A low cut leaves many small "
-    "clusters and points alone in grey, a middle one a handful, a high one two or three large clusters.",
-)
+widgets.static_frames(partial(explorers.cut_frame, thirty, tree),
+                      [{"height": height} for height in (1.0, 2.5, 5.0)],
+                      alt="Three positions of a cut through the dendrogram of thirty "
+                      "points. A low cut leaves many small clusters and points alone "
+                      "in grey, a middle one a handful, a high one two or three large "
+                      "clusters.")  # fmt: skip
 
 # %%
 for count in (2, 3, 5):
@@ -562,16 +555,13 @@ for method in methods:
 
 # %%
 three = {method: cut(Z, 3) for method, Z in trees.items()}
-plots.show(
-    pictures.linkages(
-        sample,
-        {method: (Z, three[method]) for method, Z in trees.items()},
-    ),
-    alt="Five columns, one for each linkage, with the same sixty points in the colours of a cut into three "
-    "and the dendrogram below. Single linkage puts nearly all points in one cluster. Average and centroid "
-    "show the same three groups; complete and Ward draw other borders. Red dots in the centroid dendrogram "
-    "mark mergers below their children.",
-)
+plots.show(pictures.linkages(
+    sample, {method: (Z, three[method]) for method, Z in trees.items()}),
+           alt="Five columns, one for each linkage, with the same sixty points in the "
+           "colours of a cut into three and the dendrogram below. Single linkage puts "
+           "nearly all points in one cluster. Average and centroid show the same three "
+           "groups; complete and Ward draw other borders. Red dots in the centroid "
+           "dendrogram mark mergers below their children.")  # fmt: skip
 for method, labels in three.items():
     print(f"{method:8} sizes {sorted(np.bincount(labels).tolist())}")
 same = adjusted_rand_score(three["average"], three["centroid"])
@@ -624,11 +614,10 @@ print(f"cut into three, Ward's objective is {gap:.2f} times K-means' best")
 # %%
 triangle = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 0.9]])
 turned = linkage(triangle, "centroid")
-plots.show(
-    pictures.inversion(triangle, turned),
-    alt="Three points, nearly an equilateral triangle: the base has length 1, the tip is 0.9 above its "
-    "middle. In the dendrogram of centroid linkage the second merger lies at 0.9, below the first at 1.0.",
-)
+plots.show(pictures.inversion(triangle, turned),
+           alt="Three points, nearly an equilateral triangle: the base has length 1, "
+           "the tip is 0.9 above its middle. In the dendrogram of centroid linkage the "
+           "second merger lies at 0.9, below the first at 1.0.")  # fmt: skip
 check("inversion: heights 1.0 and then 0.9", turned[:, 2], [1.0, 0.9], atol=1e-12)
 for method in ("single", "complete", "average", "ward"):
     rises = np.diff(trees[method][:, 2])
@@ -654,12 +643,12 @@ bridge = np.vstack([*blobs, stones])
 chained = {method: linkage(bridge, method) for method in ("single", "complete")}
 shortest = minimum_spanning_tree(cdist(bridge, bridge)).tocoo()
 edges = np.column_stack([shortest.row, shortest.col])
-plots.show(
-    pictures.chain(bridge, edges, {a: (Z, cut(Z, 2)) for a, Z in chained.items()}),
-    alt="Two round groups joined by a row of thirteen points. Single linkage, with its spanning tree drawn, "
-    "cuts off one straggler and keeps all the rest together; in its dendrogram points join one by one. "
-    "Complete linkage cuts in the middle.",
-)
+plots.show(pictures.chain(bridge, edges,
+                          {a: (Z, cut(Z, 2)) for a, Z in chained.items()}),
+           alt="Two round groups joined by a row of thirteen points. Single linkage, "
+           "with its spanning tree drawn, cuts off one straggler and keeps all the "
+           "rest together; in its dendrogram points join one by one. Complete linkage "
+           "cuts in the middle.")  # fmt: skip
 sizes = {method: np.bincount(cut(Z, 2)).tolist() for method, Z in chained.items()}
 print("sizes of the two clusters:", sizes)
 small = {method: min(both) for method, both in sizes.items()}
@@ -704,12 +693,11 @@ check(claim, agreement, 0.7, relation="<=", control=control)
 
 # %%
 state_trees = {"as they came": (raw, raw_labels), "scaled": (scaled, scaled_labels)}
-plots.show(
-    pictures.state_trees(state_trees, states.row_names),
-    alt="Two dendrograms of the fifty states with their names. Left from the raw numbers, three clusters of "
-    "16, 14 and 20 states; right from scaled columns, clusters of 8 (seven southern states and Alaska), 11 "
-    "with many arrests and many people in towns, and 31 others.",
-)
+plots.show(pictures.state_trees(state_trees, states.row_names),
+           alt="Two dendrograms of the fifty states with their names. Left from the "
+           "raw numbers, three clusters of 16, 14 and 20 states; right from scaled "
+           "columns, clusters of 8 (seven southern states and Alaska), 11 with many "
+           "arrests and many people in towns, and 31 others.")  # fmt: skip
 
 # %% [markdown]
 # What did the raw tree use? As in notebook 01, *Assault* has the largest numbers. Its groups are high, middle and low in assaults, and nearly nothing else.
@@ -885,13 +873,12 @@ for name, make in makers.items():
     points, _ = make(np.random.default_rng(0))
     before, after = failing[name](points), repairing[name](points)
     columns.append((points, before, problems[name], after, cures[name]))
-plots.show(
-    pictures.failures(columns),
-    alt="Four failures of K-means above their repairs. Two rings are cut in halves, single linkage "
-    "separates them; a large cloud is cut up while two small groups share a colour, the mixture of "
-    "Gaussians finds all three; two groups are cut across because of units, scaling mends it; of six groups "
-    "one is cut and two are joined from a bad start.",
-)
+plots.show(pictures.failures(columns),
+           alt="Four failures of K-means above their repairs. Two rings are cut in "
+           "halves, single linkage separates them; a large cloud is cut up while two "
+           "small groups share a colour, the mixture of Gaussians finds all three; two "
+           "groups are cut across because of units, scaling mends it; of six groups "
+           "one is cut and two are joined from a bad start.")  # fmt: skip
 
 # %%
 low = {"rings": 0.1, "sizes": 0.4, "units": 0.1, "start": 0.9}

@@ -62,16 +62,19 @@ def map_by_hand(distances, k=2):
 
 
 mds = manifold.ClassicalMDS(metric="precomputed").fit(cities.x)
-check("by hand = coursekit", manifold.with_signs_of(map_by_hand(cities.x), mds.embedding_), mds.embedding_, atol=1e-9)  # fmt: skip
+check("by hand = coursekit",
+      manifold.with_signs_of(map_by_hand(cities.x), mds.embedding_), mds.embedding_,
+      atol=1e-9)  # fmt: skip
 
 # %%
 seattle, san_francisco, miami = mds.embedding_[[8, 7, 5]]
-places = mds.embedding_ * np.sign([miami[0] - san_francisco[0], seattle[1] - miami[1]])  # as atlases do
-plots.show(
-    pictures.city_map(places, cities.row_names, title="the table knows the map", unit="miles"),
-    alt="A map of ten American cities computed from their distances: Seattle at the top left, California "
-    "below it, Miami at the bottom right, New York and Washington at the right.",
-)
+# As atlases do.
+places = mds.embedding_ * np.sign([miami[0] - san_francisco[0], seattle[1] - miami[1]])
+plots.show(pictures.city_map(places, cities.row_names, title="the table knows the map",
+                             unit="miles"),
+           alt="A map of ten American cities computed from their distances: Seattle at "
+           "the top left, California below it, Miami at the bottom right, New York and "
+           "Washington at the right.")  # fmt: skip
 
 # %% [markdown]
 # It is the United States. A table does not know where north is. MDS puts the longest direction of the map on the first axis, and for this country that happens to be nearly west to east. Nor can a table tell left from right, so we gave the two axes the signs that atlases use. All the distances between the cities are the table's.
@@ -82,7 +85,8 @@ plots.show(
 # %%
 def share_of_two(distances):
     """Share of the two largest eigenvalues, of the sum of all absolute ones."""
-    eigenvalues = manifold.ClassicalMDS(metric="precomputed").fit(distances).eigenvalues_
+    eigenvalues = manifold.ClassicalMDS(metric="precomputed").fit(
+        distances).eigenvalues_  # fmt: skip
     return eigenvalues[:2].sum() / np.abs(eigenvalues).sum()
 
 
@@ -91,7 +95,8 @@ shuffled = np.zeros((10, 10))
 shuffled[upper] = rng.permutation(cities.x[upper])
 noise = share_of_two(shuffled + shuffled.T)
 two = share_of_two(cities.x)
-check("two dimensions hold 99 % of the table", two, 0.99, relation=">=", control={"a shuffled table": noise})
+check("two dimensions hold 99 % of the table", two, 0.99, relation=">=",
+      control={"a shuffled table": noise})  # fmt: skip
 print(f"share of two dimensions: {two:.1%}; of the shuffled table: {noise:.0%}")
 
 # %% [markdown] slide="slide"
@@ -113,9 +118,12 @@ Z = (states.x - states.x.mean(axis=0)) / states.x.std(axis=0)
 D = np.sqrt(manifold.squared_distances(Z))
 scores, axes = PCA(2).fit_transform(Z), PCA(2).fit(Z)
 outside = manifold.ClassicalMDS(metric="precomputed").fit(D)
-check("double centring gives the Gram matrix", manifold.double_center(D**2), Z @ Z.T, atol=1e-12)
-check("MDS map = PCA scores", manifold.with_signs_of(outside.embedding_, scores), scores, atol=1e-12)
-check("MDS eigenvalues = n lambda", outside.eigenvalues_[:2], 50 * axes.explained_variance_, rtol=1e-12)
+check("double centring gives the Gram matrix", manifold.double_center(D**2), Z @ Z.T,
+      atol=1e-12)  # fmt: skip
+check("MDS map = PCA scores", manifold.with_signs_of(outside.embedding_, scores),
+      scores, atol=1e-12)  # fmt: skip
+check("MDS eigenvalues = n lambda", outside.eigenvalues_[:2],
+      50 * axes.explained_variance_, rtol=1e-12)  # fmt: skip
 
 # %% [markdown] slide="skip"
 # **What is lost** by keeping two dimensions has an exact size too. The *strain* $\lVert B - YY^\top\rVert^2$, all squares added, is the sum of the squared eigenvalues left out; and by the theorem of Eckart and Young no other map of two dimensions has less.
@@ -123,10 +131,13 @@ check("MDS eigenvalues = n lambda", outside.eigenvalues_[:2], 50 * axes.explaine
 # %%
 B = manifold.double_center(D**2)
 left_out = np.sum(outside.eigenvalues_[2:] ** 2)
-check("strain = sum of the squared eigenvalues left out", outside.strain_, left_out, rtol=1e-10)
-others = outside.embedding_ + rng.normal(size=(1000, 50, 2)) * 10 ** rng.uniform(-3, 0, size=(1000, 1, 1))
+check("strain = sum of the squared eigenvalues left out", outside.strain_, left_out,
+      rtol=1e-10)  # fmt: skip
+others = outside.embedding_ + rng.normal(size=(1000, 50, 2)) * 10 ** rng.uniform(
+    -3, 0, size=(1000, 1, 1))  # fmt: skip
 strains = np.sum((B - others @ others.transpose(0, 2, 1)) ** 2, axis=(1, 2))
-check("1000 others have more", strains, outside.strain_, relation=">=", theorem="Eckart-Young")
+check("1000 others have more", strains, outside.strain_, relation=">=",
+      theorem="Eckart-Young")  # fmt: skip
 
 # %% [markdown]
 # **A new point.** Three states arrive late. All we know are their distances to the other 47. Where do they go? Repeat the derivation of section 1 for one more point $x$, with the origin still at the mean of the old points.
@@ -145,12 +156,13 @@ model = manifold.ClassicalMDS(metric="precomputed").fit(D[np.ix_(early, early)])
 axes = PCA(2).fit(Z[early])
 signs = np.sign(np.sum(model.embedding_ * axes.transform(Z[early]), axis=0))
 placed = model.transform(D[np.ix_(late, early)]) * signs
-check("Gower's formula = projection on the axes", placed, axes.transform(Z[late]), atol=1e-12)
-plots.show(
-    pictures.map_over_scores(axes.transform(Z), late, placed, ("Florida", "Vermont", "Hawaii")),
-    alt="The first two principal scores of 50 states as dots. Florida, Vermont and Hawaii, placed by their "
-    "distances to the other 47, sit in the middle of the rings drawn at their principal scores.",
-)
+check("Gower's formula = projection on the axes", placed, axes.transform(Z[late]),
+      atol=1e-12)  # fmt: skip
+plots.show(pictures.map_over_scores(axes.transform(Z), late, placed,
+                                    ("Florida", "Vermont", "Hawaii")),
+           alt="The first two principal scores of 50 states as dots. Florida, Vermont "
+           "and Hawaii, placed by their distances to the other 47, sit in the middle "
+           "of the rings drawn at their principal scores.")  # fmt: skip
 
 # %% [markdown]
 # Each orange dot sits in the middle of its ring. Distances to 47 others were enough; the four features of the late states were never used.
@@ -164,13 +176,18 @@ plots.show(
 europe = data.eurodist()
 road, city = europe.x, europe.row_names
 i, via, j = (city.index(name) for name in ("Marseilles", "Rome", "Athens"))
-print(f"Marseilles-Athens {road[i, j]:.0f} km; via Rome {road[i, via]:.0f} + {road[via, j]:.0f} km")
+print(f"Marseilles-Athens {road[i, j]:.0f} km; via Rome {road[i, via]:.0f} + "
+      f"{road[via, j]:.0f} km")  # fmt: skip
 saving = (road[:, None, :] - road[:, :, None] - road).max()  # over all i, via, j
 by_air = (cities.x[:, None, :] - cities.x[:, :, None] - cities.x).max()
-check("no detour saves more than this one", saving, road[i, j] - road[i, via] - road[via, j], atol=1e-9)
-check("a detour saves 1000 km", saving, 1000, relation=">=", control={"air distances": by_air})
-(north_a, east_a), (north_b, east_b) = np.radians([(41.9, 12.5), (38.0, 23.7)])  # Rome, Athens
-cosine = np.sin(north_a) * np.sin(north_b) + np.cos(north_a) * np.cos(north_b) * np.cos(east_a - east_b)
+check("no detour saves more than this one", saving,
+      road[i, j] - road[i, via] - road[via, j], atol=1e-9)  # fmt: skip
+check("a detour saves 1000 km", saving, 1000, relation=">=",
+      control={"air distances": by_air})  # fmt: skip
+# Rome, Athens.
+(north_a, east_a), (north_b, east_b) = np.radians([(41.9, 12.5), (38.0, 23.7)])
+cosine = np.sin(north_a) * np.sin(north_b) + np.cos(north_a) * np.cos(north_b) * np.cos(
+    east_a - east_b)  # fmt: skip
 crow = 6371 * np.arccos(cosine)  # on a great circle
 print(f"Rome to Athens: {road[via, j]:.0f} km listed, {crow:.0f} km as the crow flies")
 
@@ -190,28 +207,33 @@ def shortest_paths(lengths):
 
 repaired = shortest_paths(road)
 slack = repaired[:, :, None] + repaired - repaired[:, None, :]
-check("afterwards no detour is shorter", slack, 0, relation=">=", theorem="paths can be joined")
-print(f"{np.sum(repaired < road) // 2} of 210 entries got shorter; share of two dimensions: "
-      f"{share_of_two(road):.2f} before, {share_of_two(repaired):.2f} after")  # fmt: skip
+check("afterwards no detour is shorter", slack, 0, relation=">=",
+      theorem="paths can be joined")  # fmt: skip
+print(f"{np.sum(repaired < road) // 2} of 210 entries got shorter; share of two "
+      "dimensions: " f"{share_of_two(road):.2f} before, {share_of_two(repaired):.2f} "
+                     "after")  # fmt: skip
 believable = road.copy()
-believable[via, j] = believable[j, via] = 1500  # Rome to Athens, had the ferry been counted
+# Rome to Athens, had the ferry been counted.
+believable[via, j] = believable[j, via] = 1500
 for name, table in (("as listed", road), ("Rome-Athens 1500 km", believable)):
     closer = (table - shortest_paths(table))[j].sum() / 20
     print(f"{name}: Athens moves {closer:.0f} km closer to the others, on average")
 
 # %%
-listed, metric = (manifold.ClassicalMDS(metric="precomputed").fit(table) for table in (road, repaired))
+listed, metric = (manifold.ClassicalMDS(metric="precomputed").fit(table)
+                  for table in (road, repaired))  # fmt: skip
 east, north = listed.embedding_[j, 0], listed.embedding_[city.index("Stockholm"), 1]
 places = listed.embedding_ * np.sign([east, north])
-plots.show(
-    pictures.named_map_and_eigenvalues(places, city, listed.eigenvalues_, metric.eigenvalues_, unit="km"),
-    alt="Left, a map of 21 European cities from road distances, Stockholm at the top, Athens at the bottom "
-    "right. Right, the eigenvalues of the table and of its shortest paths; the last ones are negative in both.",
-)
-worst = {
-    name: fit.eigenvalues_[-1] / fit.eigenvalues_[0] for name, fit in (("now", metric), ("states", outside))
-}
-check("still not Euclidean", worst["now"], -0.01, relation="<=", control={"the states": worst["states"]})
+plots.show(pictures.named_map_and_eigenvalues(
+    places, city, listed.eigenvalues_, metric.eigenvalues_, unit="km"),
+           alt="Left, a map of 21 European cities from road distances, Stockholm at "
+           "the top, Athens at the bottom right. Right, the eigenvalues of the table "
+           "and of its shortest paths; the last ones are negative in "
+           "both.")  # fmt: skip
+worst = {name: fit.eigenvalues_[-1] / fit.eigenvalues_[0]
+         for name, fit in (("now", metric), ("states", outside))}  # fmt: skip
+check("still not Euclidean", worst["now"], -0.01, relation="<=",
+      control={"the states": worst["states"]})  # fmt: skip
 
 # %% [markdown]
 # Now it is a metric, and some eigenvalues are still negative: shortest paths obey the triangle inequality without being straight lines in any space. And mind what the repair did. It did not correct Rome–Athens; it believed it, and pulled Athens some 700 km closer to the other cities on average. Had that one entry been 1500 km, the pull would have been about 170. One false short edge is poison for shortest paths. Keep that in mind: we now build a method on them.
@@ -231,7 +253,8 @@ on_the_sheet = np.sqrt(manifold.squared_distances(sheet))
 pairs = np.triu_indices(600, 1)
 step = np.array([1e-6, 0])
 velocity = (manifold.roll_up(sheet + step) - manifold.roll_up(sheet - step)) / 2e-6
-check("a step on the sheet is as long on the roll", np.linalg.norm(velocity, axis=1), 1, atol=1e-7)
+check("a step on the sheet is as long on the roll", np.linalg.norm(velocity, axis=1), 1,
+      atol=1e-7)  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **Isomap** trusts distances between near points only. (1) Join each point to its $k$ nearest neighbours. (2) The length of the shortest path along these edges estimates the ant's distance, the **geodesic**. (3) Classical MDS of that table. Step 2 is the repair of the last section; here every edge that is not short is thrown away first.
@@ -251,31 +274,33 @@ isomap = manifold.Isomap(n_neighbors=10).fit(roll)
 unrolled = manifold.with_signs_of(map_by_hand(geodesic), isomap.embedding_)
 check("geodesics by hand = coursekit", geodesic, isomap.distances_, atol=1e-12)
 check("Isomap by hand = coursekit", unrolled, isomap.embedding_, atol=1e-8)
-check("no path beats the straight line", geodesic, through_air, relation=">=", atol=1e-12,
-      theorem="triangle inequality")  # fmt: skip
+check("no path beats the straight line", geodesic, through_air, relation=">=",
+      atol=1e-12, theorem="triangle inequality")  # fmt: skip
 
 # %%
 from sklearn.manifold import Isomap as OtherIsomap
 
 other = OtherIsomap(n_neighbors=10, eigen_solver="dense").fit(roll)
 check("geodesics = scikit-learn", isomap.distances_, other.dist_matrix_, rtol=1e-12)
-rivals = {"PCA": PCA(2).fit_transform(roll), "shuffled": unrolled[::-1], "no width": sheet * [1, 0]}
-missed, *others = (manifold.procrustes_residual(Y, sheet) for Y in (unrolled, *rivals.values()))
+rivals = {"PCA": PCA(2).fit_transform(roll), "shuffled": unrolled[::-1],
+          "no width": sheet * [1, 0]}  # fmt: skip
+missed, *others = (manifold.procrustes_residual(Y, sheet)
+                   for Y in (unrolled, *rivals.values()))  # fmt: skip
 check("Isomap misses under 1 % of the sheet", missed, 0.01, relation="<=",
       control=dict(zip(rivals, others, strict=True)))  # fmt: skip
-print(f"path / true distance, median: {np.median(geodesic[pairs] / on_the_sheet[pairs]):.2f}")
+print("path / true distance, median: "
+      f"{np.median(geodesic[pairs] / on_the_sheet[pairs]):.2f}")  # fmt: skip
 
 # %% [markdown]
 # The residual is the share of the sheet's variance that the map misses after the best rotation, reflection, shift and scale (*Procrustes*). Mind its scale: the sheet is nearly five times as long as wide, so a map that loses the width altogether still misses only 4 %. That is why the bar is 1 %. The median ratio is a little above one: a path along edges zigzags.
 
 # %%
-plots.show(
-    pictures.roll_and_maps(
-        roll, sheet[:, 0], [("Isomap unrolls it", unrolled), ("PCA flattens it", rivals["PCA"])]
-    ),
-    alt="A swiss roll coloured by the position along it; Isomap's map, a long rectangle with colours in "
-    "order; and PCA's map, still a spiral.",
-)
+plots.show(pictures.roll_and_maps(
+    roll, sheet[:, 0],
+    [("Isomap unrolls it", unrolled), ("PCA flattens it", rivals["PCA"])]),
+           alt="A swiss roll coloured by the position along it; Isomap's map, a long "
+           "rectangle with colours in order; and PCA's map, still a "
+           "spiral.")  # fmt: skip
 
 # %% [markdown]
 # PCA looks at the roll from the side and leaves it rolled up: dark and bright points stay neighbours across the gap. On Isomap's map the colours run in order from one end to the other.
@@ -290,13 +315,13 @@ explorers.neighbor_explorer(roll, sheet, runs)
 # %%
 from functools import partial
 
-widgets.static_frames(
-    partial(explorers.neighbor_frame, roll, sheet, runs),
-    [{"n_neighbors": 5}, {"n_neighbors": 12}, {"n_neighbors": 28}],
-    alt="With 5 neighbours a bent strip with holes, with 12 a rectangle; with 28 edges jump, the map is a roll.",
-)
+widgets.static_frames(partial(explorers.neighbor_frame, roll, sheet, runs),
+                      [{"n_neighbors": 5}, {"n_neighbors": 12}, {"n_neighbors": 28}],
+                      alt="With 5 neighbours a bent strip with holes, with 12 a "
+                      "rectangle; with 28 edges jump, the map is a roll.")  # fmt: skip
 bar, calm = 100 * runs[12]["residual"], runs[20]["residual"]
-check("jumping edges ruin the map", runs[28]["residual"], bar, relation=">=", control={"k = 20": calm})
+check("jumping edges ruin the map", runs[28]["residual"], bar, relation=">=",
+      control={"k = 20": calm})  # fmt: skip
 
 # %% [markdown]
 # With 5 neighbours the map is a bent strip with holes, because few edges point the right way. With 12 it is the sheet. With 28 a couple of dozen edges out of thousands jump, and the map misses almost as much as PCA's.
@@ -304,7 +329,8 @@ check("jumping edges ruin the map", runs[28]["residual"], bar, relation=">=", co
 # How many false edges does it take? One. We keep $k = 10$ and add the single shortest edge that jumps.
 
 # %%
-a, b = np.unravel_index(np.argmin(np.where(on_the_sheet > 35, through_air, np.inf)), (600, 600))
+a, b = np.unravel_index(np.argmin(np.where(on_the_sheet > 35, through_air, np.inf)),
+                        (600, 600))  # fmt: skip
 
 
 def with_edge(i, j):
@@ -316,13 +342,15 @@ def with_edge(i, j):
 one_more = with_edge(a, b)
 ruined = manifold.procrustes_residual(map_by_hand(one_more), sheet)
 # The control is a true edge, about as long: its ends are as close on the sheet.
-fits = np.where(through_air < 1.01 * geodesic, np.abs(on_the_sheet - through_air[a, b]), np.inf)
+fits = np.where(through_air < 1.01 * geodesic, np.abs(on_the_sheet - through_air[a, b]),
+                np.inf)  # fmt: skip
 true_edge = np.unravel_index(np.argmin(fits), fits.shape)
 harmless = manifold.procrustes_residual(map_by_hand(with_edge(*true_edge)), sheet)
 check("one false edge: 100 times the error", ruined, 100 * missed, relation=">=",
       control={"one true edge, as long": harmless})  # fmt: skip
 shorter = np.mean((one_more < 0.8 * geodesic)[pairs])
-print(f"missed: {missed:.3f} without, {ruined:.2f} with it; {shorter:.0%} of the distances fell by a fifth")
+print(f"missed: {missed:.3f} without, {ruined:.2f} with it; {shorter:.0%} of the "
+      "distances fell by a fifth")  # fmt: skip
 
 # %% [markdown] slide="slide"
 # ## 5 · Only small patches: LLE and its relatives
@@ -401,27 +429,32 @@ quadratic = unexplained(lambda u, v: [u, v, u * u, u * v, v * v])
 tangent_penalty = f @ manifold.ltsa_matrix(roll, neighbors, 2) @ f
 hessian_penalty = f @ manifold.hessian_matrix(roll, neighbors, 2) @ f
 check("LTSA: f'Mf = what linear fits leave over", tangent_penalty, linear, rtol=1e-10)
-check("Hessian: f'Mf = what squares explain beyond that", hessian_penalty, linear - quadratic, rtol=1e-8)
+check("Hessian: f'Mf = what squares explain beyond that", hessian_penalty,
+      linear - quadratic, rtol=1e-8)  # fmt: skip
 laplacian = manifold.LaplacianEigenmap(n_neighbors=10).fit(roll)
 w, y, mu = laplacian.weights_, laplacian.embedding_, laplacian.eigenvalues_
 L, Deg = manifold.graph_laplacian(w), np.diag(w.sum(axis=1))
-check(
-    "f'Lf = half the sum of w (f_i - f_j)^2", f @ L @ f, 0.5 * np.sum(w * (f[:, None] - f) ** 2), rtol=1e-12
-)
+check("f'Lf = half the sum of w (f_i - f_j)^2", f @ L @ f,
+      0.5 * np.sum(w * (f[:, None] - f) ** 2), rtol=1e-12)  # fmt: skip
 check("L y = mu Deg y", L @ y, Deg @ y * mu, atol=1e-12)
 
 # %% [markdown]
 # **Which functions are free?** On a sheet that lies flat in space, the right answer for LTSA and for the Hessian is known exactly: the affine functions $1, u, v$ of the sheet's coordinates, and no others. So their $M$ has exactly three zero eigenvalues there, and the sheet comes back without error, up to an affine map. LLE has no such guarantee once a thousandth has been added to $G$; it serves as the control.
 
 # %%
-tilted = sheet[:200] @ np.linalg.qr(rng.normal(size=(5, 2)))[0].T  # flat, in five dimensions
+# Flat, in five dimensions.
+tilted = sheet[:200] @ np.linalg.qr(rng.normal(size=(5, 2)))[0].T
 patches = manifold.neighbor_lists(tilted, 12)
 lle = manifold.LocallyLinearEmbedding(n_neighbors=12).fit_transform(tilted)
 by_lle = {"LLE": manifold.affine_residual(lle, sheet[:200])}
-for name, matrix in (("LTSA", manifold.ltsa_matrix), ("Hessian", manifold.hessian_matrix)):
+for name, matrix in (("LTSA", manifold.ltsa_matrix),
+                     ("Hessian", manifold.hessian_matrix)):  # fmt: skip
     values, vectors = np.linalg.eigh(matrix(tilted, patches, 2))
-    check(f"{name}: three eigenvalues are zero", values[:3], 0, atol=1e-11, control={"the fourth": values[3]})
-    check(f"{name}: these three hold the sheet", manifold.affine_residual(vectors[:, :3], sheet[:200]), 0, atol=1e-16, control=by_lle)  # fmt: skip
+    check(f"{name}: three eigenvalues are zero", values[:3], 0, atol=1e-11,
+          control={"the fourth": values[3]})  # fmt: skip
+    check(f"{name}: these three hold the sheet",
+          manifold.affine_residual(vectors[:, :3], sheet[:200]), 0, atol=1e-16,
+          control=by_lle)  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # A trap hides here. Many programs drop the first eigenvector, taking it for the constant. With three zero eigenvalues the solver returns *some* basis of the three-dimensional space, and the constant is mixed into all of it. `manifold.bottom_eigenvectors` lifts the constant out of the way first.
@@ -430,28 +463,28 @@ for name, matrix in (("LTSA", manifold.ltsa_matrix), ("Hessian", manifold.hessia
 
 # %%
 methods = {"LLE": manifold.LocallyLinearEmbedding, "LTSA": manifold.LTSA,
-           "Hessian": manifold.HessianEigenmap, "Laplacian": manifold.LaplacianEigenmap}  # fmt: skip
-found = {
-    name: manifold.with_signs_of(method(n_neighbors=12).fit_transform(roll), sheet - sheet.mean(axis=0))
-    for name, method in methods.items()
-}
+           "Hessian": manifold.HessianEigenmap,
+           "Laplacian": manifold.LaplacianEigenmap}  # fmt: skip
+found = {name: manifold.with_signs_of(method(n_neighbors=12).fit_transform(roll),
+                                      sheet - sheet.mean(axis=0))
+         for name, method in methods.items()}  # fmt: skip
 residual = {name: [manifold.affine_residual(Y, sheet[:, [side]]) for side in (0, 1)]
             for name, Y in found.items()}  # fmt: skip
 for name, (length, width) in residual.items():
     print(f"{name:9} misses {length:6.2%} of the length and {width:6.2%} of the width")
-check("LTSA and Hessian keep the width", [residual["LTSA"][1], residual["Hessian"][1]], 0.01,
-      relation="<=", control={name: residual[name][1] for name in ("LLE", "Laplacian")})  # fmt: skip
-plots.show(
-    pictures.maps_of_a_sheet(list(found.items()), sheet[:, 0]),
-    alt="Four maps of the swiss roll. LTSA and Hessian show a square with colours in order; LLE's is bent "
-    "into a wedge; the Laplacian's map is a horseshoe, a curve on which the colours are in order.",
-)
-harmonics = np.cos(np.pi * np.outer(sheet[:, 0] / 70, [1, 2]))  # half a wave, and a whole one
-follows = {
-    name: np.abs([np.corrcoef(Y[:, k], harmonics[:, k])[0, 1] for k in (0, 1)]) for name, Y in found.items()
-}
-check("Laplacian: half a cosine along the roll, then a whole one", follows["Laplacian"], 0.95, relation=">=",
-      control={"Hessian": follows["Hessian"]})  # fmt: skip
+check("LTSA and Hessian keep the width", [residual["LTSA"][1], residual["Hessian"][1]],
+      0.01, relation="<=",
+      control={name: residual[name][1] for name in ("LLE", "Laplacian")})  # fmt: skip
+plots.show(pictures.maps_of_a_sheet(list(found.items()), sheet[:, 0]),
+           alt="Four maps of the swiss roll. LTSA and Hessian show a square with "
+           "colours in order; LLE's is bent into a wedge; the Laplacian's map is a "
+           "horseshoe, a curve on which the colours are in order.")  # fmt: skip
+# Half a wave, and a whole one.
+harmonics = np.cos(np.pi * np.outer(sheet[:, 0] / 70, [1, 2]))
+follows = {name: np.abs([np.corrcoef(Y[:, k], harmonics[:, k])[0, 1] for k in (0, 1)])
+           for name, Y in found.items()}  # fmt: skip
+check("Laplacian: half a cosine along the roll, then a whole one", follows["Laplacian"],
+      0.95, relation=">=", control={"Hessian": follows["Hessian"]})  # fmt: skip
 
 # %% [markdown]
 # LTSA and Hessian recover the sheet almost perfectly. LLE and the Laplacian keep the length and lose the width: their second coordinate is a function of the first, more or less. For the Laplacian, which draws a horseshoe, that is no accident: on a strip much longer than wide, the second cheapest function is not the width but the *next harmonic along the length*: $\cos 2s$ after $\cos s$, if $s$ runs from 0 to $\pi$. One is a function of the other, so the map is a curve. The Laplacian asks that neighbours be equal, not that the map be straight. The check correlates its coordinates with these two cosines; the Hessian's second coordinate fails it.
@@ -464,10 +497,15 @@ from sklearn.manifold import LocallyLinearEmbedding as OtherLLE
 
 without = manifold.ltsa_matrix(roll, neighbors, 2, with_itself=False)
 by_ltsa = np.sqrt(600) * manifold.bottom_eigenvectors(without, 2, free=np.ones(600))[1]
-for method, ours in (("standard", found["LLE"]), ("ltsa", by_ltsa), ("hessian", by_ltsa)):
-    other = OtherLLE(n_neighbors=12, method=method, eigen_solver="dense").fit_transform(roll) * np.sqrt(600)
-    name = "LLE" if method == "standard" else "LTSA, each point left out of its own patch"
-    check(f"{name} = scikit-learn's {method!r}", manifold.with_signs_of(ours, other), other, atol=1e-6)
+for method, ours in (("standard", found["LLE"]), ("ltsa", by_ltsa),
+                     ("hessian", by_ltsa)):  # fmt: skip
+    other = OtherLLE(n_neighbors=12, method=method,
+                     eigen_solver="dense").fit_transform(roll) * np.sqrt(
+                         600)  # fmt: skip
+    name = ("LLE" if method == "standard"
+            else "LTSA, each point left out of its own patch")  # fmt: skip
+    check(f"{name} = scikit-learn's {method!r}", manifold.with_signs_of(ours, other),
+          other, atol=1e-6)  # fmt: skip
 
 # %% [markdown]
 # In the version used here, scikit-learn's Hessian eigenmap *is* LTSA. It orthogonalises with a full QR decomposition and keeps all $k - 3$ columns that remain after the affine ones, instead of the three quadratic ones; a projector on everything that is not affine is LTSA's matrix. Hence the rule of this course: compute both sides. We shall meet the left-out point again in section 10.
@@ -489,10 +527,12 @@ for seed in range(5):
         method = methods.get(name, manifold.Isomap)
         Y = method(n_neighbors=12).fit_transform(manifold.roll_up(truth))
         errors.append(manifold.affine_residual(Y, truth))
-isomap_5, ltsa_5, hessian_5, laplacian_5 = (np.array(errors) for errors in missing.values())
-check("Hessian misses less than a tenth of what Isomap does, five seeds", hessian_5, isomap_5 / 10,
-      relation="<=", control={"the Laplacian": laplacian_5})  # fmt: skip
-check("and less than LTSA", hessian_5, ltsa_5, relation="<=", control={"Isomap": isomap_5})
+isomap_5, ltsa_5, hessian_5, laplacian_5 = (
+    np.array(errors) for errors in missing.values())  # fmt: skip
+check("Hessian misses less than a tenth of what Isomap does, five seeds", hessian_5,
+      isomap_5 / 10, relation="<=", control={"the Laplacian": laplacian_5})  # fmt: skip
+check("and less than LTSA", hessian_5, ltsa_5, relation="<=",
+      control={"Isomap": isomap_5})  # fmt: skip
 print(f"LTSA / Hessian, median of five: {np.median(ltsa_5 / hessian_5):.0f}")
 holed, centred = manifold.roll_up(truth), truth - truth.mean(axis=0)
 panels = [("the sheet", truth)]
@@ -501,12 +541,14 @@ for name, method in (
     ("LTSA", manifold.LTSA),
     ("Hessian", manifold.HessianEigenmap),
 ):
-    panels.append((name, manifold.with_signs_of(method(n_neighbors=12).fit_transform(holed), centred)))
-plots.show(
-    pictures.maps_of_a_sheet(panels, truth[:, 0]),
-    alt="The sheet with a window; Isomap's map, in which the window is wide and its edges bulge; and the maps "
-    "of LTSA and Hessian eigenmaps, in which window and rim are straight.",
-)
+    panels.append((name,
+                   manifold.with_signs_of(
+                       method(n_neighbors=12).fit_transform(holed),
+                       centred)))  # fmt: skip
+plots.show(pictures.maps_of_a_sheet(panels, truth[:, 0]),
+           alt="The sheet with a window; Isomap's map, in which the window is wide and "
+           "its edges bulge; and the maps of LTSA and Hessian eigenmaps, in which "
+           "window and rim are straight.")  # fmt: skip
 
 # %% [markdown]
 # Each panel fills its square, although the sheet is 70 by 15, so look at the shape of the window and not at the proportions. Isomap pushes the strips above and below the window outwards; the other two keep it a rectangle. Isomap's guarantee needs a *convex* sheet, the Hessian's only a connected one (Donoho and Grimes; cited, not proved here). In return it needs more neighbours: a quadratic in two variables has six coefficients, so a patch must have at least six points.
@@ -533,11 +575,13 @@ plots.show(
 
 # %%
 for t in (1, 3):
-    walk = manifold.DiffusionMap(79, bandwidth=3.0, t=t).fit(roll[:80])  # all 79 coordinates
+    # All 79 coordinates.
+    walk = manifold.DiffusionMap(79, bandwidth=3.0, t=t).fit(roll[:80])
     spread = np.linalg.matrix_power(walk.transition_, t)
     squared = np.sum((spread[:, None, :] - spread) ** 2 / walk.stationary_, axis=2)
     on_the_map = manifold.squared_distances(walk.embedding_)
-    check(f"diffusion distance after {t} steps = distance on the map", on_the_map, squared, atol=1e-9)
+    check(f"diffusion distance after {t} steps = distance on the map", on_the_map,
+          squared, atol=1e-9)  # fmt: skip
 check("pi P = pi", walk.stationary_ @ walk.transition_, walk.stationary_, atol=1e-14)
 K = manifold.diffusion_kernel(manifold.squared_distances(roll[:80]), 3.0)
 root = np.sqrt(K.sum(axis=1))
@@ -558,29 +602,33 @@ check(
 # %%
 def diffusion_distances(K, t):
     P, pi = K / K.sum(axis=1, keepdims=True), K.sum(axis=1) / K.sum()
-    return np.sqrt(manifold.squared_distances(np.linalg.matrix_power(P, t) / np.sqrt(pi)))
+    return np.sqrt(manifold.squared_distances(
+        np.linalg.matrix_power(P, t) / np.sqrt(pi)))  # fmt: skip
 
 
 K = manifold.diffusion_kernel(through_air**2, 1.5)
 K_false = K.copy()
 K_false[a, b] = K_false[b, a] = 1.0
-before, after = ({t: diffusion_distances(kernel, t) for t in (16, 64, 200)} for kernel in (K, K_false))
-fell = {t: [np.mean((after[t] < kept * before[t])[pairs]) for kept in (0.9, 0.8)] for t in before}
-fell["geodesics"] = [np.mean((one_more < kept * geodesic)[pairs]) for kept in (0.9, 0.8)]
-check(
-    "t = 64: fewer than 2 % fall by a fifth", fell[64][1], 0.02, relation="<=", control={"geodesics": shorter}
-)
-print("share that fell by a tenth, by a fifth:", {t: [f"{s:.1%}" for s in both] for t, both in fell.items()})
+before, after = ({t: diffusion_distances(kernel, t) for t in (16, 64, 200)}
+                 for kernel in (K, K_false))  # fmt: skip
+fell = {t: [np.mean((after[t] < kept * before[t])[pairs]) for kept in (0.9, 0.8)]
+        for t in before}  # fmt: skip
+fell["geodesics"] = [np.mean((one_more < kept * geodesic)[pairs])
+                     for kept in (0.9, 0.8)]  # fmt: skip
+check("t = 64: fewer than 2 % fall by a fifth", fell[64][1], 0.02, relation="<=",
+      control={"geodesics": shorter})  # fmt: skip
+print("share that fell by a tenth, by a fifth:",
+      {t: [f"{s:.1%}" for s in both] for t, both in fell.items()})  # fmt: skip
 
 # %%
 star = neighbors[a][-1]  # close to one end of the false edge
 rows = [[("geodesic", geodesic[star]), ("geodesic, one false edge", one_more[star])],
-        [("diffusion, t = 64", before[64][star]), ("diffusion, the same edge", after[64][star])]]  # fmt: skip
-plots.show(
-    pictures.distances_from_one(sheet, star, rows),
-    alt="The flat sheet coloured by distance from a star close to one end of the false edge. The edge opens a "
-    "second valley in the geodesic distance; the diffusion distance changes by a shade at most.",
-)
+        [("diffusion, t = 64", before[64][star]),
+         ("diffusion, the same edge", after[64][star])]]  # fmt: skip
+plots.show(pictures.distances_from_one(sheet, star, rows),
+           alt="The flat sheet coloured by distance from a star close to one end of "
+           "the false edge. The edge opens a second valley in the geodesic distance; "
+           "the diffusion distance changes by a shade at most.")  # fmt: skip
 
 # %% [markdown]
 # One shortcut opens a valley in the geodesic distance and changes the diffusion distance by a shade. Two remarks before we celebrate. With more steps the walkers do find the shortcut: at $t = 200$ more distances have fallen by a tenth than among the geodesics, though fewer by a fifth. And at small $t$ the diffusion distance saturates for far points, as the flat yellow half of the sheet shows: "not met yet" is all that it says, so it is a poor ruler for long ways. Part of its calm at $t = 64$ is just that: where a ruler reads the same for all far points, a shortcut between two of them cannot show.
@@ -610,10 +658,11 @@ field, edges, lengths = network(0.5)
 solved = manifold.sensor_localization(30, edges, lengths)
 known = np.where(np.eye(30, dtype=bool), 0, np.inf)
 known[tuple(edges.T)] = known[tuple(edges.T)[::-1]] = lengths
-off, by_paths = (
-    manifold.procrustes_residual(Y, field) for Y in (solved.positions, map_by_hand(shortest_paths(known)))
-)
-check("the sensors are found", off, 1e-10, relation="<=", control={"shortest paths, as in Isomap": by_paths})
+off, by_paths = (manifold.procrustes_residual(Y, field)
+                 for Y in (solved.positions,
+                           map_by_hand(shortest_paths(known))))  # fmt: skip
+check("the sensors are found", off, 1e-10, relation="<=",
+      control={"shortest paths, as in Isomap": by_paths})  # fmt: skip
 print(f"{len(edges)} of 435 distances were known")
 
 # %% [markdown] slide="subslide"
@@ -635,8 +684,10 @@ G, S, y = solved.gram, solved.slack, solved.multipliers
 spokes = np.eye(30)[edges[:, 0]] - np.eye(30)[edges[:, 1]]
 J, eigenvalues = np.eye(30) - 1 / 30, np.linalg.eigvalsh(S)
 check("S is what the multipliers make", S, (spokes.T * y) @ spokes - J, atol=1e-8)
-check("S is psd", eigenvalues, 0, relation=">=", atol=1e-7, control={"y = 0": np.linalg.eigvalsh(-J)})
-check("S G = 0", S @ G, 0, atol=1e-7, control={"another G": S @ np.outer(spokes[0], spokes[0])})
+check("S is psd", eigenvalues, 0, relation=">=", atol=1e-7,
+      control={"y = 0": np.linalg.eigvalsh(-J)})  # fmt: skip
+check("S G = 0", S @ G, 0, atol=1e-7,
+      control={"another G": S @ np.outer(spokes[0], spokes[0])})  # fmt: skip
 check("the trace is the largest possible", np.trace(G), y @ lengths**2, rtol=1e-7)
 check("rank of S = n - 1 - 2", np.sum(eigenvalues > 1e-6), 27)
 
@@ -644,18 +695,20 @@ check("rank of S = n - 1 - 2", np.sum(eigenvalues > 1e-6), 27)
 _, short_edges, short_lengths = network(0.33)
 guess = manifold.sensor_localization(30, short_edges, short_lengths, max_iter=2000)
 panels = [("range .5: exact, certified", manifold.aligned(solved.positions, field)),
-          ("range .33: no certificate", manifold.aligned(guess.positions, field))]  # fmt: skip
-plots.show(
-    pictures.networks(field, edges, panels),
-    alt="Thirty sensors with the known lengths as lines. At a range of 0.5 the computed places fall into the "
-    "rings at the true ones; at 0.33 red lines lead from some of the true places to wrong ones.",
-)
-check("range .33: no certificate", guess.residual, 1e-4, relation=">=", control={"range .5": solved.residual})
+          ("range .33: no certificate",
+           manifold.aligned(guess.positions, field))]  # fmt: skip
+plots.show(pictures.networks(field, edges, panels),
+           alt="Thirty sensors with the known lengths as lines. At a range of 0.5 the "
+           "computed places fall into the rings at the true ones; at 0.33 red lines "
+           "lead from some of the true places to wrong ones.")  # fmt: skip
+check("range .33: no certificate", guess.residual, 1e-4, relation=">=",
+      control={"range .5": solved.residual})  # fmt: skip
 third, flat_third = (np.linalg.eigvalsh(B)[-3] / np.trace(B) for B in (guess.gram, G))
 check("range .33: what was found leaves the plane", third, 1e-3, relation=">=",
       control={"range .5": flat_third})  # fmt: skip
 spread, true_spread = np.trace(guess.gram), np.sum((field - field.mean(axis=0)) ** 2)
-print(f"{len(short_edges)} lengths known; spread {spread:.2f}, of the truth {true_spread:.2f}")
+print(f"{len(short_edges)} lengths known; spread {spread:.2f}, of the truth "
+      f"{true_spread:.2f}")  # fmt: skip
 
 # %% [markdown]
 # At range .5 every dot is in its ring. At range .33 half as many lengths are known (not drawn), and 2000 steps end without a certificate. What they found says why: it is spread wider than the truth, and it needs a third dimension, of which our map is only the shadow. The lengths no longer fix the map. One sensor hears only two others. Mirror it in the line through these two, and every known length stays as it was.
@@ -668,7 +721,8 @@ folded = field.copy()
 folded[loner] = p + 2 * (offset @ along) * along - offset
 again = np.linalg.norm(folded[short_edges[:, 0]] - folded[short_edges[:, 1]], axis=1)
 check("a second map with the same lengths", again, short_lengths, atol=1e-12)
-print(f"one sensor moved by {1000 * np.linalg.norm(folded[loner] - field[loner]):.0f} m")
+print(f"one sensor moved by {1000 * np.linalg.norm(folded[loner] - field[loner]):.0f} "
+      "m")  # fmt: skip
 
 # %% [markdown]
 # No method could know which of the two is right. A third large eigenvalue and a missing certificate are the warning.
@@ -698,7 +752,8 @@ chosen = np.random.default_rng(0).permutation(1797)[:400]
 ink, labels = digits.x[chosen[:300]], digits.labels[chosen[:300]]
 D2 = manifold.squared_distances(ink)
 rows_of_p = manifold.conditional_probabilities(D2, 30)
-check("one row of p by hand = coursekit", row_of_p(D2[0, 1:], 30), rows_of_p[0, 1:], atol=1e-10)
+check("one row of p by hand = coursekit", row_of_p(D2[0, 1:], 30), rows_of_p[0, 1:],
+      atol=1e-10)  # fmt: skip
 entropies = -np.sum(rows_of_p * np.log(np.where(rows_of_p > 0, rows_of_p, 1)), axis=1)
 check("every row has perplexity 30", np.exp(entropies), 30, rtol=1e-10)
 
@@ -711,10 +766,9 @@ check("every row has perplexity 30", np.exp(entropies), 30, rtol=1e-10)
 distance = np.linspace(0.01, 2.2, 100)
 makes_room = np.sqrt(np.exp(distance**2) - 1)  # solves 1 / (1 + y^2) = exp(-d^2)
 stretch = makes_room / distance
-plots.show(
-    pictures.room_on_the_map(distance, makes_room),
-    alt="The distance with equal weight on the map follows the diagonal up to 0.7, then rises steeply.",
-)
+plots.show(pictures.room_on_the_map(distance, makes_room),
+           alt="The distance with equal weight on the map follows the diagonal up to "
+           "0.7, then rises steeply.")  # fmt: skip
 check("near stays near", stretch[:10], 1, atol=0.02, control={"d = 2": stretch[90]})
 
 # %% [markdown]
@@ -743,7 +797,8 @@ P = manifold.joint_probabilities(D2, 30)
 Y = torch.tensor(rng.normal(size=(300, 2)), requires_grad=True)
 different = ~torch.eye(300, dtype=torch.bool)
 w = 1 / (1 + (Y[:, None] - Y).square().sum(dim=2)[different])
-loss = (torch.tensor(P)[different] * (torch.tensor(P)[different] * w.sum() / w).log()).sum()
+loss = (torch.tensor(P)[different]
+        * (torch.tensor(P)[different] * w.sum() / w).log()).sum()  # fmt: skip
 loss.backward()
 kl, gradient = manifold.kl_and_gradient(P, Y.detach().numpy())
 check("KL: formula = torch", kl, loss.item(), rtol=1e-10)
@@ -756,14 +811,15 @@ check("the forces add to zero", gradient.sum(axis=0), 0, atol=1e-13)
 
 # %% tags=["nbval-ignore-output"]
 def final_kl(factor):
-    fits = [manifold.TSNE(init="random", random_state=seed, max_iter=500, early_exaggeration=factor,
-                          learning_rate=50.0).fit(ink) for seed in range(3)]  # fmt: skip
+    fits = [manifold.TSNE(init="random", random_state=seed, max_iter=500,
+                          early_exaggeration=factor, learning_rate=50.0).fit(ink)
+            for seed in range(3)]  # fmt: skip
     return [fit.kl_divergence_ for fit in fits]
 
 
 none, four, twelve = final_kl(1.0), final_kl(4.0), final_kl(12.0)
-check("a factor of 4 ends lower than none, each of three starts", four, none, relation="<=",
-      control={"a factor of 12": twelve})  # fmt: skip
+check("a factor of 4 ends lower than none, each of three starts", four, none,
+      relation="<=", control={"a factor of 12": twelve})  # fmt: skip
 print("KL at the end, without, with 4, with 12:", *np.round([none, four, twelve], 3))
 
 # %% [markdown]
@@ -776,11 +832,14 @@ explorers.perplexity_explorer(labels, tsne_runs)
 # %%
 places = [{"perplexity": perplexity} for perplexity in (2, 30, 120)]
 widgets.static_frames(partial(explorers.perplexity_frame, labels, tsne_runs), places,
-    alt="At perplexity 2 dozens of crumbs, at 30 nearly pure groups; at 120 these touch.")  # fmt: skip
-pixels, by_pca = (manifold.same_label_share(x, labels) for x in (ink, PCA(2).fit_transform(ink)))
-check("perplexity 30: the nearest has the same label nine times in ten", tsne_runs[30]["same"], 0.9,
-      relation=">=", control={"PCA": by_pca})  # fmt: skip
-print(f"same label: pixels {pixels:.2f}, t-SNE {tsne_runs[30]['same']:.2f}, PCA {by_pca:.2f}")
+                      alt="At perplexity 2 dozens of crumbs, at 30 nearly pure groups; "
+                      "at 120 these touch.")  # fmt: skip
+pixels, by_pca = (manifold.same_label_share(x, labels)
+                  for x in (ink, PCA(2).fit_transform(ink)))  # fmt: skip
+check("perplexity 30: the nearest has the same label nine times in ten",
+      tsne_runs[30]["same"], 0.9, relation=">=", control={"PCA": by_pca})  # fmt: skip
+print(f"same label: pixels {pixels:.2f}, t-SNE {tsne_runs[30]['same']:.2f}, PCA "
+      f"{by_pca:.2f}")  # fmt: skip
 
 # %% [markdown]
 # At perplexity 30 the groups are almost pure, and t-SNE has never seen a label. That is why people love it. It did not find the groups out of nothing: in the 64 pixels the nearest digit has the same label just as often, and t-SNE carried that over to two dimensions, which PCA does not. Look at the second curve, though. The order of *all* distances, near and far, is kept only roughly, and how well depends on the knob. It is time to read with care.
@@ -813,27 +872,28 @@ def ratio(x, second):
     return spreads[0] / spreads[1]
 
 
-for name, x, Y, second in zip(("wide", "many"), (wide, many), drawn, is_second, strict=False):
-    print(
-        f"{name}: second group / first = {ratio(x, second):.1f} in the data, {ratio(Y, second):.1f} on the map"
-    )
+for name, x, Y, second in zip(("wide", "many"), (wide, many), drawn, is_second,
+                              strict=False):  # fmt: skip
+    print(f"{name}: second group / first = {ratio(x, second):.1f} in the data, "
+          f"{ratio(Y, second):.1f} on the map")  # fmt: skip
 wide_by_pca, many_by_pca = (
-    ratio(PCA(2).fit_transform(x), s) for x, s in zip((wide, many), is_second, strict=False)
-)
-check("ten times as wide is drawn no larger", ratio(drawn[0], is_second[0]), 1.3, relation="<=",
-      control={"PCA": wide_by_pca})  # fmt: skip
-check("three times as many is drawn larger", ratio(drawn[1], is_second[1]), 1.5, relation=">=",
-      control={"PCA": many_by_pca})  # fmt: skip
+    ratio(PCA(2).fit_transform(x), s)
+    for x, s in zip((wide, many), is_second, strict=False))  # fmt: skip
+check("ten times as wide is drawn no larger", ratio(drawn[0], is_second[0]), 1.3,
+      relation="<=", control={"PCA": wide_by_pca})  # fmt: skip
+check("three times as many is drawn larger", ratio(drawn[1], is_second[1]), 1.5,
+      relation=">=", control={"PCA": many_by_pca})  # fmt: skip
 
 # %%
-titles = [("ten times as wide", "drawn equally wide"), ("three times as many", "drawn wider"),
+titles = [("ten times as wide", "drawn equally wide"),
+          ("three times as many", "drawn wider"),
           ("one Gaussian", "perplexity 3: clumps")]  # fmt: skip
-columns = [(above, PCA(2).fit_transform(x), below, Y, second.astype(int)) for (above, below), x, Y, second
-           in zip(titles, (wide, many, one), drawn, is_second, strict=True)]  # fmt: skip
-plots.show(
-    pictures.read_with_care(columns),
-    alt="Wide and tight become equally wide; 60 and 180 points, small and large; one Gaussian, many clumps.",
-)
+columns = [(above, PCA(2).fit_transform(x), below, Y, second.astype(int))
+           for (above, below), x, Y, second in zip(
+               titles, (wide, many, one), drawn, is_second, strict=True)]  # fmt: skip
+plots.show(pictures.read_with_care(columns),
+           alt="Wide and tight become equally wide; 60 and 180 points, small and "
+           "large; one Gaussian, many clumps.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **Gaps, and clumps.** Three groups in a row, the second gap six times as wide as the first: what does the map make of it? And cut the map of the single Gaussian into 20 parts with K-means (notebook 02) and see how much of its variance lies inside the parts. The less, the more it looks like 20 real groups.
@@ -865,11 +925,15 @@ check(
     control={"PCA": by_pca},
 )
 clumps = looseness(drawn[2])
-calm = {"perplexity 50": looseness(manifold.TSNE(perplexity=50, max_iter=500).fit_transform(one))}
-check("noise looks like groups", clumps, 0.75 * looseness(one[:, :2]), relation="<=", control=calm)
+calm = {"perplexity 50":
+        looseness(manifold.TSNE(perplexity=50, max_iter=500).fit_transform(
+            one))}  # fmt: skip
+check("noise looks like groups", clumps, 0.75 * looseness(one[:, :2]), relation="<=",
+      control=calm)  # fmt: skip
 print(f"second gap / first: 6 in the data, {gaps:.1f} on the map, {by_pca:.1f} by PCA")
-print(f"variance inside 20 parts: {clumps:.3f} at perplexity 3, {calm['perplexity 50']:.3f} at 50, "
-      f"{looseness(one[:, :2]):.3f} in two columns of the data")  # fmt: skip
+print(f"variance inside 20 parts: {clumps:.3f} at perplexity 3, "
+      f"{calm['perplexity 50']:.3f} at "
+      "50, " f"{looseness(one[:, :2]):.3f} in two columns of the data")  # fmt: skip
 
 # %% [markdown]
 # So: on a t-SNE map, size means number of points, gaps between groups mean little, and small clumps at low perplexity mean nothing until they survive a second perplexity and a second start. What you may trust is who is next to whom.
@@ -881,9 +945,12 @@ from scipy.spatial.distance import pdist
 from scipy.stats import spearmanr
 from sklearn.manifold import trustworthiness as other_trust
 
-some, whose = digits.x[chosen] + 1e-6 * rng.normal(size=(400, 64)), digits.labels[chosen]
-contest = {"PCA": PCA(2), "Isomap": manifold.Isomap(), **{name: method() for name, method in methods.items()},
-           "diffusion": manifold.DiffusionMap(bandwidth=12.0), "t-SNE": manifold.TSNE(max_iter=500)}  # fmt: skip
+some, whose = digits.x[chosen] + 1e-6 * rng.normal(size=(400, 64)), digits.labels[
+    chosen]  # fmt: skip
+contest = {"PCA": PCA(2), "Isomap": manifold.Isomap(),
+           **{name: method() for name, method in methods.items()},
+           "diffusion": manifold.DiffusionMap(bandwidth=12.0),
+           "t-SNE": manifold.TSNE(max_iter=500)}  # fmt: skip
 maps = {name: method.fit_transform(some) for name, method in contest.items()}
 maps["random"] = rng.normal(size=(400, 2))
 trust = {name: evaluation.trustworthiness(some, Y, k=5) for name, Y in maps.items()}
@@ -897,15 +964,18 @@ check(
     control={k: v for k, v in trust.items() if k != "t-SNE"},
 )
 same = {name: manifold.same_label_share(Y, whose) for name, Y in maps.items()}
-far = {name: spearmanr(pdist(some), pdist(maps[name])).statistic for name in ("t-SNE", "PCA")}
+far = {name: spearmanr(pdist(some), pdist(maps[name])).statistic
+       for name in ("t-SNE", "PCA")}  # fmt: skip
 print("order of all distances:", {name: f"{value:.2f}" for name, value in far.items()})
-print(f"a random map: trustworthiness {trust['random']:.2f}, same label {same['random']:.2f}")
-panels = [(f"{name}: {trust[name]:.2f}, {same[name]:.2f}", maps[name]) for name in contest]
-plots.show(
-    pictures.labelled_maps(panels, whose),
-    alt="Eight maps of 400 digits, each point drawn as its digit. PCA mixes most digits; Isomap separates some; "
-    "the local methods pull two or three digits out into arms and crowd the rest; t-SNE shows ten groups.",
-)
+print(f"a random map: trustworthiness {trust['random']:.2f}, same label "
+      f"{same['random']:.2f}")  # fmt: skip
+panels = [(f"{name}: {trust[name]:.2f}, {same[name]:.2f}", maps[name])
+          for name in contest]  # fmt: skip
+plots.show(pictures.labelled_maps(panels, whose),
+           alt="Eight maps of 400 digits, each point drawn as its digit. PCA mixes "
+           "most digits; Isomap separates some; the local methods pull two or three "
+           "digits out into arms and crowd the rest; t-SNE shows ten "
+           "groups.")  # fmt: skip
 
 # %% [markdown]
 # t-SNE wins by far, at what it was made for. The two numbers above each map are its trustworthiness, and how often the nearest point has the same label. At the order of *all* distances, printed first as a rank correlation, PCA does better, and neither does well: two dimensions are few. The local methods spend their two coordinates on pulling out two or three digits. Before you conclude that local methods fail on digits, here is what another implementation would have told you.
@@ -916,8 +986,10 @@ plots.show(
 near = manifold.neighbor_lists(some, 10)
 adopted = np.isin(np.arange(400), np.concatenate(near))
 on_the_roll = 600 - len(np.unique(np.concatenate(neighbors)))
-print(f"{np.sum(~adopted)} orphans among 400 digits, {on_the_roll} among the 600 points of the roll")
-zeros = {own: np.sum(np.linalg.eigvalsh(manifold.ltsa_matrix(some, near, 2, with_itself=own)) < 1e-10)
+print(f"{np.sum(~adopted)} orphans among 400 digits, {on_the_roll} among the 600 "
+      "points of the roll")  # fmt: skip
+zeros = {own: np.sum(np.linalg.eigvalsh(
+    manifold.ltsa_matrix(some, near, 2, with_itself=own)) < 1e-10)
          for own in (False, True)}  # fmt: skip
 check(
     "left out of its own patch: one zero eigenvalue per orphan, and the constant's",
@@ -925,10 +997,13 @@ check(
     1 + np.sum(~adopted),
 )
 check("each point in its own patch: the constant's alone", zeros[True], 1)
-theirs = OtherLLE(n_neighbors=10, method="ltsa", eigen_solver="dense").fit_transform(some)
+theirs = OtherLLE(n_neighbors=10, method="ltsa", eigen_solver="dense").fit_transform(
+    some)  # fmt: skip
 extent = {name: np.sqrt(Y[adopted].var(axis=0).sum() / Y.var(axis=0).sum())
-          for name, Y in (("scikit-learn", theirs), ("ours", maps["LTSA"]))}  # fmt: skip
-check("scikit-learn's map puts all others on one spot", extent["scikit-learn"], 1e-6, relation="<=",
+          for name, Y in (("scikit-learn", theirs),
+                          ("ours", maps["LTSA"]))}  # fmt: skip
+check("scikit-learn's map puts all others on one spot", extent["scikit-learn"], 1e-6,
+      relation="<=",
       control={"each point in its own patch": extent["ours"]})  # fmt: skip
 
 # %% [markdown]

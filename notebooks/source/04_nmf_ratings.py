@@ -19,7 +19,14 @@ import numpy as np
 
 from coursekit import data, factorization, pca, plots
 from coursekit.checks import check
-from coursekit.factorization import NMF, explorers, hold_out, parts_found, pictures, rmse
+from coursekit.factorization import (
+    NMF,  # fmt: skip
+    explorers,
+    hold_out,
+    parts_found,
+    pictures,
+    rmse,
+)
 from coursekit.plots import show
 
 plots.use_course_style()
@@ -35,7 +42,8 @@ images, limbs = factorization.swimmer()  # (256, 260) and (16, 260), zeros and o
 shape = (20, 13)
 some = images[[0, 27, 57, 78, 114, 141, 180, 216, 255]]
 figure = pictures.parts_strip(some, shape, title="nine of the 256 swimmers")
-show(figure, alt="Nine line drawings, each with four short strokes: two arms at the top and "
+show(figure,
+     alt="Nine line drawings, each with four short strokes: two arms at the top and "
      "two legs at the bottom, pointing in different directions.")  # fmt: skip
 
 # %% [markdown]
@@ -66,8 +74,10 @@ print("limbs among the 13 directions:", parts_found(Vt[:13], limbs))
 
 # %%
 titles = ("13 singular directions: red adds, blue takes away", "16 limbs")
-figure = pictures.signed_and_positive(Vt[:13], limbs, shape, titles=titles, n_columns=16)
-show(figure, alt="Top row: thirteen singular directions, red and blue patterns spread over "
+figure = pictures.signed_and_positive(Vt[:13], limbs, shape, titles=titles,
+                                      n_columns=16)  # fmt: skip
+show(figure,
+     alt="Top row: thirteen singular directions, red and blue patterns spread over "
      "many limbs at once. Bottom row: the sixteen single limbs.")  # fmt: skip
 
 # %% [markdown]
@@ -97,7 +107,8 @@ ahead, behind = (np.linalg.norm(X - (W + s * h * D) @ H) for s in (1, -1))
 along = (slope * D).sum()
 check("slope of F", (ahead**2 - behind**2) / 2 / (2 * h), along, rtol=1e-7)
 check("slope of the norm without the square: the same direction, another length",
-      (ahead - behind) / (2 * h), along / np.linalg.norm(X - W @ H), rtol=1e-7)  # fmt: skip
+      (ahead - behind) / (2 * h), along / np.linalg.norm(X - W @ H),
+      rtol=1e-7)  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # A gradient step $W - \eta\,(W H H^\top - X H^\top)$ may overshoot below zero. But $\eta$ need not be a single number. Give every entry of $W$ a step length of its own, chosen so that the pull cancels what is there:
@@ -141,7 +152,8 @@ check("H: coursekit = scikit-learn", H_model, other.components_, rtol=1e-9)
 # Back to the pool. We start from five random pairs $W, H$ and count the limbs found. A limb counts if some part points in its direction, with a cosine of at least .99.
 
 # %% tags=["nbval-ignore-output"]
-runs = [NMF(16, max_iter=400, tol=0, random_state=seed).fit(images) for seed in range(5)]
+runs = [NMF(16, max_iter=400, tol=0, random_state=seed).fit(images)
+        for seed in range(5)]  # fmt: skip
 for seed, run in enumerate(runs):
     found = parts_found(run.components_, limbs)
     print(f"start {seed}: {found:2} of 16 limbs, F = {run.objective_[-1]:.3f}")
@@ -150,8 +162,9 @@ for seed, run in enumerate(runs):
 runs.sort(key=lambda run: run.objective_[-1])
 best, worst = runs[0], runs[-1]
 svd_finds = parts_found(Vt[:16], limbs)
-check("the best of five starts finds all 16 limbs", parts_found(best.components_, limbs), 16,
-      relation=">=", control={"the SVD": svd_finds})  # fmt: skip
+check("the best of five starts finds all 16 limbs",
+      parts_found(best.components_, limbs), 16, relation=">=",
+      control={"the SVD": svd_finds})  # fmt: skip
 check("and next to no error is left", best.objective_[-1], 0.1, relation="<=",
       control={"the worst of the five": worst.objective_[-1]})  # fmt: skip
 longer = NMF(16, max_iter=1200, tol=0, random_state=worst.random_state).fit(images)
@@ -160,8 +173,10 @@ check("three times the steps do not free the worst start", longer.objective_[-1]
 titles = ("the best start: 16 limbs", "the worst start: some limbs twice, some blended")
 figures = [pictures.parts_strip(run.components_, shape, title=title, n_columns=16)
            for run, title in zip((best, worst), titles, strict=True)]  # fmt: skip
-show(figures, alt="Two rows of sixteen parts. In the first each is one clean limb. In the "
-     "second some show two limbs at once, or a limb that is there already.")  # fmt: skip
+show(figures,
+     alt="Two rows of sixteen parts. In the first each is one clean limb. In the "
+     "second some show two limbs at once, or a limb that is there "
+     "already.")  # fmt: skip
 
 # %% [markdown]
 # We said nothing about limbs, and there they are, one per part. But look at the second row. That start settled in a place where some parts are blends, and three times as many updates did not lead out of it. Keep it in mind until section 5.
@@ -214,9 +229,10 @@ points = [np.r_[value, w[1:]] for value in line]  # only the first entry moves
 curves = np.array([[function(v) for v in points] for function in (objective, bowl)])
 heights = [objective(w), objective(np.r_[lowest[0], w[1:]])]
 figure = pictures.majoriser(line, *curves, w[0], lowest[0], heights)
-show(figure, alt="Two curves over one entry of W. The steeper one, the bound, touches the "
-     "objective at the point marked now. Below the bound's lowest point, marked next, the "
-     "objective is lower than it was.")  # fmt: skip
+show(figure,
+     alt="Two curves over one entry of W. The steeper one, the bound, touches the "
+     "objective at the point marked now. Below the bound's lowest point, marked next, "
+     "the objective is lower than it was.")  # fmt: skip
 
 # %% [markdown]
 # The bowl is steeper than the ground, so its bottom comes early. The update is safe because it is cautious, and caution costs time, as the digits will show.
@@ -235,7 +251,8 @@ digits = data.digits()
 pixels = digits.x
 settings = {"max_iter": 200, "tol": 0}
 slow = [NMF(16, random_state=s, **settings).fit(pixels) for s in range(3)]
-fast = [NMF(16, solver="hals", random_state=s, **settings).fit(pixels) for s in range(3)]
+fast = [NMF(16, solver="hals", random_state=s, **settings).fit(pixels)
+        for s in range(3)]  # fmt: skip
 start = factorization.random_start(pixels, 16, 0)  # what seed 0 starts from
 other = OtherNMF(16, init="custom", solver="cd", **settings)
 W_other = other.fit_transform(pixels, W=start[0].copy(), H=start[1].copy())
@@ -251,25 +268,31 @@ check("no factorisation of rank 16 beats the SVD's", histories[:, -1], tail,
 check("50 steps of HALS beat 200 multiplicative ones, three starts", histories[3:, 50],
       histories[:3, 200], relation="<=",
       control={"50 multiplicative steps": histories[:3, 50]})  # fmt: skip
-print(f"F after 200 steps of HALS / F of the SVD: {histories[3:, -1].mean() / tail:.1f}")
+print("F after 200 steps of HALS / F of the SVD: "
+      f"{histories[3:, -1].mean() / tail:.1f}")  # fmt: skip
 
 # %%
 curves = {"multiplicative": (histories[0], "data"), "HALS": (histories[3], "model")}
-figure = pictures.falling(curves, floor=tail, floor_label="SVD of rank 16, signs allowed",
-                          title="HALS falls faster; neither reaches what signs would allow",
-                          ylabel="F", top=500_000)  # fmt: skip
-show(figure, alt="F over 200 steps. The multiplicative curve falls slowly. HALS is down within "
-     "twenty steps and then flattens out above a dotted line, the error of the SVD.")  # fmt: skip
+figure = pictures.falling(
+    curves, floor=tail, floor_label="SVD of rank 16, signs allowed",
+    title="HALS falls faster; neither reaches what signs would allow", ylabel="F",
+    top=500_000)  # fmt: skip
+show(figure,
+     alt="F over 200 steps. The multiplicative curve falls slowly. HALS is down within "
+     "twenty steps and then flattens out above a dotted line, the error of the "
+     "SVD.")  # fmt: skip
 
 # %% [markdown]
 # The dotted line is the best that any factorisation of rank 16 can do. The gap above it is what the ban on minus signs costs, or a little more: another start might end lower. Here is what it buys:
 
 # %%
 principal, strokes = pca.PCA(16).fit(pixels).components_, fast[0].components_
-titles = ("16 principal components: red adds ink, blue removes it", "16 non-negative parts")
-figure = pictures.signed_and_positive(principal, strokes, digits.image_shape, titles=titles,
-                                      n_columns=8)  # fmt: skip
-show(figure, alt="Top: sixteen principal components of the digits, red and blue waves that "
+titles = ("16 principal components: red adds ink, blue removes it",
+          "16 non-negative parts")  # fmt: skip
+figure = pictures.signed_and_positive(principal, strokes, digits.image_shape,
+                                      titles=titles, n_columns=8)  # fmt: skip
+show(figure,
+     alt="Top: sixteen principal components of the digits, red and blue waves that "
      "cover the whole image. Bottom: sixteen non-negative parts, most of them a single "
      "stroke, arc or dot in one place.")  # fmt: skip
 
@@ -284,7 +307,9 @@ covered = [coverage(run.components_) for run in fast]
 check("on average a part covers at most half of the pixels, three starts", covered, 0.5,
       relation="<=", control={"principal components": coverage(principal)})  # fmt: skip
 figure = pictures.sum_of_parts(pixels[8], strokes, fast[0].W_[8], digits.image_shape)
-show(figure, alt="An eight built up part by part; the sum of all sixteen looks like it.")
+show(figure,
+     alt="An eight built up part by part; the sum of all sixteen looks like "
+     "it.")  # fmt: skip
 
 # %% [markdown]
 # Most parts are strokes in one place, and an image is a short list of strokes. That is what Lee and Seung's title promises: *learning the parts of objects*. It is a tendency rather than a law, because nothing in the objective asks for small parts.
@@ -326,7 +351,8 @@ check("HALS removes 99.6 % of the violation, three starts", hals, 0.004, relatio
 bodies, truth = factorization.swimmer(torso=True)  # (256, 260) and (17, 260)
 which = images @ limbs.T / 4  # (256, 16): which limbs an image has
 W_true, scale = np.hstack([which, np.ones((256, 1))]), rng.uniform(0.2, 5, 17)
-check("(WD)(D^-1 H) = WH", (W_true * scale) @ (truth / scale[:, None]), bodies, atol=1e-12)
+check("(WD)(D^-1 H) = WH", (W_true * scale) @ (truth / scale[:, None]), bodies,
+      atol=1e-12)  # fmt: skip
 haunted = limbs.copy()
 haunted[:4] += truth[16]  # the torso, painted on the four positions of one limb
 check("16 parts, four with a ghost, are exact too", which @ haunted, bodies, atol=1e-12)
@@ -343,8 +369,8 @@ check("each misses at least three of the 17 parts", clean, 14, relation="<=",
       control={"limbs found without a torso": parts_found(plain, limbs)})  # fmt: skip
 title = "exact, and yet not the true parts: the torso haunts the limbs"
 show(pictures.parts_strip(ghosts[0].components_, shape, title=title),
-     alt="Seventeen parts. Some are clean limbs; others carry a grey or black vertical line, "
-     "the torso, beside the limb.")  # fmt: skip
+     alt="Seventeen parts. Some are clean limbs; others carry a grey or black vertical "
+     "line, the torso, beside the limb.")  # fmt: skip
 
 # %% [markdown]
 # The error is zero, and the parts are not the true ones. Without a torso, every limb has pixels of its own and is sometimes absent; a theorem of Donoho and Stodden (cited, not proved here) then says that the answer is unique up to scale and order. With a torso its conditions fail. On real data we rarely know, so the practical test is to look at other starts.
@@ -371,9 +397,11 @@ least = min(2 * run.objective_[-1] for run in forty)
 check("the rank is 3", np.linalg.matrix_rank(square), 3)
 four = NMF(4, random_state=0, **settings).fit(square)
 check("four non-negative parts rebuild it", four.reconstruct(), square, atol=1e-6)
-check("three do not: the least squared error is 2 - sqrt 2", least, 2 - np.sqrt(2), atol=1e-6)
+check("three do not: the least squared error is 2 - sqrt 2", least, 2 - np.sqrt(2),
+      atol=1e-6)  # fmt: skip
 ones = [(0, 0), (1, 2), (2, 1), (3, 3)]  # row and column of four ones
-crossings = [min(square[i, v], square[j, u]) for i, u in ones for j, v in ones if i != j]
+crossings = [min(square[i, v], square[j, u]) for i, u in ones for j, v in ones
+             if i != j]  # fmt: skip
 check("of any two of these ones, the rows and columns cross at a zero", crossings, 0.0)
 
 # %% [markdown]
@@ -405,16 +433,17 @@ def masked_update(X, M, W, H):
 M = (rng.uniform(size=X.shape) < 0.6).astype(float)  # blanks in the table of section 2
 zeros, nonsense = np.where(M == 1, X, 0.0), np.where(M == 1, X, 99.0)
 forgotten = W * ((M * X) @ H.T) / ((W @ H) @ H.T)  # the slip: no M in the pull
-check("whatever is written into a blank changes nothing", masked_update(nonsense, M, W, H)[0],
-      masked_update(zeros, M, W, H)[0], control={"no M in the pull": forgotten})  # fmt: skip
+check("whatever is written into a blank changes nothing",
+      masked_update(nonsense, M, W, H)[0], masked_update(zeros, M, W, H)[0],
+      control={"no M in the pull": forgotten})  # fmt: skip
 W_hand, H_hand = W, H
 for _ in range(100):
     W_hand, H_hand = masked_update(X, M, W_hand, H_hand)
 model = NMF(4, max_iter=100, tol=0)
 model.fit_transform(np.where(M == 1, X, np.nan), W=W, H=H)  # NaN marks a blank
 check("by hand = coursekit", W_hand @ H_hand, model.reconstruct(), rtol=1e-9)
-check("the masked objective never rises", np.diff(model.objective_), 1e-9, relation="<=",
-      theorem="the bowl, over the observed columns")  # fmt: skip
+check("the masked objective never rises", np.diff(model.objective_), 1e-9,
+      relation="<=", theorem="the bowl, over the observed columns")  # fmt: skip
 
 # %% [markdown]
 # The package takes no mask: a `NaN` *is* the mask. (scikit-learn's NMF refuses NaN; the request for it, issue 8447, has been open since 2017.)
@@ -426,7 +455,8 @@ moods = data.moods()
 answers, words = moods.x, moods.feature_names
 splits = [hold_out(answers, 0.2, rng=seed) for seed in range(3)]
 learned, hidden = splits[0]  # NaN where hidden or blank; true where hidden
-print(f"{np.isnan(answers).mean():.1%} blank; {hidden.sum()} answers are hidden as well")
+print(f"{np.isnan(answers).mean():.1%} blank; {hidden.sum()} answers are hidden as "
+      "well")  # fmt: skip
 for name, row in (("the first person", answers[0]), ("what we learn from", learned[0])):
     print(f"{name:20}", " ".join("." if np.isnan(v) else f"{v:.0f}" for v in row[:30]))
 
@@ -439,9 +469,9 @@ for (name, table), color in zip(tables.items(), ("model", "wrong"), strict=True)
     curves[name] = [guess[asked == level].mean() for level in range(4)], color
 title = "zeros in the blanks pull the predictions down"
 show(pictures.predicted_by_true(np.arange(4), curves, title=title),
-     alt="Mean prediction against the hidden answer, 0 to 3. The line for blanks left out "
-     "is flatter than the dotted diagonal; the line for blanks as zeros is flatter still, "
-     "and lower at each of the four answers.")  # fmt: skip
+     alt="Mean prediction against the hidden answer, 0 to 3. The line for blanks left "
+     "out is flatter than the dotted diagonal; the line for blanks as zeros is flatter "
+     "still, and lower at each of the four answers.")  # fmt: skip
 off = {name: abs(g.mean() / asked.mean() - 1) for name, g in guesses.items()}
 lower = np.mean(guesses["blanks as zeros"] < guesses["blanks left out"])
 print(f"zeros in the blanks lower {lower:.0%} of the predictions")
@@ -496,9 +526,11 @@ levels = {name: (np.mean(values), "data") for name, values in rivals.items()}
 title = "six factors predict hidden answers best; then the error rises again"
 figure = pictures.error_by_rank(ranks, {"NMF": (errors, "model")}, levels, title=title,
                                 ylim=(0.55, 0.85))  # fmt: skip
-show(figure, alt="Held-out error against the number of factors. NMF falls steeply from one "
-     "factor to four, is lowest at six and rises to twelve. Dotted lines, from high to low: "
-     "word means, biases, SVD with zeros, and biases then SVD, just above the minimum.")  # fmt: skip
+show(figure,
+     alt="Held-out error against the number of factors. NMF falls steeply from one "
+     "factor to four, is lowest at six and rises to twelve. Dotted lines, from high to "
+     "low: word means, biases, SVD with zeros, and biases then SVD, just above the "
+     "minimum.")  # fmt: skip
 nmf = errors[ranks.index(6)]
 beaten = {name: rivals[name] for name in ("biases", "SVD, zeros")}
 check("six factors: held-out error at most .60, three splits", nmf, 0.60, relation="<=",
@@ -518,11 +550,13 @@ check("biases, then SVD: within .01 of six factors, three splits",
 seen = [~np.isnan(table) for table, _ in splits]
 trained = np.array([[rmse(full[k], answers, there) for full, there in
                      zip(filled, seen, strict=True)] for k in ranks])  # fmt: skip
-check("from 6 to 12 factors the held-out error rises, three splits", errors[-1] - nmf, 0.01,
-      relation=">=", control={"answers learned from": trained[-1] - trained[3]})  # fmt: skip
+check("from 6 to 12 factors the held-out error rises, three splits", errors[-1] - nmf,
+      0.01, relation=">=",
+      control={"answers learned from": trained[-1] - trained[3]})  # fmt: skip
 longer = NMF(12, max_iter=180, tol=0, random_state=0).fit(learned).reconstruct()
-check("12 factors, three times the steps: no better", rmse(longer, answers, hidden), errors[-1, 0],
-      relation=">=", control={"answers learned from": rmse(longer, answers, seen[0])})  # fmt: skip
+check("12 factors, three times the steps: no better", rmse(longer, answers, hidden),
+      errors[-1, 0], relation=">=",
+      control={"answers learned from": rmse(longer, answers, seen[0])})  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # Choose the number of factors yourself. On the right is the person whose hidden answers differ most from one another.
@@ -530,7 +564,8 @@ check("12 factors, three times the steps: no better", rmse(longer, answers, hidd
 # %% tags=["nbval-ignore-output"]
 spread = [row[gone].var() if gone.sum() >= 12 else 0
           for row, gone in zip(answers, hidden, strict=True)]  # fmt: skip
-choices = explorers.person_fits(filled[0], answers, hidden, int(np.argmax(spread)), words)
+choices = explorers.person_fits(filled[0], answers, hidden, int(np.argmax(spread)),
+                                words)  # fmt: skip
 explorers.rank_explorer(choices)
 
 # %%
@@ -540,9 +575,11 @@ from coursekit import widgets
 
 places = [{"rank": k} for k in (1, 6, 12)]
 widgets.static_frames(partial(explorers.rank_frame, choices), places,
-    alt="Three positions of the explorer. With one factor the predictions for the person are "
-    "far from the answers; with six most of them are close; with twelve the error on the "
-    "answers learned from is lowest and the held-out error is up again.")  # fmt: skip
+                      alt="Three positions of the explorer. With one factor the "
+                      "predictions for the person are far from the answers; with six "
+                      "most of them are close; with twelve the error on the answers "
+                      "learned from is lowest and the held-out error is up "
+                      "again.")  # fmt: skip
 
 # %% [markdown]
 # With one factor a prediction is one number of the person times one number of the word. So all the model can say of a person is "ticks high" or "ticks low"; which words come first is the same for everyone. With six, most predictions move to the correct end of the scale. With twelve, the grey curve is at its lowest and the blue one has left its minimum behind. (Some predictions exceed 3. Nothing in the model knows that the scale ends there.)
@@ -585,10 +622,11 @@ def directions(model):
 
 
 six = directions(fits[0][6])
-show(pictures.factor_words(six, words, title="six factors, and the words they hold most of"),
-     alt="Six small bar charts of words: frustrated, distressed, tense; full of pep, energetic, "
-     "lively; content, warmhearted, satisfied; sleepy, tired, drowsy; at rest, calm, quiet; "
-     "alert, wakeful, attentive.")  # fmt: skip
+show(pictures.factor_words(six, words,
+                           title="six factors, and the words they hold most of"),
+     alt="Six small bar charts of words: frustrated, distressed, tense; full of pep, "
+     "energetic, lively; content, warmhearted, satisfied; sleepy, tired, drowsy; at "
+     "rest, calm, quiet; alert, wakeful, attentive.")  # fmt: skip
 again = [NMF(6, max_iter=60, tol=0, random_state=s).fit(learned) for s in (1, 2)]
 twins = [(six @ directions(model).T).max(axis=1) for model in again]
 shuffled = (six @ rng.permutation(six, axis=1).T).max(axis=1)
@@ -609,14 +647,18 @@ Y = np.full((student.max() + 1, lecturer.max() + 1), np.nan)
 Y[student, lecturer] = rating
 for name, table in (("lecturers", Y), ("moods", answers)):
     given = ~np.isnan(table)
-    print(f"{name:10} {given.mean():6.1%} observed, {given.sum(axis=1).mean():.0f} per person")
+    print(f"{name:10} {given.mean():6.1%} observed, {given.sum(axis=1).mean():.0f} per "
+          "person")  # fmt: skip
 
 # %%
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import svds
 
-budgets = {"NMF 1": (1, 20), "NMF 2": (2, 20), "NMF 8": (8, 20), "NMF 8, longer": (8, 60)}
-scores = {name: [] for name in ("the mean", "biases", "biases, then SVD of rank 2", *budgets)}
+budgets = {"NMF 1": (1, 20), "NMF 2": (2, 20), "NMF 8": (8, 20),
+           "NMF 8, longer": (8, 60)}  # fmt: skip
+scores = {name: []
+          for name in ("the mean", "biases", "biases, then SVD of rank 2",
+                       *budgets)}  # fmt: skip
 for table, gone in (hold_out(Y, 0.2, rng=seed) for seed in range(3)):
     biases = factorization.Biases(ridge=5).fit(table).reconstruct()
     left_over = csr_array(np.where(np.isnan(table), 0, table - biases))
@@ -630,19 +672,23 @@ for table, gone in (hold_out(Y, 0.2, rng=seed) for seed in range(3)):
 
 # %%
 title = "lecturers: none of these beats the biases, and more factors do harm"
-figure = pictures.ratings_by_method(list(scores), list(scores.values()), title=title,
-                                    xlabel="held-out error (RMSE), three splits")  # fmt: skip
-show(figure, alt="Held-out errors of seven methods. Biases, with or without the SVD, are "
-     "lowest; one factor is close behind; the mean follows after two factors; eight factors "
-     "are worse than the mean, and worse still with three times the steps.")  # fmt: skip
+figure = pictures.ratings_by_method(
+    list(scores), list(scores.values()), title=title,
+    xlabel="held-out error (RMSE), three splits")  # fmt: skip
+show(figure,
+     alt="Held-out errors of seven methods. Biases, with or without the SVD, are "
+     "lowest; one factor is close behind; the mean follows after two factors; eight "
+     "factors are worse than the mean, and worse still with three times the "
+     "steps.")  # fmt: skip
 check("the SVD on top of the biases changes the error by less than .001, three splits",
       scores["biases, then SVD of rank 2"], scores["biases"], atol=1e-3,
       control={"one factor": scores["NMF 1"]})  # fmt: skip
 losers = {name: scores[name] for name in ("the mean", "NMF 1", "NMF 2", "NMF 8")}
 check("biases: held-out error at most 1.21, three splits", scores["biases"], 1.21,
       relation="<=", control=losers)  # fmt: skip
-check("three times the steps make eight factors worse, three splits", scores["NMF 8, longer"],
-      scores["NMF 8"], relation=">=", control={"one factor": scores["NMF 1"]})  # fmt: skip
+check("three times the steps make eight factors worse, three splits",
+      scores["NMF 8, longer"], scores["NMF 8"], relation=">=",
+      control={"one factor": scores["NMF 1"]})  # fmt: skip
 
 # %% [markdown]
 # Here the factors lose. Eight of them are worse than predicting the same number for everyone, and the SVD on top of the biases gains nothing either. Count what there is to learn from. After we hide a fifth, a student has about twenty ratings left. Eight amounts fitted to twenty ratings memorise noise; six amounts fitted to fifty-odd answers do not. And there may be little else to find. Much of what a rating says is how strict the student is and how good the lecturer is, and that is what the biases say.
@@ -666,29 +712,37 @@ check("three times the steps make eight factors worse, three splits", scores["NM
 from scipy.stats import poisson
 
 few = rng.poisson(2.0, (12, 9)).astype(float)
-factors = [(rng.dirichlet(np.ones(3), 12) * s, rng.dirichlet(np.ones(9), 3)) for s in (10, 25)]
+factors = [(rng.dirichlet(np.ones(3), 12) * s, rng.dirichlet(np.ones(9), 3))
+           for s in (10, 25)]  # fmt: skip
 losses = [-poisson.logpmf(few, left @ right).sum() for left, right in factors]
-distances = [factorization.kullback_leibler(few, left, right) for left, right in factors]
+distances = [factorization.kullback_leibler(few, left, right)
+             for left, right in factors]  # fmt: skip
 W_some, H_some = factors[0]
 slope = H_some.sum(axis=1) - (few / (W_some @ H_some)) @ H_some.T
 D, h = rng.normal(size=W_some.shape), 1e-5
-ahead, behind = (factorization.kullback_leibler(few, W_some + s * h * D, H_some) for s in (1, -1))
-check("slope of the divergence", (ahead - behind) / (2 * h), (slope * D).sum(), rtol=1e-6)
-check("Poisson likelihood and divergence: two pairs of factors differ by the same amount",
-      np.diff(losses), np.diff(distances), rtol=1e-9)  # fmt: skip
+ahead, behind = (factorization.kullback_leibler(few, W_some + s * h * D, H_some)
+                 for s in (1, -1))  # fmt: skip
+check("slope of the divergence", (ahead - behind) / (2 * h), (slope * D).sum(),
+      rtol=1e-6)  # fmt: skip
+check("Poisson likelihood and divergence: two pairs of factors differ by the same "
+      "amount", np.diff(losses), np.diff(distances), rtol=1e-9)  # fmt: skip
 
 # %% [markdown]
 # **It has an older name.** Suppose every word of chapter $i$ arises in two draws: first a topic $k$, with probability $w_{ik}$, then a word $j$, with probability $h_{kj}$. This model is **PLSA**, *probabilistic latent semantic analysis*. Its EM algorithm asks how probable each topic is for each word (the E step) and then counts (the M step). We put one round of it beside one multiplicative step for each factor. Both start from the same pair, and both results are scaled so that rows sum to 1.
 
 # %%
-theta, beta = rng.dirichlet(np.ones(3), 12), rng.dirichlet(np.ones(9), 3)  # w and h above
-posterior = theta[:, :, None] * beta / (theta @ beta)[:, None]  # E: (chapter, topic, word)
+# W and h above.
+theta, beta = rng.dirichlet(np.ones(3), 12), rng.dirichlet(np.ones(9), 3)
+# E: (chapter, topic, word).
+posterior = theta[:, :, None] * beta / (theta @ beta)[:, None]
 em = (few[:, None] * posterior).sum(axis=2), (few[:, None] * posterior).sum(axis=0)  # M
 ratio = few / (theta @ beta)
 kl = (theta * (ratio @ beta.T) / beta.sum(axis=1),
       beta * (theta.T @ ratio) / theta.sum(axis=0)[:, None])  # fmt: skip
-for name, left, right in zip(("topics of a chapter", "words of a topic"), em, kl, strict=True):
-    check(f"EM of PLSA = multiplicative step: {name}", left / left.sum(axis=1, keepdims=True),
+for name, left, right in zip(
+    ("topics of a chapter", "words of a topic"), em, kl, strict=True):  # fmt: skip
+    check(f"EM of PLSA = multiplicative step: {name}",
+          left / left.sum(axis=1, keepdims=True),
           right / right.sum(axis=1, keepdims=True), rtol=1e-10)  # fmt: skip
 by_kl, by_squares = (NMF(3, loss=loss, max_iter=5, tol=0, random_state=0).fit(few)
                      for loss in ("kullback-leibler", "frobenius"))  # fmt: skip
@@ -697,7 +751,8 @@ for _ in range(5):
     W_few = W_few * ((few / (W_few @ H_few)) @ H_few.T) / H_few.sum(axis=1)
     H_few = H_few * (W_few.T @ (few / (W_few @ H_few))) / W_few.sum(axis=0)[:, None]
 model = NMF(3, loss="kullback-leibler", max_iter=5, tol=0)
-check("five rounds by hand = coursekit", W_few, model.fit_transform(few, W=theta, H=beta), rtol=1e-9)
+check("five rounds by hand = coursekit", W_few,
+      model.fit_transform(few, W=theta, H=beta), rtol=1e-9)  # fmt: skip
 check("the divergence never rises", np.diff(model.objective_), 1e-9, relation="<=",
       theorem="EM never lowers the likelihood")  # fmt: skip
 check("the divergence predicts each word as often as it occurs",
@@ -713,7 +768,8 @@ from sklearn.feature_extraction.text import CountVectorizer
 chapters = data.austen().by_chapter()
 counter = CountVectorizer(stop_words="english", min_df=20, token_pattern="[a-z]{3,}")
 counts = counter.fit_transform(chapters.texts).toarray().astype(float)
-print(f"{counts.shape[0]} chapters, {counts.shape[1]} words, {counts.sum():.0f} occurrences")
+print(f"{counts.shape[0]} chapters, {counts.shape[1]} words, {counts.sum():.0f} "
+      "occurrences")  # fmt: skip
 settings = {"max_iter": 50, "tol": 0}
 topics = [NMF(12, loss="kullback-leibler", random_state=s, **settings).fit(counts)
           for s in range(3)]  # fmt: skip
@@ -735,11 +791,14 @@ chances = parts / parts.sum(axis=1, keepdims=True)
 telling = np.argsort(-chances * np.log(chances / common + 1e-12))
 labels = [", ".join(counter.get_feature_names_out()[best[:4]]) for best in telling]
 starts = [int(np.argmax(chapters.labels == novel)) for novel in range(6)]
-figure = pictures.topics_over_chapters(share, starts, chapters.label_names, labels,
-    title="half of the topics are the cast of one novel; others run through all six")  # fmt: skip
-show(figure, alt="Twelve topics, named by their most telling words, against 269 chapters in six "
-     "novels. Six of them are dark in one novel only and bear the names of its characters; the "
-     "others are paler and spread over all novels.")  # fmt: skip
+figure = pictures.topics_over_chapters(
+    share, starts, chapters.label_names, labels,
+    title="half of the topics are the cast of one novel; others run through all "
+    "six")  # fmt: skip
+show(figure,
+     alt="Twelve topics, named by their most telling words, against 269 chapters in "
+     "six novels. Six of them are dark in one novel only and bear the names of its "
+     "characters; the others are paler and spread over all novels.")  # fmt: skip
 
 # %% [markdown]
 # The dark blocks are casts of characters: the table has noticed who meets whom. The paler rows that run through all six novels, with letters and feelings or with house and day, come closer to what we would call a *topic*.
@@ -763,8 +822,9 @@ by_squared = [purity(model, chapters.labels) for model in squared]
 check("the squared error sorts the novels at least as well, on average",
       np.mean(by_squared), np.mean(by_topic), relation=">=",
       control={"labels shuffled": np.mean(by_chance)})  # fmt: skip
-print(f"mean purity: divergence {np.mean(by_topic):.2f}, squared error {np.mean(by_squared):.2f}, "
-      f"labels shuffled {np.mean(by_chance):.2f}")  # fmt: skip
+print(f"mean purity: divergence {np.mean(by_topic):.2f}, squared error "
+      f"{np.mean(by_squared):.2f}, " "labels shuffled "
+                                     f"{np.mean(by_chance):.2f}")  # fmt: skip
 
 # %% [markdown]
 # So the better ruler does *not* win here. The squared error cares most about the largest counts, the largest counts are names, and names give the novel away. A yardstick measures what it measures. If you want to sort chapters by novel, names are the thing; if you want themes, they are in the way.
@@ -777,7 +837,8 @@ print(f"mean purity: divergence {np.mean(by_topic):.2f}, squared error {np.mean(
 # %%
 closed = rng.uniform(size=start[1].shape) < 0.5  # half of H starts at exactly 0
 H_closed = np.where(closed, 0, start[1])  # otherwise the first start of section 4
-locked, freed = NMF(16, max_iter=200, tol=0), NMF(16, solver="hals", max_iter=200, tol=0)
+locked, freed = NMF(16, max_iter=200, tol=0), NMF(
+    16, solver="hals", max_iter=200, tol=0)  # fmt: skip
 for run in (locked, freed):
     run.fit_transform(pixels, W=start[0], H=H_closed)
 check("what starts at zero ends at zero", locked.components_[closed], 0.0)
@@ -789,8 +850,9 @@ curves = {"half of H locked at zero": (locked.objective_, "wrong"),
           "HALS, half at zero": (freed.objective_, "model")}  # fmt: skip
 title = "the locked run falls as well, and stops too high"
 show(pictures.falling(curves, title=title, ylabel="F", top=500_000),
-     alt="Three falling objectives. The multiplicative run with half of H at zero flattens out "
-     "above the same run without zeros; HALS from the same zeros ends lowest.")  # fmt: skip
+     alt="Three falling objectives. The multiplicative run with half of H at zero "
+     "flattens out above the same run without zeros; HALS from the same zeros ends "
+     "lowest.")  # fmt: skip
 
 # %% [markdown]
 # HALS adds before it clips, so it can leave a zero. With multiplicative updates, start positive. The package's start `"nndsvda"` takes the singular vectors and puts the mean of the table where they would be zero.

@@ -105,8 +105,9 @@ title = "PMI finds the company of “sister” in particular"
 figure = pictures.rankings(columns, title=title,
                            xlabels=("weighted count", "PMI, nats"))  # fmt: skip
 show(figure,
-    alt="Two bar charts of the contexts of sister. By count: her, the, and, to "
-    "and other small words. By PMI: elder, law, your, brother, eldest, her and others.")  # fmt: skip
+     alt="Two bar charts of the contexts of sister. By count: her, the, and, to and "
+     "other small words. By PMI: elder, law, your, brother, eldest, her and "
+     "others.")  # fmt: skip
 
 # %% [markdown]
 # On the right *the*, *and* and *to* are gone. *Elder*, *brother* and *law* (*sister-in-law*) have come, words that go with sisters in particular; of the small words *your* and *her* remain, since a sister is usually somebody's. (In this table the share of a context is raised to the power 3/4 and divided by the new sum, a choice of word2vec's that we shall meet again as its noise. It makes rare contexts count less.)
@@ -143,8 +144,9 @@ widgets.static_frames(lambda **at: explorers.neighbours_frame(found, **at), posi
 chosen, groups = embeddings.grouped_words(vocabulary)
 counted = recipe.scores(by_counting[:, :64], vocabulary)
 random = recipe.scores(rng.normal(size=(len(vocabulary), 64)), vocabulary)
-print(f"{len(chosen)} words in {groups.max() + 1} groups; "
-    f"by counting {counted['groups']:.2f}, random vectors {random['groups']:.2f}")  # fmt: skip
+print(f"{len(chosen)} words in {groups.max() + 1} "
+      "groups; " f"by counting {counted['groups']:.2f}, random vectors "
+                 f"{random['groups']:.2f}")  # fmt: skip
 check("counting puts at least 3 in 4 words beside one of their group",
       counted["groups"], 0.75, relation=">=",
       control={"random vectors": random["groups"]})  # fmt: skip
@@ -368,7 +370,8 @@ target = embeddings.pmi(square) - np.log(k)
 floor = embeddings.sgns_floor(square, k).item()
 worst = {d: np.abs(scores - target).max() for d, (scores, _) in runs.items()}
 check("at full rank every score is PMI - log k, within .01 nats", worst[60], 0.01,
-    relation="<=", control={"rank 8": worst[8], "PMI without log k": np.log(k)})  # fmt: skip
+      relation="<=",
+      control={"rank 8": worst[8], "PMI without log k": np.log(k)})  # fmt: skip
 excess = [loss - floor for _, loss in runs.values()]
 check("no rank goes below the floor", excess, -1e-12, relation=">=",
     theorem="the minimum cell by cell")  # fmt: skip
@@ -438,7 +441,8 @@ check("and the mean of the analogies", trained["mean"],
 
 # %%
 methods = ["negative sampling", "PPMI + SVD, power 0.25", "PPMI + SVD, power 1",
-    "gensim skip-gram", "gensim skip-gram, rate .05", "gensim CBOW, rate .05"]  # fmt: skip
+           "gensim skip-gram", "gensim skip-gram, rate .05",
+           "gensim CBOW, rate .05"]  # fmt: skip
 less = {name: stored.column("groups", model=name, paragraphs="a tenth less")
         for name in methods}  # fmt: skip
 title = "on groups no method is clearly ahead: all runs get .81 to .93"
@@ -503,9 +507,10 @@ bars = {"question's words left out": [trained[kind] for kind in kinds],
 # %%
 title = "tense needs the analogy; gender does as well without it"
 show(pictures.shares_by_kind(kinds, bars, ylabel="share right", title=title),
-    alt="Grouped bars for gender, tense and plural. With the words of the "
-    "question left out between a sixth and a half are right; with nothing left out "
-    "far fewer. The nearest word alone is best for gender and never right for tense.")  # fmt: skip
+     alt="Grouped bars for gender, tense and plural. With the words of the question "
+     "left out between a sixth and a half are right; with nothing left out far fewer. "
+     "The nearest word alone is best for gender and never right for "
+     "tense.")  # fmt: skip
 check("with nothing left out the mean of three kinds falls to less than half",
     trained["mean, nothing excluded"], 0.5 * trained["mean"], relation="<=",
     control={"PPMI + SVD, by the rule": counted["mean"]})  # fmt: skip
@@ -523,8 +528,9 @@ scores_2d = pca.PCA(2).fit_transform(units).reshape(-1, 2, 2)
 spelled = np.array(vocabulary.words)[gender]
 title = "five pairs, male to female: four arrows point down, one up"
 show(pictures.pairs_of_words(scores_2d, spelled, title=title),
-    alt="Arrows from male to female words in the plane of their two largest principal "
-    "components. Four of the five point down, from husband to wife up; lengths differ.")  # fmt: skip
+     alt="Arrows from male to female words in the plane of their two largest principal "
+     "components. Four of the five point down, from husband to wife up; lengths "
+     "differ.")  # fmt: skip
 
 # %% [markdown]
 # Look at the bars once more. For *gender* you may as well forget $a$ and $b$ and take the word nearest to $c$: *brother* is close to *sister* anyway. (The lead of the green bar is a single pair, so we do not say that the step does harm.) So those points say nothing about analogies. For *tense* the nearest word is never right, and the step from a present tense to its past finds the past tense of another verb almost half the time. There the step does the work.

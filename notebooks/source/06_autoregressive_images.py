@@ -108,11 +108,12 @@ check("regressions: worst order at least 0.02 nats behind the best",
       by_order.max() - by_order.min(), 0.02, relation=">=",
       control={"the table": by_table.max() - by_table.min()})  # fmt: skip
 show(pictures.by_order([("table", by_table, "data"),
-    ("regressions", by_order, "model")],
-    "a table does not mind the order, logistic regressions do",
-    xlabel="nats lost, one line per order"),
-    alt="Two rows of short vertical lines, one per order. For the table all 24 lie at "
-    "zero; for the logistic regressions they lie on three places to the right of it.")  # fmt: skip
+                        ("regressions", by_order, "model")],
+                       "a table does not mind the order, logistic regressions do",
+                       xlabel="nats lost, one line per order"),
+     alt="Two rows of short vertical lines, one per order. For the table all 24 lie at "
+     "zero; for the logistic regressions they lie on three places to the right of "
+     "it.")  # fmt: skip
 
 # %% [markdown]
 # In every order we get a properly normalised model; in some orders it is closer to *these* data. For images one takes reading order, row by row, out of habit and because neighbours are informative.
@@ -174,10 +175,12 @@ n_drawn = 100_000
 with torch.no_grad():
     drawn = net.sample(n_drawn, rng=torch.Generator().manual_seed(2))
     probability = net.log_prob(all_nine).exp()
-share = torch.bincount((drawn * 2 ** torch.arange(8, -1, -1)).sum(1), minlength=512) / n_drawn
+share = torch.bincount((drawn * 2 ** torch.arange(8, -1, -1)).sum(1),
+                       minlength=512) / n_drawn  # fmt: skip
 often = probability > 1e-4
 standard_error = (probability * (1 - probability) / n_drawn).sqrt()
-check("share of each image among the samples = its probability", share[often], probability[often], se=standard_error[often])  # fmt: skip
+check("share of each image among the samples = its probability", share[often],
+      probability[often], se=standard_error[often])  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **MADE** (Germain and others, 2015) puts hidden layers in between, for all pixels together, and still predicts each pixel from earlier ones only. Every unit gets a number, its *degree*. The pixel in place $i$ has degree $i$. A hidden unit of degree $m$ reads units of degree at most $m$. The output for place $i$ reads hidden units of degree *below* $i$. Along any path the degree never falls, and in the last step it must rise. So no path leads from a pixel to itself or to an earlier one.
@@ -190,9 +193,14 @@ made = randomised(autoregressive.MADE(9, hidden=(24,)))
 mask_in, mask_out = made.net[0].mask, made.net[2].mask[::2]
 paths = mask_out @ mask_in
 check("paths from pixel j to output i: none for j >= i", torch.triu(paths), 0.0)
-check("and some for every j < i, so nothing of the past is lost", (torch.tril(paths + torch.triu(torch.ones(9, 9)), -1) > 0).sum(), 36)  # fmt: skip
-show(pictures.matrices([("mask into 24 hidden units", mask_in.T, "hidden unit", "pixel j"), ("mask out of them", mask_out, "hidden unit", "output i"), ("paths: below the diagonal", paths, "pixel j", "output i")]),
-    alt="Three matrices. The two masks are staircases of ones; their product, the paths, is filled below the diagonal only.")  # fmt: skip
+check("and some for every j < i, so nothing of the past is lost",
+      (torch.tril(paths + torch.triu(torch.ones(9, 9)), -1) > 0).sum(), 36)  # fmt: skip
+show(pictures.matrices([("mask into 24 hidden units", mask_in.T, "hidden unit",
+                         "pixel j"),
+                        ("mask out of them", mask_out, "hidden unit", "output i"),
+                        ("paths: below the diagonal", paths, "pixel j", "output i")]),
+     alt="Three matrices. The two masks are staircases of ones; their product, the "
+     "paths, is filled below the diagonal only.")  # fmt: skip
 
 # %% [markdown]
 # Zeros in a mask are a promise about derivatives. We hold it to the promise: the Jacobian of the outputs with respect to the pixels, by autograd, at random weights. It has to be *exactly* zero on and above the diagonal. The control is the same network with its masks taken off.
@@ -258,9 +266,11 @@ print({name: [round(value, 3) for value in values] for name, values in lost_by.i
 check("logistic regressions lose log 2 per row", lost_by["logistic regressions"],
       3 * math.log(2), atol=0.01)  # fmt: skip
 check("MADE loses at most 0.1 nats, three seeds", lost_by["MADE"], 0.1, relation="<=",
-      control={"logistic regressions": min(lost_by["logistic regressions"])})  # fmt: skip
+      control={"logistic regressions":
+               min(lost_by["logistic regressions"])})  # fmt: skip
 check("bars and stripes: regressions lose at most 0.05 nats", lost_on_bars, 0.05,
-      relation="<=", control={"nine coins": 9 * math.log(2) - entropy(bars)})  # fmt: skip
+      relation="<=",
+      control={"nine coins": 9 * math.log(2) - entropy(bars)})  # fmt: skip
 print(f"logistic regressions on bars and stripes: {lost_on_bars:.2f} nats")
 
 # %% [markdown]
@@ -342,15 +352,23 @@ leaky.layers[0].mask = autoregressive.causal_mask(3, "B")
 x, nonsense = torch.randint(4, (2, 3, 36), generator=dice)
 own_or_later = torch.triu(torch.ones(36, 36)) > 0
 with torch.no_grad():
-    check("no feature has a slope in its own pixel or a later one", feature_slopes(plain, shape)[own_or_later], 0.0,
-          control={"mask B first": feature_slopes(leaky, shape)[own_or_later]})  # fmt: skip
-    check("one pass = 36 conditionals computed one by one, the future nonsense", plain.logits(x), with_nonsense(plain, x, nonsense), atol=1e-12,
+    check("no feature has a slope in its own pixel or a later one",
+          feature_slopes(plain, shape)[own_or_later], 0.0,
+          control={"mask B first":
+                   feature_slopes(leaky, shape)[own_or_later]})  # fmt: skip
+    check("one pass = 36 conditionals computed one by one, the future nonsense",
+          plain.logits(x), with_nonsense(plain, x, nonsense), atol=1e-12,
           control={"mask B first": with_nonsense(leaky, x, nonsense)})  # fmt: skip
     small = randomised(autoregressive.PixelCNN((3, 3), **size))
-    check("and the 512 probabilities add up to 1", small.log_prob(all_nine).exp().sum(), 1.0, atol=1e-12)  # fmt: skip
-show(pictures.matrices([("mask A, then B", feature_slopes(plain, shape), "pixel j", "features at pixel i"), ("mask B first: the diagonal", feature_slopes(leaky, shape), "pixel j",
-    "features at pixel i")]),
-    alt="Two Jacobians of 36 by 36 entries, empty above the diagonal. In the right one, of the network with mask B in its first layer, the diagonal itself is dark.")  # fmt: skip
+    check("and the 512 probabilities add up to 1", small.log_prob(all_nine).exp().sum(),
+          1.0, atol=1e-12)  # fmt: skip
+show(pictures.matrices([("mask A, then B", feature_slopes(plain, shape), "pixel j",
+                         "features at pixel i"),
+                        ("mask B first: the diagonal", feature_slopes(leaky, shape),
+                         "pixel j", "features at pixel i")]),
+     alt="Two Jacobians of 36 by 36 entries, empty above the diagonal. In the right "
+     "one, of the network with mask B in its first layer, the diagonal itself is "
+     "dark.")  # fmt: skip
 
 # %% [markdown]
 # The dark diagonal on the right is a pixel that sees itself. It trains beautifully; section 10 shows what it is worth.
@@ -420,10 +438,11 @@ check("two stacks: the Jacobian finds exactly the past, all of it", found[True],
       control={"one stack": found[False]})  # fmt: skip
 gated = randomised(autoregressive.PixelCNN((6, 6), n_levels=4, width=8, n_layers=3))
 with torch.no_grad():
-    check("one pass = 36 conditionals computed one by one, the future nonsense", gated.logits(x),
-          with_nonsense(gated, x, nonsense), atol=1e-12)  # fmt: skip
+    check("one pass = 36 conditionals computed one by one, the future nonsense",
+          gated.logits(x), with_nonsense(gated, x, nonsense), atol=1e-12)  # fmt: skip
     small = randomised(autoregressive.PixelCNN((3, 3), width=8, n_layers=3))
-    check("and the 512 probabilities add up to 1", small.log_prob(all_nine).exp().sum(), 1.0, atol=1e-12)  # fmt: skip
+    check("and the 512 probabilities add up to 1", small.log_prob(all_nine).exp().sum(),
+          1.0, atol=1e-12)  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
 explorers.seen_explorer()
@@ -437,7 +456,10 @@ positions = [
     {"kernel": 3, "n_layers": 6, "gated": True},
 ]
 widgets.static_frames(explorers.seen_frame, positions,
-    alt="Three positions of the explorer. Plain 3 by 3, two layers: a small triangle is seen. Plain 7 by 7, ten layers: all but a few pixels at the right. Gated 3 by 3, six layers: all of the past.")  # fmt: skip
+                      alt="Three positions of the explorer. Plain 3 by 3, two layers: "
+                      "a small triangle is seen. Plain 7 by 7, ten layers: all but a "
+                      "few pixels at the right. Gated 3 by 3, six layers: all of the "
+                      "past.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **Does it matter?** It does when the answer is hidden there. Images of coin flips, 4 × 5 pixels, in which one pixel copies another: once a neighbour in sight, once a pixel of the blind spot. A coin costs $\log 2$ nats, a copy that has been understood costs nothing. We train the conditional of that pixel alone, for the plain network and the gated one, from three seeds.
@@ -476,13 +498,17 @@ print({name: [round(nats, 3) for nats in values] for name, values in paid.items(
 
 # %%
 learned = max(paid["plain, copy in sight"] + paid["gated, blind spot"])
-check("plain in sight, gated in the blind spot: at most 0.1 nats, each seed", learned, 0.1, relation="<=", control={"plain, blind spot": min(paid["plain, blind spot"])})  # fmt: skip
-check("plain, blind spot: a coin, log 2, whatever the seed", paid["plain, blind spot"], math.log(2), atol=0.15)  # fmt: skip
+check("plain in sight, gated in the blind spot: at most 0.1 nats, each seed", learned,
+      0.1, relation="<=",
+      control={"plain, blind spot": min(paid["plain, blind spot"])})  # fmt: skip
+check("plain, blind spot: a coin, log 2, whatever the seed", paid["plain, blind spot"],
+      math.log(2), atol=0.15)  # fmt: skip
 colours = ("model", "wrong", "model")
 groups = [(*row, colour) for row, colour in zip(paid.items(), colours, strict=True)]
 show(pictures.bars_at_pixel(groups, (math.log(2), "a coin")),
-    alt="Nats paid for the copied pixel. Plain with the copy in sight and gated with the copy in the blind spot pay nothing; plain with the copy in the blind spot pays about "
-    "0.69, as for a coin.")  # fmt: skip
+     alt="Nats paid for the copied pixel. Plain with the copy in sight and gated with "
+     "the copy in the blind spot pay nothing; plain with the copy in the blind spot "
+     "pays about 0.69, as for a coin.")  # fmt: skip
 
 # %% [markdown]
 # More training will not help the plain network: what it would need never reaches it. On real images neighbours carry most of the information, and the damage is milder. Section 7 measures it.
@@ -578,7 +604,8 @@ stable = autoregressive.discretized_logistic_log_prob(far, one, zero, n_levels=2
 # Far out a logistic tail is e^-a: the mass of a slice is e^-b - e^-a, of which we take the logarithm by hand.
 tail = -(far - 1.5) + math.log(1 - math.exp(-1))
 check("50 to 100 levels out: stable form = the logarithm of the tail", stable[-50:],
-      tail[-50:], atol=1e-12, control={"difference, then log": naive[-50:]})  # fmt: skip
+      tail[-50:], atol=1e-12,
+      control={"difference, then log": naive[-50:]})  # fmt: skip
 show(pictures.far_out((far - 1).numpy(), [("stable", stable.numpy(), "model", 0),
     ("difference, then log", naive.numpy(), "wrong", 12)]),
     alt="Log probability against distance from the mean. The stable form falls on "
@@ -629,10 +656,18 @@ def two_ways(n, seed):
 sizes = (50, 500, 5000, 50_000)
 # (seed, size, way)
 lost = torch.tensor([[two_ways(n, seed) for n in sizes] for seed in (0, 1, 2)])
-check("500 draws: the mixture loses at most 0.1 nats, three seeds", lost[:, 1, 1], 0.1, relation="<=", control={"counting": lost[:, 1, 0].min()})  # fmt: skip
-check("50 000 draws: counting loses at most 0.01 nats, three seeds", lost[:, 3, 0], 0.01, relation="<=", control={"the mixture": lost[:, 3, 1].min()})  # fmt: skip
-show(pictures.against_size(sizes, [("counting", lost[..., 0].numpy(), "data"), ("mixture of 3", lost[..., 1].numpy(), "model")], ylabel="KL to the truth, nats", title="few data: the mixture wins; many data: counting"),
-    alt="KL to the truth against the number of examples on logarithmic axes, three seeds. Counting falls steadily; the mixture is far lower at 50 and 500 draws and then levels off, and at 50 000 counting is lower.")  # fmt: skip
+check("500 draws: the mixture loses at most 0.1 nats, three seeds", lost[:, 1, 1], 0.1,
+      relation="<=", control={"counting": lost[:, 1, 0].min()})  # fmt: skip
+check("50 000 draws: counting loses at most 0.01 nats, three seeds", lost[:, 3, 0],
+      0.01, relation="<=", control={"the mixture": lost[:, 3, 1].min()})  # fmt: skip
+show(pictures.against_size(
+    sizes,
+    [("counting", lost[..., 0].numpy(), "data"),
+     ("mixture of 3", lost[..., 1].numpy(), "model")], ylabel="KL to the truth, nats",
+    title="few data: the mixture wins; many data: counting"),
+     alt="KL to the truth against the number of examples on logarithmic axes, three "
+     "seeds. Counting falls steadily; the mixture is far lower at 50 and 500 draws and "
+     "then levels off, and at 50 000 counting is lower.")  # fmt: skip
 
 # %% [markdown]
 # A mixture of bells is an **inductive bias**: it assumes that neighbouring levels are about equally likely. With few data a good assumption is worth a great deal; with enough data it is in the way, since the truth is no mixture of three logistics.
@@ -702,15 +737,17 @@ with torch.no_grad():
     one_conditional = logits.softmax(-1)
 check("a conditional sums to 1", one_conditional.sum(), 1.0, atol=1e-5)
 show(pictures.conditional(digit, (8, 8), n_known, one_conditional.numpy()),
-    alt="Left, the upper half of a handwritten digit; the next pixel is framed, the rest is hidden. Right, "
-    "the probabilities of the 17 levels for that pixel as bars, with the level that really came in orange.")  # fmt: skip
+     alt="Left, the upper half of a handwritten digit; the next pixel is framed, the "
+     "rest is hidden. Right, the probabilities of the 17 levels for that pixel as "
+     "bars, with the level that really came in orange.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **Samples, and what they cost.** Sampling goes pixel by pixel: $d$ passes of the network, of which each gives $d$ conditionals, and all but one are thrown away. (The row LSTM computes a row instead of an image; caching of what does not change does the same for convolutions.)
 
 # %%
 samples = [("data", test.x[:10]), ("fully visible", runs.arrays["fully visible"][:10]),
-           ("gated", runs.arrays["gated"][:10]), ("flow", runs.arrays["flow"][:10])]  # fmt: skip
+           ("gated", runs.arrays["gated"][:10]),
+           ("flow", runs.arrays["flow"][:10])]  # fmt: skip
 show(pictures.strips(samples, (8, 8)),
     alt="Four rows of ten 8 by 8 images: test digits, samples of the fully visible "
     "net with torn strokes, samples of the gated PixelCNN with firmer ones, and "
@@ -721,7 +758,8 @@ models = ("gated", "fully visible", "flow")
 drawing = {model: runs.column("draw_seconds", model=model) for model in models}
 for model, seconds in drawing.items():
     passes = runs.column("passes", model=model).mean()
-    print(f"{model:14} {passes:3.0f} passes, {seconds.mean():7.3f} CPU-s for 300 images")
+    print(f"{model:14} {passes:3.0f} passes, {seconds.mean():7.3f} CPU-s for 300 "
+          "images")  # fmt: skip
 ratio, slower = (drawing[model] / drawing["flow"] for model in models[:2])
 check("a flow draws at least 100 times faster than the PixelCNN, each seed", ratio,
       100.0, relation=">=", control={"fully visible net": slower.min()})  # fmt: skip
@@ -739,14 +777,16 @@ lower = completed[:, :, 98:]
 repeated = lower[:1].repeat(4, 0)
 check("four completions of one half differ in at least 5 % of the pixels, each digit",
       (lower[1:] != lower[:1]).mean((0, 2)), 0.05, relation=">=",
-      control={"one completion, repeated": (repeated[1:] != repeated[:1]).mean((0, 2))})  # fmt: skip
+      control={"one completion, repeated":
+               (repeated[1:] != repeated[:1]).mean((0, 2))})  # fmt: skip
 hidden = originals.copy()
 hidden[:, 98:] = 0
 show(pictures.strips([("test digit", originals), ("given", hidden)]
-    + [(f"drawn {k + 1}", completed[k]) for k in range(4)], (14, 14)),
-    alt="Six rows of ten digits of 14 by 14 pixels: the test digits, their upper "
-    "halves alone, and four completions of each half; many continue the strokes "
-    "plausibly, some turn one digit into a different one, and a few fall apart.")  # fmt: skip
+                     + [(f"drawn {k + 1}", completed[k]) for k in range(4)], (14, 14)),
+     alt="Six rows of ten digits of 14 by 14 pixels: the test digits, their upper "
+     "halves alone, and four completions of each half; many continue the strokes "
+     "plausibly, some turn one digit into a different one, and a few fall "
+     "apart.")  # fmt: skip
 
 # %% [markdown]
 # Four times the bar of the 7 was given; once a 2 came of it. The top of the first 0 once became an arch. Where the half leaves little doubt, as for the 6, three of the four answers agree. And some lower halves are no part of any digit: a minute of training is not enough for 14 × 14 pixels.
@@ -872,7 +912,8 @@ check("nine steps by chance: counted KL within 0.01 of 0", by_chance[-1, 0], 0.0
 check("nine steps by confidence: still at least 1 nat off", by_confidence[-1, 0], 1.0,
       relation=">=", control={"by chance": by_chance[-1, 0]})  # fmt: skip
 check("six steps by confidence: at least 0.95 of the samples are bars or stripes",
-      by_confidence[4, 1], 0.95, relation=">=", control={"by chance": by_chance[4, 1]})  # fmt: skip
+      by_confidence[4, 1], 0.95, relation=">=",
+      control={"by chance": by_chance[4, 1]})  # fmt: skip
 show(pictures.parallel_cost(step_counts, [("by chance", by_chance[:, 0], "model", 8),
     ("by confidence", by_confidence[:, 0], "wrong", 0)],
     [("by chance", by_chance[:, 1], "model", 8), ("by confidence", by_confidence[:, 1],
@@ -894,7 +935,8 @@ revealed = [before - after for before, after in zip(rounded, rounded[1:], strict
 wasted = revealed.count(0)
 print(f"plain rounding: {wasted} of 64 passes reveal nothing")
 check("the package's schedules: 1 to 64 steps, all reveal 64 pixels in all",
-      [sum(autoregressive.steps_to_reveal(64, t)) for t in range(1, 65)], 64)  # fmt: skip
+      [sum(autoregressive.steps_to_reveal(64, t)) for t in range(1, 65)],
+      64)  # fmt: skip
 fewest = [min(autoregressive.steps_to_reveal(64, t)) for t in range(1, 65)]
 check("and no step is wasted", fewest, 1, relation=">=",
       control={"plain rounding": min(revealed)})  # fmt: skip
@@ -919,10 +961,12 @@ share_of_time = in_four.mean() / drawing["gated"].mean()
 print(f"four passes take {share_of_time:.1%} of the PixelCNN's time to draw")
 check("four passes by chance: at most 1.3 times the PixelCNN's distance, each seed",
       fd[4, "random"] / runs.column("fd", model="gated"), 1.3, relation="<=",
-      control={"one pass": (fd[1, "random"] / runs.column("fd", model="gated")).min()})  # fmt: skip
+      control={"one pass":
+               (fd[1, "random"] / runs.column("fd", model="gated")).min()})  # fmt: skip
 check("the bare rule of confidence, 64 passes: at least 5 times the distance of chance",
       fd[64, "confidence"] / fd[64, "random"], 5.0, relation=">=",
-      control={"chance, 16 passes": (fd[16, "random"] / fd[64, "random"]).max()})  # fmt: skip
+      control={"chance, 16 passes":
+               (fd[16, "random"] / fd[64, "random"]).max()})  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
 sheets = {(n, way): runs.arrays[f"masked, {n}, {way}"] for n, way in fd}
@@ -995,14 +1039,17 @@ for name, (reported, true) in (("leak", leak), ("sound", sound)):
     print(f"{name}: reports {reported:.2f} bits per pixel, is {true:.2f}")
 
 # %%
-check("the leak reports less than 1.2 bits per pixel", leak[0], 1.2, relation="<=", control={"the sound network": sound[0]})  # fmt: skip
-check("and costs more than no model at all, log2 17", leak[1], math.log2(17), relation=">=", control={"the sound network": sound[1]})  # fmt: skip
+check("the leak reports less than 1.2 bits per pixel", leak[0], 1.2, relation="<=",
+      control={"the sound network": sound[0]})  # fmt: skip
+check("and costs more than no model at all, log2 17", leak[1], math.log2(17),
+      relation=">=", control={"the sound network": sound[1]})  # fmt: skip
 check("the sound network reports what it costs", sound[0], sound[1], atol=1e-4)
 drawn_wrong = leaking.model.sample(10, rng=torch.Generator().manual_seed(0))
 drawn_right = short.model.sample(10, rng=torch.Generator().manual_seed(0))
 show(pictures.strips([("leak", drawn_wrong), ("sound", drawn_right)], (8, 8)),
-    alt="Two rows of ten samples: those of the leaking network are almost blank paper, those of the sound one after the same short training "
-    "have strokes.")  # fmt: skip
+     alt="Two rows of ten samples: those of the leaking network are almost blank "
+     "paper, those of the sound one after the same short training have "
+     "strokes.")  # fmt: skip
 
 # %% [markdown]
 # The cure is the test of section 3, once, at random weights, before any training: the Jacobian on and above the diagonal, or one pixel at a time with nonsense behind it. Other leaks that it finds: a horizontal stack that feeds the vertical one, stacks shifted by one row against each other, normalisation over the image.

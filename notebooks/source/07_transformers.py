@@ -75,7 +75,9 @@ exact = -world.log_prob(test) / math.log(2)  # bits per word, (2000, 24)
 floor = exact.mean()
 print(f"floor {floor:.3f} bits per word; all words equally likely {math.log2(80):.3f}")
 figure = pictures.topics(world.classes @ world.words)
-plots.show(figure, alt="Four rows of eighty words, one row per topic: each has some dark words of its own and some that are grey in several rows.")  # fmt: skip
+plots.show(figure,
+           alt="Four rows of eighty words, one row per topic: each has some dark words "
+           "of its own and some that are grey in several rows.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **N-grams.** Count how often each word followed each history of one, two or three words. Long histories are rare, so their counts must be *smoothed*. The classical answer, still the one to beat among methods that only count, is due to **Kneser and Ney**. For a history $h$ of one word, with $c(h, w)$ the number of times that $w$ followed $h$,
@@ -127,7 +129,10 @@ lines = [("floor", exact.mean(0), "data")]
 lines.append((f"{best}-gram", grams[best].mean(0), "wrong"))
 title = "the n-gram stops learning where its history ends"
 figure = pictures.bits_by_place(lines, title=title)
-plots.show(figure, alt="Bits per word over the place in the document. Both curves start together; the floor falls for about six words, while the n-gram levels off half a bit above it.")  # fmt: skip
+plots.show(figure,
+           alt="Bits per word over the place in the document. Both curves start "
+           "together; the floor falls for about six words, while the n-gram levels off "
+           "half a bit above it.")  # fmt: skip
 
 
 # %%
@@ -197,7 +202,10 @@ for width in widths:
 check("scaled, the largest of 16 weights stays below .4 on average", largest[True], 0.4,
       relation="<=", control={"not scaled": largest[False]})  # fmt: skip
 figure = pictures.sharpness(widths, largest[True], largest[False])
-plots.show(figure, alt="The largest of sixteen attention weights over the width of a head: flat near a quarter with the square root, rising to one without it.")  # fmt: skip
+plots.show(figure,
+           alt="The largest of sixteen attention weights over the width of a head: "
+           "flat near a quarter with the square root, rising to one without "
+           "it.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **Attention does not know the order.** A sum over $j$ does not care how the $j$ are numbered. Permute the sequence, and the output is permuted in the same way: attention is **permutation equivariant**. Several **heads** side by side, each with its own $W_q, W_k, W_v$ into $d / \text{heads}$ dimensions, change nothing about that. (Their answers are written one below the other and multiplied by a fourth matrix $W_o$, called `join` in our code.) So a transformer must be *told* the order: a learned vector for each position is added to that of the word.
@@ -279,7 +287,10 @@ check("layers of convolution until the last place sees the first", needed, 6)
 titles = ["attention", "with the causal mask", "causal convolution of 3"]
 figure = pictures.who_sees_whom([everything, masked, tables[0]], titles,
       suptitle="one layer: blue is a dependence, white is exactly 0")  # fmt: skip
-plots.show(figure, alt="Three square tables of which output depends on which input. Attention: all blue. With the mask: blue on and below the diagonal. Convolution: a band of three.")  # fmt: skip
+plots.show(figure,
+           alt="Three square tables of which output depends on which input. Attention: "
+           "all blue. With the mask: blue on and below the diagonal. Convolution: a "
+           "band of three.")  # fmt: skip
 
 # %% [markdown]
 # White does not mean small: it is zero to the last bit. The triangle in the middle is all that a language model needs: everything that came before, in one step, and nothing else. It has its cost: a layer of attention computes a score for every pair of places, $t^2$ of them, where this convolution computes $3t$ products.
@@ -390,7 +401,9 @@ curves = longer_runs.arrays["gpt"].mean(0)
 lines.append(("GPT, 700 steps", curves, "model"))
 title = "GPT follows the floor down; the n-gram stops half a bit above it"
 figure = pictures.bits_by_place(lines, title=title)
-plots.show(figure, alt="Bits per word over the place: the n-gram is flat from the third place on, GPT follows the floor down and stays a little above it.")  # fmt: skip
+plots.show(figure,
+           alt="Bits per word over the place: the n-gram is flat from the third place "
+           "on, GPT follows the floor down and stays a little above it.")  # fmt: skip
 gaps_by_place = curves - exact.mean(0)
 for place in (1, 2, 4, 8, 24):
     print(f"word {place:2}: GPT {gaps_by_place[place - 1]:.2f} bits above the floor")
@@ -507,7 +520,10 @@ claim = "GPT writes the same 40 words with the cache and without"
 check(claim, texts[True], texts[False])
 lengths = np.arange(1, 201)
 figure = pictures.work(lengths, lengths, lengths * (lengths + 1) // 2)
-plots.show(figure, alt="Positions computed while writing a text, over its length: a straight line with the cache, a parabola that reaches twenty thousand without.")  # fmt: skip
+plots.show(figure,
+           alt="Positions computed while writing a text, over its length: a straight "
+           "line with the cache, a parabola that reaches twenty thousand "
+           "without.")  # fmt: skip
 
 # %% [markdown] slide="slide"
 # ## 7 · Real text: byte pairs, and Jane Austen
@@ -586,7 +602,10 @@ order = sorted(rate, key=lambda name: -rate[name].mean())
 groups = [(name, rate[name], "model" if "GPT" in name else "data") for name in order]
 title = "GPT is just behind the best n-gram here; a mixture beats both"
 figure = pictures.dots_by_method(groups, title=title, xlabel="bits per character")
-plots.show(figure, alt="Bits per character by model, a dot per seed. Character models from 2.7 down to 1.6; byte-pair n-grams down to 1.5; GPT of byte pairs a little above the best n-gram; the mixture of both ahead of all.")  # fmt: skip
+plots.show(figure,
+           alt="Bits per character by model, a dot per seed. Character models from 2.7 "
+           "down to 1.6; byte-pair n-grams down to 1.5; GPT of byte pairs a little "
+           "above the best n-gram; the mixture of both ahead of all.")  # fmt: skip
 
 # %%
 for name in order:
@@ -691,7 +710,10 @@ check("blanks within .3 bits of the exact posterior", mine, best_blanks + 0.3,
 # %%
 odds = np.log(chance) - np.log1p(-chance)
 figure = pictures.odds(odds, bert.next_logit(tokens).numpy())
-plots.show(figure, alt="BERT's log-odds that a pair continues over the exact ones. On the right a cluster with both about two; on the left a band where BERT stays near minus five while the exact ones go down to minus forty.")  # fmt: skip
+plots.show(figure,
+           alt="BERT's log-odds that a pair continues over the exact ones. On the "
+           "right a cluster with both about two; on the left a band where BERT stays "
+           "near minus five while the exact ones go down to minus forty.")  # fmt: skip
 
 # %% [markdown]
 # Points in the upper right and lower left quarters are pairs on which both agree. Where the exact odds are $e^{-20}$, BERT says $e^{-5}$: for its loss that makes hardly any difference, so it has not learned more. On the other side no pair is ever certain to continue. With eight topics, another document has the same one in one case out of eight, so two sentences of one topic have odds of about 8 to 1, a log-odds of 2. Only the class of the first word after the cut can move that, up or down. This BERT has not learned: to the right of the cluster its odds do not rise.
@@ -715,7 +737,9 @@ for row, exactly in enumerate(large.hidden_words(hidden, cut=recipe.SENTENCE)[:,
     headings.append(f"pair {row + 1}: {misplaced:.0%} of the probability is misplaced")
 title = "a hidden word: its six likeliest values, and how likely BERT finds them"
 figure = pictures.bars_of_words(panels, headings, suptitle=title)
-plots.show(figure, alt="Two panels of six words each with two bars, the exact probability and BERT's: mostly of similar height.")  # fmt: skip
+plots.show(figure,
+           alt="Two panels of six words each with two bars, the exact probability and "
+           "BERT's: mostly of similar height.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **One pre-training, many fine-tunings.** Now somebody wants to sort sentences into two kinds, topics 1 to 4 and 5 to 8, and has only 16 labels, or 32, or 512. Four ways: count words (logistic regression on the *bag of words*); train the same network *from scratch*; keep the pre-trained BERT *frozen* and train a linear layer on its features, their mean over the places (**feature extraction**); *fine-tune* all of it. The three nets get 60 steps each. Three seeds, each with a different set of labels.
@@ -732,7 +756,11 @@ for name, color in ways.items():
 ceiling = seeds.column("share", model="exact Bayes").item()
 figure = pictures.label_curves(n_labels, drawn, ceiling,
       title="with few labels, what was learned without any counts most")  # fmt: skip
-plots.show(figure, alt="Share of sentences put right over the number of labels, four methods. Frozen features are near the exact ceiling from thirty-two labels on, fine-tuning follows; counting words and training from scratch need hundreds.")  # fmt: skip
+plots.show(figure,
+           alt="Share of sentences put right over the number of labels, four methods. "
+           "Frozen features are near the exact ceiling from thirty-two labels on, "
+           "fine-tuning follows; counting words and training from scratch need "
+           "hundreds.")  # fmt: skip
 
 # %%
 for name in ways:

@@ -56,13 +56,21 @@ print(f"given that the house shook:               {chance[1]:.2f}")
 print(f"given that it shook and there is a truck: {seen[1]:.2f}")
 
 # %%
-check("before the shaking the causes are independent", prior, marginals(prior)[1], atol=1e-15)  # fmt: skip
+check("before the shaking the causes are independent", prior, marginals(prior)[1],
+      atol=1e-15)  # fmt: skip
 total_correlation = (posterior * (posterior / product).log()).sum()
-check("after it they are not: over 0.2 nats of total correlation", total_correlation, 0.2, relation=">=", control={"the prior": (prior * (prior / marginals(prior)[1]).log()).sum()})  # fmt: skip
+check("after it they are not: over 0.2 nats of total correlation", total_correlation,
+      0.2, relation=">=",
+      control={"the prior":
+               (prior * (prior / marginals(prior)[1]).log()).sum()})  # fmt: skip
 tables = [p.reshape(2, 2).numpy() for p in (prior, posterior, product)]
-figure = pictures.two_causes(tables, ["before", "after: one or the other", "the product of its marginals"])  # fmt: skip
+figure = pictures.two_causes(
+    tables,
+    ["before", "after: one or the other", "the product of its marginals"])  # fmt: skip
 plots.show(figure,
-    alt="Three tables of two causes. Before: almost all on neither. After the shaking: most on exactly one of them. The product with the same chances puts much on both and on neither.")  # fmt: skip
+           alt="Three tables of two causes. Before: almost all on neither. After the "
+           "shaking: most on exactly one of them. The product with the same chances "
+           "puts much on both and on neither.")  # fmt: skip
 
 # %% [markdown]
 # The middle table says *one or the other*. The table on the right has the same two **marginals** (the chance of a truck, and that of an earthquake), but treats the causes as independent. It believes quite often in both causes at once, and quite often in none, which cannot explain the shaking. How far the middle is from the right is the **total correlation**: $\mathrm{KL}$ from the posterior to the product of its marginals, in nats. It is 0 for independent causes and positive otherwise.
@@ -149,7 +157,8 @@ p_v = torch.stack([top @ torch.linalg.matrix_power(down, d - 1) @ v_given_h_tabl
     for d in depths])  # fmt: skip
 distance = (p_v - machine.log_prob(v).exp()).abs().sum(1) / 2
 check("24 pairs of tied layers are within 1e-4 of the machine, in total variation",
-      distance[-1], 1e-4, relation="<=", control={"four pairs": distance[2]})  # fmt: skip
+      distance[-1], 1e-4, relation="<=",
+      control={"four pairs": distance[2]})  # fmt: skip
 second = torch.linalg.eigvals(down).abs().sort().values[-2]
 shrinks = (distance[-1] / distance[-2]) ** (1 / 4)
 check("each pair shrinks what is left by the second eigenvalue", shrinks, second,
@@ -189,8 +198,9 @@ plots.show(figure,
 # That is a learning problem we can solve: take the hidden bits as data and train a second machine on them. Below its own hidden layer $h_2$ it is undirected; below $h_1$ the net is directed. This mixture is a **deep belief network**.
 
 # %%
-figure = pictures.graphs(["rbm", "sbn", "dbn"],
-      ["one machine", "untied once, all arrows down", "deep belief network"])  # fmt: skip
+figure = pictures.graphs(
+    ["rbm", "sbn", "dbn"],
+    ["one machine", "untied once, all arrows down", "deep belief network"])  # fmt: skip
 plots.show(figure,
     alt="Three graphs. One machine: visible and hidden units joined by lines. A "
     "directed net of three layers with arrows pointing down. A deep belief network: "
@@ -279,15 +289,18 @@ steps, bound, prior_term, log_p = learn(stack, q.mean(0))
 start = firsts[0].log_prob(bars).mean().item()
 check("the bound rises by exactly what the prior term gains", bound - bound[0],
       prior_term - prior_term[0], atol=1e-10)  # fmt: skip
-check("log p(v) is never below the bound", log_p, bound, relation=">=", theorem="Jensen", atol=1e-10)  # fmt: skip
+check("log p(v) is never below the bound", log_p, bound, relation=">=",
+      theorem="Jensen", atol=1e-10)  # fmt: skip
 check("so it never falls below the first machine's", log_p, start, relation=">=",
       theorem="greedy training", atol=1e-10)  # fmt: skip
 check("the bound gains over 0.05 nats", bound[-1] - start, 0.05, relation=">=",
       control={"turned over, untrained": bound[0] - start})  # fmt: skip
 
 # %%
-figure = pictures.bound_in_training(steps, bound, log_p, start,
-      title="training the second machine lifts the bound, and log p stays above it")  # fmt: skip
+figure = pictures.bound_in_training(
+    steps, bound, log_p, start,
+    title="training the second machine lifts the bound, and log p stays above "
+    "it")  # fmt: skip
 plots.show(figure,
     alt="Bound and exact log-likelihood over the updates of the second machine: both "
     "start at the dotted line of one machine alone and rise, the log-likelihood above "
@@ -323,11 +336,13 @@ second, longer = (
     np.array([mean_log_prob(spent_on(first, where)) for first in firsts])
     for where in ("second", "first")
 )  # fmt: skip
-compared = {"one machine": alone, "a second on top": second, "the first trained on": longer}
+compared = {"one machine": alone, "a second on top": second,
+            "the first trained on": longer}  # fmt: skip
 for name, values in compared.items():
     print(f"{name:21} {values.mean():.2f} nats, spread {values.std(ddof=1):.2f}")
 check("the first machine trained on ends above a second on top, each of three seeds",
-      longer, second, relation=">=", control={"one machine, no more steps": alone})  # fmt: skip
+      longer, second, relation=">=",
+      control={"one machine, no more steps": alone})  # fmt: skip
 for where in ("second", "first"):
     values = [mean_log_prob(spent_on(first, where, rate=0.25)) for first in firsts]
     print(f"the {where} one, at half the rate: {np.mean(values):.2f} nats")
@@ -379,7 +394,8 @@ share = torch.bincount(numbers, minlength=16) / n
 standard_error = (exact * (1 - exact) / n).sqrt()
 # where a chain of the lowest machine would end
 slip = small.machines[0].log_prob(every).exp()
-check("share of each picture = p(v)", share, exact, se=standard_error, control={"chain of the lowest machine": slip})  # fmt: skip
+check("share of each picture = p(v)", share, exact, se=standard_error,
+      control={"chain of the lowest machine": slip})  # fmt: skip
 
 # %%
 names = ["".join(f"{s:.0f}" for s in state) for state in every]
@@ -446,7 +462,8 @@ print(f"test error of seed 0: {here:.3f} here, {stored[0]:.3f} stored")
 
 # %%
 errors = {name: 100 * runs.column("error", model=name)
-    for name in dict.fromkeys(r["model"] for r in runs.rows if "error" in r)}  # fmt: skip
+          for name in dict.fromkeys(
+              r["model"] for r in runs.rows if "error" in r)}  # fmt: skip
 check("the run repeats: its error is the stored one, within 1.5 points", here,
       stored[0], atol=0.015)  # fmt: skip
 check("it loses to logistic regression, each of three seeds", errors["DBN"],
@@ -482,7 +499,8 @@ training = runs.column("fd", model="training digits")[0]
 print(f"{'training digits':32} {'':26} distance {training:5.1f}")
 pixels = runs.column("fd", model=naive)
 check("its drawings are less than half as far from real digits as independent pixels",
-      fd, pixels / 2, relation="<=", control={"independent pixels": pixels})  # fmt: skip
+      fd, pixels / 2, relation="<=",
+      control={"independent pixels": pixels})  # fmt: skip
 check("one machine obeys more often, each of three seeds",
       runs.column("obeyed", model=single), obeyed, relation=">=",
       control={"a random digit": 1 / 10})  # fmt: skip
@@ -504,8 +522,9 @@ print(long)
 figure = pictures.digit_rows(list(chains[:, -1, :3].swapaxes(0, 1)), (14, 14),
       title="most chains draw the digit they were asked for, 0, 1, ..., 9")  # fmt: skip
 plots.show(figure,
-    alt="Three rows of ten drawn digits, asked for in the order 0 to 9. Most can be "
-    "read as the digit asked for, some are smeared or look like a different one.")  # fmt: skip
+           alt="Three rows of ten drawn digits, asked for in the order 0 to 9. Most "
+           "can be read as the digit asked for, some are smeared or look like a "
+           "different one.")  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
 from coursekit.dbn import explorers
@@ -602,7 +621,8 @@ in_R = gradient_of(of_bound, R)
 print(f"cosine of sleep and the gradient of the bound in R: {cosine(sleep, in_R):.2f}")
 check("sleep is not the gradient of the bound in R: cosine under 0.99",
       cosine(sleep, in_R), 0.99, relation="<=",
-      control={"wake and the bound, in W": cosine(wake, gradient_of(of_bound, W))})  # fmt: skip
+      control={"wake and the bound, in W":
+               cosine(wake, gradient_of(of_bound, W))})  # fmt: skip
 
 # %% [markdown]
 # The wake phase climbs the bound, whose gap is $\mathrm{KL}(q \,\Vert\, p)$. The sleep phase descends the *other* divergence, $\mathrm{KL}(p \,\Vert\, q)$, averaged over the model's own samples instead of the data. So up-down as a whole climbs nothing: the two phases pull on two different ropes, here at the angle whose cosine is printed. That is its theoretical weakness. The VAE of notebook 11 has one objective for both directions.
@@ -632,7 +652,8 @@ def up_down_curve(seed, learns="", n_steps=600, every=100):
 def trained_on(seed):
     """Exact log p of the first machine after 300 exact steps and 600 of CD-3."""
     machine = spent_on(firsts[0], "first")
-    options = {"k": 3, "n_steps": 600, "batch_size": 88, "learning_rate": 0.15, "momentum": 0.0}  # fmt: skip
+    options = {"k": 3, "n_steps": 600, "batch_size": 88, "learning_rate": 0.15,
+               "momentum": 0.0}  # fmt: skip
     fit_contrastive(machine, bars.repeat(4, 1), centring=False, seed=seed, device="cpu",
         **options)  # fmt: skip
     return mean_log_prob(machine)
@@ -644,16 +665,18 @@ top_only = np.array([up_down_curve(seed, "machines.1")[0, -1] for seed in range(
 carried_on = np.array([trained_on(seed) for seed in range(3)])
 print("up-down, log p before and after:", by_up_down[:, 0, [0, -1]].round(2).tolist())
 print("only the top machine learns on:", top_only.round(2))
-print("one machine: exact steps", round(longer[0], 2), "and then by CD-3", carried_on.round(2))  # fmt: skip
+print("one machine: exact steps", round(longer[0], 2), "and then by CD-3",
+      carried_on.round(2))  # fmt: skip
 
 # %%
 gained = by_up_down[:, 0, -1] - by_up_down[:, 0, 0]
 check("up-down adds over 0.02 nats for every seed", gained, 0.02, relation=">=",
       control={"the top machine alone": top_only - by_up_down[:, 0, 0]})  # fmt: skip
 ends_at = by_up_down[:, 0, -1]
-check("and ends above one machine trained on by CD-3", ends_at, carried_on, relation=">=",
-      control={"one machine": start})  # fmt: skip
-groups = [("log p(v)", "model", by_up_down[:, 0]), ("bound", "latent", by_up_down[:, 1])]  # fmt: skip
+check("and ends above one machine trained on by CD-3", ends_at, carried_on,
+      relation=">=", control={"one machine": start})  # fmt: skip
+groups = [("log p(v)", "model", by_up_down[:, 0]),
+          ("bound", "latent", by_up_down[:, 1])]  # fmt: skip
 levels = [("one machine", start), ("top only", top_only.mean())]
 
 # %%
@@ -728,14 +751,17 @@ order = ["DBN", "one machine", "logistic regression", cold, wider, warm, modern,
 colors = ["latent", "latent", "data", "model", "model", "model", "critic", "data"]
 
 # %%
-groups = [(name, errors[name], color) for name, color in zip(order, colors, strict=True)]  # fmt: skip
-figure = pictures.dots_by_method(groups, xlabel="test error (%)",
-    title="pre-training or larger weights help the sigmoid net; ReLU with dropout wins")  # fmt: skip
+groups = [(name, errors[name], color)
+          for name, color in zip(order, colors, strict=True)]  # fmt: skip
+figure = pictures.dots_by_method(
+    groups, xlabel="test error (%)",
+    title="pre-training or larger weights help the sigmoid net; ReLU with dropout "
+    "wins")  # fmt: skip
 plots.show(figure,
-    alt="Test errors by method on 8 × 8 digits, a dot per seed: the generative network and "
-    "the sigmoid net from small weights at about five to seven per cent, the same net from "
-    "larger weights near two, the fine-tuned one at one and a half, ReLU and dropout below "
-    "one.")  # fmt: skip
+           alt="Test errors by method on 8 × 8 digits, a dot per seed: the generative "
+           "network and the sigmoid net from small weights at about five to seven per "
+           "cent, the same net from larger weights near two, the fine-tuned one at one "
+           "and a half, ReLU and dropout below one.")  # fmt: skip
 
 # %%
 for name in (cold, wider, warm, modern):
@@ -791,16 +817,24 @@ check("p(h1) of the deep machine = the top machine's, times what v says about h1
 apart = torch.stack([variation(belief, stacked), variation(stacked, deep.sum(0)),
     variation(belief, deep.sum(0))])  # fmt: skip
 check("each two of them are over 0.02 apart", apart, 0.02, relation=">=",
-      control={"the DBN, computed twice": variation(stacked, trio.log_prob(v).exp())})  # fmt: skip
+      control={"the DBN, computed twice":
+               variation(stacked, trio.log_prob(v).exp())})  # fmt: skip
 
 # %%
-graphs = pictures.graphs(["sbn", "dbn", "dbm"], ["sigmoid belief net", "deep belief network", "deep Boltzmann machine"])  # fmt: skip
+graphs = pictures.graphs(
+    ["sbn", "dbn", "dbm"],
+    ["sigmoid belief net", "deep belief network",
+     "deep Boltzmann machine"])  # fmt: skip
 bars_of = [p.numpy() for p in (belief, stacked, deep.sum(0))]
 names = ["sigmoid belief net", "deep belief network", "deep Boltzmann machine"]
-figure = [graphs, pictures.three_distributions(bars_of, names, title="the same weights, three distributions of v")]  # fmt: skip
+figure = [graphs,
+          pictures.three_distributions(
+              bars_of, names,
+              title="the same weights, three distributions of v")]  # fmt: skip
 plots.show(figure,
-    alt="Graphs of the three models, which differ only in arrow heads, and their probabilities of sixteen pictures, "
-    "which differ visibly.")  # fmt: skip
+           alt="Graphs of the three models, which differ only in arrow heads, and "
+           "their probabilities of sixteen pictures, which differ "
+           "visibly.")  # fmt: skip
 
 # %% [markdown]
 # Arrow heads are mathematics. In the deep Boltzmann machine information flows up *and* down at once: given the neighbours, $h_1$ listens to $v$ and to $h_2$, and even its prior is bent by what $v$ could say. In the deep belief network $v$ has no say about $h_1$ until it is observed. So a deep Boltzmann machine needs another training, which is not the subject of this lecture.
@@ -843,10 +877,12 @@ for name, table in (("stopped early", ends), ("well trained", trained)):
 check("bits raise the bound, each of three seeds", ends["bits"], ends["start"],
       relation=">=", control={"probabilities": ends["means"]})  # fmt: skip
 check("with three times the updates probabilities still end below the start",
-      ends["longer"], ends["start"], relation="<=", control={"bits": ends["bits"]})  # fmt: skip
+      ends["longer"], ends["start"], relation="<=",
+      control={"bits": ends["bits"]})  # fmt: skip
 cost = trained["bits"] - trained["means"]
 check("on well-trained machines the slip costs under 0.02 nats", cost, 0.02,
-      relation="<=", control={"stopped early": ends["bits"] - ends["means"]})  # fmt: skip
+      relation="<=",
+      control={"stopped early": ends["bits"] - ends["means"]})  # fmt: skip
 
 # %% [markdown]
 # Where the hidden units have made up their minds, a probability is nearly a bit, and the slip goes unnoticed. On real digits, with hundreds of undecided units, it need not.
@@ -868,9 +904,9 @@ def random_start(first, n_top, seed, n_steps):
     return before, net.bound(bars)["bound"].mean().item()
 
 
-narrow, same = (
-    np.array([random_start(firsts[seed], n_top, seed, 600) for seed in range(3)]) for n_top in (4, 12)
-)
+narrow, same = (np.array(
+    [random_start(firsts[seed], n_top, seed, 600) for seed in range(3)])
+                for n_top in (4, 12))  # fmt: skip
 for name, pair in (("4 units", narrow), ("12 units", same)):
     print(f"{name}: bound less that of one machine, three seeds, before",
         (pair[:, 0] - trained["start"]).round(1), "after 600 updates",

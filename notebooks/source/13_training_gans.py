@@ -67,7 +67,8 @@ rng = np.random.default_rng(13)
 cost = rng.normal(size=6)  # of six points; D is held fixed
 models = rng.dirichlet(np.ones(6), size=1000)  # a thousand distributions on them
 check("against a fixed D no distribution beats a single point", models @ cost,
-      cost.min(), relation=">=", theorem="a mean is at least its smallest term")  # fmt: skip
+      cost.min(), relation=">=",
+      theorem="a mean is at least its smallest term")  # fmt: skip
 
 # %% [markdown]
 # The last line is mode collapse in a nutshell. Freeze $D$, and the generator's best reply is to put *everything* on the point that $D$ likes best. Whatever keeps a generator varied must come from $D$'s reaction, or from a $D$ that sees more than one sample at a time.
@@ -110,7 +111,8 @@ shrink.load_state_dict({"weight": grow.weight, "bias": torch.zeros(3)})
 large, small = torch.randn(2, 14, 14).double(), torch.randn(3, 7, 7).double()
 grown = grow(small[None])[0] - grow.bias[:, None, None]
 check("<C x, y> = <x, C' y> in two dimensions, with channels",
-      (shrink(large[None])[0] * small).sum(), (large * grown).sum(), atol=1e-10)  # fmt: skip
+      (shrink(large[None])[0] * small).sum(), (large * grown).sum(),
+      atol=1e-10)  # fmt: skip
 
 # %% [markdown]
 # **Predict before you run:** enlarge a constant image with a kernel of ones and stride 2. For a kernel of 4 × 4, how many small pixels reach each large pixel? And for 3 × 3?
@@ -129,7 +131,11 @@ levels = [len(stamp[1:-1, 1:-1].unique()) for stamp in stamps]
 check("inner pixels have one level of brightness with kernel 4, stride 2", levels[1], 1,
       control={"kernel 3, stride 2": levels[0]})  # fmt: skip
 titles = ["kernel 3, stride 2: a checkerboard", "kernel 4, stride 2: even inside"]
-plots.show(pictures.counts_of_inputs([s.numpy() for s in stamps], titles), alt="How many inputs reach each pixel of an enlarged constant image. With kernel 3 and stride 2 the numbers 1, 2 and 4 alternate in a checkerboard; with kernel 4 they are all 4 inside and fewer only at the rim.")  # fmt: skip
+plots.show(pictures.counts_of_inputs([s.numpy() for s in stamps], titles),
+           alt="How many inputs reach each pixel of an enlarged constant image. With "
+           "kernel 3 and stride 2 the numbers 1, 2 and 4 alternate in a checkerboard; "
+           "with kernel 4 they are all 4 inside and fewer only at the "
+           "rim.")  # fmt: skip
 
 # %% [markdown]
 # The rule follows: let the stride divide the kernel. (The other way out is to enlarge by repeating pixels and then convolve with stride 1.) The rim is darker in both; a network learns its way round that.
@@ -172,8 +178,8 @@ def fd_of(images):
 stored = rules.column("fd", model="all five rules", seed=0)[0]
 again = fd_of(game.sample(2000, rng=torch.Generator().manual_seed(0)))
 check("the stored run, repeated: FD within a quarter", again / stored, 1, atol=0.25,
-      control={
-          "an untrained generator": fd_of(generator(torch.randn(2000, 32))) / stored})  # fmt: skip
+      control={"an untrained generator":
+               fd_of(generator(torch.randn(2000, 32))) / stored})  # fmt: skip
 
 # %%
 ablation = [name for name in recipe.VARIANTS if name[0] in "a12345"]
@@ -185,8 +191,12 @@ def measured(names, keys=("fd", "precision", "recall")):
 
 
 plots.show(pictures.rules_left_out(ablation, *measured(ablation),
-      title="two rules decide, two hardly matter here"),
-           alt="Fréchet distance, precision and recall of DCGAN with each rule left out, three seeds each. Without batch norm and with a dense hidden layer the distance is about ten times larger and recall is zero; with a linear output it is a fifth to two fifths larger; pooling and ReLU in the discriminator change little.")  # fmt: skip
+                                   title="two rules decide, two hardly matter here"),
+           alt="Fréchet distance, precision and recall of DCGAN with each rule left "
+           "out, three seeds each. Without batch norm and with a dense hidden layer "
+           "the distance is about ten times larger and recall is zero; with a linear "
+           "output it is a fifth to two fifths larger; pooling and ReLU in the "
+           "discriminator change little.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **Two rules decide.** Without batch norm, or with a dense hidden layer, this game collapses: recall is zero. With a linear output instead of tanh every seed is worse, by a fifth to two fifths. Strides instead of pooling hardly change the distance, but pooling takes twice the time. With ReLU in the discriminator all three seeds are a little worse, by a tenth on average, which is not much to build a rule on. Look at the samples before you trust the numbers.
@@ -203,11 +213,11 @@ check("linear output: every seed worse than every seed of the whole",
       rules.column("fd", model=linear), all_five.max(), relation=">=",
       control={pooled: rules.column("fd", model=pooled)})  # fmt: skip
 rows = [rules.arrays[name] / 255 for name in ablation]
-plots.show(
-    pictures.labelled_rows(rows, ablation, (14, 14),
-        title="ten samples each, seed 0, not chosen"),
-    alt="Six rows of ten generated digits. Four rows show digits of all kinds; without batch norm and with a dense hidden layer one or two blots are repeated.",
-)  # fmt: skip
+plots.show(pictures.labelled_rows(rows, ablation, (14, 14),
+                                  title="ten samples each, seed 0, not chosen"),
+           alt="Six rows of ten generated digits. Four rows show digits of all kinds; "
+           "without batch norm and with a dense hidden layer one or two blots are "
+           "repeated.")  # fmt: skip
 
 # %% [markdown]
 # A caution. All rows have the learning rate that suits the whole. Without batch norm a smaller rate may well train; what the table shows is that batch norm *allows* this one. (Nor has the dense layer a batch norm of its own.)
@@ -236,11 +246,14 @@ print(f"DCGAN / plain, 2500 steps: {(ours / full).round(2)}; floor {floor[0]:.1f
 share = longer.column("smallest class", model="DCGAN")
 check("all ten classes: each has 2 % of the samples, 3 seeds", share, 0.02,
       relation=">=",
-      control={"no batch norm": rules.column("smallest class", model=no_norm)})  # fmt: skip
+      control={"no batch norm":
+               rules.column("smallest class", model=no_norm)})  # fmt: skip
 rows = [longer.arrays[name][:10] / 255 for name in ("recipe of lecture 12", "DCGAN")]
 plots.show(pictures.labelled_rows(rows, ["dense layers", "DCGAN"], (14, 14),
-      title="after 26 seconds each, seed 0, not chosen"),
-           alt="Ten samples of the plain recipe, some clear and some pale or blotted, above ten samples of the DCGAN, most of them with clear strokes, after the same training time.")  # fmt: skip
+                                  title="after 26 seconds each, seed 0, not chosen"),
+           alt="Ten samples of the plain recipe, some clear and some pale or blotted, "
+           "above ten samples of the DCGAN, most of them with clear strokes, after the "
+           "same training time.")  # fmt: skip
 
 # %% [markdown]
 # At equal seconds DCGAN is far ahead. But those seconds stop the plain recipe short: its noise and its rates fade with the run, and a few hundred steps more, which take hardly longer, bring its distance down to a third (they were run on a less busy machine). Beside *that* run DCGAN's distance is about half. So DCGAN is worth a factor of about two here, and the larger factor says mostly that the plain recipe does not bear being cut short. A comparison at one budget is one point of two curves.
@@ -305,11 +318,12 @@ check("reference and virtual batch norm leave samples independent",
       [coupled["reference"], coupled["virtual"]], 0,
       control={"the deck's wording": coupled["as the deck says"]})  # fmt: skip
 print(", ".join(f"{name}: {value:.2f}" for name, value in coupled.items()))
-plots.show(
-    pictures.who_feels_whom(
-        [size.numpy() for size in jacobians.values()], list(jacobians)),
-    alt="Four matrices of the size of the derivative of each sample's output in each sample's input. Reference and virtual batch norm are diagonal; plain batch norm and the deck's version have shaded cells off the diagonal.",
-)  # fmt: skip
+plots.show(pictures.who_feels_whom([size.numpy() for size in jacobians.values()],
+                                   list(jacobians)),
+           alt="Four matrices of the size of the derivative of each sample's output in "
+           "each sample's input. Reference and virtual batch norm are diagonal; plain "
+           "batch norm and the deck's version have shaded cells off the "
+           "diagonal.")  # fmt: skip
 
 # %% [markdown]
 # The deck's version is milder than plain batch norm and still couples. The word *itself* matters. Virtual batch norm costs a second forward pass, of the reference batch, at every step; that is one reason why most people live with plain batch norm, train on fairly large batches, and freeze running averages of $\mu$ and $\sigma$ for use.
@@ -323,7 +337,8 @@ places = torch.tensor([[-3.0, 0.0, 5.0], [4.0, 1.0, -2.0]],
       dtype=torch.float64)  # two ways to collapse  # fmt: skip
 after = torch.stack([layers["batch norm"](place.repeat(8, 1)) for place in places])
 check("a collapsed batch leaves batch norm as zeros, wherever it sits", after, 0,
-      atol=1e-12, control={"virtual batch norm": layers["virtual"](places)})  # fmt: skip
+      atol=1e-12,
+      control={"virtual batch norm": layers["virtual"](places)})  # fmt: skip
 
 # %% [markdown]
 # A discriminator whose first layer were batch norm could not tell these two apart: one more reason for "not at the pixels".
@@ -402,14 +417,17 @@ check("at a perfect collapse the slope is exactly 0",
 check("but just beside it the minibatch features push as hard as at 0.01",
       curves["minibatch features"][0],
       0.9 * np.interp(0.01, spreads, curves["minibatch features"]), relation=">=",
-      control={"the collapse itself": slope_of(seen_by["minibatch features"], 0.0)})  # fmt: skip
+      control={"the collapse itself":
+               slope_of(seen_by["minibatch features"], 0.0)})  # fmt: skip
 
 # %%
-plots.show(
-    pictures.slopes_near_collapse(
-        spreads, [c / c.max() for c in curves.values()], list(curves)),
-    alt="Slope of two batch features against the spread of the batch, relative to its maximum. The minibatch features keep their full slope down to the smallest spread; the standard deviation loses it below a thousandth; at exactly zero both are zero.",
-)  # fmt: skip
+plots.show(pictures.slopes_near_collapse(spreads,
+                                         [c / c.max() for c in curves.values()],
+                                         list(curves)),
+           alt="Slope of two batch features against the spread of the batch, relative "
+           "to its maximum. The minibatch features keep their full slope down to the "
+           "smallest spread; the standard deviation loses it below a thousandth; at "
+           "exactly zero both are zero.")  # fmt: skip
 
 # %% [markdown]
 # So the remedy works *near* a collapse and has nothing to say *at* one. In practice a generator with a continuous code never sits there exactly. How well the remedy works is measured in the next section, on the same footing as its rival.
@@ -485,7 +503,8 @@ def loss_at(game, move):
 numeric = (loss_at(small, 1e-5) - loss_at(small, -1e-5)) / 2e-5
 check("gradient through 5 steps = finite differences", slope_ahead(small), numeric,
       rtol=1e-6,
-      control={"inner steps cut off": slope_ahead(small, differentiate=False)})  # fmt: skip
+      control={"inner steps cut off":
+               slope_ahead(small, differentiate=False)})  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **Where does it lead as $K$ grows?** Take a world of three points, so that $D$ is a table of three scores and everything can be computed. After many steps the copy *is* the best response $D^*$. The generator then descends the value at $D^*$, which is $2\,\mathrm{JSD} - \log 4$ by notebook 12. And the reaction term? At $D^*$ the value is at its maximum in $\phi$, so $\partial V/\partial\phi = 0$, and the term fades: cut off or not, the limit is the same. The $-\log D$ loss is *not* at an extremum there, and for it the reaction term stays.
@@ -539,12 +558,13 @@ check("through the steps: the slope of the best response, both losses", through,
 check("cut off: the same limit for the value", cut[0], limits[0], atol=1e-8)
 check("cut off: for -log D another one, over 0.05 away", abs(cut[1] - limits[1]), 0.05,
       relation=">=", control={"the value": abs(cut[0] - limits[0])})  # fmt: skip
-plots.show(
-    pictures.towards_the_best_response(depths, slopes, limits,
-        ["value: cut off or not, the same limit",
-         "−log D: cut off, a different limit"]),
-    alt="Slope of the generator's loss over the number of inner steps. For the value of the game both curves, through the steps and cut off, end on the dotted line of the best response; for minus log D only the one through the steps does.",
-)  # fmt: skip
+plots.show(pictures.towards_the_best_response(
+    depths, slopes, limits,
+    ["value: cut off or not, the same limit", "−log D: cut off, a different limit"]),
+           alt="Slope of the generator's loss over the number of inner steps. For the "
+           "value of the game both curves, through the steps and cut off, end on the "
+           "dotted line of the best response; for minus log D only the one through the "
+           "steps does.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **Does it pay?** Eight narrow humps on a ring, 800 steps, in a regime chosen so that the plain game collapses: the generator learns five times as fast as the discriminator. All games share networks, rates and batches, and the $-\log D$ loss unless "value" is written; inner steps have the rate $\eta = 0.1$. The settings were chosen on a seed other than the three shown.
@@ -561,11 +581,16 @@ live = recipe.ring_coverage(repeated)
 stored = rings.column("good_share", model="six steps of D", seed=0)[0]
 check("the stored run, repeated: share of good samples within 0.1", live["good_share"],
       stored, atol=0.1,
-      control={"plain": rings.column("good_share", model="plain", seed=0)[0]})  # fmt: skip
+      control={"plain":
+               rings.column("good_share", model="plain", seed=0)[0]})  # fmt: skip
 figure = pictures.rings_over_steps(
     rings.arrays["clouds"], data.toy2d("ring", 2, rng=0).centers,
     ["plain", "unrolled, value", "six steps of D"], rings.arrays["steps"])  # fmt: skip
-plots.show(figure, alt="Samples of three games over the steps of the generator. The plain game sits in one place and moves about, out of the frame at times; the unrolled game and the game with six discriminator steps spread over the ring and cover all eight at the end.")  # fmt: skip
+plots.show(figure,
+           alt="Samples of three games over the steps of the generator. The plain game "
+           "sits in one place and moves about, out of the frame at times; the unrolled "
+           "game and the game with six discriminator steps spread over the ring and "
+           "cover all eight at the end.")  # fmt: skip
 
 # %%
 names = list(dict.fromkeys(row["model"] for row in rings.rows))
@@ -576,7 +601,8 @@ modes, good, seconds, kl = (
 alone, unrolled, six = (names.index(name) for name in recipe.RING_SHOWN)
 thrice = names.index("plain, three times as long")
 check("unrolled, K = 5: all 8 modes, 3 seeds", modes[unrolled], 8, relation=">=",
-      control={"plain": modes[alone], "plain, three times as long": modes[thrice]})  # fmt: skip
+      control={"plain": modes[alone],
+               "plain, three times as long": modes[thrice]})  # fmt: skip
 check("six steps of D: all 8 modes, 3 seeds", modes[six], 8, relation=">=",
       control={"plain": modes[alone]})  # fmt: skip
 check("six steps: on average no fewer good samples than the unrolled game",
@@ -603,10 +629,13 @@ for name, m, g, k, t in zip(names, modes, good, kl, seconds, strict=True):
     )  # fmt: skip
 
 # %%
-plots.show(
-    pictures.good_share_and_seconds(names, seconds, good, modes, n_modes=8),
-    alt="Share of good samples and CPU seconds of nine games, three seeds each. The plain games are at zero with modes missing. The unrolled game on the value, the one with the derivative cut off and six steps of D lie between 0.4 and 0.63; the unrolled game takes nearly twice the time of the other two. Minibatch features lie between 0.2 and 0.4, the spread of the batch below 0.1.",
-)  # fmt: skip
+plots.show(pictures.good_share_and_seconds(names, seconds, good, modes, n_modes=8),
+           alt="Share of good samples and CPU seconds of nine games, three seeds each. "
+           "The plain games are at zero with modes missing. The unrolled game on the "
+           "value, the one with the derivative cut off and six steps of D lie between "
+           "0.4 and 0.63; the unrolled game takes nearly twice the time of the other "
+           "two. Minibatch features lie between 0.2 and 0.4, the spread of the batch "
+           "below 0.1.")  # fmt: skip
 
 # %% [markdown]
 # (A plain panel that looks empty is one in which the generator has left the frame.) Read the rows from the top. The plain game collapses, and three times the steps do not help it. Unrolling cures that, as the paper says. But now the controls. Cut the derivative off, so that the generator knows nothing of any reaction, and the result is as good in half the time: what helps is that $D$ gets five steps to answer, not that the generator foresees the answer. *Six ordinary steps of $D$* do no worse either. One thing speaks for the copies that are thrown away: they fill the eight modes more evenly, while six real steps leave some modes thin. (The column KL says how far the shares of the eight modes are from one eighth each, in nats; 0 is even.)
@@ -649,7 +678,8 @@ def least_squares_value(mean, a, b, c):
 means = np.array([0.0, 0.7, 2.0, 5.0])
 chi2 = np.array([pearson(mean) for mean in means])
 check("targets -1, 1, 0: twice the value = Pearson chi^2",
-      [2 * least_squares_value(mean, -1, 1, 0) for mean in means], chi2, atol=1e-9)  # fmt: skip
+      [2 * least_squares_value(mean, -1, 1, 0) for mean in means], chi2,
+      atol=1e-9)  # fmt: skip
 check("targets 0, 1, 1: (chi^2 + 2) / 8",
       [least_squares_value(mean, 0, 1, 1) for mean in means], (chi2 + 2) / 8, atol=1e-9,
       control={"chi^2 / 8": chi2 / 8})  # fmt: skip
@@ -690,12 +720,12 @@ check("D* anew: that with F'' = 1 / (1 + r)^3", of_value, whole, atol=1e-7)
 
 # %%
 ratio = np.linspace(0, 4, 200)
-plots.show(
-    pictures.curvatures(ratio, [1 / (1 + ratio) ** 3, ratio / (1 + ratio) ** 3],
-        ["1 / (1 + r)³, the value with the best D",
-         "r / (1 + r)³, what the step follows"]),
-    alt="Curvature F'' over the ratio of model density to data density. That of the value is 1 at zero and falls; that of the generator's step starts at zero, rises to 0.15 and falls.",
-)  # fmt: skip
+plots.show(pictures.curvatures(
+    ratio, [1 / (1 + ratio) ** 3, ratio / (1 + ratio) ** 3],
+    ["1 / (1 + r)³, the value with the best D", "r / (1 + r)³, what the step follows"]),
+           alt="Curvature F'' over the ratio of model density to data density. That of "
+           "the value is 1 at zero and falls; that of the generator's step starts at "
+           "zero, rises to 0.15 and falls.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **Smoothed labels and balance, in one table.** Notebook 12 derived what smoothing does to $D^*$: with target $1 - \alpha$ for real samples it is scaled, with a target $\beta > 0$ for fakes it rises wherever the model already is. In practice both are tried, like least squares and like more steps for $D$. Here they are with everything else as in section 3; more steps for $D$ come with fewer for $G$, so that the cost is the same.
@@ -711,8 +741,11 @@ check("two steps of D, fewer of G: every seed behind every seed of the whole",
       rules.column("fd", model=tricks[-1]), all_five.max(), relation=">=",
       control={"least squares": rules.column("fd", model="least squares")})  # fmt: skip
 plots.show(pictures.rules_left_out(tricks, *measured(tricks),
-      title="none of the tricks helps at this cost"),
-      alt="Fréchet distance, precision and recall of the DCGAN with smoothed labels, with least squares and with two discriminator steps for each of the generator, three seeds each. All lie close to the plain DCGAN, two discriminator steps clearly above it in distance.")  # fmt: skip
+                                   title="none of the tricks helps at this cost"),
+           alt="Fréchet distance, precision and recall of the DCGAN with smoothed "
+           "labels, with least squares and with two discriminator steps for each of "
+           "the generator, three seeds each. All lie close to the plain DCGAN, two "
+           "discriminator steps clearly above it in distance.")  # fmt: skip
 
 # %% [markdown]
 # None of them helps here. Smoothing is a little behind the plain game in every seed, and least squares is level with it or a little behind; two steps for $D$, paid for with fewer steps for $G$, are clearly behind. On the ring of section 6 more steps for $D$ were the whole remedy, because there the generator was five times as fast. Balance is a property of the pair, not a virtue in itself: first find out which of the two is behind.
@@ -735,7 +768,8 @@ a, b = torch.randn(2, 20_000, n_latent,
 middle, arc = gan_training.straight(a, b, 0.5), gan_training.great_circle(a, b, 0.5)
 length2 = middle.square().sum(1)
 check("midpoints: E|z|^2 = d / 2", length2.mean(), n_latent / 2,
-      se=length2.std() / 20_000**0.5, control={"fresh codes": a.square().sum(1).mean()})  # fmt: skip
+      se=length2.std() / 20_000**0.5,
+      control={"fresh codes": a.square().sum(1).mean()})  # fmt: skip
 short = stats.chi2(n_latent).ppf(0.01)  # 1 % of fresh codes have an |z|^2 below this
 share = (length2 < short).double().mean().item()
 expected = stats.chi2(n_latent).cdf(2 * short)  # 2 |middle|^2 is chi-squared again
@@ -749,11 +783,12 @@ check("the arc's midpoint, by hand: along u + v, with the mean length",
 
 # %%
 bins = np.linspace(2, 8.5, 80)
-plots.show(
-    pictures.lengths_of_codes(bins, a.norm(dim=1), middle.norm(dim=1), arc.norm(dim=1),
-        title="half way, a straight line is inside the shell and an arc is on it"),
-    alt="Histograms of the length of codes. Fresh codes form a hump around 5.6, midpoints of straight lines one around 4, midpoints of arcs one at 5.6 again, narrower.",
-)  # fmt: skip
+plots.show(pictures.lengths_of_codes(
+    bins, a.norm(dim=1), middle.norm(dim=1), arc.norm(dim=1),
+    title="half way, a straight line is inside the shell and an arc is on it"),
+           alt="Histograms of the length of codes. Fresh codes form a hump around 5.6, "
+           "midpoints of straight lines one around 4, midpoints of arcs one at 5.6 "
+           "again, narrower.")  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
 from coursekit.gan_training import explorers
@@ -765,11 +800,12 @@ explorers.walk_explorer(strips, (14, 14))
 # %%
 from coursekit import widgets
 
-widgets.static_frames(
-    lambda t: explorers.walk_frame(strips, (14, 14), t),
-    [{"t": t} for t in (0.0, 0.5, 1.0)],
-    alt="Three positions of the walk, each with ten digits on the straight line above and ten on the great circle below. At both ends the rows agree; halfway the digits of the straight line differ from those of the arc.",
-)  # fmt: skip
+widgets.static_frames(lambda t: explorers.walk_frame(strips, (14, 14), t),
+                      [{"t": t} for t in (0.0, 0.5, 1.0)],
+                      alt="Three positions of the walk, each with ten digits on the "
+                      "straight line above and ten on the great circle below. At both "
+                      "ends the rows agree; halfway the digits of the straight line "
+                      "differ from those of the arc.")  # fmt: skip
 
 # %%
 drawn = {"fresh": a, "line": middle, "times sqrt 2": 2**0.5 * middle, "arc": arc}
@@ -792,12 +828,15 @@ noisy = seen[:500] + 0.1 * torch.randn(500, 196,
       generator=torch.Generator().manual_seed(0))  # fmt: skip
 check("no copies: nearer to training digits than new digits are, in at most 60 %",
       nearest_share(samples, seen, new), 0.6, relation="<=",
-      control={"training digits with a little noise": nearest_share(noisy, seen, new)})  # fmt: skip
+      control={"training digits with a little noise":
+               nearest_share(noisy, seen, new)})  # fmt: skip
 closest = seen[torch.cdist(samples[:10], seen).argmin(1)]
 rows = [(images[:10] + 1) / 2 for images in (samples, closest)]
-plots.show(pictures.labelled_rows(rows, ["sample", "nearest"], (14, 14),
-      title="samples, and the training digits nearest to them"),
-           alt="Ten samples above the ten training digits nearest to them: alike in kind and slant, different in their strokes.")  # fmt: skip
+plots.show(pictures.labelled_rows(
+    rows, ["sample", "nearest"], (14, 14),
+    title="samples, and the training digits nearest to them"),
+           alt="Ten samples above the ten training digits nearest to them: alike in "
+           "kind and slant, different in their strokes.")  # fmt: skip
 
 # %% [markdown] slide="slide"
 # ## 9 · The code of a wish
@@ -840,7 +879,8 @@ upper[:, :7] = 1
 hidden = upper.flatten() == 0
 targets = x_test[torch.arange(60) * 16 % 1000]
 code, fit = gan_training.find_code(game.generator, targets, upper, n_latent=n_latent,
-      n_starts=4, n_steps=120, penalty=0.02, rng=torch.Generator().manual_seed(0))  # fmt: skip
+                                   n_starts=4, n_steps=120, penalty=0.02,
+                                   rng=torch.Generator().manual_seed(0))  # fmt: skip
 seen, unseen = x_train.flatten(1)[:, ~hidden], x_train.flatten(1)[:, hidden]
 probe = targets.flatten(1)[:, ~hidden]
 gram = seen.T @ seen + 100 * torch.eye(98)
@@ -870,7 +910,11 @@ for half in completed.values():
     columns[-1][:, hidden] = (half.numpy() + 1) / 2
 titles = ["known", *(f"{name}\nerror {error[name]:.2f}" for name in completed), "truth"]
 shown = [images[rows] for images in (*columns, grey)]
-plots.show(pictures.wishes(shown, titles, (14, 14)), alt="Four digits of which only the upper half is known, and what four methods put below it: the code search and the nearest neighbour draw strokes, ridge regression and the mean draw grey shadows; the truth is in the last column.")  # fmt: skip
+plots.show(pictures.wishes(shown, titles, (14, 14)),
+           alt="Four digits of which only the upper half is known, and what four "
+           "methods put below it: the code search and the nearest neighbour draw "
+           "strokes, ridge regression and the mean draw grey shadows; the truth is in "
+           "the last column.")  # fmt: skip
 
 # %% [markdown]
 # The errors are above the columns. On the hidden half the search beats random codes and loses to both old hands, and even to the mean of all training digits. Part of the reason is the judge. Squared error rewards hedging: a grey shadow is never far off, while a sharp stroke in the wrong place pays twice, for the ink it drew and for the ink it missed. But the nearest neighbour draws sharp strokes too, and is closer. This generator has made 300 steps; five thousand real digits are the better source.
@@ -896,11 +940,11 @@ check("the bar is drawn: darker than half grey, on average",
       after[:, 0][:, bar].mean(1), 0.0, relation=">=",
       control={"before the edit": before[:, 0][:, bar].mean(1)})  # fmt: skip
 columns = [(images.flatten(1).numpy() + 1) / 2 for images in (before, sketch, after)]
-plots.show(
-    pictures.wishes(columns, ["sample", "with a stroke", "after the search"], (14, 14),
-        width=4.6),
-    alt="Three generated ones, the same with a black bar drawn across the top, and the pictures found by the search: digits that have the bar as part of their stroke.",
-)  # fmt: skip
+plots.show(pictures.wishes(columns, ["sample", "with a stroke", "after the search"],
+                           (14, 14), width=4.6),
+           alt="Three generated ones, the same with a black bar drawn across the top, "
+           "and the pictures found by the search: digits that have the bar as part of "
+           "their stroke.")  # fmt: skip
 
 # %% [markdown] slide="slide"
 # ## 10 · What goes wrong: sums of single codes
@@ -924,15 +968,18 @@ for name in ("chance", "no sum", "single", "means"):
     print(f"   {name:7}", *(f"{share:.2f}" for share in sums.column(name)))
 check("sums of mean codes: more than half come out", sums.column("means"), 0.5,
       relation=">=",
-      control={name: sums.column(name) for name in ("single", "no sum", "chance")})  # fmt: skip
+      control={name: sums.column(name)
+               for name in ("single", "no sum", "chance")})  # fmt: skip
 
 # %%
 figures = sums.arrays["sums"].transpose(1, 0, 2) / 255  # (4 columns, 4 trials, pixels)
-plots.show(
-    pictures.wishes(list(figures), ["bold, one class", "− light, same class",
-        "+ light, another", "= ?"], (14, 14), width=6.4),
-    alt="Four sums of mean codes as pictures: a bold digit of one class, a light one of the same class, a light one of another, and the sum, most often a bold digit of the other class.",
-)  # fmt: skip
+plots.show(pictures.wishes(
+    list(figures),
+    ["bold, one class", "− light, same class", "+ light, another", "= ?"], (14, 14),
+    width=6.4),
+           alt="Four sums of mean codes as pictures: a bold digit of one class, a "
+           "light one of the same class, a light one of another, and the sum, most "
+           "often a bold digit of the other class.")  # fmt: skip
 
 # %% [markdown]
 # Why the difference? A single code is bold *and* slanted *and* wide *and* a hundred other things. In the sum $a - b + c$ the class of $a$ and $b$ cancels, but their peculiarities do not: they add up, with three times the variance of one code. A mean keeps what its kind has in common and averages the rest away. So the famous picture holds for means, and says what means say: on average, boldness is a direction. (The mean code of light digits with nothing added comes out bold one time in ten. Sums of single codes do about as well as that, so they show nothing.)

@@ -40,7 +40,9 @@ plain = (text[2:].replace(",", "") for text in data.describe(attributes[:8]))
 texts = [text.replace(" ", "\n", 2) for text in plain]
 figure = pictures.rows_of_pictures([images[:8]], ["drawn"], columns=texts,
       title="every picture shows one shape, and three words say which")  # fmt: skip
-plots.show(figure, alt="Eight small pictures of one coloured shape each on a dark board, with their words: colour, shape and place.")  # fmt: skip
+plots.show(figure,
+           alt="Eight small pictures of one coloured shape each on a dark board, with "
+           "their words: colour, shape and place.")  # fmt: skip
 
 
 # %%
@@ -166,7 +168,10 @@ m = np.exp(-((x + 1) ** 2) / 2) / np.exp(-((x + 1) ** 2) / 2).sum()
 best = {w: cgan.best_generator(p, m, w) for w in (0.0, 0.25, 0.5)}
 densities = {w: q / 0.01 for w, q in best.items()}  # cells of width 0.01
 figure = pictures.best_generators(x, p / 0.01, m / 0.01, densities)
-plots.show(figure, alt="Above, two Gaussian densities at plus one and minus one. Below, the best generator for three weights of mismatched pairs: the larger the weight, the narrower and the further to the right.")  # fmt: skip
+plots.show(figure,
+           alt="Above, two Gaussian densities at plus one and minus one. Below, the "
+           "best generator for three weights of mismatched pairs: the larger the "
+           "weight, the narrower and the further to the right.")  # fmt: skip
 
 
 # %%
@@ -245,7 +250,10 @@ check("all three words are obeyed in at least 93 of 100 pictures",
 figure = pictures.rows_of_pictures([images[:8], drawn[:8].reshape(-1, 3, 16, 16)],
       ["drawn by the program", "by the generator"],
       columns=texts, title="the generator draws what the words say")  # fmt: skip
-plots.show(figure, alt="Above, eight drawings of the data with their words; below, pictures by the generator for the same words: the same colour, form and place each time.")  # fmt: skip
+plots.show(figure,
+           alt="Above, eight drawings of the data with their words; below, pictures by "
+           "the generator for the same words: the same colour, form and place each "
+           "time.")  # fmt: skip
 
 # %% [markdown]
 # Forms are the hard part: a square and a circle differ in a few pixels at the corners. The speckles cost the generator little, since the discriminator sees every picture through noise. Choose the words yourself; the eight pictures differ in their latents.
@@ -265,7 +273,8 @@ from coursekit.widgets import static_frames
 requests = [("red", "circle", "top left"), ("blue", "triangle", "bottom right")]
 static_frames(partial(explorers.wish_frame, of_every_kind.numpy()),
               [dict(zip(data.SHAPE_WORDS, each, strict=True)) for each in requests],
-              alt="Two rows of eight generated pictures: red circles, top left, and blue triangles, bottom right.")  # fmt: skip
+              alt="Two rows of eight generated pictures: red circles, top left, and "
+              "blue triangles, bottom right.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **Does it need the mismatched pairs, and the projection?** The same training with other choices, three seeds each. A condition that is ignored gets each word right at chance level; all three together at $\tfrac14 \cdot \tfrac13 \cdot \tfrac14 = \tfrac1{48}$.
@@ -286,7 +295,10 @@ groups = [(way, shares[way], colour) for way, colour in zip(ways, shades, strict
 figure = pictures.dots(groups, xlabel="share of pictures with all three words right",
       title="projection listens, with and without mismatched pairs",
       xlim=(-0.03, 1.03), chance=(1 / 48, "chance"))  # fmt: skip
-plots.show(figure, alt="A row of dots for each way, one dot per seed. Projection with mismatched pairs is near one, without them lower; early and late are near zero.")  # fmt: skip
+plots.show(figure,
+           alt="A row of dots for each way, one dot per seed. Projection with "
+           "mismatched pairs is near one, without them lower; early and late are near "
+           "zero.")  # fmt: skip
 for way in ways:
     variety = runs.column("variety", model=way).mean()
     print(f"{way:20} all {seeds(shares[way])}; variety {variety:.2f} of the data's")
@@ -328,8 +340,9 @@ explorers.walk_explorer(walk, ends_named)
 
 # %%
 static_frames(partial(explorers.walk_frame, walk.numpy(), ends_named),
-      [{"position": t} for t in (0.0, 0.5, 1.0)],
-              alt="Three rows of generated pictures: red circles, top left; half way; blue triangles, bottom right.")  # fmt: skip
+              [{"position": t} for t in (0.0, 0.5, 1.0)],
+              alt="Three rows of generated pictures: red circles, top left; half way; "
+              "blue triangles, bottom right.")  # fmt: skip
 halfway = data.read_shapes(walk[5].numpy())
 print("half way the reader sees:", ", ".join(dict.fromkeys(data.describe(halfway))))
 
@@ -409,13 +422,19 @@ rows = [small, *(enlarging.arrays[kind][0] for kind in names),
 figure = pictures.rows_of_pictures([1 - row / 255 for row in rows],
       ["given", *names.values(), "original"],
       title="from 2 × 2 pixels: squared error blurs what is lost")  # fmt: skip
-plots.show(figure, alt="Rows of eight pictures: the 2 by 2 pixels given; soft blobs by the network trained on squared error; strokes by the two GANs; the original digits.")  # fmt: skip
+plots.show(figure,
+           alt="Rows of eight pictures: the 2 by 2 pixels given; soft blobs by the "
+           "network trained on squared error; strokes by the two GANs; the original "
+           "digits.")  # fmt: skip
 
 # %%
 error = {kind: enlarging.column("error", model=kind) for kind in names}
 look = {kind: enlarging.column("fd", model=kind) for kind in names}
 figure = pictures.two_judges([*error.values()], [*look.values()], [*names.values()])
-plots.show(figure, alt="Squared error against Fréchet distance, three seeds for each of three methods: the network of least error is not the nearest to real digits.")  # fmt: skip
+plots.show(figure,
+           alt="Squared error against Fréchet distance, three seeds for each of three "
+           "methods: the network of least error is not the nearest to real "
+           "digits.")  # fmt: skip
 
 # %%
 for kind, name in names.items():
@@ -496,7 +515,9 @@ rows = [colouring.arrays["outline"], *(colouring.arrays[key][0] for key in losse
 rows = [row / 255 for row in (*rows, colouring.arrays["image"])]
 figure = pictures.rows_of_pictures(rows, ["sketch", *losses.values(), "original"],
       title="squared error mixes the two colours")  # fmt: skip
-plots.show(figure, alt="Rows of eight pictures: outlines; fillings by three losses; the originals in red and blue. Squared error is purple.")  # fmt: skip
+plots.show(figure,
+           alt="Rows of eight pictures: outlines; fillings by three losses; the "
+           "originals in red and blue. Squared error is purple.")  # fmt: skip
 
 # %%
 for key, name in losses.items():
@@ -599,7 +620,10 @@ labels = ["a", "true white", "F(a)", "their difference × 4", "R(F(a))",
       "with noise 0.1"]  # fmt: skip
 figure = pictures.rows_of_pictures(rows, labels,
       title="the colours come back through a white picture")  # fmt: skip
-plots.show(figure, alt="Rows of eight pictures: red and blue shapes; the same in white; the white pictures by the network, almost equal; their amplified difference, a pattern; the colours restored; the restoration under noise.")  # fmt: skip
+plots.show(figure,
+           alt="Rows of eight pictures: red and blue shapes; the same in white; the "
+           "white pictures by the network, almost equal; their amplified difference, a "
+           "pattern; the colours restored; the restoration under noise.")  # fmt: skip
 
 # %%
 found = recipe.hidden_colours(cycle, colours)
@@ -673,8 +697,9 @@ explorers.fade_explorer(blends)
 
 # %%
 static_frames(partial(explorers.fade_frame, blends),
-      [{"alpha": a} for a in (0.0, 0.5, 1.0)],
-              alt="Eight untrained pictures at three stages: squares of equal pixels; a blend; the new layer's own pattern.")  # fmt: skip
+              [{"alpha": a} for a in (0.0, 0.5, 1.0)],
+              alt="Eight untrained pictures at three stages: squares of equal pixels; "
+              "a blend; the new layer's own pattern.")  # fmt: skip
 
 # %% [markdown]
 # Does it pay? Karras and others report that growing trained two to six times faster at up to $1024 \times 1024$ pixels, where the early steps are cheap beside the late ones. At $16 \times 16$ there is little to grow; a comparison at equal seconds, `course.py bench conditional_gan:grown`, is prepared and not part of this notebook.
@@ -715,7 +740,9 @@ check("global pooling gives the same features for both", pooled(faces[0]),
       pooled(faces[1]), atol=1e-12,
       control={"without the mouth": pooled(mouthless)})  # fmt: skip
 figure = pictures.arrangements(faces, ["a face", "no face, the same pooled features"])
-plots.show(figure, alt="Two line drawings made of the same two eyes, nose and mouth: arranged as a face on the left, scattered on the right.")  # fmt: skip
+plots.show(figure,
+           alt="Two line drawings made of the same two eyes, nose and mouth: arranged "
+           "as a face on the left, scattered on the right.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **Capsules** (Sabour, Frosst and Hinton, 2017) keep the place. A capsule is a vector: its length says how likely its part is there, its direction how it lies. It is **squashed**, $v = \frac{|s|^2}{1 + |s|^2} \frac{s}{|s|}$, so that lengths stay below 1. Each part *votes* for where the whole should be, as an eye at one place votes for a face around it. In **routing by agreement** the coupling of a part to a whole is a softmax over wholes; it grows by the scalar product of the part's vote with the whole's vector. Votes that agree reinforce each other. In the face all four parts vote for the same centre; in the heap they contradict each other.
@@ -832,7 +859,9 @@ check("it varies less than two thirds of the data", spread, 0.67, relation="<=",
 rows = [same[:8], repeated[:8].reshape(-1, 3, 16, 16)]
 figure = pictures.rows_of_pictures(rows, ["data", "generator"],
       title="one request, eight answers: the generator varies less")  # fmt: skip
-plots.show(figure, alt="Eight drawings for one request and eight by the generator: sizes and places vary in the first row and hardly in the second.")  # fmt: skip
+plots.show(figure,
+           alt="Eight drawings for one request and eight by the generator: sizes and "
+           "places vary in the first row and hardly in the second.")  # fmt: skip
 
 # %% [markdown]
 # That is a loss, and a common one. The discriminator sees one picture per request at a time and has no way to ask for variety; lecture 13 is about such things.
@@ -851,7 +880,9 @@ ink = digits.arrays["images"].reshape(-1, 1, 14, 14) / 255
 rows = [1 - ink[10 * k : 10 * k + 10] for k in range(3)]
 figure = pictures.rows_of_pictures(rows, ["first", "second", "third"],
       columns=range(10), title="each digit as asked for, three times")  # fmt: skip
-plots.show(figure, alt="Three rows of ten generated handwritten digits, zero to nine as asked for in each column.")  # fmt: skip
+plots.show(figure,
+           alt="Three rows of ten generated handwritten digits, zero to nine as asked "
+           "for in each column.")  # fmt: skip
 
 # %% [markdown]
 # Being read more often than real digits is no triumph. People write digits that a classifier misreads; a generator that keeps to the middle of each class does not. Section 2 names one reason for keeping to the middle: mismatched pairs.

@@ -337,7 +337,8 @@ o = torch.stack([torch.exp(-(row - M).abs().sum(1)).sum() for row in M])
 check("minibatch features", layer.closeness(batch)[:, 0], o, atol=1e-12)
 
 # %%
-p, q, s, rate = torch.randn(5).softmax(0), torch.randn(5).softmax(0), torch.randn(5), 0.7
+p, q, s, rate = torch.randn(5).softmax(0), torch.randn(5).softmax(0), torch.randn(
+    5), 0.7  # fmt: skip
 q.requires_grad_()
 
 
@@ -348,7 +349,8 @@ def value_at(s):
 ahead = s + rate * (p * torch.sigmoid(-s) - q * torch.sigmoid(s))
 total = torch.autograd.grad(value_at(ahead), q)[0]
 direct = F.logsigmoid(-ahead)
-reaction = (p * torch.sigmoid(-ahead) - q * torch.sigmoid(ahead)) * -rate * torch.sigmoid(s)
+reaction = (p * torch.sigmoid(-ahead)
+            - q * torch.sigmoid(ahead)) * -rate * torch.sigmoid(s)  # fmt: skip
 check("one unrolled step: direct term + reaction", total, direct + reaction, atol=1e-12)
 
 D = p / (p + q)
