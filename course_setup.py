@@ -18,21 +18,19 @@ OLDEST_PYTHON = (3, 11)
 # Gigabytes of disk that .venv takes, as measured; pip's usual torch for Linux comes with CUDA.
 NEEDED_GB, NEEDED_GB_CUDA = 2.5, 5.6
 ROOT = Path(__file__).resolve().parent
-# What JupyterLab leaves out: news, and in `course.py lab` also Voila's preview and what nbgrader has for
-# teachers and for a class on a hub (its Validate button stays).
+# What JupyterLab leaves out: news, and in `course.py lab` also what a learner need not meet and what nbgrader
+# has for teachers and for a class on a hub (its Validate button stays).
 NOT_FOR_ALL = ["@jupyterlab/apputils-extension:announcements"]
-NOT_FOR_LEARNERS = ["@voila-dashboards/jupyterlab-preview"] + [
+NOT_FOR_LEARNERS = [
+    "@voila-dashboards/jupyterlab-preview",
+    "@jupyter-notebook/lab-extension",
+    "@jupyterlab/debugger-extension",
+    "@jupyterlab/cell-toolbar-extension",
+    "jupyterlab-jupytext",
+] + [
     f"@jupyter/nbgrader:{part}"
     for part in ("assignment-list", "course-list", "create-assignment", "formgrader", "menu")
 ]
-# Validate says in a line what fails (coursetools/homework/validate.py), instead of showing the check.
-FOR_LEARNERS = {
-    "nbgrader.server_extensions.validate_assignment": False,
-    "nbgrader.server_extensions.formgrader": False,
-    "nbgrader.server_extensions.assignment_list": False,
-    "nbgrader.server_extensions.course_list": False,
-    "coursetools.homework.validate": True,
-}
 
 
 class Trouble(Exception):
@@ -130,9 +128,6 @@ def set_up(torch_index):
         page_config = folder / "labconfig" / "page_config.json"
         page_config.parent.mkdir(parents=True, exist_ok=True)
         page_config.write_text(json.dumps({"disabledExtensions": dict.fromkeys(names, True)}))
-    servers = learners_config() / "jupyter_server_config.d" / "coursekit.json"
-    servers.parent.mkdir(parents=True, exist_ok=True)
-    servers.write_text(json.dumps({"ServerApp": {"jpserver_extensions": FOR_LEARNERS}}))
     fetch_assets(python)
     warm_fonts(python)
     # The slide show's own default theme would load its fonts from the network.

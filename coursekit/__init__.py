@@ -35,6 +35,7 @@ What the lectures share:
 - `training`: the loops, with checkpoints; they know nothing of any model
 - `evaluation`: how good a generative model is
 - `checks`: `check(claim, left, right)`, the one line that proves a claim
+- `points`: how many points the checks of a homework give so far
 - `plots`: the course's style, and `show(figure, alt=...)`
 - `widgets`: explorers, each a pure frame and its sliders
 - `inputs`: what turns bad input into a sentence

@@ -8,7 +8,9 @@ A bound that everything meets proves nothing. So a bound on a measured number na
 an untrained model or a simple baseline gets. The control is held to the same bar and must fail it.
 """
 
+import base64
 import sys
+import zlib
 
 import numpy as np
 
@@ -95,9 +97,14 @@ def check(
 def answer(claim, yours, expected, *, wrong=None, atol=1e-8, rtol=1e-8):
     """Check a learner's value; when it equals a well-known wrong one, say which slip makes it.
 
-    yours, expected: as in `check`. wrong: dict from a helpful sentence to the value which that slip produces.
+    yours, expected: as in `check`. wrong: dict from a helpful sentence to the value which that slip produces;
+    a student's copy has the source of that dict, packed: nobody should read the slips before trying.
     An answer in single precision is compared as far as that precision goes.
     """
+    if isinstance(wrong, str):
+        caller = sys._getframe(1)
+        source = zlib.decompress(base64.b85decode(wrong)).decode()
+        wrong = eval(source, {**caller.f_globals, **caller.f_locals})
     single = "float32" in str(getattr(yours, "dtype", ""))
     if yours is None:
         raise CheckFailed(f"{claim}: got None. Does your function end with `return`?")

@@ -4,7 +4,10 @@ The twin names roles (see the package's docstring); nbgrader's own metadata, mar
 rest, so that its Validate button, its formgrader and its gradebook understand what is built here.
 """
 
+import ast
+import base64
 import re
+import zlib
 from pathlib import Path
 
 import jupytext
@@ -27,10 +30,20 @@ ROLES = {  # role -> what nbgrader calls it
     "test": {"solution": False, "grade": True, "locked": True},
     "manual": {"solution": True, "grade": True, "locked": False},
 }
-STUB = 'raise NotImplementedError("this answer is still empty: write it here in place of this line")'
+STUB = 'raise NotImplementedError("this answer is still empty: write it here instead of this line")'
 OWN_WORDS = Config()  # what stands where the solution was
 OWN_WORDS.ClearSolutions.code_stub = {"python": STUB}
 OWN_WORDS.ClearSolutions.text_stub = "*Write your answer here.*"
+CHECK = """# The check of {name}, {worth}: run this cell.
+from coursekit import points as _points
+
+_points.begin("{name}")
+{body}
+_points.passed("{name}")"""
+TOTAL = """# Your points so far: run this cell.
+from coursekit import points as _points
+
+_points.total({checked}, read={read})"""
 HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS\n(.*?)### END HIDDEN TESTS", re.DOTALL)
 
 
@@ -64,16 +77,51 @@ def read_source(twin):
 def release(notebook, config=OWN_WORDS):
     """What a student gets: no solution, no hidden test, locked checks; the argument is left alone."""
     notebook = nbformat.from_dict(notebook)
-    for step in (
-        LockCells,
-        ClearSolutions,
-        ClearOutput,
-        ClearHiddenTests,
-        CheckCellMetadata,
-        ComputeChecksums,
-    ):
+    for step in (LockCells, ClearSolutions, ClearOutput, ClearHiddenTests, CheckCellMetadata):
         notebook, _ = step(config=config).preprocess(notebook, {})
-    return notebook
+    if config is OWN_WORDS:
+        out_of_the_way(notebook)
+    return ComputeChecksums(config=config).preprocess(notebook, {})[0]
+
+
+def out_of_the_way(notebook):
+    """Fold, in place, what a student runs and need not read; pack its slips; add a cell that counts points.
+
+    A check that fails does not stop `Run All`, so that the last cell says how far the notebook is.
+    """
+    worth = {"checked": {}, "read": {}}
+    for cell in notebook.cells:
+        facts = cell.metadata.get("nbgrader", {})
+        if not facts.get("grade"):
+            continue
+        exercise, points = facts["grade_id"].removeprefix("test_"), facts["points"]
+        worth["read" if facts["solution"] else "checked"][exercise] = points
+        if not facts["solution"]:
+            value = f"{points:g} point{'s' * (points != 1)}"
+            body = packed_slips(cell.source).rstrip()
+            cell.source = CHECK.format(name=exercise, worth=value, body=body)
+            cell.metadata.tags = ["raises-exception"]
+            cell.metadata.jupyter = {"source_hidden": True}
+    last = nbformat.v4.new_code_cell(TOTAL.format(**worth), metadata={"jupyter": {"source_hidden": True}})
+    for cell in (nbformat.v4.new_markdown_cell("## How far are you?"), last):
+        cell.id = f"cell-{len(notebook.cells) + 1:03d}"
+        notebook.cells.append(cell)
+
+
+def packed_slips(source):
+    """The source of a check with every `wrong={...}` as `wrong="..."`, which `answer` unpacks."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    found = [key.value for call in calls for key in call.keywords if key.arg == "wrong"]
+    starts = [0]
+    for line in source.encode().splitlines(keepends=True):  # ast counts columns in bytes
+        starts.append(starts[-1] + len(line))
+    text = source.encode()
+    for node in sorted(found, key=lambda node: (-node.lineno, -node.col_offset)):
+        start = starts[node.lineno - 1] + node.col_offset
+        end = starts[node.end_lineno - 1] + node.end_col_offset
+        packed = base64.b85encode(zlib.compress(ast.unparse(node).encode(), 9))
+        text = text[:start] + b'"' + packed + b'"' + text[end:]
+    return text.decode()
 
 
 def hidden_source(cell):

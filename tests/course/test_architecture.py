@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "coursekit"
 FILES = sorted(PACKAGE.rglob("*.py"))
 TOOLS = sorted((ROOT / "coursetools").rglob("*.py"))
-SHARED = {"checks", "data", "draws", "evaluation", "inputs", "networks", "plots", "training", "widgets"}
+SHARED = {"checks", "data", "draws", "evaluation", "inputs", "networks", "plots"}
+SHARED |= {"points", "training", "widgets"}
 FREE = {"draws", "inputs"}  # import nothing of the course; every file may import them
 # The lectures in the order of the course; a model may build on those before it. Later ones come here.
 LECTURES = ["start", "pca", "clustering", "manifold", "factorization", "embeddings", "autoregressive"]

@@ -350,3 +350,18 @@ def test_the_arguments_are_left_unchanged():
     answer("claim", left, UP)
     np.testing.assert_array_equal(left, UP)
     np.testing.assert_array_equal(right, UP[::-1])
+
+
+def test_packed_slips_say_what_the_open_ones_say():
+    """A student's copy packs `wrong`: the same sentences, also for values of names at hand."""
+    from coursetools.homework.build import packed_slips
+
+    local = 4.0
+    source = 'answer("é", yours, 2.0, wrong={"twice as large": 2 * two, "é squared": sum([two] * 2)})'
+    packed = packed_slips(source)
+    assert "twice" not in packed and "squared" not in packed
+    for yours, said in ((local, "twice as large"), (3.0, "your value is 3")):
+        for form in (source, packed):
+            with pytest.raises(CheckFailed, match=said):
+                exec(form, {"answer": answer, "two": 2.0, "yours": yours})
+    assert packed_slips("answer('a', 1, 1)") == "answer('a', 1, 1)"

@@ -335,7 +335,7 @@ def test_copies_are_made_once_and_never_overwritten(house):
     work = house / "work"
     assert course.learners_copies() == work / "00_start_here.ipynb"
     assert (work / "01_pca.ipynb").read_text() == "new 01_pca"
-    assert (work / "homework/release/hw01_pca/hw01_pca.ipynb").read_text() == "new hw01_pca"
+    assert (work / "homework/hw01_pca.ipynb").read_text() == "new hw01_pca"
     for path in work.rglob("*.ipynb"):
         path.write_text("mine")
     course.learners_copies()
@@ -343,8 +343,25 @@ def test_copies_are_made_once_and_never_overwritten(house):
     assert len([path for path in work.rglob("*") if path.is_file()]) == 3
 
 
+def test_links_between_the_copies_of_lecture_and_homework_lead_somewhere(house):
+    lecture, homework = "01_pca.ipynb", "homework/release/hw01_pca/hw01_pca.ipynb"
+    (house / "notebooks" / lecture).write_text(f"[hw]({homework}) [code](../coursekit/pca/model.py)")
+    (house / "notebooks" / homework).write_text(f"[lecture](../../../{lecture})")
+    course.learners_copies()
+    assert "[hw](homework/hw01_pca.ipynb) [code](../coursekit/" in (house / "work" / lecture).read_text()
+    assert (house / "work/homework/hw01_pca.ipynb").read_text() == f"[lecture](../{lecture})"
+
+
+def test_copies_of_an_earlier_version_stay_where_they_are(house):
+    old = house / "work/homework/release/hw01_pca/hw01_pca.ipynb"
+    old.parent.mkdir(parents=True)
+    old.write_text("mine")
+    course.learners_copies()
+    assert old.read_text() == "mine" and not (house / "work/homework/hw01_pca.ipynb").exists()
+
+
 @pytest.mark.parametrize(
-    ("name", "stem"), [("01", "01_pca"), ("1", "01_pca"), ("hw01", "homework/release/hw01_pca/hw01_pca")]
+    ("name", "stem"), [("01", "01_pca"), ("1", "01_pca"), ("hw01", "homework/hw01_pca")]
 )
 def test_fresh_saves_the_old_one(house, name, stem):
     course.learners_copies()
@@ -375,11 +392,12 @@ def test_no_notebooks_is_said(house, capsys):
 
 
 def test_a_copy_that_breaks_off_leaves_no_half_notebook(house, monkeypatch):
-    def full_disk(source, target):
-        Path(target).write_text("ha")
+    def full_disk(path, text, **keywords):
+        with open(path, "w") as file:
+            file.write("ha")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(shutil, "copyfile", full_disk)
+    monkeypatch.setattr(Path, "write_text", full_disk)
     with pytest.raises(OSError):
         course.learners_copies()
     assert not list((house / "work").rglob("*.ipynb"))
@@ -398,6 +416,8 @@ def test_lab_listens_at_home_and_opens_the_copy(house, monkeypatch):
     assert {"--ServerApp.ip=127.0.0.1", "--no-browser"} <= set(seen["command"])
     assert "--LabApp.default_url=/lab/tree/work/00_start_here.ipynb" in seen["command"]
     assert not any("token" in word or "password" in word for word in seen["command"])
+    assert set(course.QUIET) <= set(seen["command"])
+    assert "--ServerApp.jpserver_extensions=coursetools.homework.validate=True" in seen["command"]
 
 
 def test_app_shows_a_notebook_by_its_number(house, monkeypatch, capsys):

@@ -69,7 +69,7 @@ def lab(tmp_path_factory):
     (config / "labconfig/page_config.json").write_text(json.dumps({"disabledExtensions": disabled}))
     command = ["jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1", "--allow-root"]
     command += [f"--ServerApp.port={port}", f"--IdentityProvider.token={token}"]
-    command += [f"--ServerApp.root_dir={folder}"]
+    command += [f"--ServerApp.root_dir={folder}", *course.LEARNERS]
     address = f"http://127.0.0.1:{port}"
     ready = partial(get, address, token, "status")
     with served(command, folder, ready, JUPYTER_CONFIG_PATH=str(config)):
@@ -137,7 +137,7 @@ def page_of(browser, address, name):
     finally:
         page.close()
     assert not outside, f"requests to the outside: {outside}"
-    assert not [text for text in complaints if not NOT_OURS.search(text)]
+    assert not [text for text in complaints if not NOT_OURS.search(text)], complaints
 
 
 @contextmanager
@@ -181,12 +181,19 @@ def test_validate_says_what_is_missing_and_what_is_right(lab, browser, path):
         cells = nbformat.read(ROOT / f"notebooks/homework/release/{path.stem}/{path.stem}.ipynb", 4).cells
         kinds = [c.cell_type for c in cells if c.metadata.get("nbgrader", {}).get("grade")]
         assert said.count("The following cell failed:") == len(kinds)
-        assert said.count("NotImplementedError: this answer is still empty") == kinds.count("code") > 0
+        assert said.count("✗ this answer is still empty") == kinds.count("code") > 0
         assert said.count("You did not provide a response.") == kinds.count("markdown") > 0
+        assert f"0 of {kinds.count('code')} checks pass: 0 of " in said
+        assert "answer(" not in said and "Traceback" not in said and len(said) < 200 * len(kinds)
         assert page.get_by_role("menuitem", name="Nbgrader").count() == 0
         assert page.get_by_text("Formgrader").count() == page.get_by_title("Voila").count() == 0
     with open_in_lab(lab, browser, f"right_{path.stem}") as page:
         assert "Success! Your notebook passes all the tests." in validate(page)
+
+
+def test_validate_on_a_lecture_runs_nothing(lab, browser):
+    with open_in_lab(lab, browser, "00_start_here") as page:
+        assert "it is no homework" in validate(page)
 
 
 def validate(page):

@@ -78,6 +78,20 @@ def test_release_holds_no_solution_and_no_hidden_test(twin):
 
 
 @names
+def test_a_student_sees_folded_checks_no_slips_and_the_points_at_the_end(twin):
+    stored = nbformat.read(ROOT / f"notebooks/homework/release/{twin.stem}/{twin.stem}.ipynb", as_version=4)
+    graded = [c for c in stored.cells if c.metadata.get("nbgrader", {}).get("grade")]
+    for cell in (cell for cell in graded if cell.cell_type == "code"):
+        assert cell.source.startswith("# The check of ") and cell.metadata.jupyter.source_hidden
+        assert "wrong={" not in cell.source
+        assert "raises-exception" in cell.metadata.tags, "Run All has to reach the last cell"
+    said = "".join(stored.cells[-1].source)
+    for cell in graded:
+        facts = cell.metadata.nbgrader
+        assert f"'{facts.grade_id.removeprefix('test_')}': {facts.points}" in said
+
+
+@names
 def test_stored_notebooks_are_those_of_the_twin(twin):
     source = read_source(twin)
     for path, built in (

@@ -1,0 +1,51 @@
+"""What a homework notebook counts: which of its checks pass as they were last run, and what they are worth.
+
+A student's copy of a homework has `begin` at the top of each check and `passed` at its end, which is only
+reached if everything between holds; its last cell prints `total`.
+"""
+
+import sys
+
+_reached = {}  # exercise -> did its check, when it ran last, reach its end?
+
+
+def begin(exercise) -> None:
+    """The check of an exercise starts: until it ends it has not passed, and an empty answer is one line."""
+    _reached[exercise] = False
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None:
+        shell.set_custom_exc((NotImplementedError,), _in_one_line)
+
+
+def passed(exercise) -> None:
+    """The check of an exercise has come to its end."""
+    _reached[exercise] = True
+
+
+def total(checked, read=None) -> None:
+    """Print how many points the checks give so far, and what each exercise still asks for.
+
+    >>> begin("whiten"); passed("whiten"); begin("scores")
+    >>> total({"whiten": 3, "scores": 2}, read={"biplot": 4})
+    You have 3 of 5 visible points.
+      ✓ whiten: 3 points
+      ✗ scores: 2 points, its check fails
+      ? biplot: 4 points, a person reads it
+
+    Args:
+        checked: points by exercise, of those whose check runs in the notebook.
+        read: points by exercise, of those that a person reads.
+    """
+    points = sum(value for name, value in checked.items() if _reached.get(name))
+    print(f"You have {points:g} of {sum(checked.values()):g} visible points.")
+    for name, value in checked.items():
+        state = _reached.get(name)
+        why = {True: "", False: ", its check fails", None: ", its check has not run"}[state]
+        print(f"  {'✓' if state else '✗'} {name}: {value:g} point{'s' * (value != 1)}{why}")
+    for name, value in (read or {}).items():
+        print(f"  ? {name}: {value:g} point{'s' * (value != 1)}, a person reads it")
+
+
+def _in_one_line(shell, kind, error, trace, tb_offset=None):
+    """IPython's hook for an exception: its sentence alone, without a page of traceback."""
+    shell._showtraceback(kind, error, [f"✗ {error}" if str(error) else "✗ this answer is still empty"])
