@@ -6,7 +6,7 @@ Standard library only; course_setup.py holds the set-up. `python3 course.py --he
 import argparse
 import errno
 import os
-import shutil
+import re
 import signal
 import socket
 import sys
@@ -32,6 +32,14 @@ from course_setup import (
 STRANGERS = ["@jupyter/nbgrader", "@jupyter-notebook/lab-extension", "jupyterlab-jupytext"]
 APP = ["--template=coursekit", "--Voila.ip=127.0.0.1"]
 APP += [f"--VoilaConfiguration.extension_denylist={name}" for name in STRANGERS]
+# Validate says in a line what fails (coursetools/homework/validate.py); the rest of nbgrader is for teachers.
+SERVERS = {"coursetools.homework.validate": True, "voila.server_extension": False}
+SERVERS |= {
+    f"nbgrader.server_extensions.{name}": False
+    for name in ("validate_assignment", "formgrader", "assignment_list", "course_list")
+}
+QUIET = ["--log-level=ERROR", "--LabApp.log_level=ERROR"]  # what stays are the lines with the address
+LEARNERS = [f"--ServerApp.jpserver_extensions={name}={on}" for name, on in SERVERS.items()]
 
 
 def lab(options):
@@ -40,12 +48,16 @@ def lab(options):
     opened = learners_copies(options.fresh)
     python = set_up(options.torch_index)
     command = [str(python), "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={ROOT}"]
-    command += [f"--ServerApp.preferred_dir={ROOT / 'work'}", "--LabApp.extension_manager=readonly"]
+    command += ["--ContentsManager.preferred_dir=work", "--LabApp.extension_manager=readonly"]
+    command += [*LEARNERS, *QUIET]
     command += [f"--LabApp.default_url=/lab/tree/{opened.relative_to(ROOT).as_posix()}"]
     command += [f"--ServerApp.port={options.port}", "--ServerApp.port_retries=0"] if options.port else []
     command += ["--no-browser"] if options.no_browser else []
     command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     places = [str(learners_config()), os.environ.get("JUPYTER_CONFIG_PATH")]
+    print(
+        "JupyterLab starts. If no browser opens, copy the address; Ctrl-C here, twice, ends it.", flush=True
+    )
     return hand_over(command, environment(JUPYTER_CONFIG_PATH=os.pathsep.join(filter(None, places))))
 
 
@@ -67,8 +79,10 @@ def learners_copies(fresh=None):
     originals = sorted(notebooks.glob("[0-9][0-9]_*.ipynb")) + sorted(
         notebooks.glob("homework/release/*/*.ipynb")
     )
-    # The same places as in notebooks/, so that their links to each other and to the package keep working.
     copies = {path: work / path.relative_to(notebooks) for path in originals}
+    near = not (work / "homework" / "release").exists()  # where earlier versions put them, they stay
+    if near:
+        copies |= {p: work / "homework" / p.name for p in originals if p.parent != notebooks}
     if not copies:
         raise Trouble("There are no notebooks in notebooks/ to open: take a complete copy of the course.")
     opened = next(iter(copies.values()))
@@ -87,9 +101,16 @@ def learners_copies(fresh=None):
         if not copy.exists():
             copy.parent.mkdir(parents=True, exist_ok=True)
             half = copy.with_suffix(".tmp")
-            shutil.copyfile(source, half)
+            text = source.read_text(encoding="utf-8")
+            half.write_text(nearer(text) if near else text, encoding="utf-8", newline="\n")
             half.rename(copy)  # a full disk or Ctrl-C leaves no half notebook under the real name
     return opened
+
+
+def nearer(text):
+    """A notebook whose links between lecture and homework fit homework/hwNN_name.ipynb."""
+    text = re.sub(r"\]\(homework/release/(\w+)/\1\.ipynb\)", r"](homework/\1.ipynb)", text)
+    return re.sub(r"\]\(\.\./\.\./\.\./(\d\d_\w+\.ipynb)\)", r"](../\1)", text)
 
 
 def test(options):
@@ -198,7 +219,7 @@ def parser():
         "build", parents=[common], help="for authors: execute notebooks and store their outputs"
     )
     verb.add_argument("numbers", nargs="*", metavar="NN", help="which ones (default: all)")
-    verb.add_argument("--prose", action="store_true", help="only words changed: keep the stored outputs")
+    verb.add_argument("--prose", action="store_true", help="only words or line breaks changed: keep the stored outputs")
     verb.set_defaults(run=build)
     verb = verbs.add_parser(
         "bench", parents=[common], help="measure the course beside its peers (see benchmarks/README.md)"
