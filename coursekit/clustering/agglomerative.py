@@ -236,11 +236,14 @@ def cut(Z, n_clusters):
 
     Labels count from 0 in the order in which the clusters first appear among the points.
     """
+    Z = np.asarray(Z)
     n = len(Z) + 1
     if not isinstance(n_clusters, Integral) or isinstance(n_clusters, bool):
         raise ValueError(f"n_clusters must be a whole number, got {n_clusters!r}")
     if n > 1:
         is_valid_linkage(np.asarray(Z, dtype=np.float64), throw=True, name="Z")
+        if not np.array_equal(np.sort(Z[:, :2], axis=None), np.arange(2 * n - 2)):
+            raise ValueError("Z is no merge tree: each point and each cluster but the last is merged once")
     if not 1 <= n_clusters <= n:
         raise ValueError(f"n_clusters={n_clusters} is impossible: {n} points make 1 to {n} clusters")
     root = np.arange(2 * n - 1)

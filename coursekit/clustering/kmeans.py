@@ -34,11 +34,13 @@ def nearest_center(X, norms, centers):
     X (n, p), norms |x|^2 (n,), centers (K, p) -> labels (n,), leads (n,) in units of X (infinite if K = 1).
     """
     # |x - m|^2 = |x|^2 - 2 (x m - |m|^2 / 2), so the nearest centre has the largest x m - |m|^2 / 2.
-    scores = X @ centers.T - 0.5 * (centers**2).sum(axis=1)
-    rows, labels = np.arange(len(X)), scores.argmax(axis=1)
-    first = scores[rows, labels]
-    scores[rows, labels] = -np.inf
-    squares = norms - 2 * np.array([first, scores.max(axis=1)])
+    half_squares = 0.5 * (centers**2).sum(axis=1)[:, None]
+    # (K, n): maxima over long rows are quick.
+    scores = np.subtract((X @ centers.T).T, half_squares, order="C")
+    points, labels = np.arange(len(X)), scores.argmax(axis=0)
+    first = scores[labels, points]
+    scores[labels, points] = -np.inf
+    squares = norms - 2 * np.array([first, scores.max(axis=0)])
     first, second = np.sqrt(np.maximum(squares, 0))
     return labels, second - first
 
