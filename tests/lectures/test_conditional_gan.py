@@ -262,6 +262,16 @@ def test_receptive_field_by_arithmetic_is_that_of_the_gradient(layers):
     assert int(columns.max() - columns.min()) + 1 == cgan.receptive_field(layers)
 
 
+def test_leaky_rectifiers_stand_between_convolutions_and_not_after_the_last():
+    network, x = randomised(cgan.conv_layers([2, 3, 4, 1], [(3, 1)] * 3)), torch.randn(2, 2, 7, 7)
+    first, second, third = (layer for layer in network if isinstance(layer, nn.Conv2d))
+
+    def leaky(a):
+        return torch.where(a > 0, a, 0.2 * a)
+
+    torch.testing.assert_close(network(x), third(leaky(second(leaky(first(x))))))
+
+
 def test_patch_discriminator_sees_ten_pixels():
     assert cgan.receptive_field(list(cgan.PatchDiscriminator.LAYERS)) == 10
     assert cgan.PatchDiscriminator(3)(torch.rand(2, 3, 16, 16)).shape == (2, 16)
@@ -320,6 +330,17 @@ def test_pix2pix_losses_are_those_of_the_docstring():
     torch.testing.assert_close(game.opponent_loss(y, x, rng=torch.Generator().manual_seed(1)), expected)
     expected = (fake - x).abs().mean()
     torch.testing.assert_close(game.loss(y, x, rng=torch.Generator().manual_seed(1)), expected)
+
+
+def test_the_distance_counts_unless_it_is_switched_off():
+    generator, discriminator = cgan.TranslationUNet(1, 3, n_latent=2), cgan.PatchDiscriminator(4)
+    y, x, losses = torch.rand(3, 1, 16, 16), torch.rand(3, 3, 16, 16), {}
+    for options in ({}, {"weight": 0.0}):
+        game = cgan.Pix2Pix(generator, discriminator, n_latent=2, **options)
+        rng = torch.Generator().manual_seed(1)
+        losses[len(options)] = game.generator_loss(y, x, rng=rng)
+        distance = game.loss(y, x, rng=torch.Generator().manual_seed(1))
+    assert losses[0] > losses[1] + distance
 
 
 def test_each_permutation_has_cycle_loss_zero_and_one_is_right():
@@ -389,6 +410,14 @@ def test_in_the_end_only_the_new_path_is_left():
     drawn = generator(torch.ones(2, 16))
     randomised(generator.paint[1])
     torch.testing.assert_close(generator(torch.ones(2, 16)), drawn)
+
+
+def test_a_network_starts_at_four_pixels_and_a_named_level_is_whole():
+    assert cgan.GrowingDiscriminator()(cgan.GrowingGenerator()(torch.randn(3, 16))).shape == (3,)
+    generator, z = cgan.GrowingGenerator(level=2), torch.randn(3, 16)
+    drawn = generator(z)
+    generator.set_growth(2, 1.0)
+    torch.testing.assert_close(generator(z), drawn)
 
 
 def test_pictures_and_gradients_are_linear_in_alpha():

@@ -212,6 +212,26 @@ def test_balanced_vectors_depend_on_the_scores_alone(rng):
 # Asking
 
 
+@pytest.mark.parametrize("kind", [SkipGram, CBOW])
+def test_words_start_small_on_both_sides_of_zero(kind):
+    model = kind(400, 5)
+    assert model.W.abs().max() <= 0.5 / 5 and (model.C == 0).all()
+    assert -0.05 < model.W.min() * 5 + 0.5 < 0.05 and -0.05 < model.W.max() * 5 - 0.5 < 0.05
+
+
+def test_every_context_counts_in_the_mean_and_empty_places_do_not(rng):
+    model = CBOW(6, 3)
+    contexts = [[0, 1, 5, -1], [-1, 0, -1, -1], [1, 1, 2, 0]]
+    expected = [model.W[[c for c in row if c >= 0]].mean(0) for row in contexts]
+    torch.testing.assert_close(model.mean_of(contexts), torch.stack(expected))
+
+
+def test_the_royal_family_is_a_distribution():
+    shares = embeddings.royal_family(3, interaction=0.7, rng=4)
+    assert shares.shape == (4, 9) and shares.min() > 0
+    np.testing.assert_allclose(shares.sum(), 1)
+
+
 def test_nearest_goes_by_the_angle():
     vectors = [[1.0, 0], [100, 30], [0.1, 0.01], [0, 1], [-1, 0]]
     assert embeddings.nearest(vectors, 0, 3).tolist() == [2, 1, 3]
@@ -264,6 +284,15 @@ def test_inference_is_the_one_minimum_of_a_convex_function(mode):
     for _ in range(20):
         other = best + torch.randn(3, generator=rng, dtype=torch.float64)
         assert model.document_loss(other, tokens) > model.document_loss(best, tokens)
+
+
+def test_inference_asks_every_entry_of_the_gradient():
+    model, tokens = document_model("dbow"), [1, 5, 5, 2, 7]
+    with torch.no_grad():
+        model.A[:, 1] = 0  # no word looks at this entry, so its gradient is 0 from the start
+    best = model.infer(tokens).requires_grad_()
+    gradient = torch.autograd.grad(model.document_loss(best, tokens), best)[0]
+    assert gradient.abs().max() < 1e-9 < best.abs().max() and best[1] == 0
 
 
 @pytest.mark.parametrize("mode", ["dbow", "dm"])

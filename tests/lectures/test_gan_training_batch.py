@@ -142,6 +142,14 @@ def test_statistics_are_those_of_the_present_weights():
         torch.testing.assert_close(used, generator(z), atol=2e-2, rtol=0)  # n against n - 1 in the variance
 
 
+def test_what_was_seen_before_is_forgotten():
+    network = nn.Sequential(nn.BatchNorm1d(2))
+    network(100 + torch.randn(50, 2))
+    x = torch.randn(60, 2)
+    recompute_statistics(network, x.split(20))
+    torch.testing.assert_close(network[0].running_mean, x.mean(0))
+
+
 def test_statistics_of_a_network_without_norms():
     network = nn.Sequential(nn.Linear(2, 2))
     before = network[0].weight.clone()
