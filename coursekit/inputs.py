@@ -2,17 +2,21 @@
 
 `as_input`     data as a tensor (n, *shape) in a model's precision, on its device, within a range
 `as_labels`    class labels as int64 (n,)
+`as_bits`      the same where a formula counts states: zeros and ones and nothing between
 `as_tensor`    numbers as they are
+`shape_sentence`  PyTorch's error about shapes, from a network of the caller's own, as a sentence
 `positive_int`, `positive_ints`, `real_number`, `one_of`   settings: a count, widths, amounts, choices
 
 Each raises ValueError with the name that the caller gives. Nothing here changes a value: floats are cast
 to the model's precision, NumPy arrays and lists become tensors, and that is all.
 """
 
+import contextlib
 import itertools
 import math
 import operator
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from numbers import Real
 from typing import Any
 
@@ -70,6 +74,42 @@ def as_input(
                 f"{name} must lie in {_interval(low, high)}, got values from {least:.4g} to {most:.4g}"
             )
     return x
+
+
+def as_bits(x: Any, n_units: int, *, like: nn.Module | Tensor, name: str = "v") -> Tensor:
+    """Binary states (n, n_units), for a formula that sums over all of them; arguments as in `as_input`.
+
+    >>> as_bits([[0, 1, 1]], 3, like=torch.zeros(()))
+    tensor([[0., 1., 1.]])
+
+    Raises:
+        ValueError: as in `as_input`, or for a value between 0 and 1, which is no state.
+    """
+    x = as_input(x, n_units, like=like, name=name, low=0, high=1)
+    if not bool(((x == 0) | (x == 1)).all()):
+        raise ValueError(
+            f"{name} must hold zeros and ones only, as each row is one of 2^{n_units} states: round grey"
+            f" values, ({name} > 0.5), or draw bits with draws.bernoulli({name})"
+        )
+    return x
+
+
+@contextlib.contextmanager
+def shape_sentence(network: str, x: Tensor) -> Iterator[None]:
+    """In this block PyTorch's error about shapes becomes a ValueError that says what `network` was given.
+
+    >>> with shape_sentence("the critic", torch.zeros(5, 3)):
+    ...     nn.Linear(2, 1)(torch.zeros(5, 3))
+    Traceback (most recent call last):
+    ValueError: the critic does not take samples of shape (n, 3): mat1 ...
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not re.search("shape|size|channels|dimension", str(error)) or "memory" in str(error):
+            raise
+        shape = ", ".join(["n", *map(str, x.shape[1:])])
+        raise ValueError(f"{network} does not take samples of shape ({shape}): {error}") from error
 
 
 def as_labels(

@@ -4,11 +4,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """One data set. Arrays are copied on the way in and are read-only.
+
+    Where an array is expected, a data set counts as its x: `PCA().fit(usarrests())` works.
 
     >>> Dataset(x=[[1.0, 2.0], [3.0, 4.0]], feature_names=("width", "height"), source="my ruler")
     Dataset(x: (2, 2) float64; source: my ruler)
@@ -50,6 +53,10 @@ class Dataset:
             each = getattr(self, name)
             if each is not None and len(each) != len(self.x) and (name != "row_names" or each):
                 raise ValueError(f"x has {len(self.x)} rows, so {name} must have as many, not {len(each)}")
+
+    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> np.ndarray:
+        """What NumPy and all that builds on it see: x."""
+        return np.array(self.x, dtype, copy=copy)
 
     def split(self, seed: int = 0) -> tuple["Dataset", "Dataset"]:
         """(train, test): a random fifth of the rows, rounded up, is for testing; the seed says which.

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from coursekit.dbn.label_machine import LabelRBM
 from coursekit.draws import bernoulli
-from coursekit.inputs import as_input, as_labels, positive_int, positive_ints
+from coursekit.inputs import as_bits, as_input, as_labels, positive_int, positive_ints
 from coursekit.rbm import RBM, log_bernoulli, states_of
 
 
@@ -275,7 +275,8 @@ class DBN(nn.Module):
 
     def _layers(self, v):
         """[v, all states of h1, ..., all states of h_{L-1}]; ValueError beyond 20 units."""
-        return [self._checked(v), *(states_of(machine.hidden_bias) for machine in self.machines[:-1])]
+        v = as_bits(v, self.sizes[0], like=self)
+        return [v, *(states_of(machine.hidden_bias) for machine in self.machines[:-1])]
 
     def _top_score(self, h):
         """log p(h_{L-1}) + log Z, (n,)."""

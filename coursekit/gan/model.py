@@ -29,7 +29,7 @@ from scipy.special import rel_entr, xlog1py, xlogy
 from torch import nn
 
 from coursekit.draws import normal
-from coursekit.inputs import as_input, positive_int, real_number
+from coursekit.inputs import as_input, positive_int, real_number, shape_sentence
 from coursekit.networks import mlp
 
 OBJECTIVES = ("minimax", "non_saturating", "least_squares")
@@ -183,7 +183,8 @@ class GAN(nn.Module):
     def score(self, x):
         """Raw scores s(x) of the discriminator, x (n, ...) -> (n,)."""
         x = as_input(x, like=self.discriminator, finite=False)
-        scores = self.discriminator(x)
+        with shape_sentence("the discriminator", x):
+            scores = self.discriminator(x)
         if scores.numel() != len(x):
             raise ValueError(
                 f"the discriminator made {tuple(scores.shape)} of {len(x)} samples: one score each is needed"
@@ -219,7 +220,9 @@ class GAN(nn.Module):
     def sample(self, n, *, rng=None):
         """n samples of the generator, (n, ...), from standard normal latents."""
         n, like = positive_int(n, "n", low=0), next(self.generator.parameters())
-        return self.generator(normal(like, rng, shape=(n, self.n_latent)))
+        z = normal(like, rng, shape=(n, self.n_latent))
+        with shape_sentence("the generator", z):
+            return self.generator(z)
 
 
 def _check_targets(alpha, beta):

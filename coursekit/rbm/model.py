@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from coursekit.draws import bernoulli, normal
-from coursekit.inputs import as_input, one_of, positive_int
+from coursekit.inputs import as_bits, as_input, one_of, positive_int
 
 VISIBLE = ("bernoulli", "gaussian")
 MAX_ENUMERATED = 20
@@ -106,8 +106,8 @@ class BoltzmannMachine(nn.Module):
         return torch.logsumexp(-self.energy(states_of(self.bias)), 0)
 
     def log_prob(self, x):
-        """log p(x) in nats, (m, n) -> (m,); ValueError beyond 20 units."""
-        return -self.energy(x) - self.log_partition()
+        """log p(x) in nats of binary states, (m, n) -> (m,); ValueError beyond 20 units."""
+        return -self.energy(as_bits(x, len(self.bias), like=self.bias, name="x")) - self.log_partition()
 
 
 class RBM(nn.Module):
@@ -192,12 +192,20 @@ class RBM(nn.Module):
         return torch.logsumexp(-(self.free_energy if of_visible else self.hidden_free_energy)(states), 0)
 
     def log_prob(self, v):
-        """log p(v) in nats, a density for Gaussian units; (n, n_visible) -> (n,). Errors as log_partition."""
+        """log p(v) in nats, a density for Gaussian units; (n, n_visible) -> (n,). Errors as log_partition.
+
+        Bernoulli units: v must be bits, since only these are states that have a probability.
+        """
+        if self.visible == "bernoulli":
+            v = as_bits(v, len(self.visible_bias), like=self.weight)
         return -self.free_energy(v) - self.log_partition()
 
     @torch.no_grad()
     def exact_gradient(self, v):
-        """Gradient of mean log p(v), uphill, as a dict by parameter name; ValueError as log_partition."""
+        """Gradient of mean log p(v), uphill, as a dict by parameter name; ValueError as log_partition.
+
+        A grey v counts as the mean of bits in the first phase, as in contrastive divergence.
+        """
         v = self._visible(v)
         states, of_visible = self._enumerated()
         if of_visible:

@@ -133,8 +133,6 @@ def as_data(
 
 
 def _as_part(x, name, whole, dtype, device):
-    # A Dataset is no array itself; a table with a column x is, and stays whole.
-    x = x if hasattr(x, "__array__") else getattr(x, "x", x)
     part = as_tensor(x, name).detach()
     if part.ndim == 0 or len(part) == 0:
         raise ValueError(

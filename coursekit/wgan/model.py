@@ -28,7 +28,7 @@ from scipy.sparse import eye_array, kron, vstack
 from torch import nn
 
 from coursekit.draws import normal, uniform
-from coursekit.inputs import as_input, as_tensor, one_of, positive_int, real_number
+from coursekit.inputs import as_input, as_tensor, one_of, positive_int, real_number, shape_sentence
 
 CONSTRAINTS = ("penalty", "clip")
 MASS = 1000.0  # in the linear programme
@@ -176,7 +176,9 @@ class WGAN(nn.Module):
 
     def score(self, x):
         """The critic f(x), (n, ...) -> (n,)."""
-        scores = self.critic(as_input(x, like=self.critic, finite=False))
+        x = as_input(x, like=self.critic, finite=False)
+        with shape_sentence("the critic", x):
+            scores = self.critic(x)
         if scores.numel() != len(x):
             raise ValueError(
                 f"the critic made {tuple(scores.shape)} of {len(x)} samples: one score each is needed"
@@ -211,4 +213,6 @@ class WGAN(nn.Module):
     def sample(self, n, *, rng=None):
         """n samples of the generator, (n, ...), from standard normal latents."""
         n, like = positive_int(n, "n", low=0), next(self.generator.parameters())
-        return self.generator(normal(like, rng, shape=(n, self.n_latent)))
+        z = normal(like, rng, shape=(n, self.n_latent))
+        with shape_sentence("the generator", z):
+            return self.generator(z)

@@ -1,5 +1,7 @@
 """inputs: what is taken, what is refused, and in which words."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -74,7 +76,7 @@ def test_shapes_of_one_example():
         (None, None, {}, "must be an array of numbers, got NoneType"),
         (X + 1j, None, {}, "must be an array of numbers"),
         (torch.tensor(X) + 1j, None, {}, "must be real numbers"),
-        (digits(), 64, {}, r"got Dataset: use its x\.x"),
+        (SimpleNamespace(x=X), 2, {}, r"got SimpleNamespace: use its x\.x"),
     ],
 )
 def test_bad_data_is_refused_in_a_sentence(x, shape, options, sentence):

@@ -8,11 +8,13 @@ from coursekit import (
     autoencoder,
     autoregressive,
     clustering,
+    data,
     dbn,
     ddpm,
     evaluation,
     flow,
     gan,
+    pca,
     rbm,
     training,
     transformer,
@@ -102,7 +104,6 @@ def test_nan_is_refused_in_a_sentence(name, verb):
 @pytest.mark.parametrize(
     ("name", "verb"),
     [
-        ("rbm", "log_prob"),
         ("rbm", "free_energy"),
         ("rbm", "exact_gradient"),
         ("autoencoder", "loss"),
@@ -113,6 +114,51 @@ def test_pixels_beyond_1_are_no_bits_and_grey_ones_are_allowed(name, verb):
     with pytest.raises(ValueError, match=r"in \[0, 1\]"):
         call(name, verb, 16 * BITS)
     call(name, verb, BITS / 3)
+
+
+def test_only_bits_are_states_that_have_a_probability():
+    own = {"rbm": rbm.RBM(4, 3), "boltzmann": rbm.BoltzmannMachine(4), "dbn": dbn.DBN((4, 3, 2))}
+    verbs = [(own[name], "log_prob") for name in own] + [(own["dbn"], "bound")]
+    for model, verb in verbs:
+        getattr(model, verb)(BITS)
+        with pytest.raises(ValueError, match=r"[vx] must hold zeros and ones only, .* one of 2\^4 states"):
+            getattr(model, verb)(BITS / 3)
+        with pytest.raises(ValueError, match=r"[vx] must lie in \[0, 1\]"):
+            getattr(model, verb)(2 * BITS)
+    rbm.RBM(4, 3, visible="gaussian").log_prob(BITS / 3)
+
+
+def test_a_data_set_counts_as_its_x():
+    """In every model and every estimator, for those who forget the `.x`."""
+    whole = data.Dataset(BITS, feature_names=tuple("abcd"))
+    for name, verb in CASES:
+        if name not in ("gan", "wgan"):
+            expected = flat(call(name, verb, BITS))
+            assert all(map(torch.equal, expected, flat(call(name, verb, whole))))
+    np.testing.assert_array_equal(pca.PCA(2).fit_transform(whole), pca.PCA(2).fit_transform(BITS))
+    np.testing.assert_array_equal(clustering.linkage(whole, "average"), clustering.linkage(BITS, "average"))
+    assert evaluation.frechet_distance(whole, whole) == pytest.approx(0, abs=1e-12)
+
+
+def test_networks_of_ones_own_that_do_not_fit_are_named():
+    x = torch.tensor(BITS)
+    for game, opponent in (
+        (gan.GAN(mlp((2, 4)), mlp((4, 1)), n_latent=3), "discriminator"),
+        (wgan.WGAN(mlp((2, 4)), mlp((4, 1)), n_latent=3), "critic"),
+    ):
+        with pytest.raises(ValueError, match=r"the generator does not take samples of shape \(n, 3\)"):
+            game.sample(5)
+        with pytest.raises(
+            ValueError, match=rf"the {opponent} does not take samples of shape \(n, 3\): mat1"
+        ):
+            game.opponent_loss(x[:, :3], x[:, :3])
+
+    class Broken(torch.nn.Module):
+        def forward(self, x):
+            raise RuntimeError("something else")
+
+    with pytest.raises(RuntimeError, match="^something else$"):
+        gan.GAN(mlp((2, 4)), Broken(), n_latent=2).score(x)
 
 
 def test_the_rest():
@@ -322,6 +368,7 @@ def test_numbers_that_choose_how_many_and_how_finely_are_looked_at_too():
         (lambda: gan.jensen_shannon([5, 5], q, 1), "must integrate to 1, got 10 and 1"),
         (lambda: gan.game_value(p, p, q, "a"), "dx must be a number, got 'a'"),
         (lambda: clustering.cut(garbage, 2), "Z"),
+        (lambda: clustering.cut(np.abs(garbage) % 1, 2), "Z is no merge tree"),
         (lambda: clustering.cut(Z, 2.5), "n_clusters must be a whole number, got 2.5"),
         (lambda: clustering.cut(Z, "2"), "n_clusters must be a whole number, got '2'"),
         (lambda: TimeMLP(4, n_time=5), "n_time must be even"),
