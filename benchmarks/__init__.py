@@ -8,4 +8,5 @@ all share, `report.py` writes README.md, `references.py` the plain models that p
 
 CASES = ["pca", "kmeans", "linkage", "factorization", "rbm", "autoencoder", "vae", "gan", "flow", "ddpm"]
 CASES += ["manifold", "autoregressive", "embeddings", "transformer", "dbn", "gan_training", "conditional_gan"]
+CASES += ["alignment"]
 CASES += ["families", "start", "course", "scaling"]

@@ -19,7 +19,7 @@ FREE = {"draws", "inputs"}  # import nothing of the course; every file may impor
 # The lectures in the order of the course; a model may build on those before it. Later ones come here.
 LECTURES = ["start", "pca", "clustering", "manifold", "factorization", "embeddings", "autoregressive"]
 LECTURES += ["transformer", "rbm", "dbn", "autoencoder", "vae", "gan", "gan_training", "wgan"]
-LECTURES += ["conditional_gan", "flow", "ddpm"]
+LECTURES += ["conditional_gan", "flow", "ddpm", "comparison"]
 OTHER_FILES = {"pictures", "explorers", "recipe", "__init__"}  # of a lecture; all others are models
 
 ids = {"ids": lambda path: path.relative_to(ROOT).as_posix()}
@@ -39,6 +39,8 @@ def may_import(path):
             return FREE | {"plots"}
         case "explorers":
             return FREE | {topic, f"{topic}.pictures", "widgets", "plots", "data"}
+        case "recipe" if topic == "comparison":  # the one that brings the lectures together
+            return FREE | models | {f"{each}.recipe" for each in models} | SHARED - {"plots", "widgets"}
         case "recipe":
             return FREE | models | {f"{topic}.recipe", "networks", "training", "data", "evaluation"}
         case _:
