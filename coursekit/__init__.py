@@ -20,6 +20,7 @@ The lectures, in the order of the course, each a folder:
 - `conditional_gan`: pictures on demand, from words, from small pictures, from other pictures (15)
 - `flow`: normalising flows with exact log-determinants (16)
 - `ddpm`: diffusion models (17)
+- `alignment`: prompts, fine-tuning, and a policy learned from preferences, beside the best one (18)
 - `comparison`: all families on one table, by one protocol (19)
 
 Each folder hands on what its models define: `from coursekit.vae import VAE` and `vae.VAE` both work. In it,

@@ -22,16 +22,18 @@ from coursekit.data.tables import eurodist, lecturers, moods, us_cities, usarres
 from coursekit.data.text import Corpus, austen, sonnets
 from coursekit.data.toys import TOYS, toy2d
 from coursekit.data.units import ink, signed, train_and_test
-from coursekit.data.worlds import HIDDEN, TopicWorld, topic_world
+from coursekit.data.worlds import HIDDEN, MarkovChains, TopicWorld, markov_chains, topic_world
 
 __all__ = ["MNIST_MD5", "TOYS", "Corpus", "Dataset", "austen", "binarised", "digits", "eurodist", "lecturers"]
 __all__ += [
     "SHAPE_WORDS",
     "HIDDEN",
+    "MarkovChains",
     "StoredRuns",
     "TopicWorld",
     "describe",
     "ink",
+    "markov_chains",
     "mini_mnist",
     "mnist",
     "moods",

@@ -180,6 +180,107 @@ def topic_world(
     )
 
 
+@dataclass(frozen=True)
+class MarkovChains:
+    """Sequences that each have a Markov chain of their own, to be found out while reading.
+
+    A sequence draws a transition matrix, each row from a Dirichlet distribution, and its first state at
+    random; then it follows the chain. Whoever reads it learns the matrix from the transitions seen so far:
+    with n(i, j) of them from state i to j, the next state after i is j with probability
+
+        (n(i, j) + a) / (n(i, 1) + ... + n(i, K) + K a),     K states, concentration a.
+
+    Args:
+        n_states: K.
+        concentration: a; small: a state has few successors.
+
+    >>> chains = markov_chains(n_states=3)
+    >>> chains.next_word(np.array([[0, 1, 0]])).round(2)  # one transition from 0 so far, to 1
+    array([[0.25, 0.5 , 0.25]])
+    """
+
+    n_states: int
+    concentration: float
+
+    def sample(self, n: int, length: int, *, rng=None) -> tuple[np.ndarray, np.ndarray]:
+        """n sequences: states (n, length), int64, and the matrix of each (n, n_states, n_states)."""
+        rng = np.random.default_rng(rng)
+        matrices = rng.dirichlet(np.full(self.n_states, self.concentration), (n, self.n_states))
+        return self.follow(matrices, length, rng=rng), matrices
+
+    def follow(self, matrices: np.ndarray, length: int, *, rng=None) -> np.ndarray:
+        """One sequence of each matrix, states (n, length), int64."""
+        rng, n = np.random.default_rng(rng), len(matrices)
+        tokens = np.empty((n, length), dtype=np.int64)
+        tokens[:, 0] = rng.integers(self.n_states, size=n)
+        for i in range(1, length):
+            tokens[:, i] = _draw(matrices[np.arange(n), tokens[:, i - 1]], rng)
+        return tokens
+
+    def counts(self, tokens: np.ndarray) -> np.ndarray:
+        """How often each transition was made, (n, n_states, n_states), of sequences (n, t)."""
+        tokens = self._checked(tokens)
+        table = np.zeros((len(tokens), self.n_states, self.n_states))
+        rows = np.arange(len(tokens))[:, None]
+        np.add.at(table, (rows, tokens[:, :-1], tokens[:, 1:]), 1)
+        return table
+
+    def posterior(self, tokens: np.ndarray) -> np.ndarray:
+        """Dirichlet parameters of each row of the matrix given sequences (n, t), (n, n_states, n_states)."""
+        return self.concentration + self.counts(tokens)
+
+    def next_word(self, prefix: np.ndarray) -> np.ndarray:
+        """p(next state | prefix (n, t)), (n, n_states), the matrix integrated out; t may be 0."""
+        prefix = self._checked(prefix)
+        if prefix.shape[1] == 0:
+            return np.full((len(prefix), self.n_states), 1 / self.n_states)
+        row = self.posterior(prefix)[np.arange(len(prefix)), prefix[:, -1]]
+        return row / row.sum(1, keepdims=True)
+
+    def log_prob(self, tokens: np.ndarray, *, before: np.ndarray | None = None) -> np.ndarray:
+        """log p(state i | the states before it) in nats, (n, t): no model is better on average.
+
+        Args:
+            tokens: sequences (n, t).
+            before: transitions known from elsewhere, (n, n_states, n_states) or (n_states, n_states).
+        """
+        tokens = self._checked(tokens)
+        table = np.full((len(tokens), self.n_states, self.n_states), float(self.concentration))
+        table += 0 if before is None else before
+        rows, result = np.arange(len(tokens)), np.full(tokens.shape, -np.log(self.n_states))
+        for i in range(1, tokens.shape[1]):
+            last, state = tokens[:, i - 1], tokens[:, i]
+            row = table[rows, last]
+            result[:, i] = np.log(row[rows, state] / row.sum(1))
+            table[rows, last, state] += 1
+        return result
+
+    def entropy_rate(self, matrices: np.ndarray) -> np.ndarray:
+        """Nats per state of chains whose matrices (n, n_states, n_states) are known, (n,)."""
+        k = self.n_states
+        # pi (P - 1) = 0 and sum pi = 1: the chain's stationary distribution solves both at once.
+        ones = np.ones((len(matrices), 1, k))
+        equations = np.concatenate([np.swapaxes(matrices, 1, 2) - np.eye(k), ones], axis=1)
+        stationary = np.linalg.pinv(equations)[:, :, -1]
+        logs = np.log(np.where(matrices > 0, matrices, 1.0))
+        return -(stationary[:, :, None] * matrices * logs).sum((1, 2))
+
+    def _checked(self, tokens):
+        tokens = np.asarray(tokens)
+        if tokens.ndim != 2 or tokens.dtype.kind not in "iu":
+            raise ValueError(f"states must be whole numbers (n, t), got {tokens.dtype} {tokens.shape}")
+        if tokens.size and (tokens.min() < 0 or tokens.max() >= self.n_states):
+            raise ValueError(f"states must lie in 0..{self.n_states - 1}")
+        return tokens
+
+
+def markov_chains(*, n_states: int = 4, concentration: float = 1.0) -> MarkovChains:
+    """Chains whose rows are drawn from a Dirichlet distribution, at concentration 1 evenly from all rows."""
+    if not (n_states >= 2 and concentration > 0):
+        raise ValueError("chains need at least 2 states and a positive concentration")
+    return MarkovChains(n_states, concentration)
+
+
 def _draw(probability, rng):
     """One number from each row of probabilities (n, m), int64 (n,)."""
     cumulative = probability.cumsum(1)

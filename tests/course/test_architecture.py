@@ -19,7 +19,7 @@ FREE = {"draws", "inputs"}  # import nothing of the course; every file may impor
 # The lectures in the order of the course; a model may build on those before it. Later ones come here.
 LECTURES = ["start", "pca", "clustering", "manifold", "factorization", "embeddings", "autoregressive"]
 LECTURES += ["transformer", "rbm", "dbn", "autoencoder", "vae", "gan", "gan_training", "wgan"]
-LECTURES += ["conditional_gan", "flow", "ddpm", "comparison"]
+LECTURES += ["conditional_gan", "flow", "ddpm", "alignment", "comparison"]
 OTHER_FILES = {"pictures", "explorers", "recipe", "__init__"}  # of a lecture; all others are models
 
 ids = {"ids": lambda path: path.relative_to(ROOT).as_posix()}

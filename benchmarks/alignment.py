@@ -1,0 +1,277 @@
+"""Alignment beside what is known exactly: Bayes' rule for prompts, floors for fine-tuning, the best policy.
+
+Sequences with a chain of their own have an exact predictor; walks have one right answer; the fine-tuned
+worlds have an entropy; and texts of five letters can all be listed, so that the best policy, its objective
+and every divergence are sums. No peer comes near: public implementations print a reward that rises.
+"""
+
+import math
+
+import numpy as np
+import torch
+
+from benchmarks.harness import OURS, cpu_seconds
+from coursekit.alignment import (
+    all_log_probs,
+    all_texts,
+    best_objective,
+    objective,
+    optimal_policy,
+    recipe,
+)
+
+
+def reading(bench):
+    "In-context learning of Markov chains: nats above the exact Bayes predictor, by layers and by budget."
+    world = recipe.chains()
+    train, _ = world.sample(60_000, recipe.LENGTH, rng=1)
+    test, _ = world.sample(4000, recipe.LENGTH, rng=2)
+    exact = world.log_prob(test)
+    row = bench.row("nats per state above exact Bayes, two layers", "", better="lower", target=0.005)
+    with bench.store("alignment_reading", recipe, "chains", "reader", "READING_STEPS") as table:
+        curves = {}
+
+        def add(name, model, history, seconds, seed):
+            log_p = on(model, test)
+            excess = (exact - log_p).mean()
+            table.add(seed=seed, steps=len(history.loss), seconds=seconds, model=name, excess=excess)
+            curves.setdefault(name, []).append((exact - log_p).mean(0))
+            return excess
+
+        for seed in bench.seeds:
+            for name, n_steps in zip(("2 layers, short", "2 layers"), recipe.READING_STEPS, strict=True):
+                n_steps = 5 if bench.quick else n_steps
+                (model, history), seconds = cpu_seconds(recipe.reader, train, n_steps=n_steps, seed=seed)
+                excess = add(name, model, history, seconds, seed)
+            row.add(OURS, seed, excess, steps=n_steps)
+            for name, times in (("1 layer", 1), ("1 layer, three times the seconds", 3)):
+                limits = {"seconds": times * seconds, "n_layers": 1, "seed": seed}
+                (model, history), spent = cpu_seconds(recipe.reader, train, **limits)
+                add(name, model, history, spent, seed)
+        for name in ("2 layers", "1 layer"):
+            table.arrays[name] = np.mean(curves[name], 0).astype("float32")
+
+
+@torch.no_grad()
+def on(model, rows):
+    """log p of rows (n, t) under a GPT, float64."""
+    return torch.cat([model.log_prob(part) for part in torch.tensor(rows).split(500)]).double().numpy()
+
+
+def moves(bench):
+    "Ten moves on five places: the last place right, by how many moves go by unwritten."
+    row = bench.row("share of last places right, every place written", "", better="higher")
+    with bench.store("alignment_moves", recipe, "walks", "walker", "WALKING_STEPS") as table:
+        for seed in bench.seeds:
+            for per_step in (1, 2, 5, 10):
+                for times in (1, 3):
+                    if times == 3 and per_step == 1:
+                        continue
+                    rng = np.random.default_rng(seed)
+                    rows = recipe.walks(40_000, per_step, rng=rng)
+                    test = new_rows(rows, per_step, rng)
+                    n_steps = 5 if bench.quick else times * recipe.WALKING_STEPS
+                    (model, _), seconds = cpu_seconds(recipe.walker, rows, n_steps=n_steps, seed=seed)
+                    last, whole = answered(model, test)
+                    table.add(seed=seed, steps=n_steps, seconds=seconds, per_step=per_step, times=times,
+                              last=last, whole=whole)  # fmt: skip
+                    if per_step == 1:
+                        row.add(OURS, seed, last, steps=n_steps)
+
+
+def new_rows(rows, per_step, rng):
+    """1000 walks whose question was not among the rows."""
+    known = {row.tobytes() for row in rows[:, : recipe.N_MOVES + 1]}
+    more = recipe.walks(3000, per_step, rng=rng)
+    fresh = [row[: recipe.N_MOVES + 1].tobytes() not in known for row in more]
+    return torch.tensor(more[fresh][:1000])
+
+
+def answered(model, test):
+    """Shares of walks whose last place is right, and of those written without a mistake, likeliest first."""
+    given = recipe.N_MOVES + 1
+    found = model.generate(test[:, :given], test.shape[1] - given, temperature=0)
+    right = found == test
+    return right[:, -1].double().mean().item(), right.all(1).double().mean().item()
+
+
+def emergence(bench):
+    "While the walker learns: the likelihood of a place, and the share of walks without a mistake."
+    row = bench.row("share of walks without a mistake at the end", "", better="higher")
+    with bench.store("alignment_emergence", recipe, "walks", "walker") as table:
+        for seed in bench.seeds:
+            rng = np.random.default_rng(seed)
+            rows = recipe.walks(40_000, 1, rng=rng)
+            test = torch.tensor(recipe.walks(1000, 1, rng=rng))
+
+            def look(step, model, loss, seed=seed, test=test):
+                if step % 5:
+                    return
+                gpt, given = model.gpt, recipe.N_MOVES + 1
+                with torch.no_grad():
+                    log_p = gpt.log_prob(test)[:, given:].double()
+                dice = torch.Generator().manual_seed(step)
+                drawn = gpt.generate(test[:, :given], recipe.N_MOVES, rng=dice)
+                table.add(seed=seed, steps=step, seconds=0, nats=-log_p.mean().item(),
+                          expected=log_p.sum(1).exp().mean().item(),
+                          whole=(drawn == test).all(1).double().mean().item())  # fmt: skip
+
+            recipe.walker(rows, n_steps=10 if bench.quick else 120, seed=seed, on_step=look)
+            row.add(OURS, seed, table.rows[-1]["whole"])
+
+
+def lora(bench):
+    "Another grammar by fine-tuning: bits above the floor of the new world and of the old one."
+    old, new = recipe.old_world(), recipe.new_world()
+    train, _ = old.sample(60_000, recipe.WORLD_LENGTH, rng=1)
+    few, _ = new.sample(4000, recipe.WORLD_LENGTH, rng=4)
+    tests = [world.sample(2000, recipe.WORLD_LENGTH, rng=5)[0] for world in (old, new)]
+    floors = [-world.log_prob(test).mean() for world, test in zip((old, new), tests, strict=True)]
+    row = bench.row("bits per word above the new floor, LoRA of rank 4", "", better="lower")
+    used = ("old_world", "new_world", "base", "fine_tuned")
+    with bench.store("alignment_lora", recipe, *used) as table:
+
+        def add(name, model, seed, n_steps, seconds):
+            gaps = [(-on(model, test).mean() - floor) / math.log(2)
+                    for test, floor in zip(tests, floors, strict=True)]  # fmt: skip
+            n = sum(p.numel() for p in model.parameters() if p.requires_grad)
+            table.add(
+                seed=seed, steps=n_steps, seconds=seconds, model=name, trainable=n, old=gaps[0], new=gaps[1]
+            )
+            return gaps[1]
+
+        for seed in bench.seeds:
+            n_steps = 5 if bench.quick else recipe.BASE_STEPS
+            model, seconds = cpu_seconds(recipe.base, train, n_steps=n_steps, seed=seed)
+            add("base", model, seed, n_steps, seconds)
+            n_steps = 5 if bench.quick else recipe.TUNING_STEPS
+            for rank in (None, 1, 2, 4, 16):
+                tuned, seconds = cpu_seconds(
+                    recipe.fine_tuned, model, few, rank=rank, n_steps=n_steps, seed=seed
+                )
+                gap = add("all weights" if rank is None else f"rank {rank}", tuned, seed, n_steps, seconds)
+                if rank == 4:
+                    row.add(OURS, seed, gap, steps=n_steps)
+                if rank is None and seed == bench.seeds[0]:
+                    before, after = dict(model.blocks.named_parameters()), tuned.blocks.named_parameters()
+                    change = [weight - before[name] for name, weight in after if weight.ndim == 2]
+                    values = [torch.linalg.svdvals(each.detach().double()).numpy() for each in change]
+                    table.arrays["singular_values"] = np.array(values, dtype="float32")  # (layers, 32)
+            tuned, seconds = cpu_seconds(
+                recipe.fine_tuned, model, few, rank=1, n_steps=3 * n_steps, seed=seed
+            )
+            add("rank 1, three times the steps", tuned, seed, 3 * n_steps, seconds)
+            for name, steps in (
+                ("from scratch", n_steps),
+                ("from scratch, three times the steps", 3 * n_steps),
+            ):
+                model, seconds = cpu_seconds(recipe.base, few, n_steps=steps, seed=seed)
+                add(name, model, seed, steps, seconds)
+
+
+def policy(bench):
+    "PPO beside the best policy: share of J* - J(reference) that it gains; DPO; PPO with beta fixed."
+    texts, beta = all_texts(recipe.LETTERS, recipe.TEXT), recipe.BETA
+    taste = recipe.taste(texts).double()
+    row = bench.row("PPO: share of J* - J(reference)", "", better="higher", target=0.95)
+    used = ("reference_and_reward", "ppo", "dpo", "taste", "BETA")
+    with bench.store("alignment_policy", recipe, *used) as table:
+        for seed in bench.seeds:
+            (first, reference, reward), seconds = cpu_seconds(recipe.reference_and_reward, seed=seed)
+            with torch.no_grad():
+                log_first = all_log_probs(first, recipe.TEXT).double()
+                log_reference = all_log_probs(reference, recipe.TEXT).double()
+                learned = reward(texts).double()
+            start = objective(log_reference, log_reference, learned, beta).item()
+            best = optimal_policy(log_reference, learned, beta)
+            top = best_objective(log_reference, learned, beta).item()
+
+            def add(name, log_policy, n_steps, seconds, seed=seed, log_reference=log_reference,
+                    learned=learned, start=start, best=best, top=top):  # fmt: skip
+                p = log_policy.exp()
+                J = objective(log_policy, log_reference, learned, beta).item()
+                values = {"J": J, "share": (J - start) / (top - start), "taste": (p @ taste).item(),
+                          "learned": (p @ learned).item(),
+                          "kl": (p * (log_policy - log_reference)).sum().item(),
+                          "to_best": (p * (log_policy - best)).sum().item()}  # fmt: skip
+                table.add(seed=seed, steps=n_steps, seconds=seconds, model=name, **values)
+                return values
+
+            add("pretrained", log_first, 0, 0)
+            add("reference", log_reference, 0, seconds)
+            add("optimum", best, 0, 0)
+            n_rounds = 3 if bench.quick else 60
+            path = []
+
+            def look(i, policy, path=path, log_reference=log_reference, learned=learned):
+                with torch.no_grad():
+                    log_policy = all_log_probs(policy, recipe.TEXT).double()
+                p = log_policy.exp()
+                path.append([objective(log_policy, log_reference, learned, beta).item(), (p @ taste).item(),
+                             (p * (log_policy - log_reference)).sum().item()])  # fmt: skip
+
+            for name, tighten in (("PPO", 0.6), ("PPO, beta fixed", 0.0)):
+                path.clear()
+                trained, spent = cpu_seconds(recipe.ppo, reference, reward, seed=seed, n_rounds=n_rounds,
+                                             tighten=tighten, on_round=look)  # fmt: skip
+                with torch.no_grad():
+                    values = add(name, all_log_probs(trained, recipe.TEXT).double(), n_rounds, spent)
+                if name == "PPO":
+                    row.add(OURS, seed, values["share"], steps=n_rounds)
+                    table.arrays[f"path_{seed}"] = np.array(path, dtype="float32")
+            pairs = recipe.comparisons(reference, recipe.N_COMPARISONS, seed=seed)
+            for name, n_steps in (("DPO", 200), ("DPO, three times the steps", 600)):
+                n_steps = 5 if bench.quick else n_steps
+                trained, spent = cpu_seconds(recipe.dpo, reference, *pairs, n_steps=n_steps, seed=seed)
+                with torch.no_grad():
+                    add(name, all_log_probs(trained, recipe.TEXT).double(), n_steps, spent)
+        bench.note(
+            "J and J* are of the reward that was learned; of the taste itself nobody knows the rewards."
+        )
+
+
+def limits(bench):
+    "A reward from few comparisons: what people think of the policy that is best for it, by beta."
+    texts = all_texts(recipe.LETTERS, recipe.TEXT)
+    taste, betas = recipe.taste(texts).double(), np.geomspace(3, 0.01, 25)
+    row = bench.row("taste lost from the peak to the smallest beta", "", better="lower")
+    used = ("pretrained", "tuned", "comparisons", "reward_model", "taste", "FEW", "FEW_STEPS")
+    with bench.store("alignment_limits", recipe, *used) as table:
+        table.arrays["betas"] = betas.astype("float32")
+        for seed in bench.seeds:
+            reference = recipe.tuned(
+                recipe.pretrained(seed=seed), recipe.demonstrations(500, seed=seed), seed=seed
+            )
+            with torch.no_grad():
+                log_reference = all_log_probs(reference, recipe.TEXT).double()
+            for n in (recipe.FEW, 3 * recipe.FEW):
+                pairs = recipe.comparisons(reference, n, seed=seed)
+                steps = recipe.FEW_STEPS * n // recipe.FEW
+                reward, seconds = cpu_seconds(
+                    recipe.reward_model, reference, *pairs, n_steps=steps, seed=seed
+                )
+                learned = reward(texts).double()
+                curve = []
+                for beta in betas:
+                    log_best = optimal_policy(log_reference, learned, float(beta))
+                    p = log_best.exp()
+                    kl = (p * (log_best - log_reference)).sum().item()
+                    curve.append([kl, (p @ learned).item(), (p @ taste).item()])
+                curve = np.array(curve)
+                table.arrays[f"curve_{n}_{seed}"] = curve.astype("float32")
+                start, peak, end = (log_reference.exp() @ taste).item(), curve[:, 2].max(), curve[-1, 2]
+                table.add(
+                    seed=seed, steps=steps, seconds=seconds, comparisons=n, start=start, peak=peak, end=end
+                )
+                if n == recipe.FEW:
+                    row.add(OURS, seed, peak - end)
+
+
+PARTS = {
+    "reading": reading,
+    "moves": moves,
+    "emergence": emergence,
+    "lora": lora,
+    "policy": policy,
+    "limits": limits,
+}
