@@ -25,7 +25,7 @@ def parser():
     top.add_argument("names", nargs="*", metavar="case[:part]", help=f"which ones (all): {' '.join(CASES)}")
     top.add_argument("--seeds", type=int, nargs="+", help="default: 0 1 2 (--quick: 0)")
     top.add_argument("--quick", action="store_true", help="tiny budgets, digits and toys; nothing is stored")
-    top.add_argument("--out", type=Path, help="keep the results in this file in place of results.json")
+    top.add_argument("--out", type=Path, help="keep the results in this file instead of results.json")
     top.add_argument("--table", action="store_true", help="only write the tables of README.md anew")
     return top
 
@@ -56,11 +56,12 @@ def main(words=None):
     tables = FOLDER if path == HERE / "results.json" else None
     results, failed = Results(path, tables), []
     for case, part, work in parts:
+        before = results.read().get(case, {}).get(part)
         try:
             bench = Bench(results, case, part, seeds=seeds, quick=options.quick)
             if not bench.run(work):
                 failed.append(f"{case}:{part}")
-            for line in verdicts(bench.entry):
+            for line in verdicts(bench.entry, before):
                 bench.say(f"= {line}")
         finally:  # after Ctrl-C too the page says what results.json holds
             if path == HERE / "results.json":

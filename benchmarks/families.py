@@ -62,7 +62,7 @@ def measured(task, name, seed, *, factor, n):
 
 def table(bench, task_name, name, factors):
     """Measure the families of `factors` (name -> times the steps of the table) and store them as `name`."""
-    task, journal = recipe.load(task_name), Journal(name, keep=bench.results.tables is not None)
+    task, journal = recipe.load(task_name), Journal(name, keep=not bench.quick)
     shown = {}
     if bench.quick:
         factors = {family: 0.01 for family in factors if family in QUICK}
@@ -71,7 +71,7 @@ def table(bench, task_name, name, factors):
             for family, factor in factors.items():
                 how = {"factor": factor, "n": 100 if bench.quick else recipe.N_DRAWN}
                 work = partial(measured, task, family, seed, **how)
-                entry = journal.get(f"{family}, {seed}", work)
+                entry = journal.get(f"{family}, seed {seed}, times {factor:g}", work)
                 for row, pictures in zip(entry["rows"], entry["pictures"], strict=True):
                     stored.add(seed=seed, steps=entry["steps"], seconds=entry["seconds"], **row)
                     for metric, unit, better, value in shown_of(row, task):
@@ -109,7 +109,7 @@ def longer(bench):
 def mini_mnist(bench):
     "14 x 14 digits in 17 grey levels."
     if bench.quick:
-        raise Skipped("14 x 14 digits take too long for --quick")
+        raise Skipped("--quick takes digits and toys only")
     table(bench, "mini_mnist", "comparison_mini_mnist", dict.fromkeys(recipe.FAMILIES["mini_mnist"], 1.0))
 
 

@@ -83,13 +83,31 @@ def section(case, part, about, entry):
     return "\n".join([*lines, "", *textwrap.wrap(stamp(entry), 110), ""])
 
 
-def verdicts(entry):
-    """One line a row, for those who watch: our mean, how it stands beside the peers, target and moonshot."""
+def verdicts(entry, before=None):
+    """One line per row, for those who watch: our mean, how it stands beside the peers, target and moonshot.
+
+    before: the part's entry of the last run, where there is one; then the line ends with what has changed.
+    """
     for row in entry["rows"]:
         said = {"": beside(row), "target ": goal(row, row["target"], "missed by")}
         said["moonshot "] = goal(row, row["moonshot"], "away by")
         tail = "".join(f"; {name}{words}" for name, words in said.items() if words)
-        yield f"{label(row)}: {summary(row['values'].get(OURS, {}), '-')}{tail}"
+        since = f"; {changed(row, before)}" if before else ""
+        yield f"{label(row)}: {summary(row['values'].get(OURS, {}), '-')}{tail}{since}"
+
+
+def changed(row, before):
+    """Our mean in the last run, and how far it has moved: in the row's unit and in standard deviations."""
+    then = next((each for each in before["rows"] if label(each) == label(row)), None)
+    old, new = (each["values"].get(OURS, {}) if each else {} for each in (then, row))
+    if not old or not new:
+        return "not in the last run" if new else "no value now"
+    moved = average(new) - average(old)
+    if not moved:
+        return f"as on {before['date']}"
+    words = f"was {summary(old)} on {before['date']}, moved by {moved:+.2g}"
+    noise = math.hypot(spread(old), spread(new))
+    return words + (f", {abs(moved) / noise:.1f} standard deviations" if noise else "")
 
 
 def stamp(entry):

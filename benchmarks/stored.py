@@ -106,7 +106,8 @@ class Table:
         steps = sum(steps) if isinstance(steps, (list, tuple)) else steps
         row = {"seed": int(seed), "steps": int(steps), "seconds": float(seconds), **values}
         self.rows.append({key: _plain(key, value) for key, value in row.items()})
-        self.bench.say(f"stored in {self.name}: {self.rows[-1]}")
+        where = "for" if self.bench.results.tables is not None else "not stored, would be for"
+        self.bench.say(f"{where} {self.name}: {self.rows[-1]}")
 
     def __enter__(self):
         self.fingerprint = fingerprint(self.path, self.parts)  # of what is about to run

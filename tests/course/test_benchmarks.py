@@ -225,6 +225,18 @@ def test_whoever_watches_reads_the_verdict():
     assert list(report.verdicts({"rows": [won]})) == [said]
 
 
+def test_whoever_measures_again_reads_what_has_changed():
+    now, then = row([-88.0, -90.0, -89.0], {}), row([-91.0, -93.0, -92.0], {})
+    before = {"date": "2026-11-01", "rows": [then]}
+    (line,) = report.verdicts({"rows": [now]}, before)
+    assert line.endswith("; was -92 ± 1 on 2026-11-01, moved by +3, 2.1 standard deviations")
+    assert report.changed(now, {"date": "2026-11-01", "rows": [now]}) == "as on 2026-11-01"
+    assert report.changed(now, {"date": "2026-11-01", "rows": []}) == "not in the last run"
+    assert report.changed(row([], {}), before) == "no value now"
+    one, other = row([2.0], {}), {"date": "2026-11-01", "rows": [row([1.5], {})]}
+    assert report.changed(one, other) == "was 1.5 (1 seed) on 2026-11-01, moved by +0.5"
+
+
 def test_few_seeds_are_said():
     assert report.summary({"0": 1.0}) == "1 (1 seed)"
     assert report.summary({"0": 1.0, "1": 3.0}) == "2 ± 1.4 (2 seeds)"
