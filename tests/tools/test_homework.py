@@ -42,7 +42,7 @@ def test_header_allows_what_the_text_allows(twin):
     libraries = {"NumPy": "numpy", "PyTorch": "torch"}
     header = notebook.metadata.coursekit["allowed"]
     assert [libraries[name] for name in allowed.split(", ")] == header
-    assert "and other libraries for numbers; calling" in words
+    assert "and other numerical libraries; calling" in words
     assert "A function leaves its arguments as they were" in words or "Leave the arrays that you are" in words
     package = f"coursekit.{twin.stem.split('_')[1]}"
     forbidden = forbidden_modules(header)

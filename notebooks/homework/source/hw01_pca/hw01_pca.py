@@ -7,9 +7,9 @@
 # %% [markdown]
 # # Homework 01 · Principal component analysis
 #
-# Four exercises to [notebook 01](../../../01_pca_usarrests.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
+# Four exercises on [notebook 01](../../../01_pca_usarrests.ipynb). Allow about two hours. Write each answer where a cell says that it is still empty, then run the cell below it, which tells you straight away how you are doing. Grading uses different data, so an answer that fits only the example earns no points.
 #
-# **Allowed:** NumPy, also `np.linalg.eigh` and `np.linalg.svd`, except where an exercise says otherwise. **Not allowed:** the models of `coursekit.pca`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so that an error there costs its points too: mend it first.
+# **Allowed:** NumPy, also `np.linalg.eigh` and `np.linalg.svd`, except where an exercise says otherwise. **Not allowed:** the models of `coursekit.pca`, SciPy, scikit-learn, PyTorch and other numerical libraries; calling a ready-made solution does not count as an answer. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so an error there costs you again: fix it first.
 #
 # As in the lecture, variances and covariances divide by $n$.
 
@@ -102,7 +102,7 @@ probes = [
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# A result deserves a check. Write `whiteness_error(Z)`: one number, the largest absolute difference between an entry of the covariance matrix of $Z$ and the same entry of the identity. It must be right for any $Z$, also for one that is not centred and not white.
+# A result deserves a check. Write `whiteness_error(Z)`: one number, the largest absolute difference between an entry of the covariance matrix of $Z$ and the same entry of the identity. It must be right for any $Z$, including one that is neither centred nor white.
 
 
 # %% role="solution" exercise="whiteness_error"
@@ -384,13 +384,13 @@ plots.show(
 )
 
 # %% [markdown]
-# Find **two separate faults** in how the picture was made. For each, say what in the picture betrays it, what it does to the 98 %, and how to mend it. Then say in one sentence what is left of the colleague's conclusion.
+# Find **two separate faults** in how the picture was made. For each, say what in the picture betrays it, what it does to the 98 %, and how to fix it. Then say in one sentence what is left of the colleague's conclusion.
 
 # %% [markdown] role="manual" exercise="biplot" points=4
 # ### BEGIN SOLUTION
-# **Not centred.** All points lie on one side of the origin: their scores are all positive, and scores of centred data have mean 0. The first direction points from zero to the mean of the cloud, so most of the "98 %" is the square of the mean and no variance. Mend: subtract the column means.
+# **Not centred.** All points lie on one side of the origin: their scores are all positive, and scores of centred data have mean 0. The first direction points from zero to the mean of the cloud, so most of the "98 %" is the square of the mean and no variance. To fix it: subtract the column means.
 #
-# **Not standardised.** The first axis is Assault alone, and murder and rape have hardly an arrow: Assault has the largest numbers. Centring does not mend it: after centring alone the first component keeps 97 % of the variance, with Assault as its content. Mend: divide each column by its standard deviation.
+# **Not standardised.** The first axis is Assault alone, and murder and rape have hardly an arrow: Assault has the largest numbers. Centring does not cure it: after centring alone the first component keeps 97 % of the variance, with Assault as its content. To fix it: divide each column by its standard deviation.
 #
 # **What is left:** after both repairs the first component keeps 62 % and the second, the share of people in towns, 25 %. There is a common level of the three crimes, but the states differ in more than one thing.
 #
@@ -398,4 +398,4 @@ plots.show(
 # ### END SOLUTION
 
 # %% [markdown]
-# **Solutions** lie in `notebooks/homework/source/hw01_pca`. Look only after you have an opinion of your own.
+# **Solutions** are in `notebooks/homework/source/hw01_pca`. Look only once you have an answer of your own.

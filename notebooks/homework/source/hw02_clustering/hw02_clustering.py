@@ -7,9 +7,9 @@
 # %% [markdown]
 # # Homework 02 · Clustering
 #
-# Four exercises to [notebook 02](../../../02_clustering.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
+# Four exercises on [notebook 02](../../../02_clustering.ipynb). Allow about two hours. Write each answer where a cell says that it is still empty, then run the cell below it, which tells you straight away how you are doing. Grading uses different data, so an answer that fits only the example earns no points.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.clustering`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.clustering`, SciPy, scikit-learn, PyTorch and other numerical libraries; calling a ready-made solution does not count as an answer. A function leaves its arguments as they were.
 #
 # Clusters count from 0, as in the code of the lecture (the textbook counts from 1).
 
@@ -280,7 +280,7 @@ probes = [
 # %% [markdown]
 # ## 4 · Which linkage drew this? (4 points)
 #
-# Fourteen points, and three trees of them. The labels got lost: one was made with single, one with complete and one with centroid linkage.
+# Fourteen points, and three trees of them. The labels have been lost: one was made with single, one with complete and one with centroid linkage.
 
 # %%
 _fourteen = np.array(
@@ -321,4 +321,4 @@ plots.show(
 # ### END SOLUTION
 
 # %% [markdown]
-# **Solutions** lie in `notebooks/homework/source/hw02_clustering`. Look only after you have an opinion of your own.
+# **Solutions** are in `notebooks/homework/source/hw02_clustering`. Look only once you have an answer of your own.

@@ -7,9 +7,9 @@
 # %% [markdown]
 # # Homework 03 · Manifold learning
 #
-# Four exercises to [notebook 03](../../../03_manifold_learning.ipynb); about two and a half hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
+# Four exercises on [notebook 03](../../../03_manifold_learning.ipynb). Allow about two and a half hours. Write each answer where a cell says that it is still empty, then run the cell below it, which tells you straight away how you are doing. Grading uses different data, so an answer that fits only the example earns no points.
 #
-# **Allowed:** NumPy, also `np.linalg.eigh`. **Not allowed:** the models of `coursekit.manifold` and `coursekit.pca`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so that an error there costs its points too: mend it first.
+# **Allowed:** NumPy, also `np.linalg.eigh`. **Not allowed:** the models of `coursekit.manifold` and `coursekit.pca`, SciPy, scikit-learn, PyTorch and other numerical libraries; calling a ready-made solution does not count as an answer. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so an error there costs you again: fix it first.
 
 # %%
 import base64
@@ -417,4 +417,4 @@ plots.show(
 # ### END SOLUTION
 
 # %% [markdown]
-# **Solutions** are in `notebooks/homework/source/hw03_manifold_learning`. Look only after you have an opinion of your own.
+# **Solutions** are in `notebooks/homework/source/hw03_manifold_learning`. Look only once you have an answer of your own.

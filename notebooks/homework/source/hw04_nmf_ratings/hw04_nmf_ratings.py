@@ -7,9 +7,9 @@
 # %% [markdown]
 # # Homework 04 · Non-negative factors and ratings
 #
-# Five exercises on [notebook 04](../../../04_nmf_ratings.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
+# Five exercises on [notebook 04](../../../04_nmf_ratings.ipynb). Allow about two hours. Write each answer where a cell says that it is still empty, then run the cell below it, which tells you straight away how you are doing. Grading uses different data, so an answer that fits only the example earns no points.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.factorization`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody else's answer is not an answer.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.factorization`, SciPy, scikit-learn, PyTorch and other numerical libraries; calling a ready-made solution does not count as an answer.
 #
 # Throughout, $X$ is a table of shape $(n, p)$, $W$ is $(n, k)$, $H$ is $(k, p)$, and `np.nan` in $X$ marks a blank: not rated. Leave the arrays that you are given as they are.
 
@@ -385,15 +385,15 @@ plots.show(
 )  # fmt: skip
 
 # %% [markdown]
-# Find **three separate faults**: one in the data, one in how the rank was chosen, one in the conclusion. For each, say why it is a fault and how to mend it. Then say in one sentence what the colleague should compare the twelve factors with before recommending them.
+# Find **three separate faults**: one in the data, one in how the rank was chosen, one in the conclusion. For each, say why it is a fault and how to fix it. Then say in one sentence what the colleague should compare the twelve factors with before recommending them.
 
 # %% [markdown] role="manual" exercise="report" points=4
 # ### BEGIN SOLUTION
-# **Blanks as zeros.** A missing answer says nothing, a 0 says "not at all". The factors are fitted to answers that were never given, and every prediction is pulled down. Mend: sum over the observed entries only (the masked update of exercise 1).
+# **Blanks as zeros.** A missing answer says nothing, a 0 says "not at all". The factors are fitted to answers that were never given, and every prediction is pulled down. To fix it: sum over the observed entries only (the masked update of exercise 1).
 #
-# **The rank was chosen on the data it was fitted to.** There the error can only fall with more factors, so the largest rank tried always wins, whatever the data. Mend: hide some answers, fit without them, and choose the rank with the smallest error on the hidden ones; repeat with other splits.
+# **The rank was chosen on the data it was fitted to.** There the error can only fall with more factors, so the largest rank tried always wins, whatever the data. To fix it: hide some answers, fit without them, and choose the rank with the smallest error on the hidden ones; repeat with other splits.
 #
-# **The size of a column of W means nothing.** $WH = (WD)(D^{-1}H)$ for every positive diagonal $D$: double a column and halve its part, and nothing changes. Mend: scale every part to the same length (or sum) first; or measure how much the error grows when a factor is left out. (And another start may give other factors.)
+# **The size of a column of W means nothing.** $WH = (WD)(D^{-1}H)$ for every positive diagonal $D$: double a column and halve its part, and nothing changes. To fix it: scale every part to the same length (or sum) first; or measure how much the error grows when a factor is left out. (And another start may give other factors.)
 #
 # **What to compare with:** person and word biases (or at least the mean of each word), on the same hidden answers.
 #
@@ -401,4 +401,4 @@ plots.show(
 # ### END SOLUTION
 
 # %% [markdown]
-# **Solutions** are in `notebooks/homework/source/hw04_nmf_ratings`. Look only after you have an opinion of your own.
+# **Solutions** are in `notebooks/homework/source/hw04_nmf_ratings`. Look only once you have an answer of your own.

@@ -7,9 +7,9 @@
 # %% [markdown]
 # # Homework 05 · Word vectors
 #
-# Five exercises on [notebook 05](../../../05_word_vectors.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
+# Five exercises on [notebook 05](../../../05_word_vectors.ipynb). Allow about two hours. Write each answer where a cell says that it is still empty, then run the cell below it, which tells you straight away how you are doing. Grading uses different data, so an answer that fits only the example earns no points.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.embeddings`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody else's answer is not an answer.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.embeddings`, SciPy, scikit-learn, PyTorch and other numerical libraries; calling a ready-made solution does not count as an answer.
 #
 # Words are numbers from 0. $W$ and $C$ are tables of shape $(n, d)$, one row per word. Logarithms are natural. Leave the arrays that you are given as they are.
 
@@ -393,4 +393,4 @@ probes = [
 # ### END SOLUTION
 
 # %% [markdown]
-# **Solutions** are in `notebooks/homework/source/hw05_word_vectors`. Look only after you have an opinion of your own.
+# **Solutions** are in `notebooks/homework/source/hw05_word_vectors`. Look only once you have an answer of your own.

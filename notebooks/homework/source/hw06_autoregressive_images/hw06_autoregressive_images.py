@@ -7,9 +7,9 @@
 # %% [markdown]
 # # Homework 06 · Images pixel by pixel
 #
-# Six exercises on [notebook 06](../../../06_autoregressive_images.ipynb); about two and a half hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once how you are doing. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
+# Six exercises on [notebook 06](../../../06_autoregressive_images.ipynb). Allow about two and a half hours. Write each answer where a cell says that it is still empty, then run the cell below it, which tells you straight away how you are doing. Grading uses different data, so an answer that fits only the example earns no points.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.autoregressive`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.autoregressive`, SciPy, scikit-learn, PyTorch and other numerical libraries; calling a ready-made solution does not count as an answer. A function leaves its arguments as they were.
 #
 # Pixels are numbered in reading order, from 0. Logarithms are natural.
 
@@ -26,7 +26,7 @@ plots.use_course_style()
 #
 # A fully visible belief net for black and white images of $d$ pixels: $p(x_i = 1 \mid x_0, \dots, x_{i-1}) = \sigma\big(b_i + \sum_{j<i} w_{ij} x_j\big)$.
 #
-# Write `log_prob(x, w, b)`: $\log p$ of each image in nats, of shape $(n,)$. $x$ has shape $(n, d)$ and holds zeros and ones, $w$ has shape $(d, d)$, $b$ has shape $(d,)$. Only the part of $w$ strictly below the diagonal counts: what is in the rest of it is rubbish, and some of it is there to tempt you.
+# Write `log_prob(x, w, b)`: $\log p$ of each image in nats, of shape $(n,)$. $x$ has shape $(n, d)$ and holds zeros and ones, $w$ has shape $(d, d)$, $b$ has shape $(d,)$. Only the part of $w$ strictly below the diagonal counts: the rest is rubbish, some of it put there to tempt you.
 #
 # <details><summary>Hint 1</summary>np.tril(w, -1) is the part that counts. The drives of all pixels of all images are then one matrix product and b.</details>
 # <details><summary>Hint 2</summary>A white pixel has the probability 1 − σ(drive) = σ(−drive).</details>
@@ -415,4 +415,4 @@ probes = [
 # ### END SOLUTION
 
 # %% [markdown]
-# **Solutions** are in `notebooks/homework/source/hw06_autoregressive_images`. Look only after you have an opinion of your own.
+# **Solutions** are in `notebooks/homework/source/hw06_autoregressive_images`. Look only once you have an answer of your own.

@@ -7,9 +7,9 @@
 # %% [markdown]
 # # Homework 07 · Transformers
 #
-# Five exercises to [notebook 07](../../../07_transformers.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other numbers, so an answer that only fits the example earns nothing.
+# Five exercises on [notebook 07](../../../07_transformers.ipynb). Allow about two hours. Write each answer where a cell says that it is still empty, then run the cell below it, which tells you straight away how you are doing. Grading uses different numbers, so an answer that fits only the example earns no points.
 #
-# **Allowed:** NumPy. **Not allowed:** `coursekit.transformer`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were.
+# **Allowed:** NumPy. **Not allowed:** `coursekit.transformer`, SciPy, scikit-learn, PyTorch and other numerical libraries; calling a ready-made solution does not count as an answer. A function leaves its arguments as they were.
 #
 # A sequence is an array $(t, d)$, one row per place. Logarithms are natural unless the text says bits.
 
@@ -358,4 +358,4 @@ probes = [
 # ### END SOLUTION
 
 # %% [markdown]
-# **Solutions** are in `notebooks/homework/source/hw07_transformers`. Look only after you have an opinion of your own.
+# **Solutions** are in `notebooks/homework/source/hw07_transformers`. Look only once you have an answer of your own.

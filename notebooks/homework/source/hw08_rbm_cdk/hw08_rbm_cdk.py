@@ -7,9 +7,9 @@
 # %% [markdown]
 # # Homework 08 · Boltzmann machines
 #
-# Five exercises to [notebook 08](../../../08_rbm_cdk.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other machines, so an answer that only fits the example earns nothing.
+# Five exercises on [notebook 08](../../../08_rbm_cdk.ipynb). Allow about two hours. Write each answer where a cell says that it is still empty, then run the cell below it, which tells you straight away how you are doing. Grading uses different machines, so an answer that fits only the example earns no points.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.rbm`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling a ready-made answer is not an answer. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so that an error there costs its points too: mend it first.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.rbm`, SciPy, scikit-learn, PyTorch and other numerical libraries; calling a ready-made solution does not count as an answer. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so an error there costs you again: fix it first.
 #
 # As in the lecture $E(v, h) = -h^\top W v - c^\top v - b^\top h$, with $W$ of shape (hidden, visible), $c$ the visible and $b$ the hidden biases. Examples are rows, and every unit is 0 or 1.
 
@@ -358,4 +358,4 @@ probes = [
 # ### END SOLUTION
 
 # %% [markdown]
-# **Solutions** are in `notebooks/homework/source/hw08_rbm_cdk`. Look only after you have an opinion of your own.
+# **Solutions** are in `notebooks/homework/source/hw08_rbm_cdk`. Look only once you have an answer of your own.

@@ -7,9 +7,9 @@
 # %% [markdown]
 # # Homework 09 · Deep belief networks
 #
-# Five exercises to [notebook 09](../../../09_deep_belief_networks.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other networks, so an answer that only fits the example earns nothing.
+# Five exercises on [notebook 09](../../../09_deep_belief_networks.ipynb). Allow about two hours. Write each answer where a cell says that it is still empty, then run the cell below it, which tells you straight away how you are doing. Grading uses different networks, so an answer that fits only the example earns no points.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.dbn` and `coursekit.rbm`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.dbn` and `coursekit.rbm`, SciPy, scikit-learn, PyTorch and other numerical libraries; calling a ready-made solution does not count as an answer. A function leaves its arguments as they were.
 #
 # As in the lecture a machine has the energy $E(v, h) = -h^\top W v - c^\top v - b^\top h$, with $W$ of shape (hidden, visible), $c$ the visible and $b$ the hidden biases. Examples are rows, and every unit is 0 or 1. All states of $n$ units are numbered so that unit $i$ is bit $i$ of the number: `(np.arange(2**n)[:, None] >> np.arange(n)) & 1`.
 
@@ -157,7 +157,7 @@ probes = [
 # %% [markdown]
 # ## 3 · Which class? (4 points)
 #
-# The top machine sees $[h, y]$: the features $h$, and one unit for each class, exactly one of which is on. Write `class_probability(h, W, U, c, d, b)`: $p(y \mid h)$ for each row of $h$, of shape $(n, \text{classes})$, where $W$ (hidden, features) and $U$ (hidden, classes) are the weights of features and classes, $c$ and $d$ their biases and $b$ those of the hidden units. Nothing is sampled and nothing enumerated but the classes. It must work where a logit is $\pm 800$.
+# The top machine sees $[h, y]$: the features $h$, and one unit for each class, exactly one of which is on. Write `class_probability(h, W, U, c, d, b)`: $p(y \mid h)$ for each row of $h$, of shape $(n, \text{classes})$, where $W$ (hidden, features) and $U$ (hidden, classes) are the weights of features and classes, $c$ and $d$ their biases and $b$ those of the hidden units. Nothing is sampled, and only the classes are enumerated. It must work where a logit is $\pm 800$.
 #
 # <details><summary>Hint 1</summary>The free energy of (h, y), with the hidden units summed out, for each y in turn.</details>
 # <details><summary>Hint 2</summary>-F(h, y) = c'h + d_y + sum over j of log(1 + exp(b_j + W_j h + U_jy)).</details>
@@ -324,4 +324,4 @@ probes = [
 # ### END SOLUTION
 
 # %% [markdown]
-# **Solutions** are in `notebooks/homework/source/hw09_deep_belief_networks`. Look only after you have an opinion of your own.
+# **Solutions** are in `notebooks/homework/source/hw09_deep_belief_networks`. Look only once you have an answer of your own.

@@ -7,9 +7,9 @@
 # %% [markdown]
 # # Homework 10 · Autoencoders
 #
-# Five exercises to [notebook 10](../../../10_autoencoders.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
+# Five exercises on [notebook 10](../../../10_autoencoders.ipynb). Allow about two hours. Write each answer where a cell says that it is still empty, then run the cell below it, which tells you straight away how you are doing. Grading uses different data, so an answer that fits only the example earns no points.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.autoencoder`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling a ready-made answer is not an answer. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so that an error there costs its points too: mend it first.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.autoencoder`, SciPy, scikit-learn, PyTorch and other numerical libraries; calling a ready-made solution does not count as an answer. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so an error there costs you again: fix it first.
 #
 # Errors are summed over the entries of an example and averaged over the examples, as in the lecture.
 
@@ -390,7 +390,7 @@ probes = [
 # %% [markdown]
 # ## 5 · True or false, and why? (6 points, from the exam)
 #
-# Say of each statement whether it is true and give the reason in one or two sentences. An answer without a reason earns nothing.
+# Say of each statement whether it is true and give the reason in one or two sentences. An answer without a reason earns no points.
 #
 # **(a)** Behind a tanh, the gradient that is passed down is never larger in absolute value than the one that came from above.
 #
@@ -398,7 +398,7 @@ probes = [
 #
 # **(c)** A network ends with a ReLU and, right behind it, a sigmoid, whose output is read as a probability. It answers "yes" when the probability is at least 0.5. Then it never answers "no".
 #
-# **(d)** *Break and explain.* Somebody trains a deep sigmoid autoencoder on raw images. From step 50 on the loss stands still at the variance of the data, and all reconstructions look the same. The person concludes: "The code is too short." What has happened, how could one tell it from a code that is too short, and name two remedies.
+# **(d)** *Break and explain.* Someone trains a deep sigmoid autoencoder on raw images. From step 50 on the loss stands still at the variance of the data, and all reconstructions look the same. The person concludes: "The code is too short." What has happened, how could one tell it from a code that is too short, and name two remedies.
 
 # %% [markdown] role="manual" exercise="exam" points=6
 # ### BEGIN SOLUTION
@@ -414,4 +414,4 @@ probes = [
 # ### END SOLUTION
 
 # %% [markdown]
-# **Solutions** are in `notebooks/homework/source/hw10_autoencoders`. Look only after you have an opinion of your own.
+# **Solutions** are in `notebooks/homework/source/hw10_autoencoders`. Look only once you have an answer of your own.

@@ -7,9 +7,9 @@
 # %% [markdown]
 # # Homework 11 · The variational autoencoder
 #
-# Five exercises to [notebook 11](../../../11_vae_elbo.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
+# Five exercises on [notebook 11](../../../11_vae_elbo.ipynb). Allow about two hours. Write each answer where a cell says that it is still empty, then run the cell below it, which tells you straight away how you are doing. Grading uses different data, so an answer that fits only the example earns no points.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.vae`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.vae`, SciPy, scikit-learn, PyTorch and other numerical libraries; calling a ready-made solution does not count as an answer. A function leaves its arguments as they were.
 #
 # As in the lecture, everything is in nats, summed over pixels and over latents, one number for each picture. A *log-variance* is the logarithm of σ², not of σ.
 
@@ -284,7 +284,7 @@ probes = [
 # %% [markdown]
 # ## 4 · A training step with faults (7 points)
 #
-# A colleague's VAE trains without a complaint, its reconstructions all look alike, and its test scores look different from everybody's. The networks are linear here, so that the code is short: `A` $(d, 2k)$ is the encoder, its first $k$ columns for the means and the others for the log-variances, `B` $(k, d)$ the decoder, which returns logits. The pixels are 0 or 1. Each line runs; there are **four faults**.
+# A colleague's VAE trains without a complaint, its reconstructions all look alike, and its test scores look different from everyone else's. The networks are linear here, so that the code is short: `A` $(d, 2k)$ is the encoder, its first $k$ columns for the means and the others for the log-variances, `B` $(k, d)$ the decoder, which returns logits. The pixels are 0 or 1. Each line runs; there are **four faults**.
 
 
 # %%
@@ -420,7 +420,7 @@ probes = [
 # %% [markdown]
 # ## 5 · Explain the faults (4 points)
 #
-# For **each of the four faults** of `faulty_loss` write two sentences: what is wrong, and what somebody would *see* who trains with this fault alone. Some of them make a reported bound better than the true log-likelihood could be: name one, and say why.
+# For **each of the four faults** of `faulty_loss` write two sentences: what is wrong, and what someone who trains with this fault alone would *see*. Some of them make a reported bound better than the true log-likelihood could be: name one, and say why.
 
 # %% [markdown] role="manual" exercise="explain" points=4
 # ### BEGIN SOLUTION
@@ -436,4 +436,4 @@ probes = [
 # ### END SOLUTION
 
 # %% [markdown]
-# **Solutions** are in `notebooks/homework/source/hw11_vae_elbo`. Look only after you have an opinion of your own.
+# **Solutions** are in `notebooks/homework/source/hw11_vae_elbo`. Look only once you have an answer of your own.

@@ -7,9 +7,9 @@
 # %% [markdown]
 # # Homework 12 · The best discriminator, and the generator's turn
 #
-# Five exercises to [notebook 12](../../../12_gan_optimal_discriminator.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
+# Five exercises on [notebook 12](../../../12_gan_optimal_discriminator.ipynb). Allow about two hours. Write each answer where a cell says that it is still empty, then run the cell below it, which tells you straight away how you are doing. Grading uses different data, so an answer that fits only the example earns no points.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.gan`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling a ready-made answer is not an answer, and the gradients of exercise 3 are to be found on paper. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so that an error there costs points twice: mend it first.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.gan`, SciPy, scikit-learn, PyTorch and other numerical libraries; calling a ready-made solution does not count as an answer, and the gradients of exercise 3 are to be worked out on paper. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so an error there costs you twice: fix it first.
 #
 # Throughout, real is labelled 1 and generated 0, $D$ is the probability of being real, logarithms are natural, and the two expectations of the value are added, not halved.
 
@@ -25,9 +25,9 @@ from coursekit.checks import answer, check
 #
 # $$-p\,\big[(1-\alpha)\log D + \alpha \log(1-D)\big] \;-\; q\,\big[\beta \log D + (1-\beta)\log(1-D)\big].$$
 #
-# **Derive** the $D$ that makes this smallest, and write `best_answer(p, q, alpha, beta)` for arrays of densities. Where both densities are zero every answer is as good as another; return 0.5 there, without a warning of NumPy's about a division by zero. The arrays may have any shape and hold whole numbers, and densities may be tiny.
+# **Derive** the $D$ that makes this smallest, and write `best_answer(p, q, alpha, beta)` for arrays of densities. Where both densities are zero every answer is as good as another; return 0.5 there, without a NumPy warning about division by zero. The arrays may have any shape and hold whole numbers, and densities may be tiny.
 #
-# <details><summary>Hint 1</summary>Collect what stands before log D, and what stands before log(1 − D). Call them A and B.</details>
+# <details><summary>Hint 1</summary>Collect the factors of log D and those of log(1 − D). Call them A and B.</details>
 # <details><summary>Hint 2</summary>A log D + B log(1 − D) is largest at D = A / (A + B).</details>
 # <details><summary>Hint 3</summary>A + B does not depend on alpha and beta. For the empty places, np.divide takes `out` and `where`.</details>
 
@@ -478,4 +478,4 @@ print(_log)
 # ### END SOLUTION
 
 # %% [markdown]
-# The **solutions** are in `notebooks/homework/source/hw12_gan_optimal_discriminator`. Look only after you have an opinion of your own.
+# The **solutions** are in `notebooks/homework/source/hw12_gan_optimal_discriminator`. Look only once you have an answer of your own.

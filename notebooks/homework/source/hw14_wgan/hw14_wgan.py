@@ -7,9 +7,9 @@
 # %% [markdown]
 # # Homework 14 · Moving the mass, and a critic that knows the way
 #
-# Four exercises to [notebook 14](../../../14_wgan.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
+# Four exercises on [notebook 14](../../../14_wgan.ipynb). Allow about two hours. Write each answer where a cell says that it is still empty, then run the cell below it, which tells you straight away how you are doing. Grading uses different data, so an answer that fits only the example earns no points.
 #
-# **Allowed:** NumPy, PyTorch. **Not allowed:** the models of `coursekit.wgan`, SciPy, scikit-learn and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were, apart from the networks that it trains.
+# **Allowed:** NumPy, PyTorch. **Not allowed:** the models of `coursekit.wgan`, SciPy, scikit-learn and other numerical libraries; calling a ready-made solution does not count as an answer. A function leaves its arguments as they were, apart from the networks that it trains.
 #
 # Throughout, the critic $f$ gives a raw score, with no sigmoid, and real samples are to score higher than generated ones. Everything is computed in double precision.
 #
@@ -127,7 +127,7 @@ probes = [
 #
 # $$\big(\lVert\nabla f(\hat x)\rVert - 1\big)^2 \quad\text{(two-sided)}, \qquad \max\!\big(0, \lVert\nabla f(\hat x)\rVert - 1\big)^2 \quad\text{(one-sided)}.$$
 #
-# `real` and `fake` have one shape $(n, \dots)$: points, or images with channels, rows and columns. `epsilon` has shape $(n,)$: **one** number for a whole sample. `critic` takes $(n, \dots)$ and gives $(n, 1)$. The critic will be trained on this penalty, so it must be possible to call `.backward()` on its mean, and this must give the critic's parameters their slopes. No gradient may flow into the generator that made `fake`.
+# `real` and `fake` have the same shape $(n, \dots)$: points, or images with channels, rows and columns. `epsilon` has shape $(n,)$: **one** number for a whole sample. `critic` takes $(n, \dots)$ and gives $(n, 1)$. The critic will be trained on this penalty, so it must be possible to call `.backward()` on its mean, and this must give the critic's parameters their slopes. No gradient may flow into the generator that made `fake`.
 #
 # <details><summary>Hint 1</summary>epsilon.reshape(n, 1, ..., 1), with as many ones as real has further axes, multiplies whole samples. Then `.detach().requires_grad_()`.</details>
 # <details><summary>Hint 2</summary>torch.autograd.grad(critic(between).sum(), between, create_graph=True) returns a tuple with one entry: each sample's own gradient. Why does the sum do no harm?</details>
@@ -308,7 +308,7 @@ _z = torch.tensor([-1.0, 1.0, 0.0, 2.0, 3.0, 3.0]).double().reshape(3, 2, 1)
 # %% [markdown]
 # **(a)** Write `critic_turn(critic, generator, optimizer, real, z, n_critic, clip)`. In step $t = 0, \dots, n_\text{critic}-1$ the critic is shown the batch `real[t]` and forgeries made from `z[t]`. It steps **down its loss**, the mean score of the forgeries minus the mean score of the real ones, with `optimizer` (which holds the critic's parameters); **after** the step each of its parameters, weights and biases, is put back into $[-c, c]$ with $c$ = `clip`. The tensors `real` and `z` may hold more batches than there are steps.
 #
-# Return the list of the values $\mathbb E f(x) - \mathbb E f(G(z))$ that the critic had *before* each of its steps, as numbers. The generator is left as it was, in training and with the gradients it had, and no gradient reaches its parameters. The critic's old gradients, left by somebody else, must not count.
+# Return the list of the values $\mathbb E f(x) - \mathbb E f(G(z))$ that the critic had *before* each of its steps, as numbers. The generator is left as it was, in training and with the gradients it had, and no gradient reaches its parameters. Old gradients left in the critic must not count.
 #
 # <details><summary>Hint 1</summary>In the loop: forgeries with .detach(), value, zero_grad, (-value).backward(), step, clip.</details>
 # <details><summary>Hint 2</summary>Without .detach() the backward pass runs on into the generator and leaves gradients there.</details>
@@ -559,7 +559,7 @@ probes = [
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **(b)** A colleague trains with a clipped critic of layer sizes 2, 64, 64, 1 and $c = 0.01$, five critic steps a turn with RMSProp, on data in the plane. The log says:
+# **(b)** A colleague trains with a clipped critic of layer sizes 2, 64, 64, 1 and $c = 0.01$, five critic steps per turn with RMSProp, on data in the plane. The log says:
 #
 # | step of the generator | 1 000 | 2 000 | 4 000 | 8 000 |
 # |---|---|---|---|---|
@@ -567,7 +567,7 @@ probes = [
 #
 # and the colleague writes: *"The earth mover's distance has fallen from 0.004 to 0.002. The samples are practically perfect, and the generator is twice as good as at step 1 000."*
 #
-# What does this log tell, and what not? Say (1) why 0.002 is no distance, with a number from `distance_at_least`; (2) under which conditions the *fall* would say something about the generator, and another cause that a fall can have; (3) what you would do with the stored generators to find out.
+# What does this log tell you, and what does it not? Say (1) why 0.002 is no distance, with a number from `distance_at_least`; (2) under which conditions the *fall* would say something about the generator, and another cause that a fall can have; (3) what you would do with the stored generators to find out.
 
 # %% [markdown] role="manual" exercise="training_log" points=4
 # ### BEGIN SOLUTION
@@ -581,4 +581,4 @@ probes = [
 # ### END SOLUTION
 
 # %% [markdown]
-# **Solutions** lie in `notebooks/homework/source/hw14_wgan`. Look only after you have an opinion of your own.
+# **Solutions** are in `notebooks/homework/source/hw14_wgan`. Look only once you have an answer of your own.

@@ -7,9 +7,9 @@
 # %% [markdown]
 # # Homework 15 · Conditional GANs
 #
-# Five exercises to [notebook 15](../../../15_conditional_gans.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other numbers and shapes, so an answer that only fits the example earns nothing.
+# Five exercises on [notebook 15](../../../15_conditional_gans.ipynb). Allow about two hours. Write each answer where a cell says that it is still empty, then run the cell below it, which tells you straight away how you are doing. Grading uses different numbers and shapes, so an answer that fits only the example earns no points.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.conditional_gan` and `coursekit.gan`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.conditional_gan` and `coursekit.gan`, SciPy, scikit-learn, PyTorch and other numerical libraries; calling a ready-made solution does not count as an answer. A function leaves its arguments as they were.
 
 # %%
 import numpy as np
@@ -278,7 +278,7 @@ probes = [
 # %% [markdown]
 # ## 4 · Held to what is known (4 points)
 #
-# Somebody's generator enlarges a small picture $y$ $(h, w)$ to $x$ $(f h, f w)$, but $x$ does not shrink to $y$. Write `consistent(x, y)`: the picture nearest to $x$ in squared distance in which the mean of each square of $f \times f$ pixels is the pixel of $y$ that belongs to it. Grey pictures, one at a time; find $f$ from the shapes. Leave the arguments as they were.
+# A generator enlarges a small picture $y$ $(h, w)$ to $x$ $(f h, f w)$, but $x$ does not shrink to $y$. Write `consistent(x, y)`: the picture nearest to $x$ in squared distance in which the mean of each square of $f \times f$ pixels is the pixel of $y$ that belongs to it. Grey pictures, one at a time; find $f$ from the shapes. Leave the arguments as they were.
 #
 # <details><summary>Hint 1</summary>In each square, how much is the mean off? The nearest picture spreads the correction evenly.</details>
 # <details><summary>Hint 2</summary>x.reshape(h, f, w, f).mean(axis=(1, 3)) are the means of the squares.</details>
@@ -353,7 +353,7 @@ probes = [
 #
 # *"B's error is twice A's, so B is worse. On the other hand 93 of 100 radiologists believe it, so B has recovered the details that the small scan had lost. We buy B."*
 #
-# **(a)** What kind of network is A probably, and what B? Which numbers say so, and what does the factor two in the first column have to do with it? **(b)** Is the sentence about the details right? What is in B's fine structures? **(c)** One number in B's row is a defect that can be removed without training anything again. Which, how, and what happens to the first column? **(d)** Which network would you use to measure the size of a tumour, and what would you show the doctor of B?
+# **(a)** What kind of network is A probably, and what kind is B? Which numbers say so, and what does the factor two in the first column have to do with it? **(b)** Is the sentence about the details right? What is in B's fine structures? **(c)** One number in B's row is a defect that can be removed without training anything again. Which, how, and what happens to the first column? **(d)** Which network would you use to measure the size of a tumour, and what of B's output would you show the doctor?
 
 # %% [markdown] role="manual" exercise="two_judges" points=4
 # ### BEGIN SOLUTION
@@ -369,4 +369,4 @@ probes = [
 # ### END SOLUTION
 
 # %% [markdown]
-# **Solutions** are in `notebooks/homework/source/hw15_conditional_gans`. Look only after you have an opinion of your own.
+# **Solutions** are in `notebooks/homework/source/hw15_conditional_gans`. Look only once you have an answer of your own.

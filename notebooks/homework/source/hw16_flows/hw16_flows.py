@@ -7,9 +7,9 @@
 # %% [markdown]
 # # Homework 16 · Normalising flows
 #
-# Five exercises to [notebook 16](../../../16_flows.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
+# Five exercises on [notebook 16](../../../16_flows.ipynb). Allow about two hours. Write each answer where a cell says that it is still empty, then run the cell below it, which tells you straight away how you are doing. Grading uses different data, so an answer that fits only the example earns no points.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.flow`, `coursekit.evaluation`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling a ready-made answer is not an answer. A function leaves its arguments as they were.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.flow`, `coursekit.evaluation`, SciPy, scikit-learn, PyTorch and other numerical libraries; calling a ready-made solution does not count as an answer. A function leaves its arguments as they were.
 #
 # Direction as in the notebook: $z = f(x)$ runs from the data to the noise. Logarithms are natural unless a name says bits.
 
@@ -197,7 +197,7 @@ probes = [
 # %% [markdown]
 # ## 3 · Glow's convolution, by its triangles (3 points)
 #
-# A 1 × 1 convolution multiplies the $c$ channels at each position of an image by one matrix $W = P\,L\,U$. $P$ is a permutation. Of $L$ only what stands strictly below the diagonal of `lower` counts, and its diagonal is 1. Of $U$ only what stands strictly above the diagonal of `upper` counts, and its diagonal is $\text{sign}_i\, e^{\ell_i}$.
+# A 1 × 1 convolution multiplies the $c$ channels at each position of an image by one matrix $W = P\,L\,U$. $P$ is a permutation. $L$ takes the entries of `lower` strictly below the diagonal and has ones on it. $U$ takes the entries of `upper` strictly above the diagonal, and its own diagonal is $\text{sign}_i\, e^{\ell_i}$.
 #
 # Write `mix(images, order, lower, upper, sign, log_scale)`. `images` has shape $(n, c, H, W)$; `order` holds $0 \dots c-1$ once each, and $P$ moves row `order[i]` of $LU$ to row $i$. Return the convolved images and the log-determinant of the **whole image**, one number per image, computed **without** any determinant of a matrix.
 #
@@ -333,7 +333,7 @@ probes = [
 # %% [markdown]
 # ## 5 · Three reports (5 points)
 #
-# Three colleagues trained flows with Gaussian noise on data in two well separated clusters.
+# Three colleagues trained flows with Gaussian noise on data in two well-separated clusters.
 #
 # *Ada:* "My samples contain about 1 % of points between the clusters. I will train ten times as long, then they will be gone altogether."
 #
@@ -342,18 +342,18 @@ probes = [
 # *Cem:* "On images with 256 grey levels, scaled to [0, 1], I reach 1.1 bits per dimension by −log p(x) / (d log 2). The best paper has 3.0."
 
 # %% [markdown]
-# What is wrong in each report, why, and how is it mended? Two or three sentences each.
+# What is wrong in each report, why, and how can it be fixed? Two or three sentences each.
 
 # %% [markdown] role="manual" exercise="three_reports" points=5
 # ### BEGIN SOLUTION
 # **Ada.** The samples between the clusters can become fewer, but never vanish: the noise is one connected piece, and a continuous map takes it to one connected piece, so some density must lie on a bridge between the clusters. To mend it: a base with two humps (a mixture), one class for each cluster where there are labels, or a different kind of model; report the share of points on the bridge.
 #
-# **Ben.** The sign of the log-determinant is wrong. The log-density is log N(z) **plus** log_det, so the loss must subtract it. With the plus sign both terms reward the collapse: z goes to 0 and log_det to minus infinity. Mend: `0.5 * (z**2).sum(1) - log_det` (and the constant d/2 log 2π for the value). The data collapse to one spot in z; the way back stretches noise without limit, so the samples fly apart.
+# **Ben.** The sign of the log-determinant is wrong. The log-density is log N(z) **plus** log_det, so the loss must subtract it. With the plus sign both terms reward the collapse: z goes to 0 and log_det to minus infinity. To fix it: `0.5 * (z**2).sum(1) - log_det` (and the constant d/2 log 2π for the value). The data collapse to one spot in z; the way back stretches noise without limit, so the samples fly apart.
 #
-# **Cem.** His density is per unit of [0, 1], the paper's per grey level. Going from one to the other multiplies the density by 1/256 per pixel, log2(256) = 8 bits: per grey level he has 9.1 bits per dimension, more than the 8 bits of no model at all, so something else is wrong too (a missing Jacobian of the logit, worth at least 2 bits per pixel, or a model that has learned nothing; missing dequantisation would make the number too small, not too large). Mend: dequantise, divide by 256 and count its Jacobian, and the logit's.
+# **Cem.** His density is per unit of [0, 1], the paper's per grey level. Going from one to the other multiplies the density by 1/256 per pixel, log2(256) = 8 bits: per grey level he has 9.1 bits per dimension, more than the 8 bits of no model at all, so something else is wrong too (a missing Jacobian of the logit, worth at least 2 bits per pixel, or a model that has learned nothing; missing dequantisation would make the number too small, not too large). To fix it: dequantise, divide by 256 and count its Jacobian, and the logit's.
 #
 # *Rubric, 5 points:* 1 for Ada's "never" with the reason (connected noise, continuous map); 1 for a remedy; 1 for Ben's sign and why both terms then reward collapse; 1 for Cem's unit with the 8 bits; 1 for seeing that 9.1 bits is worse than 8, the cost without a model.
 # ### END SOLUTION
 
 # %% [markdown]
-# The **solutions** are in `notebooks/homework/source/hw16_flows`. Look only after you have an opinion of your own.
+# The **solutions** are in `notebooks/homework/source/hw16_flows`. Look only once you have an answer of your own.

@@ -7,9 +7,9 @@
 # %% [markdown]
 # # Homework 17 · Denoising diffusion
 #
-# Five exercises to [notebook 17](../../../17_ddpm.ipynb); about two hours. Write your answers where a cell says that it is empty, run the cell below it, and it tells you at once where you stand. Your teacher's grading uses other data, so an answer that only fits the example earns nothing.
+# Five exercises on [notebook 17](../../../17_ddpm.ipynb). Allow about two hours. Write each answer where a cell says that it is still empty, then run the cell below it, which tells you straight away how you are doing. Grading uses different data, so an answer that fits only the example earns no points.
 #
-# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.ddpm`, SciPy, scikit-learn, PyTorch and other libraries for numbers; calling somebody's answer is not an answer. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so that an error there costs its points too: mend it first.
+# **Allowed:** NumPy. **Not allowed:** the models of `coursekit.ddpm`, SciPy, scikit-learn, PyTorch and other numerical libraries; calling a ready-made solution does not count as an answer. A function leaves its arguments as they were. An exercise that builds on an earlier one is graded with your own functions, so an error there costs you again: fix it first.
 #
 # **One convention for all exercises.** `betas` is an array of $T$ numbers, and `betas[0]` is $\beta_1$: the paper's $t$ counts from 1, Python from 0. As in the lecture $\alpha_t = 1-\beta_t$, $\bar\alpha_t = \alpha_1\cdots\alpha_t$, and $\bar\alpha_0 = 1$. Times $t$ and $s$ are single integers.
 
@@ -84,14 +84,14 @@ probes = [
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## 2 · The step back, for one who knows the start (4 points)
+# ## 2 · The step back, when the start is known (4 points)
 #
 # Write `posterior(x0, xt, t, betas)`: mean and variance of $q(x_{t-1}\mid x_t, x_0)$ for $t$ in $1..T$. The mean has the shape of $x_0$, the variance is one number.
 #
-# You may put in the formula, or multiply the two Gaussians: $q(x_{t-1}\mid x_0)$ and $q(x_t\mid x_{t-1})$.
+# You may use the formula, or multiply the two Gaussians: $q(x_{t-1}\mid x_0)$ and $q(x_t\mid x_{t-1})$.
 #
 # <details><summary>Hint 1</summary>You need two alpha bars, at t and at t - 1. At t = 1 the second is 1.</details>
-# <details><summary>Hint 2</summary>Both weights of the mean have 1 - alpha bar at t below the line.</details>
+# <details><summary>Hint 2</summary>Both weights of the mean have 1 - alpha bar at t in the denominator.</details>
 # <details><summary>Hint 3</summary>Test yourself: at t = 1 the mean must be x_0 and the variance 0.</details>
 
 
@@ -165,7 +165,7 @@ probes = [
 #
 # Write `step_back(predict, xt, t, z, betas)`: from $x_t$ to $x_{t-1}$. `predict(x, t)` is the noise predictor, `z` the standard normal numbers to use. Take $\sigma_t^2 = \tilde\beta_t$; so at $t = 1$ no noise is added, whatever `z` is.
 #
-# <details><summary>Hint 1</summary>Either estimate x_0 from the predicted noise and use your `posterior`, or put in Algorithm 2's mean.</details>
+# <details><summary>Hint 1</summary>Either estimate x_0 from the predicted noise and use your `posterior`, or use Algorithm 2's mean.</details>
 # <details><summary>Hint 2</summary>x_0 is estimated as (x_t - sqrt(1 - alpha bar) noise) / sqrt(alpha bar).</details>
 # <details><summary>Hint 3</summary>z is multiplied by a standard deviation, the root of the variance.</details>
 
@@ -361,18 +361,18 @@ plots.show(
 )
 
 # %% [markdown]
-# The predictor cannot be improved, so more training cannot be the answer. Name the **fault of each picture**. For both, say what in the picture betrays it, why it has this effect, and how to mend it. Name one number, computed before any training, that would have given the first fault away. What is wrong with "sharper than the data"?
+# The predictor cannot be improved, so more training cannot be the answer. Name the **fault of each picture**. For both, say what in the picture betrays it, why it has this effect, and how to fix it. Name one number, computed before any training, that would have given the first fault away. What is wrong with "sharper than the data"?
 
 # %% [markdown] role="manual" exercise="sampler" points=4
 # ### BEGIN SOLUTION
-# **Left: the chain is too short.** After 20 such steps 82 % of the signal's variance is left: the noisy data lie near 1.8 and 3.6, not around 0. The walk starts from a standard normal, to the left of nearly all of them, and from there the left hump is always the nearer one. So the right hump gets almost nothing, and the samples do not even get as far as the left one. Mend: as many steps as the betas were made for ($T = 1000$; that is what cured it, not the training), or a schedule that reaches $\bar\alpha_T \approx 0$ at any $T$ (cosine). The number: $\bar\alpha_T$ (0.82 where about 0 is needed), or the prior term of the bound, KL(q(x_T | x_0) || N(0, I)).
+# **Left: the chain is too short.** After 20 such steps 82 % of the signal's variance is left: the noisy data lie near 1.8 and 3.6, not around 0. The walk starts from a standard normal, to the left of nearly all of them, and from there the left hump is always the nearer one. So the right hump gets almost nothing, and the samples do not even get as far as the left one. To fix it: as many steps as the betas were made for ($T = 1000$; that is what cured it, not the training), or a schedule that reaches $\bar\alpha_T \approx 0$ at any $T$ (cosine). The number: $\bar\alpha_T$ (0.82 where about 0 is needed), or the prior term of the bound, KL(q(x_T | x_0) || N(0, I)).
 #
-# **Right: the noise is left out.** The mean of the step back is an average over all possible pasts; a chain of averages pulls the samples together. So the peaks are narrower than the humps, and both have moved inwards, to 2.4 and 3.6. Mend: add $\sigma_t z$ for $t > 1$, or use a deterministic step that is made for it, DDIM with $\eta = 0$.
+# **Right: the noise is left out.** The mean of the step back is an average over all possible pasts; a chain of averages pulls the samples together. So the peaks are narrower than the humps, and both have moved inwards, to 2.4 and 3.6. To fix it: add $\sigma_t z$ for $t > 1$, or use a deterministic step that is made for it, DDIM with $\eta = 0$.
 #
-# **"Sharper than the data"** means: another distribution than the data's. The aim is to have their spread, too.
+# **"Sharper than the data"** means: a different distribution from the data's. The aim is to have their spread, too.
 #
 # *Rubric, 4 points:* 1 for the short chain and why the right hump is empty (start and end of the chain do not match); 1 for its repair and the number ($\bar\alpha_T$ or the prior term); 1 for the missing noise and why the peaks are narrow or moved inwards; 1 for its repair (noise for $t > 1$, or DDIM) and what is wrong with "sharper". A fault named without its sign in the picture earns half a point.
 # ### END SOLUTION
 
 # %% [markdown]
-# **Solutions** are in `notebooks/homework/source/hw17_ddpm`. Look only after you have an opinion of your own.
+# **Solutions** are in `notebooks/homework/source/hw17_ddpm`. Look only once you have an answer of your own.
