@@ -3,7 +3,7 @@
 A twin (source/NN_name.py, jupytext's percent format) is what a maintainer edits. Building pairs it with
 NN_name.ipynb, runs that from a fresh kernel, and stores the outputs. Homework twins give the teacher's
 notebook and the release version (see `coursetools.homework`). With --prose nothing runs: a twin in which only
-the words, the slide marks or the layout of the code changed keeps the stored outputs.
+the words, comments among them, the slide marks or line breaks changed keeps the stored outputs.
 """
 
 import ast
@@ -61,13 +61,22 @@ def build(path):
     nbformat.write(notebook, NOTEBOOKS / f"{path.stem}.ipynb")
 
 
+def program(source):
+    """What a cell computes, as text: line breaks, comments and docstrings do not count."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
+            node.body[0] = ast.Pass()
+    return ast.dump(tree)
+
+
 def build_prose(path):
     """Write the twin over the stored notebook, whose code must be the same program, and keep the outputs."""
     notebook, target = read_twin(path), NOTEBOOKS / f"{path.stem}.ipynb"
     cells, stored = (
         [c for c in book.cells if c.cell_type == "code"] for book in (notebook, nbformat.read(target, 4))
     )
-    if [ast.dump(ast.parse(c.source)) for c in cells] != [ast.dump(ast.parse(c.source)) for c in stored]:
+    if [program(c.source) for c in cells] != [program(c.source) for c in stored]:
         raise SystemExit(f"{path.name}: code changed too, so it has to run: leave --prose out")
     for cell, old in zip(cells, stored, strict=True):
         cell.outputs, cell.execution_count = old.outputs, old.execution_count

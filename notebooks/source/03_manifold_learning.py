@@ -414,7 +414,7 @@ check(
 
 
 def unexplained(columns):
-    """Over all patches: the squared error of f after a least-squares fit by these columns."""
+    """Squared error of f, over all patches, when fitted by these columns."""
     total = 0.0
     for i, near in enumerate(neighbors):
         patch = np.append(i, near)

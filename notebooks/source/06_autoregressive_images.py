@@ -156,7 +156,8 @@ def randomised(module, std=0.6, seed=1):
 net = randomised(autoregressive.FullyVisibleBeliefNet(9))
 # the 512 images of 3 x 3 pixels
 all_nine = torch.cartesian_prod(*[torch.arange(2)] * 9)
-# The package keeps a softmax over two levels; its logistic regression is the difference of the two.
+# The package keeps a softmax over two levels; its logistic regression is the difference
+# of the two.
 w = (net.weight[:, 1, 0] - net.weight[:, 0, 0]).detach()
 b = (net.bias[:, 1] - net.bias[:, 0]).detach()
 some = all_nine[torch.randperm(512, generator=dice)[:40]]
@@ -601,7 +602,8 @@ far = torch.arange(2, 101, dtype=torch.float64)
 one, zero = torch.ones_like(far), torch.zeros_like(far)
 naive = logistic_by_hand(far, one, one, 256).log()
 stable = autoregressive.discretized_logistic_log_prob(far, one, zero, n_levels=256)
-# Far out a logistic tail is e^-a: the mass of a slice is e^-b - e^-a, of which we take the logarithm by hand.
+# Far out a logistic tail is e^-a: the mass of a slice is e^-b - e^-a, of which we take
+# the logarithm by hand.
 tail = -(far - 1.5) + math.log(1 - math.exp(-1))
 check("50 to 100 levels out: stable form = the logarithm of the tail", stable[-50:],
       tail[-50:], atol=1e-12,

@@ -170,7 +170,7 @@ game = recipe.variant("all five rules", x_train, seed=0)
 
 
 def fd_of(images):
-    """Fréchet distance of images in [-1, 1] to the test digits, as the judge sees it."""
+    """Fréchet distance of images in [-1, 1] to the test digits, as the judge sees."""
     return frechet_distance(judge.features(images.detach().flatten(1)), real)
 
 

@@ -207,7 +207,8 @@ x = torch.randn(8, 6)
 closed = sigmoid_jacobian_norm(coder.encode(x), coder.encoder[0][0].weight)
 claim = "penalty = squared norm of autograd's Jacobian"
 check(claim, closed, (coder.jacobian(x) ** 2).sum((1, 2)), rtol=1e-12)
-# Two points at -1 and 1: the noisy density is a mixture, the best denoiser their weighted mean.
+# Two points at -1 and 1: the noisy density is a mixture, the best denoiser their
+# weighted mean.
 noisy = torch.randn(50, requires_grad=True)
 two_points = torch.tensor([-1.0, 1.0])
 joint = -((noisy[:, None] - two_points) ** 2) / (2 * 0.6**2)  # sigma = 0.6
@@ -384,7 +385,8 @@ claim = "cheapest plan = area between the F"
 check(claim, by_plan, (np.abs(F_p - F_q) * np.diff(grid)).sum(), atol=1e-9)
 claim = "and the package's one-dimensional form"
 check(claim, earth_mover_1d(places, more), by_plan, atol=1e-9)
-# The best critic climbs at slope 1 where q has more mass to the left, and falls at slope 1 elsewhere.
+# The best critic climbs at slope 1 where q has more mass to the left, and falls at
+# slope 1 elsewhere.
 heights = np.append(0.0, np.cumsum(np.sign(F_q - F_p) * np.diff(grid)))
 f = np.interp(places, grid, heights).mean() - np.interp(more, grid, heights).mean()
 check("the best critic of slope at most 1 reaches it", f, by_plan, atol=1e-9)
@@ -524,7 +526,8 @@ signal, spread = schedule.mixing(t, x0)
 check("the leap: factor = that of twelve steps", signal, factor, rtol=1e-12)
 claim = "the leap: variance = that of twelve steps"
 check(claim, spread**2, noise_variance, rtol=1e-12)
-# A world of three points x_0, and the noise that each would have needed to come to `here`.
+# A world of three points x_0, and the noise that each would have needed to come to
+# `here`.
 places, here = torch.randn(3), torch.randn(50, requires_grad=True)
 needed = (here[:, None] - abar.sqrt() * places) / (1 - abar).sqrt()
 score = torch.autograd.grad(torch.logsumexp(-(needed**2) / 2, 1).sum(), here)[0]
