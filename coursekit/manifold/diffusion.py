@@ -17,13 +17,13 @@ Notebook: 03_manifold_learning.
 from numbers import Real
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from coursekit.manifold.distances import check_n_components
 from coursekit.manifold.graphs import squared_distances
+from coursekit.manifold.spectral import eigenpairs
 from coursekit.pca import with_fixed_signs
 
 
@@ -91,7 +91,7 @@ class DiffusionMap(BaseEstimator):
         root = np.sqrt(degrees)
         free = root / np.linalg.norm(root)  # psi_0 = 1, with lambda_0 = 1, pushed to the bottom
         symmetric = K / np.outer(root, root) - 2 * np.outer(free, free)
-        values, vectors = scipy.linalg.eigh(symmetric, subset_by_index=[n - k, n - 1])
+        values, vectors = eigenpairs(symmetric, n - k, n - 1)
         values, vectors = values[::-1].clip(0, 1), with_fixed_signs(vectors.T[::-1]).T
         if values[0] > 1 - 1e-14:
             raise ValueError(

@@ -134,6 +134,19 @@ def graph_laplacian(weights: ArrayLike) -> np.ndarray:
     return np.diag(weights.sum(axis=1)) - weights
 
 
+def eigenpairs(M: np.ndarray, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues number `first` to `last` (from 0, rising) of a symmetric M (n, n), and eigenvectors (n, k).
+
+    LAPACK's routine for a few of them gives up on some matrices whose eigenvalues are nearly all equal; then
+    all are computed, which takes longer.
+    """
+    values, vectors = scipy.linalg.eigh(M, subset_by_index=[first, last])
+    if len(values) < last - first + 1:
+        values, vectors = scipy.linalg.eigh(M, driver="evd")
+        values, vectors = values[first : last + 1], vectors[:, first : last + 1]
+    return values, vectors
+
+
 def bottom_eigenvectors(
     M: np.ndarray, n_components: int, *, free: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -149,7 +162,7 @@ def bottom_eigenvectors(
     """
     free = free / np.linalg.norm(free)
     lifted = M + (np.trace(M) + 1) * np.outer(free, free)
-    values, vectors = scipy.linalg.eigh(lifted, subset_by_index=[0, n_components - 1])
+    values, vectors = eigenpairs(lifted, 0, n_components - 1)
     return values, with_fixed_signs(vectors.T).T
 
 
