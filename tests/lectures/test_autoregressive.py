@@ -20,6 +20,7 @@ from coursekit.autoregressive import (
     seen_pixels,
     steps_to_reveal,
 )
+from coursekit.autoregressive.pixelcnn import gate
 from coursekit.training import fit
 
 
@@ -189,6 +190,12 @@ def test_causal_masks():
         causal_mask(4, "A")
     with pytest.raises(ValueError, match="A, B"):
         causal_mask(3, "C")
+
+
+def test_the_gate_is_a_tanh_of_one_half_times_a_sigmoid_of_the_other():
+    x = np.random.default_rng(0).normal(size=(2, 6, 3, 3))
+    expected = np.tanh(x[:, :3]) / (1 + np.exp(-x[:, 3:]))
+    np.testing.assert_allclose(gate(torch.tensor(x)), expected)
 
 
 @pytest.mark.parametrize("gated", [True, False])
