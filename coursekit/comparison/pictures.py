@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from coursekit.plots import COLORS, digits_strip
 
@@ -46,6 +47,7 @@ def ladder(names, values, *, xlabel, title, kinds=None, log=False, floor=None, b
         ax.axvline(floor[0], color=COLORS["noise"], linewidth=1.2, linestyle="--", zorder=0)
     if log:
         ax.set_xscale("log")
+        plain_numbers(ax.xaxis, *ax.get_xlim())
     note = "" if floor is None else f"; dashed: {floor[1]}"
     shown = "   ".join(SIGNS[kind] for kind in SIGNS if kinds and kind in kinds)
     ax.set(xlabel=xlabel + note + (f"\n{shown}" if shown else ""), ylim=(len(names) - 0.4, -0.6))
@@ -71,6 +73,7 @@ def ladders(names, columns, *, title):
                 )
         if log:
             ax.set_xscale("log")
+            plain_numbers(ax.xaxis, *ax.get_xlim())
         ax.set(xlabel=label)
         ax.grid(axis="y", color="#e6e6e6", linewidth=0.8)
         ax.set_axisbelow(True)
@@ -93,10 +96,21 @@ def plane(names, x, y, *, xlabel, ylabel, title, logs=(False, False), size=(8.6,
         low, high = np.log10([min(values), max(values)]) if log else (min(values), max(values))
         margin = 0.09 * (high - low or 1)
         ends = np.array([low - margin, high + margin])
-        getattr(ax, f"set_{axis}lim")(*(10**ends if log else ends))
+        ends = 10**ends if log else ends
+        getattr(ax, f"set_{axis}lim")(*ends)
+        if log:
+            plain_numbers(getattr(ax, f"{axis}axis"), *ends)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     place_labels(ax, x, y, names)
     return figure
+
+
+def plain_numbers(axis, low, high):
+    """Write a logarithmic axis from low to high with ordinary numbers: 2, 5, 10, not powers of ten."""
+    decades = np.log10(high / low)
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2.2 else (1,), numticks=20))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def place_labels(ax, x, y, names):
@@ -165,7 +179,9 @@ def two_scales(x, left, right, *, xlabel, labels, title, logs=(False, False), ma
         ax.set(xlabel=xlabel, ylabel=label)
         if logs[0]:
             ax.set_xscale("log")
+            plain_numbers(ax.xaxis, min(x), max(x))
     if logs[1]:
         axes[1].set_yscale("log")
+        plain_numbers(axes[1].yaxis, *axes[1].get_ylim())
     figure.suptitle(title, x=0.01, ha="left", fontsize=11.5)
     return figure
