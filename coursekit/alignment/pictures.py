@@ -44,15 +44,14 @@ def dots(groups, *, xlabel, title, **limits):
 def jump(steps, likelihood, whole):
     """Two views of one run: probability per token, and share of whole answers; (seeds, n) each."""
     figure, ax = plt.subplots(figsize=(8.2, 3.7))
-    for values, name, color in ((likelihood, "one place", "model"), (whole, "all ten", "wrong")):
+    for values, color in ((likelihood, "model"), (whole, "wrong")):
         ax.plot(steps, np.transpose(values), "-", color=COLORS[color], alpha=0.5, linewidth=1.2)
-        middle = np.mean(values, 0)
-        place = int(np.searchsorted(middle, 0.5))
-        above = name == "one place"
-        line_label(ax, steps[place], middle[place], name, COLORS[color], dx=-8 if above else 10,
-                   ha="right" if above else "left")  # fmt: skip
+    third = len(steps) // 3
+    line_label(ax, steps[third], np.mean(likelihood, 0)[third], "one place", COLORS["model"], dx=0, dy=12)
+    low = steps[int(np.argmax(np.mean(whole, 0) > 0.5))]
+    line_label(ax, low, 0.3, "all ten", COLORS["wrong"], dx=30)
     ax.set(xlabel="steps of training", ylabel="probability of being right", ylim=(-0.02, 1.02))
-    ax.set_title("one place is learned step by step, ten in a row seem to come at once")
+    ax.set_title("one place gets likelier all the time; ten in a row seem to come at once")
     return figure
 
 
@@ -71,7 +70,7 @@ def rewards(taste, learned, weight, *, title):
     """The learned reward over what people think, a dot per text; weight (n,): the reference's probability."""
     figure, ax = plt.subplots(figsize=(8.2, 3.9))
     jitter = np.random.default_rng(0).uniform(-0.25, 0.25, len(taste))
-    size = 4 + 2500 * np.asarray(weight)
+    size = 3 + 12_000 * np.asarray(weight)
     ax.scatter(taste + jitter, learned, s=size, color=COLORS["critic"], alpha=0.3, linewidth=0)
     ax.set(xlabel="people's taste (moved a little aside)", ylabel="learned reward", title=title)
     return figure
@@ -164,14 +163,15 @@ def loads(shares, titles, *, suptitle):
 
 
 def sizes(names, parameters, tokens):
-    """Published models by parameters and tokens, on logarithmic axes, with the rule of 20 tokens each."""
+    """Models by parameters and tokens, on logarithmic axes, with the rule of 20 tokens each."""
     figure, ax = plt.subplots(figsize=(8.2, 3.9))
-    span = np.array([1e4, 1e12])
+    span = np.array([3e3, 3e13])
     ax.plot(span, 20 * span, ":", color=COLORS["data"])
-    ax.text(3e8, 1.5e9, "20 tokens per parameter", color=COLORS["data"])
-    for name, n, d in zip(names, parameters, tokens, strict=True):
+    ax.text(1e9, 1.5e9, "20 tokens per parameter", color=COLORS["data"])
+    for i, (name, n, d) in enumerate(zip(names, parameters, tokens, strict=True)):
+        near = {"dx": 7, "dy": -8, "ha": "left"} if i % 2 == 0 else {"dx": -7, "ha": "right"}
         ax.plot(n, d, "o", color=COLORS["model"])
-        line_label(ax, n, d, name, COLORS["model"], dx=-7, ha="right")
+        line_label(ax, n, d, name, COLORS["model"], **near)
     ax.set(xscale="log", yscale="log", xlabel="parameters", ylabel="tokens of training", xlim=span)
     ax.set_title("from this notebook to the deck's models: seven orders of magnitude")
     return figure

@@ -5,11 +5,13 @@
     old_world, new_world     two topic worlds of 80 words, for fine-tuning and what it forgets
     language, taste          texts of five letters, all 3125 of which can be listed, and what people like
     pretrained, tuned, comparisons, reward_model, ppo, dpo      the steps from a language model to a policy
+    kinds, routed            tokens of eight kinds, and a mixture of experts for them
 
 Notebook 18_alignment.
 """
 
 import copy
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -17,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from coursekit.alignment.experts import MixtureOfExperts, load_balance
 from coursekit.alignment.lora import with_lora
 from coursekit.alignment.policy import advantages, all_texts, ppo_loss
 from coursekit.alignment.preferences import RewardModel, dpo_loss
@@ -56,9 +59,9 @@ def reader(
 # Chain of thought
 
 N_MOVES = 10
-WALKING_STEPS = 300
+WALKING_STEPS = 150
 MOVES = np.array([[1, 2, 3, 4, 0], [1, 0, 2, 3, 4], [0, 1, 4, 2, 3]])  # where each of 3 moves leads from 0..4
-WALKING = {"optimizer": "muon", "schedule": "linear", "batch_size": 128, "learning_rate": 0.01}
+WALKING = {"optimizer": "muon", "schedule": "linear", "batch_size": 128, "learning_rate": 0.02}
 
 
 def walks(n: int, moves_per_step: int, *, rng: np.random.Generator) -> np.ndarray:
@@ -317,3 +320,39 @@ def dpo(
     rows = (better, worse, log_p)
     fit(model, rows, n_steps=n_steps, learning_rate=rate, seed=seed, device="cpu", **TUNING)
     return model.policy
+
+
+# Experts
+
+WIDTH, N_KINDS = 8, 8
+
+
+def kinds(n: int, *, rng: np.random.Generator | int) -> tuple[Tensor, Tensor]:
+    """n tokens of eight kinds and what is to become of them, (n, 8) both: a matrix for each kind."""
+    fixed, rng = np.random.default_rng(0), np.random.default_rng(rng)
+    centers = 3 * fixed.normal(size=(N_KINDS, WIDTH))
+    matrices = fixed.normal(size=(N_KINDS, WIDTH, WIDTH)) / math.sqrt(WIDTH)
+    kind, noise = rng.integers(N_KINDS, size=n), rng.normal(size=(n, WIDTH))
+    y = np.einsum("nij,nj->ni", matrices[kind], noise)
+    return torch.tensor(centers[kind] + noise).float(), torch.tensor(y).float()
+
+
+class Routed(nn.Module):
+    """A mixture of experts with its loss: squared error, and so much times the balance of the load."""
+
+    def __init__(self, layer: MixtureOfExperts, weight: float):
+        super().__init__()
+        self.layer, self.weight = layer, weight
+
+    def loss(self, x: Tensor, y: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
+        """Mean squared error of tokens (n, 8) to targets (n, 8), and the balance term."""
+        return F.mse_loss(self.layer(x), y) + self.weight * load_balance(*self.layer.route(x))
+
+
+def routed(weight: float, *, n_steps: int = 300, seed: int = 0) -> MixtureOfExperts:
+    """Eight experts, one per token, on `kinds`, with so much weight on the balance of their load."""
+    torch.manual_seed(seed)
+    model = Routed(MixtureOfExperts(WIDTH, N_KINDS, k=1, hidden=16).float(), weight)
+    settings = {"learning_rate": 0.01, "schedule": "linear", "seed": seed, "device": "cpu"}
+    fit(model, kinds(10_000, rng=1), n_steps=n_steps, batch_size=256, **settings)
+    return model.layer.requires_grad_(False)

@@ -126,6 +126,13 @@ STYLES = {
                    "torch.tensor(_first(torch.as_tensor(a).numpy(), torch.as_tensor(b).numpy()))")],
     "hw16_flows": [("log_density", "_first = log_density", "_first(x, a, b).astype(np.float32)")],
     "hw17_ddpm": [("leap", "_first = leap", "[row.tolist() for row in _first(x0, t, noise, betas)]")],
+    "hw18_alignment": [
+        ("compare", "_first = compare", "[np.asarray(part).tolist() for part in _first(better, worse)]"),
+        ("clipped", "_first = clipped", "[np.float32(part) for part in _first(log_ratio, advantage, clip)]"),
+        ("best_policy", "_first = best_policy",
+         "[np.asarray(part).tolist() for part in _first(reference, reward, beta)]"),
+        ("best_of", "_first = best_of", "_first(reference, reward, n).tolist()"),
+    ],
 }  # fmt: skip
 
 
