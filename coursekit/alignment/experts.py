@@ -23,21 +23,21 @@ class MixtureOfExperts(nn.Module):
         width: of a token's vector.
         n_experts: perceptrons, each with one hidden layer.
         k: how many of them a token uses.
-        hidden: width of an expert's hidden layer.
+        n_hidden: width of an expert's hidden layer.
 
-    >>> layer = MixtureOfExperts(4, 3, k=1, hidden=8)
+    >>> layer = MixtureOfExperts(4, 3, k=1, n_hidden=8)
     >>> layer(torch.zeros(5, 4)).shape
     torch.Size([5, 4])
     """
 
-    def __init__(self, width: int, n_experts: int, *, k: int = 1, hidden: int = 16):
+    def __init__(self, width: int, n_experts: int, *, k: int = 1, n_hidden: int = 16):
         super().__init__()
         positive_int(width, "width")
-        positive_int(hidden, "hidden")
+        positive_int(n_hidden, "n_hidden")
         self.k = positive_int(k, "k", high=positive_int(n_experts, "n_experts"))
         self.router = nn.Linear(width, n_experts)
         self.experts = nn.ModuleList(
-            nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, width))
+            nn.Sequential(nn.Linear(width, n_hidden), nn.ReLU(), nn.Linear(n_hidden, width))
             for _ in range(n_experts)
         )
 

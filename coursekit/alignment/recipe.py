@@ -352,7 +352,7 @@ class Routed(nn.Module):
 def routed(weight: float, *, n_steps: int = 300, seed: int = 0) -> MixtureOfExperts:
     """Eight experts, one per token, on `kinds`, with so much weight on the balance of their load."""
     torch.manual_seed(seed)
-    model = Routed(MixtureOfExperts(WIDTH, N_KINDS, k=1, hidden=16).float(), weight)
+    model = Routed(MixtureOfExperts(WIDTH, N_KINDS, k=1, n_hidden=16).float(), weight)
     settings = {"learning_rate": 0.01, "schedule": "linear", "seed": seed, "device": "cpu"}
     fit(model, kinds(10_000, rng=1), n_steps=n_steps, batch_size=256, **settings)
     return model.layer.requires_grad_(False)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from coursekit import (
+    alignment,
     autoencoder,
     autoregressive,
     clustering,
@@ -206,6 +207,11 @@ SETTINGS = {
     "SelfAttention": (transformer.SelfAttention, {"width": 8, "n_heads": 2}),
     "BytePairs": (transformer.BytePairs, {"n_words": 5}),
     "KneserNey": (transformer.KneserNey, {"order": 2, "n_words": 5}),
+    "MixtureOfExperts": (
+        alignment.MixtureOfExperts,
+        {"width": 4, "n_experts": 3, "k": 2, "n_hidden": 8},
+    ),
+    "LoRA": (lambda **given: alignment.LoRA(torch.nn.Linear(4, 3), **given), {"rank": 2}),
     "DBN": (dbn.DBN, {"sizes": (4, 3, 2), "n_labels": 2}),
     "LabelRBM": (dbn.LabelRBM, {"n_features": 4, "n_hidden": 3, "n_labels": 2}),
     "LatentCoder": (ddpm.LatentCoder, {"n_inputs": 4, "n_code": 2, "hidden": (8,), "noise": 0.1}),

@@ -196,7 +196,7 @@ def test_what_cannot_be_searched_is_refused():
 
 
 def test_all_experts_together_are_the_weighted_sum():
-    layer = randomise(MixtureOfExperts(4, 3, k=3, hidden=5))
+    layer = randomise(MixtureOfExperts(4, 3, k=3, n_hidden=5))
     x = normal(7, 4)
     p = layer.router(x).softmax(-1)
     dense = sum(p[:, e, None] * layer.experts[e](x) for e in range(3))
@@ -204,7 +204,7 @@ def test_all_experts_together_are_the_weighted_sum():
 
 
 def test_one_expert_is_the_likeliest_and_the_others_get_no_gradient():
-    layer = randomise(MixtureOfExperts(4, 3, k=1, hidden=5), seed=2)
+    layer = randomise(MixtureOfExperts(4, 3, k=1, n_hidden=5), seed=2)
     x = normal(1, 4)
     p, chosen = layer.route(x)
     best = p.argmax(1).item()
