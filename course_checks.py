@@ -179,7 +179,7 @@ def course_stages(python, cores, everything):
     units = Stage("unit tests", [*pytest, *workers, "-m", "not timing", "tests"], cores=cores)
     timing = Stage("timing tests", [*pytest, "-m", "timing", "tests"], may_be_empty=True)
     timed = [reference_stage(python), *notebook_stages(python, notebooks())]
-    return [*ruff_stages(python, ["."]), units, *timed], [timing]
+    return [*ruff_stages(python, ["."]), Stage("mypy", [python, "-m", "mypy"]), units, *timed], [timing]
 
 
 def lecture_stages(python, notebook, everything):

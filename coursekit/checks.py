@@ -11,6 +11,7 @@ an untrained model or a simple baseline gets. The control is held to the same ba
 import base64
 import sys
 import zlib
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,16 @@ class CheckFailed(AssertionError):
 
 
 def check(
-    claim, left, right, *, relation="==", atol=0.0, rtol=0.0, se=None, control=None, theorem=None
+    claim: str,
+    left: Any,
+    right: Any,
+    *,
+    relation: str = "==",
+    atol: float = 0.0,
+    rtol: float = 0.0,
+    se: Any = None,
+    control: Any = None,
+    theorem: str | None = None,
 ) -> None:
     """Print `✓ claim` if `left relation right` holds in every entry, else raise CheckFailed.
 
@@ -94,12 +104,27 @@ def check(
     print(_printable(f"✓ {claim}   ({_tolerance_text(relation, atol, rtol, se)}{reason})"))
 
 
-def answer(claim, yours, expected, *, wrong=None, atol=1e-8, rtol=1e-8):
+def answer(
+    claim: str,
+    yours: Any,
+    expected: Any,
+    *,
+    wrong: dict[str, Any] | str | None = None,
+    atol: float = 1e-8,
+    rtol: float = 1e-8,
+) -> None:
     """Check a learner's value; when it equals a well-known wrong one, say which slip makes it.
 
-    yours, expected: as in `check`. wrong: dict from a helpful sentence to the value which that slip produces;
-    a student's copy has the source of that dict, packed: nobody should read the slips before trying.
     An answer in single precision is compared as far as that precision goes.
+
+    Args:
+        claim: the sentence that is proved; it is printed.
+        yours: the learner's value.
+        expected: the right one.
+        wrong: dict from a helpful sentence to the value which that slip produces; a student's copy has the
+            source of that dict, packed: nobody should read the slips before trying.
+        atol: absolute tolerance.
+        rtol: relative tolerance.
     """
     if isinstance(wrong, str):
         caller = sys._getframe(1)

@@ -28,7 +28,13 @@ def normal(
 def uniform(
     like: Tensor, rng: torch.Generator | None = None, *, shape: tuple[int, ...] | None = None
 ) -> Tensor:
-    """Independent draws from [0, 1); arguments as in `normal`."""
+    """Independent draws from [0, 1); arguments as in `normal`.
+
+    Args:
+        like: floating tensor whose shape, dtype and device the draws have.
+        rng: generator on that device.
+        shape: another shape than that of `like`.
+    """
     shape = like.shape if shape is None else shape
     return torch.rand(shape, generator=_generator(rng), dtype=like.dtype, device=like.device)
 

@@ -10,9 +10,12 @@ has no quality to measure.
 """
 
 import math
+from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from coursekit.draws import bernoulli, normal
@@ -21,21 +24,33 @@ from coursekit.inputs import as_input, as_labels, as_tensor, one_of, positive_in
 # Likelihood
 
 
-def bits_per_dim(log_prob, n_dims: int, *, level: float = 1.0):
+def bits_per_dim(log_prob: Any, n_dims: int, *, level: float = 1.0) -> Any:
     """-log2 of the probability of one grey level, per value; same shape as log_prob (number, array, tensor).
 
-    log_prob: nats per example; of the levels themselves, or of a density at dequantised data. n_dims: values
-    per example (pixels times channels). level: width of a grey level in the units of the density: 1 for
-    levels 0, 1, 2, ..., and 1/256 for bytes scaled to [0, 1), where log P = log p + n_dims log(level).
     Theis et al. 2016, section 3.1.
+
+    >>> bits_per_dim(-8 * math.log(2), 4)  # eight bits for four pixels
+    2.0
+
+    Args:
+        log_prob: nats per example; of the levels themselves, or of a density at dequantised data.
+        n_dims: values per example (pixels times channels).
+        level: width of a grey level in the units of the density: 1 for levels 0, 1, 2, ..., and 1/256 for
+            bytes scaled to [0, 1), where log P = log p + n_dims log(level).
     """
     n_dims, level = positive_int(n_dims, "n_dims"), real_number(level, "level", above=0)
+    log_prob = np.asarray(log_prob) if isinstance(log_prob, (list, tuple)) else log_prob
     return -(log_prob / n_dims + math.log(level)) / math.log(2)
 
 
 @torch.no_grad()
 def ais_log_partition(
-    rbm, *, n_steps: int = 10_000, n_chains: int = 100, rng: torch.Generator | None = None, base_bias=None
+    rbm: nn.Module,
+    *,
+    n_steps: int = 10_000,
+    n_chains: int = 100,
+    rng: torch.Generator | None = None,
+    base_bias: ArrayLike | Tensor | None = None,
 ) -> tuple[float, float]:
     """log Z of an RBM in nats by annealed importance sampling: (log_z, standard_error), two floats.
 
@@ -43,9 +58,16 @@ def ais_log_partition(
     at t has couplings tW, hidden biases tb, visible biases (1 - t) a + tc. Each chain walks it in n_steps
     steps, t = 0 to 1, and its weight is an unbiased estimate of Z: the average over n_chains of them is too,
     but its logarithm falls short of log Z as long as the weights scatter, so log-likelihoods look too good.
-    base_bias: a (n_visible,); a good choice is the logit of the data's mean (Gaussian units: the mean
-    itself), the default is c. The standard error says how much the weights of *these* chains scatter, not
-    what none of them has seen. Neal 2001; Salakhutdinov & Murray 2008.
+    The standard error says how much the weights of *these* chains scatter, not what none of them has seen.
+    Neal 2001; Salakhutdinov & Murray 2008.
+
+    Args:
+        rbm: a restricted Boltzmann machine.
+        n_steps: length of the path.
+        n_chains: how many walk it, at least 2.
+        rng: generator for the chains.
+        base_bias: a, (n_visible,); a good choice is the logit of the data's mean (Gaussian units: the mean
+            itself), the default is c.
     """
     n_steps, n_chains = positive_int(n_steps, "n_steps"), positive_int(n_chains, "n_chains", low=2)
     W, b, c = rbm.weight, rbm.hidden_bias, rbm.visible_bias
@@ -80,11 +102,15 @@ def ais_log_partition(
 # Samples
 
 
-def frechet_distance(a, b) -> float:
-    """Distance of the Gaussians fitted to two samples, a (n, d) and b (m, d), arrays or tensors; a float.
+def frechet_distance(a: ArrayLike | Tensor, b: ArrayLike | Tensor) -> float:
+    """Distance of the Gaussians fitted to two samples; a float.
 
     ||mean_a - mean_b||^2 + tr(cov_a + cov_b - 2 (cov_a cov_b)^(1/2)), in squared units of the features.
     It sees means and covariances only. Dowson & Landau 1982; on features of a classifier Heusel et al. 2017.
+
+    Args:
+        a: (n, d), array or tensor.
+        b: (m, d).
     """
     a, b = _samples(a=a, b=b)
     if min(len(a), len(b)) < 2:
@@ -98,7 +124,7 @@ def frechet_distance(a, b) -> float:
     return (shift + cov_a.trace() + cov_b.trace() - 2 * cross).clamp(min=0).item()
 
 
-def precision_recall(real, fake, *, k: int = 3) -> dict[str, float]:
+def precision_recall(real: ArrayLike | Tensor, fake: ArrayLike | Tensor, *, k: int = 3) -> dict[str, float]:
     """Are the samples good, and are they varied? Two numbers for each question, from balls around points.
 
     A ball around a point of a set reaches to its k-th nearest neighbour in the same set; the union of the
@@ -138,7 +164,7 @@ def precision_recall(real, fake, *, k: int = 3) -> dict[str, float]:
     }
 
 
-def nearest_share(samples, train, test) -> float:
+def nearest_share(samples: ArrayLike | Tensor, train: ArrayLike | Tensor, test: ArrayLike | Tensor) -> float:
     """Does the model memorise? Probability that a sample is nearer to the training data than new data are.
 
     A sample's distance to its nearest training point is compared with that of a new point, over all pairs of
@@ -162,13 +188,20 @@ def nearest_share(samples, train, test) -> float:
     return 1 - (nearer + not_farther).double().mean().item() / (2 * len(test))
 
 
-def mode_coverage(samples, centers, std) -> dict[str, float]:
-    """Which of the known modes were found? Samples (n, d), centers (k, d), std one number or (k,) -> dict.
+def mode_coverage(
+    samples: ArrayLike | Tensor, centers: ArrayLike | Tensor, std: float | ArrayLike
+) -> dict[str, float]:
+    """Which of the known modes were found? Three answers.
 
     `modes`: how many modes hold at least 0.1 % of the samples within 3 std of their center. `good_share`:
     the share of samples that lie so near to some center (of Gaussian data in the plane 1 - exp(-4.5) = .989).
     `kl`: KL(shares || uniform) in nats of the shares of samples by nearest center, 0 when all modes get the
     same, log k when one gets everything. Srivastava et al. 2017; Lin et al. 2018, section 4.
+
+    Args:
+        samples: (n, d), drawn from the model.
+        centers: (k, d), of the modes.
+        std: of the modes, one number or (k,).
     """
     samples, centers = _samples(samples=samples, centers=centers)
     std = as_tensor(std, "std").to(samples)
@@ -185,13 +218,19 @@ def mode_coverage(samples, centers, std) -> dict[str, float]:
 
 
 class DigitClassifier(nn.Module):
-    """Judge of generated digits: a small perceptron from images (n, d) to 10 classes; train it with `fit`.
+    """Judge of generated digits: a small perceptron from images to classes; train it with `fit`.
 
     x is in any fixed units, the same for `fit` and for judging. Its hidden layer serves as the features of
     `frechet_distance`; its confidence, the largest probability, tells clean digits from smeared ones.
 
     >>> DigitClassifier(64).predict_proba(torch.zeros(3, 64)).shape
     torch.Size([3, 10])
+
+    Args:
+        n_inputs: pixels, d.
+        n_hidden: width of the first hidden layer.
+        n_features: width of the second, whose values are the features.
+        n_classes: number of classes.
     """
 
     def __init__(self, n_inputs: int, *, n_hidden: int = 128, n_features: int = 64, n_classes: int = 10):
@@ -207,8 +246,8 @@ class DigitClassifier(nn.Module):
 
     def fit(
         self,
-        x,
-        labels,
+        x: ArrayLike | Tensor,
+        labels: ArrayLike | Tensor,
         *,
         n_epochs: int = 30,
         batch_size: int = 64,
@@ -216,9 +255,16 @@ class DigitClassifier(nn.Module):
         noise: float = 0.2,
         seed: int = 0,
     ) -> "DigitClassifier":
-        """Learn from x (n, d) and labels (n,) in 0..9; returns self. noise: its std, in units of x's spread.
+        """Learn; returns self. Noise on the images keeps the judge from being sure of itself off the data.
 
-        Learning under noise keeps the judge from being sure of itself a little off the data.
+        Args:
+            x: images (n, d).
+            labels: (n,), in 0..n_classes - 1.
+            n_epochs: passes over x.
+            batch_size: images per step.
+            learning_rate: the first; it falls linearly to 0.
+            noise: standard deviation of the noise, in units of the spread of x.
+            seed: of weights, order and noise.
         """
         x = self._data(x)
         labels = as_labels(labels, len(x), n_classes=self.head.out_features, device=x.device)
@@ -245,17 +291,17 @@ class DigitClassifier(nn.Module):
                 schedule.step()
         return self
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """Logits (n, 10) of images x (n, d)."""
         return self.head(self.body((x - self.mean) / self.scale))
 
     @torch.no_grad()
-    def features(self, x):
+    def features(self, x: ArrayLike | Tensor) -> Tensor:
         """Last hidden layer, (n, n_features), of images x (n, d), array or tensor."""
         return self.body((self._data(x) - self.mean) / self.scale)
 
     @torch.no_grad()
-    def predict_proba(self, x):
+    def predict_proba(self, x: ArrayLike | Tensor) -> Tensor:
         """Probabilities of the classes, (n, 10), for images x (n, d), array or tensor."""
         return self(self._data(x)).softmax(-1)
 
@@ -266,19 +312,32 @@ class DigitClassifier(nn.Module):
 # Maps
 
 
-def digit_judge(x, labels) -> DigitClassifier:
-    """The judge that recipes and benchmarks share, trained on real digits x (n, d) with labels (n,)."""
+def digit_judge(x: np.ndarray | Tensor, labels: ArrayLike | Tensor) -> DigitClassifier:
+    """The judge that recipes and benchmarks share, trained on real digits.
+
+    Args:
+        x: digits (n, d).
+        labels: (n,).
+    """
     n_epochs = max(6, 45_000 // max(1, len(x)))  # about as many images for a small set as for a large one
     return DigitClassifier(x.shape[1], n_hidden=256).fit(x, labels, n_epochs=n_epochs, seed=100)
 
 
-def digit_quality(judge: DigitClassifier, samples, train, test) -> dict[str, float]:
-    """Generated digits as a judge reads them. Samples (m, d), train (n, d) and test (l, d) in its units.
+def digit_quality(
+    judge: DigitClassifier, samples: ArrayLike | Tensor, train: ArrayLike | Tensor, test: ArrayLike | Tensor
+) -> dict[str, float]:
+    """Generated digits as a judge reads them.
 
     `confidence`: the mean largest probability, high for digits that are clean. `classes`: how many of the
     classes get at least 2 % of the samples; `smallest class`: the share of the rarest. `Frechet distance`:
     to the test digits, in the judge's features. `nearest`: the median distance from a sample to the nearest
     of the first 10 000 training digits, divided by that from a test digit; far below 1 the model memorises.
+
+    Args:
+        judge: of `digit_judge`.
+        samples: (m, d), generated, in the units that the judge has learned.
+        train: (n, d), digits that the model has learned from.
+        test: (l, d), digits that it has not seen.
     """
     probability = judge.predict_proba(samples)
     shares = probability.argmax(1).bincount(minlength=probability.shape[1]).double() / len(probability)
@@ -296,7 +355,9 @@ def digit_quality(judge: DigitClassifier, samples, train, test) -> dict[str, flo
     }
 
 
-def trustworthiness(x, z, *, k: int = 5, metric: str = "euclidean") -> float:
+def trustworthiness(
+    x: ArrayLike | Tensor, z: ArrayLike | Tensor, *, k: int = 5, metric: str = "euclidean"
+) -> float:
     """Are neighbours on the map neighbours in the data? 1: all of them. An intruder costs by how far it came.
 
     1 - 2 / (n k (2n - 3k - 1)) sum_i sum_j max(0, r(i, j) - k) over the k nearest neighbours j of i on the

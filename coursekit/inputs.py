@@ -82,6 +82,12 @@ def as_bits(x: Any, n_units: int, *, like: nn.Module | Tensor, name: str = "v") 
     >>> as_bits([[0, 1, 1]], 3, like=torch.zeros(()))
     tensor([[0., 1., 1.]])
 
+    Args:
+        x: as in `as_input`.
+        n_units: how many.
+        like: as in `as_input`.
+        name: what the sentence calls x.
+
     Raises:
         ValueError: as in `as_input`, or for a value between 0 and 1, which is no state.
     """
@@ -102,6 +108,10 @@ def shape_sentence(network: str, x: Tensor) -> Iterator[None]:
     ...     nn.Linear(2, 1)(torch.zeros(5, 3))
     Traceback (most recent call last):
     ValueError: the critic does not take samples of shape (n, 3): mat1 ...
+
+    Args:
+        network: what the sentence calls it.
+        x: (n, ...), what it was given.
     """
     try:
         yield
@@ -159,6 +169,12 @@ def positive_int(value: Any, name: str, *, low: int = 1, high: int | None = None
 
     >>> positive_int(np.int64(3), "n_steps")
     3
+
+    Args:
+        value: a number of any kind.
+        name: what the sentence calls it.
+        low: the smallest allowed.
+        high: the largest, None for no limit.
     """
     if not _is_whole(value) or isinstance(value, (bool, np.bool_)):
         raise ValueError(f"{name} must be a whole number, got {value!r}")
@@ -212,13 +228,22 @@ def real_number(
 
     >>> real_number(1, "beta", low=0)
     1.0
+
+    Args:
+        value: a number of any kind.
+        name: what the sentence calls it.
+        low: the smallest allowed.
+        high: the largest.
+        above: it must be larger than this.
+        below: it must be smaller.
     """
     if isinstance(value, (np.ndarray, Tensor)) and value.ndim == 0:
         value = value.item()
     if not isinstance(value, Real) or isinstance(value, (bool, np.bool_)):
         raise ValueError(f"{name} must be a number, got {value!r}")
+    number = float(value)
     # Written so that NaN fails, whatever the bounds; infinity is not below infinity, and so fails too.
-    if not (low <= value <= high and above < value < below):
+    if not (low <= number <= high and above < number < below):
         start, end = max(low, above), min(high, below)
         if math.isfinite(end):
             interval = _interval(start, end, "(["[low > above], ")]"[high < below])
@@ -229,8 +254,8 @@ def real_number(
             wanted = f"be at least {low:g}"
         else:
             wanted = f"be above {above:g}" if above else "be positive"
-        raise ValueError(f"{name} must {wanted}, got {value:g}")
-    return float(value)
+        raise ValueError(f"{name} must {wanted}, got {number:g}")
+    return number
 
 
 def one_of(name: str, value: Any, choices: Iterable[str]) -> Any:
@@ -238,6 +263,11 @@ def one_of(name: str, value: Any, choices: Iterable[str]) -> Any:
 
     >>> one_of("solver", "eigh", ("svd", "eigh"))
     'eigh'
+
+    Args:
+        name: what the sentence calls it.
+        value: what was given.
+        choices: what may be given.
     """
     choices = tuple(choices)
     if not isinstance(value, str) or value not in choices:
@@ -268,6 +298,10 @@ def as_tensor(x: Any, name: str = "x") -> Tensor:
 
     >>> as_tensor([1, 2])
     tensor([1, 2])
+
+    Args:
+        x: tensor, array, or nested list of numbers.
+        name: what the sentence calls x.
     """
     if isinstance(x, Tensor):
         if x.is_complex():
@@ -281,7 +315,7 @@ def as_tensor(x: Any, name: str = "x") -> Tensor:
         hint = f": use its {name}.x" if hasattr(x, "x") else ""
         raise ValueError(f"{name} must be an array of numbers, got {type(x).__name__}{hint}")
     # Arrays that cannot be written to are copied: PyTorch warns about them, rightly.
-    return torch.from_numpy(np.require(array, requirements="CW"))
+    return torch.from_numpy(np.require(array, requirements=["C", "W"]))
 
 
 def _interval(low, high, left="[", right="]"):

@@ -1,7 +1,9 @@
 """Small networks that several lectures share. They map tensors to tensors and know nothing of any loss."""
 
+from collections.abc import Sequence
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from coursekit.inputs import as_input, as_labels, one_of, positive_int, positive_ints, real_number
 
@@ -15,15 +17,24 @@ ACTIVATIONS = {
 }
 
 
-def activation_layer(name):
-    """A fresh activation module by its name; ValueError lists the known names."""
+def activation_layer(name: str) -> nn.Module:
+    """A fresh activation module by its name, of ACTIVATIONS; ValueError lists the known names."""
     return ACTIVATIONS[one_of("activation", name, ACTIVATIONS)]()
 
 
-def mlp(sizes, *, activation="relu", norm=False, dropout=0.0):
+def mlp(
+    sizes: Sequence[int], *, activation: str = "relu", norm: bool = False, dropout: float = 0.0
+) -> nn.Sequential:
     """Multilayer perceptron sizes[0] -> ... -> sizes[-1], linear at the end; (n, sizes[0]) -> (n, sizes[-1]).
 
-    norm: put LayerNorm before each hidden activation. dropout: probability, after each hidden activation.
+    >>> mlp((3, 16, 2))(torch.zeros(5, 3)).shape
+    torch.Size([5, 2])
+
+    Args:
+        sizes: widths of input, hidden layers and output.
+        activation: of the hidden layers, of ACTIVATIONS.
+        norm: put LayerNorm before each hidden activation.
+        dropout: probability, after each hidden activation.
     """
     sizes, dropout = _sizes_and_dropout(sizes, dropout)
     layers = []
@@ -35,11 +46,16 @@ def mlp(sizes, *, activation="relu", norm=False, dropout=0.0):
     return nn.Sequential(*layers)
 
 
-def conv_net(sizes, *, activation="relu", dropout=0.0):
+def conv_net(sizes: Sequence[int], *, activation: str = "relu", dropout: float = 0.0) -> nn.Sequential:
     """Convolutions that keep the size of the image; (n, sizes[0], h, w) -> (n, sizes[-1], h, w).
 
     The first and the last look at 3 x 3 neighbourhoods, those between at single pixels, as in Glow's
-    couplings. dropout: probability of a whole channel, after each hidden activation.
+    couplings.
+
+    Args:
+        sizes: numbers of channels, first to last.
+        activation: of the hidden layers, of ACTIVATIONS.
+        dropout: probability of a whole channel, after each hidden activation.
     """
     sizes, dropout = _sizes_and_dropout(sizes, dropout)
     layers = []
@@ -56,11 +72,16 @@ def _sizes_and_dropout(sizes, dropout):
     return positive_ints(sizes, "sizes", at_least=2), real_number(dropout, "dropout", low=0, below=1)
 
 
-def time_embedding(t, n_features, *, max_period=10_000.0):
-    """Cosines and sines of t at n_features / 2 frequencies; t (n,) -> (n, n_features), an even number.
+def time_embedding(t: Tensor, n_features: int, *, max_period: float = 10_000.0) -> Tensor:
+    """Cosines and sines of t at n_features / 2 frequencies; (n,) -> (n, n_features).
 
-    Frequency i = 0, 1, ... is max_period^(-2i / n_features): from 1 down to almost 1 / max_period. A float t
-    keeps its dtype, an integer t gives float32. Vaswani et al. 2017, section 3.5.
+    Frequency i = 0, 1, ... is max_period^(-2i / n_features): from 1 down to almost 1 / max_period.
+    Vaswani et al. 2017, section 3.5.
+
+    Args:
+        t: (n,); floats keep their dtype, whole numbers give float32.
+        n_features: an even number.
+        max_period: about the longest period, in units of 2 pi.
     """
     half = _even(n_features, "n_features") // 2
     t = t if t.is_floating_point() else t.float()
@@ -84,6 +105,9 @@ class LabelEmbedding(nn.Module):
     Args:
         n_classes: labels are int64 in 0..n_classes - 1, or -1.
         n_features: length of a vector.
+
+    >>> LabelEmbedding(10, 3)(torch.tensor([7, -1])).shape
+    torch.Size([2, 3])
     """
 
     def __init__(self, n_classes: int, n_features: int):
@@ -92,7 +116,7 @@ class LabelEmbedding(nn.Module):
         self.vectors = nn.Embedding(n_classes + 1, positive_int(n_features, "n_features"))
         nn.init.normal_(self.vectors.weight, std=0.02)
 
-    def forward(self, labels):
+    def forward(self, labels: Tensor) -> Tensor:
         device = self.vectors.weight.device
         return self.vectors(as_labels(labels, n_classes=self.n_classes, low=-1, device=device) + 1)
 
@@ -110,6 +134,9 @@ class TimeMLP(nn.Module):
         n_time: size of the embedding of t, an even number.
         n_classes: 0, or the number of classes: a third argument, labels (n,), then tells which; without it,
             or where it is -1, no class is given.
+
+    >>> TimeMLP(4, width=8)(torch.zeros(2, 4), torch.tensor([1, 2])).shape
+    torch.Size([2, 4])
     """
 
     def __init__(
@@ -133,7 +160,7 @@ class TimeMLP(nn.Module):
             nn.init.zeros_(layer.bias)
         self.labels = LabelEmbedding(n_classes, n_time) if n_classes else None
 
-    def forward(self, x, t, condition=None):
+    def forward(self, x: Tensor, t: Tensor, condition: Tensor | int | None = None) -> Tensor:
         x = as_input(x, self.enter.in_features, like=self.enter.weight, finite=False)
         time = self.time(time_embedding(_times(t, x), self.n_time))
         time = _add_labels(time, self.labels, condition)
@@ -145,9 +172,18 @@ class TimeMLP(nn.Module):
 
 
 class TimeConvBlock(nn.Module):
-    """Two 3 x 3 convolutions around a shift and scale read off t: (n, n_in, h, w) -> (n, n_out, h, w)."""
+    """Two 3 x 3 convolutions around a shift and scale read off t: (n, n_in, h, w) -> (n, n_out, h, w).
 
-    def __init__(self, n_in, n_out, n_time):
+    >>> TimeConvBlock(8, 16, 4)(torch.zeros(2, 8, 6, 6), torch.zeros(2, 4)).shape
+    torch.Size([2, 16, 6, 6])
+
+    Args:
+        n_in: channels of the input, a multiple of 8.
+        n_out: channels of the output, a multiple of 8.
+        n_time: size of the embedding of t.
+    """
+
+    def __init__(self, n_in: int, n_out: int, n_time: int):
         super().__init__()
         self.first = nn.Sequential(nn.GroupNorm(8, n_in), nn.SiLU(), nn.Conv2d(n_in, n_out, 3, padding=1))
         self.modulation = nn.Linear(n_time, 2 * n_out)
@@ -155,7 +191,7 @@ class TimeConvBlock(nn.Module):
         self.second = nn.Sequential(nn.SiLU(), nn.Conv2d(n_out, n_out, 3, padding=1))
         self.skip = nn.Identity() if n_in == n_out else nn.Conv2d(n_in, n_out, 1)
 
-    def forward(self, x, time):
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
         scale, shift = self.modulation(time)[:, :, None, None].chunk(2, dim=1)
         return self.skip(x) + self.second(self.norm(self.first(x)) * (1 + scale) + shift)
 
@@ -164,8 +200,17 @@ class UNet(nn.Module):
     """Small U-Net that knows the time: (x (n, c, h, w), t (n,)) -> (n, c, h, w); h and w even; zero when new.
 
     Two resolutions, `width` channels at the full one and twice as many at half of it; the fine features are
-    handed across, so that the way up need not invent the details. n_time: size of the embedding of t, an even
-    number. n_classes: as in `TimeMLP`. Ronneberger et al. 2015; Ho et al. 2020, appendix B.
+    handed across, so that the way up need not invent the details. Ronneberger et al. 2015; Ho et al. 2020,
+    appendix B.
+
+    >>> UNet(width=8)(torch.zeros(2, 1, 8, 8), torch.tensor([1, 2])).shape
+    torch.Size([2, 1, 8, 8])
+
+    Args:
+        n_channels: c.
+        width: channels at the full resolution, a multiple of 8.
+        n_time: size of the embedding of t, an even number.
+        n_classes: as in `TimeMLP`.
     """
 
     def __init__(self, n_channels: int = 1, *, width: int = 32, n_time: int = 64, n_classes: int = 0):
@@ -191,7 +236,7 @@ class UNet(nn.Module):
         nn.init.zeros_(self.leave[-1].bias)
         self.labels = LabelEmbedding(n_classes, n_wide) if n_classes else None
 
-    def forward(self, x, t, condition=None):
+    def forward(self, x: Tensor, t: Tensor, condition: Tensor | int | None = None) -> Tensor:
         x = as_input(x, (self.enter.in_channels, None, None), like=self.enter.weight, finite=False)
         if x.shape[-2] % 2 or x.shape[-1] % 2:
             raise ValueError(f"UNet halves height and width, so both must be even, got {tuple(x.shape)}")
@@ -224,22 +269,34 @@ def _add_labels(time, labels, condition):
 
 
 class ResidualBlock(nn.Module):
-    """x + Linear(activation(LayerNorm(x))): starts near the identity, so that depth costs no trainability."""
+    """x + Linear(activation(LayerNorm(x))): starts near the identity, so that depth costs no trainability.
 
-    def __init__(self, width, *, activation="silu"):
+    >>> ResidualBlock(4)(torch.zeros(2, 4)).shape
+    torch.Size([2, 4])
+
+    Args:
+        width: of input and output.
+        activation: of ACTIVATIONS.
+    """
+
+    def __init__(self, width: int, *, activation: str = "silu"):
         super().__init__()
         self.change = nn.Sequential(
             nn.LayerNorm(width), activation_layer(activation), nn.Linear(width, width)
         )
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return x + self.change(x)
 
 
-def residual_mlp(sizes, *, activation="silu"):
+def residual_mlp(sizes: Sequence[int], *, activation: str = "silu") -> nn.Sequential:
     """Like `mlp`, with a residual block for each hidden layer; (n, sizes[0]) -> (n, sizes[-1]).
 
     The hidden sizes must be equal, since a block adds its input to its output. He et al. 2016.
+
+    Args:
+        sizes: widths of input, hidden layers and output.
+        activation: of the hidden layers, of ACTIVATIONS.
     """
     n_in, *hidden, n_out = positive_ints(sizes, "sizes", at_least=2)
     if len(set(hidden)) != 1:

@@ -6,10 +6,10 @@ reached if everything between holds; its last cell prints `total`.
 
 import sys
 
-_reached = {}  # exercise -> did its check, when it ran last, reach its end?
+_reached: dict[str, bool] = {}  # exercise -> did its check, when it ran last, reach its end?
 
 
-def begin(exercise) -> None:
+def begin(exercise: str) -> None:
     """The check of an exercise starts: until it ends it has not passed, and an empty answer is one line."""
     _reached[exercise] = False
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
@@ -17,12 +17,12 @@ def begin(exercise) -> None:
         shell.set_custom_exc((NotImplementedError,), _in_one_line)
 
 
-def passed(exercise) -> None:
+def passed(exercise: str) -> None:
     """The check of an exercise has come to its end."""
     _reached[exercise] = True
 
 
-def total(checked, read=None) -> None:
+def total(checked: dict[str, float], read: dict[str, float] | None = None) -> None:
     """Print how many points the checks give so far, and what each exercise still asks for.
 
     >>> begin("whiten"); passed("whiten"); begin("scores")

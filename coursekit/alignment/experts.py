@@ -42,7 +42,7 @@ class MixtureOfExperts(nn.Module):
         )
 
     def route(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Probabilities of the experts (n, n_experts), and the k likeliest of each token (n, k)."""
+        """Of tokens x (n, d): probabilities of the experts (n, n_experts), and the k likeliest (n, k)."""
         x = as_input(x, self.router.in_features, like=self)
         probability = self.router(x).softmax(-1)
         return probability, probability.topk(self.k, dim=1).indices

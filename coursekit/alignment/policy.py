@@ -41,6 +41,10 @@ def all_log_probs(gpt: GPT, length: int) -> Tensor:
     """log p of every text in the order of `all_texts`, (n_words**length,), nats.
 
     Texts share their beginnings: the logits of all but the last token are enough.
+
+    Args:
+        gpt: the model.
+        length: tokens per text.
     """
     if length == 1:
         logits = gpt.logits(torch.zeros(1, 0, dtype=torch.int64))
@@ -52,7 +56,14 @@ def all_log_probs(gpt: GPT, length: int) -> Tensor:
 
 
 def objective(log_policy: Tensor, log_reference: Tensor, reward: Tensor, beta: float) -> Tensor:
-    """J = E_policy r - beta KL(policy || reference), from log probabilities of all texts, each (n,)."""
+    """J = E_policy r - beta KL(policy || reference).
+
+    Args:
+        log_policy: log probabilities of all texts, (n,).
+        log_reference: the same of the reference, (n,).
+        reward: r of each text, (n,).
+        beta: weight of the divergence.
+    """
     return (log_policy.exp() * (reward - beta * (log_policy - log_reference))).sum(-1)
 
 

@@ -91,5 +91,5 @@ class RewardModel(nn.Module):
         return self.trunk.logits(tokens)[:, :-1, 0]
 
     def loss(self, better: Tensor, worse: Tensor, *, rng: Generator | None = None) -> Tensor:
-        """Bradley-Terry loss of comparisons (n, t) and (n, t), nats. There is nothing random about it."""
+        """Bradley-Terry loss of texts `better` and `worse`, (n, t) each, in nats; nothing is random."""
         return bradley_terry_loss(self(better), self(worse))

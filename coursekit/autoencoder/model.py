@@ -22,10 +22,13 @@ Notebook: 10_autoencoders.
 """
 
 import math
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
-from torch import nn
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from coursekit.draws import normal, uniform
@@ -36,36 +39,50 @@ NOISE_KINDS = ("gaussian", "masking")
 OUTPUTS = {"gaussian": "linear", "bernoulli": "sigmoid"}  # likelihood -> activation of the last layer
 
 
-def corrupt(x, amount, kind="gaussian", *, rng=None):
-    """x with noise; shape of x. "gaussian" adds noise of standard deviation amount (in units of x),
-    "masking" sets each entry to 0 with probability amount."""
+def corrupt(
+    x: Tensor, amount: float, kind: str = "gaussian", *, rng: torch.Generator | None = None
+) -> Tensor:
+    """x with noise, of the shape of x.
+
+    Args:
+        x: (n, ...), the clean examples.
+        amount: of "gaussian" noise the standard deviation, in units of x; of "masking" the probability with
+            which an entry is set to 0.
+        kind: "gaussian" or "masking".
+        rng: generator on the device of x.
+    """
     if one_of("noise_kind", kind, NOISE_KINDS) == "gaussian":
         return x + amount * normal(x, rng)
     return x * (uniform(x, rng) >= amount)
 
 
-def squared_error(x, y):
+def squared_error(x: Tensor, y: Tensor) -> Tensor:
     """|x - y|^2 of each example, summed over its entries; (n, ...) -> (n,)."""
     return ((x - y) ** 2).flatten(1).sum(-1)
 
 
-def cross_entropy(y, x):
+def cross_entropy(y: Tensor, x: Tensor) -> Tensor:
     """-log p of x (n, ...) in [0, 1] under independent Bernoulli of mean y, summed over the entries; (n,)."""
     return F.binary_cross_entropy(y, x, reduction="none").flatten(1).sum(-1)
 
 
-def posterior_mean(points, seen, sigma):
+def posterior_mean(points: ArrayLike, seen: ArrayLike, sigma: float) -> Tensor:
     """E[x | x~] at each row of seen (m, d), if x is a uniformly drawn row of points (n, d); (m, d).
 
     x~ = x + sigma e, e standard normal. Each point counts by the probability that it was the one (Bayes):
     the best denoiser of a finite list of points for squared error.
+
+    Args:
+        points: (n, d), what x may be, each as likely as the others.
+        seen: (m, d), noisy examples x~.
+        sigma: standard deviation of the noise.
     """
     points, seen = torch.tensor(np.asarray(points)), torch.tensor(np.asarray(seen))
     squares = ((seen[:, None] - points) ** 2).sum(-1)  # (m, n)
     return torch.softmax(-squares / (2 * sigma**2), dim=1) @ points
 
 
-def sigmoid_jacobian_norm(z, weight):
+def sigmoid_jacobian_norm(z: Tensor, weight: Tensor) -> Tensor:
     """|J|_F^2 of a layer z = sigmoid(W x + b), (n,); z (n, n_code), weight W (n_code, n_inputs).
 
     Row j of J is z_j (1 - z_j) W_j, so that no differentiation is needed (Rifai et al. 2011a).
@@ -74,43 +91,62 @@ def sigmoid_jacobian_norm(z, weight):
 
 
 class TiedLinear(nn.Module):
-    """z -> W' z + b with the weight W of another linear layer and a bias of its own."""
+    """z -> W' z + b with the weight W of another linear layer and a bias of its own.
 
-    def __init__(self, layer):
+    >>> TiedLinear(nn.Linear(5, 2))(torch.zeros(3, 2)).shape
+    torch.Size([3, 5])
+
+    Args:
+        layer: the other one, (n, n_inputs) -> (n, n_code); this one goes back.
+    """
+
+    def __init__(self, layer: nn.Linear):
         super().__init__()
         self.layer = layer
         self.bias = nn.Parameter(torch.zeros(layer.in_features))
 
-    def forward(self, z):
+    def forward(self, z: Tensor) -> Tensor:
         return F.linear(z, self.layer.weight.T, self.bias)
 
 
 class Autoencoder(nn.Module):
     """Encoder n_inputs -> hidden -> n_code and its mirror image as decoder, all layers fully connected.
 
-    activation: of the hidden layers; "linear" for none. code_activation: of the code; by default linear, but
-    `activation` where there are no hidden layers. likelihood: "gaussian" (squared error, linear output) or
-    "bernoulli" (cross-entropy, sigmoid output; x in [0, 1]).
-    norm: LayerNorm before each hidden activation; deep networks train much faster with it.
-    tied: decoder weights are the encoder's, transposed. noise, noise_kind: see `corrupt`; only `loss`
-    corrupts. contraction: weight of the penalty |J|_F^2. Raises ValueError for an unknown choice or a
-    negative amount.
+    >>> Autoencoder(64, 2, hidden=(32, 16)).encode(torch.zeros(3, 64)).shape
+    torch.Size([3, 2])
+
+    Args:
+        n_inputs: values per example.
+        n_code: length of the code.
+        hidden: widths of the encoder's hidden layers; the decoder has them in reverse.
+        activation: of the hidden layers, of networks.ACTIVATIONS; "linear" for none.
+        code_activation: of the code; by default linear, but `activation` where there are no hidden layers.
+        likelihood: "gaussian" (squared error, linear output) or "bernoulli" (cross-entropy, sigmoid output;
+            x in [0, 1]).
+        norm: LayerNorm before each hidden activation; deep networks train much faster with it.
+        tied: decoder weights are the encoder's, transposed.
+        noise: how much `loss` corrupts what the encoder sees; see `corrupt`.
+        noise_kind: "gaussian" or "masking".
+        contraction: weight of the penalty |J|_F^2.
+
+    Raises:
+        ValueError: an unknown choice, or a negative amount.
     """
 
     def __init__(
         self,
-        n_inputs,
-        n_code,
+        n_inputs: int,
+        n_code: int,
         *,
-        hidden=(),
-        activation="relu",
-        code_activation=None,
-        likelihood="gaussian",
-        norm=False,
-        tied=False,
-        noise=0.0,
-        noise_kind="gaussian",
-        contraction=0.0,
+        hidden: int | Sequence[int] = (),
+        activation: str = "relu",
+        code_activation: str | None = None,
+        likelihood: Literal["gaussian", "bernoulli"] = "gaussian",
+        norm: bool = False,
+        tied: bool = False,
+        noise: float = 0.0,
+        noise_kind: Literal["gaussian", "masking"] = "gaussian",
+        contraction: float = 0.0,
     ):
         super().__init__()
         self.n_inputs, self.n_code = positive_int(n_inputs, "n_inputs"), positive_int(n_code, "n_code")
@@ -135,31 +171,31 @@ class Autoencoder(nn.Module):
         corrupt(torch.zeros(1, 1), self.noise, self.noise_kind)
         self.output = activation_layer(OUTPUTS[likelihood])
 
-    def encode(self, x):
-        """Codes; (n, n_inputs) -> (n, n_code)."""
+    def encode(self, x: Tensor) -> Tensor:
+        """Codes z = f(x); (n, n_inputs) -> (n, n_code)."""
         return self.encoder(as_input(x, self.n_inputs, like=self, finite=False))
 
-    def decode(self, z):
-        """Reconstructions; (n, n_code) -> (n, n_inputs)."""
+    def decode(self, z: Tensor) -> Tensor:
+        """Reconstructions g(z); (n, n_code) -> (n, n_inputs)."""
         return self.output(self.decoder(as_input(z, self.n_code, like=self, name="z", finite=False)))
 
-    def reconstruct(self, x):
+    def reconstruct(self, x: Tensor) -> Tensor:
         """x through the code and back, without noise; (n, n_inputs) -> the same shape."""
         return self.decode(self.encode(x))
 
-    def jacobian(self, x):
+    def jacobian(self, x: Tensor) -> Tensor:
         """J = df/dx at each row of x, (n, n_code, n_inputs), by automatic differentiation."""
         x = as_input(x, self.n_inputs, like=self)
         return torch.func.vmap(torch.func.jacrev(lambda row: self.encode(row[None])[0]))(x)
 
-    def jacobian_norm(self, x):
+    def jacobian_norm(self, x: Tensor) -> Tensor:
         """|J|_F^2 at each row of x, (n,): in closed form for one sigmoid layer, else from `jacobian`."""
         if self.one_sigmoid_layer:
             return sigmoid_jacobian_norm(self.encode(x), self.encoder[0][0].weight)
         return (self.jacobian(x) ** 2).sum((1, 2))
 
-    def tangent_vectors(self, x, n_vectors):
-        """The directions in which the code moves most, orthonormal rows, (n, n_vectors, n_inputs).
+    def tangent_vectors(self, x: Tensor, n_vectors: int) -> Tensor:
+        """The directions in which the code of x moves most, orthonormal rows, (n, n_vectors, n_inputs).
 
         J = U D V': these are the columns of V of the largest singular values (Rifai et al. 2011b, section 3).
         """
@@ -169,10 +205,10 @@ class Autoencoder(nn.Module):
             )
         return torch.linalg.svd(self.jacobian(x), full_matrices=False).Vh[:, :n_vectors]
 
-    def loss(self, x, *, rng=None):
+    def loss(self, x: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """Objective of the head of this file, a scalar; x (n, n_inputs)."""
-        limits = {"low": 0, "high": 1} if self.likelihood == "bernoulli" else {}
-        x = as_input(x, self.n_inputs, like=self, **limits)
+        low, high = (0, 1) if self.likelihood == "bernoulli" else (-math.inf, math.inf)
+        x = as_input(x, self.n_inputs, like=self, low=low, high=high)
         seen = corrupt(x, self.noise, self.noise_kind, rng=rng) if self.noise else x
         drive = self.decoder(self.encode(seen))
         if self.likelihood == "gaussian":
@@ -188,21 +224,34 @@ class Autoencoder(nn.Module):
 class ConvAutoencoder(Autoencoder):
     """An Autoencoder whose blocks look at neighbourhoods; x (n, height * width) as everywhere, grey values.
 
-    Each entry of channels is a 3 x 3 convolution that halves height and width, then one linear layer makes
-    the code; the decoder doubles them by repeating pixels (nearest-neighbour upsampling) and convolves.
+    The encoder's convolutions halve height and width, then one linear layer makes the code; the decoder
+    doubles them by repeating pixels (nearest-neighbour upsampling) and convolves.
+
+    >>> ConvAutoencoder((8, 8), 2, channels=(4, 8)).reconstruct(torch.zeros(3, 64)).shape
+    torch.Size([3, 64])
+
+    Args:
+        image_shape: (height, width), each divisible by 2 for each entry of channels.
+        n_code: length of the code.
+        channels: number of channels after each of the encoder's 3 x 3 convolutions.
+        activation: as in `Autoencoder`.
+        likelihood: as in `Autoencoder`.
+        noise: as in `Autoencoder`.
+        noise_kind: as in `Autoencoder`.
+        contraction: as in `Autoencoder`.
     """
 
     def __init__(
         self,
-        image_shape,
-        n_code,
+        image_shape: tuple[int, int],
+        n_code: int,
         *,
-        channels=(16, 32),
-        activation="relu",
-        likelihood="gaussian",
-        noise=0.0,
-        noise_kind="gaussian",
-        contraction=0.0,
+        channels: int | Sequence[int] = (16, 32),
+        activation: str = "relu",
+        likelihood: Literal["gaussian", "bernoulli"] = "gaussian",
+        noise: float = 0.0,
+        noise_kind: Literal["gaussian", "masking"] = "gaussian",
+        contraction: float = 0.0,
     ):
         nn.Module.__init__(self)
         height, width = positive_ints(image_shape, "image_shape", at_least=2, at_most=2)

@@ -20,12 +20,15 @@ from coursekit.autoencoder.model import Autoencoder, corrupt, squared_error
 from coursekit.rbm import RBM
 
 
-def start_at_mean(autoencoder, x):
+def start_at_mean(autoencoder: Autoencoder, x: Tensor) -> None:
     """Set the first and the last bias so that x is centred on the way in and its mean is the first answer.
 
-    autoencoder: fully connected, new. x: tensor (n, n_inputs), in its precision. Changes it in place, no
-    return value: the first bias becomes -W mean, the last one mean, or logit(mean) where outputs are sigmoid
-    (mean kept in [.01, .99]).
+    The first bias becomes -W mean, the last one mean, or logit(mean) where outputs are sigmoid (mean kept in
+    [.01, .99]).
+
+    Args:
+        autoencoder: fully connected, new; changed in place.
+        x: (n, n_inputs), in its precision.
     """
     mean = x.mean(0)
     first, last = autoencoder.encoder[0][0], autoencoder.decoder[-1][0]
@@ -38,27 +41,39 @@ class LayerPair(nn.Module):
     """Block k of an autoencoder's encoder and its partner in the decoder, as an autoencoder of their own.
 
     The layers are the autoencoder's own, so that training the pair trains them in place.
+
+    >>> pair = LayerPair(Autoencoder(8, 2, hidden=4), 0)
+    >>> pair.loss(torch.zeros(3, 8)).shape
+    torch.Size([])
+
+    Args:
+        autoencoder: where the layers are.
+        k: which block of its encoder, from 0.
     """
 
-    def __init__(self, autoencoder, k):
+    def __init__(self, autoencoder: Autoencoder, k: int):
         super().__init__()
         self.encoder, self.decoder = autoencoder.encoder[k], autoencoder.decoder[-1 - k]
         # Only the outermost pair answers in pixels.
         self.output = nn.Identity() if k else autoencoder.output
         self.noise, self.noise_kind = autoencoder.noise, autoencoder.noise_kind
 
-    def loss(self, x, *, rng=None):
-        """Squared error of the pair on its own input, corrupted as the autoencoder's; a scalar."""
+    def loss(self, x: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
+        """Squared error of the pair on its own input x, corrupted as the autoencoder's; a scalar."""
         seen = corrupt(x, self.noise, self.noise_kind, rng=rng) if self.noise else x
         return squared_error(self.output(self.decoder(self.encoder(seen))), x).mean()
 
 
-def pretrain_layerwise(autoencoder, x, train):
+def pretrain_layerwise(
+    autoencoder: Autoencoder, x: Tensor, train: Callable[[LayerPair, Tensor], object]
+) -> None:
     """Greedy pre-training, from the data inwards: each pair of layers learns to rebuild the codes below it.
 
-    train: function (layer_pair, inputs) that minimises layer_pair.loss over inputs, such as
-    `lambda pair, inputs: training.fit(pair, inputs, n_steps=500)`. x: (n, n_inputs). Changes the autoencoder
-    in place, no return value.
+    Args:
+        autoencoder: fully connected; changed in place.
+        x: (n, n_inputs).
+        train: function (layer_pair, inputs) that minimises layer_pair.loss over inputs, such as
+            `lambda pair, inputs: training.fit(pair, inputs, n_steps=500)`.
     """
     for k, block in enumerate(autoencoder.encoder):
         train(LayerPair(autoencoder, k), x)

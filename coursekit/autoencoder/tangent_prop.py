@@ -27,6 +27,9 @@ def shift_tangents(x: Tensor, image_shape: tuple[int, int]) -> Tensor:
     """The directions in which images set out when moved to the right and down: (n, 2, d), per pixel.
 
     Central differences of neighbouring pixels, paper (0) around the image; x (n, d).
+
+    Args:
+        image_shape: (height, width), h w = d.
     """
     around = F.pad(x.reshape(-1, *image_shape), (1, 1, 1, 1))
     right = (around[:, 1:-1, :-2] - around[:, 1:-1, 2:]) / 2
@@ -46,5 +49,9 @@ def slopes(network: Callable[[Tensor], Tensor], x: Tensor, tangents: Tensor) -> 
 
 
 def tangent_penalty(network: Callable[[Tensor], Tensor], x: Tensor, tangents: Tensor) -> Tensor:
-    """sum_m |J t_m|^2 at each row of x (n, d); tangents (n, m, d) -> (n,)."""
+    """sum_m |J t_m|^2 at each row of x (n, d); tangents (n, m, d) -> (n,).
+
+    Args:
+        network: what is kept from changing, module or function (n, d) -> (n, k).
+    """
     return (slopes(network, x, tangents) ** 2).sum((1, 2))

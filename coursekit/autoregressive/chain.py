@@ -80,7 +80,15 @@ def sample_in_order(
 def start_from(
     start: Tensor | None, n: int, n_pixels: int, n_levels: int, *, like: nn.Module
 ) -> tuple[Tensor, int]:
-    """Empty images (n, d) whose first pixels are those of `start` (n, m) or (1, m), and m; see `sample`."""
+    """Empty images (n, d) whose first pixels are those of `start` (n, m) or (1, m), and m; see `sample`.
+
+    Args:
+        start: (n, m) or (1, m), whole levels, or None.
+        n: how many images.
+        n_pixels: d.
+        n_levels: number of grey levels.
+        like: the model, whose device the images get.
+    """
     n_known = 0 if start is None else as_input(start, like=like, name="start").shape[-1]
     start = torch.zeros(1, 0) if start is None else start
     known = as_levels(start, n_known, n_levels, like=like, name="start")
@@ -140,7 +148,14 @@ class FullyVisibleBeliefNet(nn.Module):
 
 
 class MaskedLinear(nn.Linear):
-    """A linear layer with some weights held at zero: y = (W * mask) x + b. Germain et al. 2015, eq. 8."""
+    """A linear layer with some weights held at zero: y = (W * mask) x + b. Germain et al. 2015, eq. 8.
+
+    >>> MaskedLinear(torch.tensor([[1.0, 0.0]])).weight.shape
+    torch.Size([1, 2])
+
+    Args:
+        mask: (n_out, n_in), zeros and ones.
+    """
 
     def __init__(self, mask: Tensor):
         super().__init__(mask.shape[1], mask.shape[0])

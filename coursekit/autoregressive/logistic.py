@@ -67,7 +67,14 @@ def discretized_mixture_log_prob(
 def sample_discretized_logistic(
     mean: Tensor, log_scale: Tensor, *, n_levels: int, rng: torch.Generator | None = None
 ) -> Tensor:
-    """Whole grey levels, of the shape of `mean`: a logistic variable m + s logit(u), rounded and clipped."""
+    """Whole grey levels, of the shape of `mean`: a logistic variable m + s logit(u), rounded and clipped.
+
+    Args:
+        mean: m.
+        log_scale: log s, of the same shape.
+        n_levels: number of grey levels.
+        rng: generator for u.
+    """
     u = torch.rand(mean.shape, generator=rng, dtype=mean.dtype, device=mean.device)
     value = mean + torch.exp(log_scale) * torch.logit(u, eps=torch.finfo(mean.dtype).tiny)
     return value.round().clamp(0, n_levels - 1)

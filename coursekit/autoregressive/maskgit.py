@@ -16,7 +16,7 @@ transformer is not needed for 64 pixels. Notebook 06_autoregressive_images.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -101,7 +101,7 @@ class MaskGIT(nn.Module):
         eq. 10.
         """
         levels = as_levels(x, self.n_pixels, self.n_levels, like=self)
-        n, d, device = *levels.shape, levels.device
+        (n, d), device = levels.shape, levels.device
         n_hidden = torch.randint(1, d + 1, (n, 1), generator=rng, device=device)
         place = torch.rand(n, d, generator=rng, device=device).argsort(1).argsort(1)  # a random order
         hidden = place < n_hidden
@@ -140,7 +140,7 @@ class MaskGIT(nn.Module):
         x: Tensor | None = None,
         visible: Tensor | None = None,
         rng: torch.Generator | None = None,
-        on_step=None,
+        on_step: Callable[[Tensor, Tensor], object] | None = None,
     ) -> Tensor:
         """n images (n, d), int64, in n_steps passes.
 

@@ -75,6 +75,12 @@ def seen_pixels(
 class MaskedConv2d(nn.Conv2d):
     """A convolution with a causal mask over its window; keeps the size of the image.
 
+    >>> MaskedConv2d(1, 4, 3, "A")(torch.zeros(2, 1, 5, 5)).shape
+    torch.Size([2, 4, 5, 5])
+
+    >>> MaskedConv2d(1, 4, 3, "A")(torch.zeros(2, 1, 5, 5)).shape
+    torch.Size([2, 4, 5, 5])
+
     Args:
         n_in: channels in.
         n_out: channels out.
@@ -97,6 +103,12 @@ class MaskedConv2d(nn.Conv2d):
 class WindowConv2d(nn.Module):
     """A convolution over a window that need not be centred; keeps the size of the image.
 
+    >>> WindowConv2d(1, 4, (-1, 0), (-1, 1))(torch.zeros(2, 1, 5, 5)).shape
+    torch.Size([2, 4, 5, 5])
+
+    >>> WindowConv2d(1, 4, (-1, 0), (-1, 1))(torch.zeros(2, 1, 5, 5)).shape
+    torch.Size([2, 4, 5, 5])
+
     Args:
         n_in: channels in.
         n_out: channels out.
@@ -116,13 +128,25 @@ class WindowConv2d(nn.Module):
 
 
 def gate(features: Tensor) -> Tensor:
-    """tanh(f) * sigmoid(g) of the two halves of the channels, (n, 2 w, ...) -> (n, w, ...). Eq. 2."""
+    """tanh(f) * sigmoid(g) of the two halves of the channels, (n, 2 w, ...) -> (n, w, ...). Eq. 2.
+
+    Args:
+        features: (n, 2 w, ...), f and g one above the other.
+    """
     f, g = features.chunk(2, dim=1)
     return torch.tanh(f) * torch.sigmoid(g)
 
 
 class GatedLayer(nn.Module):
     """One layer of both stacks: (v, h) -> (v, h, skip). van den Oord et al. 2016 (Conditional), figure 2.
+
+    >>> image = torch.zeros(2, 1, 5, 5)
+    >>> [part.shape[1] for part in GatedLayer(1, 4, 3, first=True)(image, image)]
+    [4, 4, 4]
+
+    >>> image = torch.zeros(2, 1, 5, 5)
+    >>> [part.shape[1] for part in GatedLayer(1, 4, 3, first=True)(image, image)]
+    [4, 4, 4]
 
     Args:
         n_in: channels of v and h coming in.
@@ -216,7 +240,11 @@ class PixelCNN(nn.Module):
         return self.shape[0] * self.shape[1]
 
     def features(self, image: Tensor) -> Tensor:
-        """What the readout gets: (n, 1, height, width), scaled to [-1, 1] -> (n, width, height, width)."""
+        """What the readout gets: (n, 1, height, width), scaled to [-1, 1] -> (n, width, height, width).
+
+        Args:
+            image: (n, 1, height, width), scaled to [-1, 1].
+        """
         image = torch.cat([image, torch.ones_like(image)], dim=1)
         if self.gated:
             v, h, total = image, image, 0
@@ -230,13 +258,21 @@ class PixelCNN(nn.Module):
         return h
 
     def outputs(self, x: Tensor) -> Tensor:
-        """What the network says of each pixel, from those before it: (n, d, n_levels or 3 n_components)."""
+        """What the network says of each pixel, from those before it: (n, d, n_levels or 3 n_components).
+
+        Args:
+            x: (n, d), whole grey levels.
+        """
         levels = as_levels(x, self.n_pixels, self.n_levels, like=self)
         image = 2 * levels.to(self.bias.dtype).reshape(-1, 1, *self.shape) / (self.n_levels - 1) - 1
         return (self.readout(self.features(image)) + self.bias).flatten(2).transpose(1, 2)
 
     def mixture(self, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits of weights, means and log-scales of the mixture, (n, d, n_components) each."""
+        """Logits of weights, means and log-scales of the mixture, (n, d, n_components) each.
+
+        Args:
+            outputs: (n, d, 3 n_components), of `outputs`.
+        """
         weight, mean, log_scale = outputs.chunk(3, dim=-1)
         # In units of half the range of levels and spread over it, so that outputs near 0 are a sensible
         # start.

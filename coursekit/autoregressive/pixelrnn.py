@@ -117,7 +117,7 @@ class PixelRNN(nn.Module):
         return x
 
     def row_features(self, x: Tensor, row: int) -> Tensor:
-        """Features (n, width, width of the image) of one row, from that row and those just above it."""
+        """Features (n, width, width of the image) of one row of x (n, d), from it and those just above it."""
         above = self.kernel // 2
         image = F.pad(self.image(x), (0, 0, above, 0))[:, :, row : row + above + 1]
         weight = (self.first.weight * self.first.mask)[:, :, : above + 1]  # below its centre the mask is 0

@@ -22,8 +22,10 @@ Lance and Williams 1967; Muellner 2011, arXiv:1109.2378. Notebook: 02_clustering
 
 import warnings
 from numbers import Integral
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.cluster.hierarchy import is_valid_linkage
 from scipy.spatial.distance import squareform
 from sklearn.base import BaseEstimator, ClusterMixin
@@ -31,9 +33,10 @@ from sklearn.utils.validation import check_array, validate_data
 
 METHODS = ("single", "complete", "average", "centroid", "ward")
 MAX_POINTS = 20_000
+Merges = tuple[np.ndarray, np.ndarray, np.ndarray]  # first, second, dissimilarity; each (n - 1,)
 
 
-def squared_distances(X):
+def squared_distances(X: np.ndarray) -> np.ndarray:
     """Squared Euclidean distances between all rows; X (n, p) -> (n, n), symmetric to the last bit."""
     n, features = len(X), np.ascontiguousarray(X.T)
     D = np.zeros((n, n))
@@ -51,11 +54,21 @@ def squared_distances(X):
     return D
 
 
-def lance_williams(method, d_ak, d_bk, d_ab, a, b, k):
+def lance_williams(
+    method: str, d_ak: np.ndarray, d_bk: np.ndarray, d_ab: float, a: float, b: float, k: np.ndarray
+) -> np.ndarray:
     """Dissimilarity between A + B and every other cluster K, from the three old ones.
 
-    d_ak, d_bk (n,): of A and of B to each K; d_ab: of A to B; a, b: the sizes of A and B; k (n,): of each K.
     For "centroid" and "ward" all dissimilarities are squared. Lance & Williams 1967.
+
+    Args:
+        method: of METHODS.
+        d_ak: (n,), of A to each K.
+        d_bk: (n,), of B to each K.
+        d_ab: of A to B.
+        a: size of A.
+        b: size of B.
+        k: (n,), size of each K.
     """
     if method == "single":
         return np.minimum(d_ak, d_bk)
@@ -70,13 +83,17 @@ def lance_williams(method, d_ak, d_bk, d_ab, a, b, k):
     raise ValueError(f"unknown linkage {method!r}; choose one of {', '.join(METHODS)}")
 
 
-def nearest_neighbour_chain(D, method):
+def nearest_neighbour_chain(D: np.ndarray, method: str) -> np.ndarray:
     """Merges of a reducible linkage in O(n^2) time; D (n, n) is used up. -> first, second, dissimilarity.
 
     From any cluster step to its nearest neighbour, on to that one's, and so on: the steps get shorter, so the
     chain ends in two clusters that are nearest to each other. Reducible means that no later merge could come
     between them, so they may merge at once. Ties: the chain starts at the lowest index alive, goes back
     rather than on, and otherwise on to the lowest index; a cluster keeps the higher index of its two parts.
+
+    Args:
+        D: (n, n), dissimilarities, symmetric.
+        method: "complete", "average" or "ward".
     """
     n = len(D)
     np.fill_diagonal(D, np.inf)
@@ -114,11 +131,14 @@ def nearest_neighbour_chain(D, method):
     return np.array(merges)
 
 
-def minimum_spanning_tree(X):
+def minimum_spanning_tree(X: np.ndarray) -> np.ndarray:
     """Merges of single linkage by Prim's algorithm in O(n^2 p) time and O(n p) memory; squared distances.
 
     Each point is paired with the one that joined the tree just before it: when the pairs are merged in order
     of height, that one's cluster already holds the neighbour that the point joined by. Ties: lowest index.
+
+    Args:
+        X: (n, p), the points.
     """
     outside, names = X.T.copy(), np.arange(len(X))
     nearest = np.full(len(X), np.inf)  # squared distance from each point outside to the tree
@@ -137,11 +157,15 @@ def minimum_spanning_tree(X):
     return np.array(merges)
 
 
-def closest_pairs(D, method):
+def closest_pairs(D: np.ndarray, method: str) -> np.ndarray:
     """Merges as the algorithm is written: the two nearest clusters at each step; D (n, n) is used up.
 
     Right for every linkage. Each row remembers its minimum, so a step costs O(n) and a search of the few rows
     whose neighbour was merged. Ties: the first pair in reading order of the matrix.
+
+    Args:
+        D: (n, n), dissimilarities, symmetric.
+        method: of METHODS.
     """
     n = len(D)
     np.fill_diagonal(D, np.inf)
@@ -166,7 +190,7 @@ def closest_pairs(D, method):
     return np.array(merges)
 
 
-def linkage(X, method):
+def linkage(X: ArrayLike, method: str) -> np.ndarray:
     """Merge tree of the rows of X (n, p), n >= 2, in SciPy's format, so SciPy's dendrogram draws it.
 
     X may also be the n(n-1)/2 distances of all pairs, as SciPy's pdist and squareform write them; centroid
@@ -231,10 +255,17 @@ def _numbered(pairs, heights, n):
     return np.array(Z, dtype=np.float64)
 
 
-def cut(Z, n_clusters):
-    """Labels (n,) of the n_clusters clusters left after the first n - n_clusters merges of Z.
+def cut(Z: ArrayLike, n_clusters: int) -> np.ndarray:
+    """Labels (n,) of the clusters left after the first n - n_clusters merges of a tree.
 
     Labels count from 0 in the order in which the clusters first appear among the points.
+
+    Args:
+        Z: (n - 1, 4), the merges, as `linkage` gives them.
+        n_clusters: how many clusters, 1 to n.
+
+    Raises:
+        ValueError: Z is no merge tree, or n_clusters is impossible.
     """
     Z = np.asarray(Z)
     n = len(Z) + 1
@@ -253,7 +284,7 @@ def cut(Z, n_clusters):
     return np.argsort(np.argsort(first))[label]
 
 
-def finite(X):
+def finite(X: np.ndarray) -> np.ndarray:
     """X itself, or a ValueError that says NaN in one sentence."""
     with np.errstate(all="ignore"):
         total = X.sum()
@@ -262,26 +293,33 @@ def finite(X):
     return X
 
 
-def power_of_two(X):
+def power_of_two(X: np.ndarray) -> float:
     """The power of two just below the largest size in X, 1 where all is 0; dividing by it rounds nothing."""
     largest = float(np.abs(X).max())
     return float(2.0 ** np.floor(np.log2(largest))) if largest > 0 else 1.0
 
 
 class AgglomerativeClustering(ClusterMixin, BaseEstimator):
-    """The cut through a merge tree that leaves `n_clusters` clusters; linkage: one of METHODS.
+    """The cut through a merge tree that leaves so many clusters.
 
     Unlike scikit-learn's there is no connectivity, no cut at a distance and no other metric than the
-    Euclidean one; `linkage` takes distances of pairs of any kind.
+    Euclidean one; the function `linkage` takes distances of pairs of any kind.
+
+    >>> AgglomerativeClustering(2).fit([[0.0], [0.1], [5.0]]).labels_
+    array([0, 0, 1])
+
+    Args:
+        n_clusters: how many to leave.
+        linkage: of METHODS.
 
     Learned: labels_ (n,), from 0 in order of first appearance; linkage_matrix_ (n - 1, 4), see `linkage`.
     """
 
-    def __init__(self, n_clusters=2, *, linkage="complete"):
+    def __init__(self, n_clusters: int = 2, *, linkage: str = "complete"):
         self.n_clusters = n_clusters
         self.linkage = linkage
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> "AgglomerativeClustering":
         """Cluster the rows of X (n, p), n >= 2; y is ignored. Errors as in `linkage` and `cut`."""
         X = validate_data(self, X, dtype=np.float64, ensure_all_finite=False, ensure_min_samples=2)
         self.linkage_matrix_ = linkage(X, self.linkage)

@@ -16,8 +16,10 @@ Agglomerative clustering, the lecture's other half, is in agglomerative.py. Note
 """
 
 from numbers import Integral
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
@@ -28,10 +30,15 @@ INITS = ("random_partition", "k-means++")
 BLOCK = 1024  # rows at a time: they stay in the cache, and no table of all points and clusters is needed
 
 
-def nearest_center(X, norms, centers):
+def nearest_center(X: np.ndarray, norms: np.ndarray, centers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Label of the nearest centre (the lowest at a tie), and by how much it is nearer than the second.
 
-    X (n, p), norms |x|^2 (n,), centers (K, p) -> labels (n,), leads (n,) in units of X (infinite if K = 1).
+    Returns labels (n,) and leads (n,), these in units of X and infinite if K = 1.
+
+    Args:
+        X: (n, p), the points.
+        norms: (n,), |x|^2 of each.
+        centers: (K, p).
     """
     # |x - m|^2 = |x|^2 - 2 (x m - |m|^2 / 2), so the nearest centre has the largest x m - |m|^2 / 2.
     half_squares = 0.5 * (centers**2).sum(axis=1)[:, None]
@@ -45,17 +52,28 @@ def nearest_center(X, norms, centers):
     return labels, second - first
 
 
-def random_partition(n, n_clusters, rng):
-    """A random label for each of n points; K of them, drawn at random, see to it that none is left out."""
+def random_partition(n: int, n_clusters: int, rng: np.random.RandomState) -> np.ndarray:
+    """A random label for each of n points; K of them, drawn at random, see to it that none is left out.
+
+    Args:
+        n: number of points.
+        n_clusters: K.
+        rng: a RandomState.
+    """
     labels = rng.randint(n_clusters, size=n).astype(np.int32)
     labels[rng.permutation(n)[:n_clusters]] = np.arange(n_clusters)
     return labels
 
 
-def k_means_plus_plus(X, n_clusters, rng):
+def k_means_plus_plus(X: np.ndarray, n_clusters: int, rng: np.random.RandomState) -> np.ndarray:
     """K rows of X (n, p) as centres: each drawn with probability proportional to D(x)^2.
 
     D(x) is the distance to the nearest centre drawn so far. Arthur & Vassilvitskii 2007, section 2.2.
+
+    Args:
+        X: (n, p), the points.
+        n_clusters: K.
+        rng: a RandomState.
     """
     norms = np.einsum("ij,ij->i", X, X)
     centers, nearest = [X[rng.randint(len(X))]], np.inf
@@ -153,12 +171,19 @@ class _Clusters:
 class KMeans(ClusterMixin, BaseEstimator):
     """K-means by Lloyd's algorithm, Algorithm 10.1.
 
-    init: "random_partition" (each point gets a random label, at least one point a cluster), "k-means++", or
-    the centres themselves, (K, p). n_init: starts, of which the best is kept (an array is one start).
-    max_iter: iterations at most, an assignment and new centres each; if labels still change then, one more
-    assignment fits them to the last centres.
-    random_state: None, int or RandomState.
     Unlike scikit-learn's there are no weights of points and no `transform` to distances.
+
+    >>> KMeans(2, init=[[0.0], [5.0]]).fit([[0.0], [1.0], [6.0]]).cluster_centers_.tolist()
+    [[0.5], [6.0]]
+
+    Args:
+        n_clusters: K.
+        init: "random_partition" (each point gets a random label, each cluster at least one point),
+            "k-means++", or the centres themselves, (K, p).
+        n_init: starts, of which the best is kept (an array is one start).
+        max_iter: iterations at most, an assignment and new centres each; if labels still change then, one
+            more assignment fits them to the last centres.
+        random_state: None, int or RandomState.
 
     Learned: labels_ (n,), cluster_centers_ (K, p), inertia_ (the objective, squared units of X), n_iter_
     (iterations made, with the one that finds nothing to change), and history_, the half steps of the best
@@ -172,14 +197,22 @@ class KMeans(ClusterMixin, BaseEstimator):
     If all points lie on centres (fewer distinct points than K), it stays empty and keeps its centre.
     """
 
-    def __init__(self, n_clusters, *, init="random_partition", n_init=1, max_iter=300, random_state=None):
+    def __init__(
+        self,
+        n_clusters: int,
+        *,
+        init: str | ArrayLike = "random_partition",
+        n_init: int = 1,
+        max_iter: int = 300,
+        random_state: int | np.random.RandomState | None = None,
+    ):
         self.n_clusters = n_clusters
         self.init = init
         self.n_init = n_init
         self.max_iter = max_iter
         self.random_state = random_state
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> "KMeans":
         """Cluster the rows of X (n, p), n >= K; y is ignored. float32 stays float32, all else is float64.
 
         Raises ValueError for NaN, n < K, an unknown init, or an array of another shape than (K, p).
@@ -206,7 +239,7 @@ class KMeans(ClusterMixin, BaseEstimator):
         self.n_iter_ = min(self.max_iter, sum(state["step"] == "centroids" for state in self.history_))
         return self
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Label of the nearest centre for each row of X (n, p) -> (n,)."""
         check_is_fitted(self)
         X = finite(

@@ -20,6 +20,7 @@ Sources: Mirza & Osindero 2014, eq. 2 (the condition in both networks); Reed et 
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from coursekit.draws import normal
@@ -30,7 +31,9 @@ from coursekit.networks import mlp
 MERGES = ("projection", "early", "late")
 
 
-def optimal_conditional_discriminator(p, m, p_model, weight: float) -> np.ndarray:
+def optimal_conditional_discriminator(
+    p: ArrayLike, m: ArrayLike, p_model: ArrayLike, weight: float
+) -> np.ndarray:
     """D* = p / (p + weight m + (1 - weight) p_model), NaN where nothing is ever drawn.
 
     >>> optimal_conditional_discriminator([1.0, 0.0], [0.0, 1.0], [1.0, 0.0], 0.5).round(3).tolist()
@@ -51,7 +54,7 @@ def optimal_conditional_discriminator(p, m, p_model, weight: float) -> np.ndarra
         return p / (p + weight * m + (1 - weight) * p_model)
 
 
-def best_generator(p, m, weight: float) -> np.ndarray:
+def best_generator(p: ArrayLike, m: ArrayLike, weight: float) -> np.ndarray:
     """The p_model that minimises JSD(p, weight m + (1 - weight) p_model): a probability per cell, (n,).
 
     Where it draws at all, D* has one value, so that weight m + (1 - weight) p_model = k p; where k p does not
@@ -105,6 +108,12 @@ def conditioning_augmentation(
 class ConditionalGenerator(nn.Module):
     """Latents and condition side by side, then two hidden layers: (z (n, n_latent), c (n, k)) -> (n, pixels).
 
+    >>> ConditionalGenerator(2, 3, 64)(torch.zeros(5, 2), torch.zeros(5, 3)).shape
+    torch.Size([5, 64])
+
+    >>> ConditionalGenerator(2, 3, 64)(torch.zeros(5, 2), torch.zeros(5, 3)).shape
+    torch.Size([5, 64])
+
     Args:
         n_latent: number of latents.
         n_condition: k.
@@ -116,7 +125,7 @@ class ConditionalGenerator(nn.Module):
         super().__init__()
         self.network = mlp((n_latent + n_condition, width, width, n_outputs))
 
-    def forward(self, z, condition):
+    def forward(self, z: Tensor, condition: Tensor) -> Tensor:
         return self.network(torch.cat([z, condition.flatten(1)], dim=1)).sigmoid()
 
 
@@ -128,6 +137,12 @@ class ConditionalDiscriminator(nn.Module):
         "projection"   s(x, c) = w h(x) + h(x) . V c       every word has its own direction among the features
         "early"        c stands beside the pixels, as if it were some more of them
         "late"         c stands beside the features, before one more hidden layer
+
+    >>> ConditionalDiscriminator(64, 3)(torch.zeros(5, 64), torch.zeros(5, 3)).shape
+    torch.Size([5])
+
+    >>> ConditionalDiscriminator(64, 3)(torch.zeros(5, 64), torch.zeros(5, 3)).shape
+    torch.Size([5])
 
     Args:
         n_inputs: pixels.
@@ -148,12 +163,12 @@ class ConditionalDiscriminator(nn.Module):
             self.score = nn.Linear(width, 1)
         self.directions = nn.Linear(n_condition, width, bias=False) if merge == "projection" else None
 
-    def forward(self, x, condition):
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         x, condition = x.flatten(1), condition.flatten(1)
         if self.merge == "early":
             return self.score(self.features(torch.cat([x, condition], dim=1)))[:, 0]
         h = self.features(x)
-        if self.merge == "late":
+        if self.directions is None:  # late
             return self.score(torch.cat([h, condition], dim=1))[:, 0]
         return self.score(h)[:, 0] + (h * self.directions(condition)).sum(1)
 
@@ -192,7 +207,7 @@ class ConditionalGAN(nn.Module):
         self.noise = real_number(noise, "noise", low=0)
 
     @property
-    def opponent(self):
+    def opponent(self) -> nn.Module:
         """The discriminator, under the name that the training loop uses."""
         return self.discriminator
 
@@ -209,7 +224,7 @@ class ConditionalGAN(nn.Module):
         """Raw scores (n,) of pairs, under the noise that the discriminator sees through."""
         return self.discriminator(x + self.noise * normal(x, rng) if self.noise else x, condition)
 
-    def opponent_loss(self, x, condition, *, rng: torch.Generator | None = None) -> Tensor:
+    def opponent_loss(self, x: Tensor, condition: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """The discriminator's loss on a batch of pairs x (n, ...), c (n, ...); a scalar.
 
         Mismatched pairs get the condition of the row before. Batches come in random order, so that is the
@@ -227,17 +242,17 @@ class ConditionalGAN(nn.Module):
             loss = (1 - self.mismatched) * loss + self.mismatched * other
         return loss
 
-    def generator_loss(self, x, condition, *, rng: torch.Generator | None = None) -> Tensor:
+    def generator_loss(self, x: Tensor, condition: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """The generator's loss on pictures of its own for the conditions of a batch; x is not looked at."""
         x, condition = self._pairs(x, condition)
         scores = self.score(self.draw(condition, rng=rng), condition, rng=rng)
         return generator_loss(scores, objective=self.objective)
 
-    def constrain(self):
+    def constrain(self) -> None:
         """Nothing to do after a step of the discriminator."""
 
     @torch.no_grad()
-    def sample(self, condition, *, rng: torch.Generator | None = None) -> Tensor:
+    def sample(self, condition: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """A picture for each row of condition (n, ...)."""
         return self.draw(as_input(condition, like=self.generator, name="condition"), rng=rng)
 

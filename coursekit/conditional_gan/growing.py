@@ -72,7 +72,18 @@ class GrowingGenerator(nn.Module):
 
 
 class GrowingDiscriminator(nn.Module):
-    """Its mirror image: x (n, n_channels, side, side) -> raw scores (n,); arguments as there."""
+    """Its mirror image: x (n, n_channels, side, side) -> raw scores (n,).
+
+    >>> GrowingDiscriminator(level=1)(torch.zeros(2, 3, 8, 8)).shape
+    torch.Size([2])
+
+    Args:
+        alpha: as in `GrowingGenerator`.
+        level: as there.
+        n_levels: as there.
+        n_channels: as there.
+        width: as there.
+    """
 
     def __init__(
         self,

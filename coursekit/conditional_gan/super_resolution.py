@@ -36,7 +36,12 @@ def shrink(x: Tensor, factor: int) -> Tensor:
 
 
 def enlarge(y: Tensor, factor: int) -> Tensor:
-    """Each pixel as a square of factor x factor: (n, c, h, w) -> (n, c, factor h, factor w)."""
+    """Each pixel as a square of factor x factor: (n, c, h, w) -> (n, c, factor h, factor w).
+
+    Args:
+        y: (n, c, h, w).
+        factor: side of the squares.
+    """
     return y.repeat_interleave(factor, dim=-1).repeat_interleave(factor, dim=-2)
 
 
@@ -49,6 +54,14 @@ def consistent(x: Tensor, y: Tensor) -> Tensor:
 class ConsistentGenerator(nn.Module):
     """A generator whose pictures shrink to the condition: (z (n, n_latent), y (n, c, h, w)) -> (n, c, H, W).
 
+    >>> fine = ConsistentGenerator(lambda z, y: torch.zeros(len(z), 64), (1, 8, 8))
+    >>> fine(torch.zeros(2, 3), torch.full((2, 1, 4, 4), 0.5)).shape
+    torch.Size([2, 1, 8, 8])
+
+    >>> fine = ConsistentGenerator(lambda z, y: torch.zeros(len(z), 64), (1, 8, 8))
+    >>> fine(torch.zeros(2, 3), torch.full((2, 1, 4, 4), 0.5)).shape
+    torch.Size([2, 1, 8, 8])
+
     Args:
         generator: module (z, y) -> pictures (n, c H W), such as `ConditionalGenerator`.
         image_shape: (c, H, W).
@@ -58,5 +71,5 @@ class ConsistentGenerator(nn.Module):
         super().__init__()
         self.generator, self.image_shape = generator, tuple(image_shape)
 
-    def forward(self, z, y):
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
         return consistent(self.generator(z, y).reshape(-1, *self.image_shape), y)

@@ -20,6 +20,8 @@ Sources: Isola et al. 2017, eq. 1 to 4 (pix2pix), section 3.2.2 (patches); Ronne
 Zhu et al. 2017, eq. 1 to 3 (CycleGAN); Chu, Zhmoginov & Sandler 2017 (what it hides). Notebook 15.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -30,7 +32,7 @@ from coursekit.inputs import as_input, one_of, positive_int, real_number
 NORMS = {"l1": 1, "l2": 2}
 
 
-def cycle_loss(forth, back, a: Tensor, b: Tensor) -> Tensor:
+def cycle_loss(forth: Tensor, back: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """E |back(forth(a)) - a| + E |forth(back(b)) - b|, means over pictures and pixels; a scalar.
 
     >>> double, half = lambda x: 2 * x, lambda x: x / 2
@@ -61,8 +63,13 @@ def receptive_field(layers: list[tuple[int, int]]) -> int:
     return side
 
 
-def conv_layers(sizes: list[int], layers: list[tuple[int, int]]) -> nn.Sequential:
-    """Convolutions of sizes[i] to sizes[i + 1] channels, each (kernel, stride), LeakyReLU between them."""
+def conv_layers(sizes: Sequence[int], layers: Sequence[tuple[int, int]]) -> nn.Sequential:
+    """Convolutions of sizes[i] to sizes[i + 1] channels, each (kernel, stride), LeakyReLU between them.
+
+    Args:
+        sizes: numbers of channels, first to last.
+        layers: (kernel, stride) of each convolution, one fewer than sizes.
+    """
     stack = []
     for i, (kernel, stride) in enumerate(layers):
         padding = (kernel - 1) // 2
@@ -77,6 +84,12 @@ class PatchDiscriminator(nn.Module):
 
     Every score comes from the same convolutions over a patch of 10 x 10 pixels.
 
+    >>> PatchDiscriminator(3)(torch.zeros(2, 3, 16, 16)).shape
+    torch.Size([2, 16])
+
+    >>> PatchDiscriminator(3)(torch.zeros(2, 3, 16, 16)).shape
+    torch.Size([2, 16])
+
     Args:
         n_channels: of the pictures; sketch and picture together, where it judges pairs.
         width: channels of the first hidden layer; the next has twice as many.
@@ -88,7 +101,7 @@ class PatchDiscriminator(nn.Module):
         super().__init__()
         self.network = conv_layers([n_channels, width, 2 * width, 1], self.LAYERS)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.network(x).flatten(1)
 
 
@@ -98,6 +111,12 @@ class TranslationUNet(nn.Module):
     On the way down the picture loses detail and gains overview; on the way up every resolution is handed the
     features of the same size, so that edges stay where they were. Latents enter beside the picture, each as
     one more channel that has the same value everywhere.
+
+    >>> TranslationUNet(1, 3, width=4)(torch.zeros(2, 1, 16, 16)).shape
+    torch.Size([2, 3, 16, 16])
+
+    >>> TranslationUNet(1, 3, width=4)(torch.zeros(2, 1, 16, 16)).shape
+    torch.Size([2, 3, 16, 16])
 
     Args:
         n_in: channels of the picture that comes in.
@@ -116,8 +135,10 @@ class TranslationUNet(nn.Module):
         self.up = nn.Sequential(nn.ConvTranspose2d(4 * width, width, 4, 2, padding=1), nn.ReLU())
         self.leave = nn.Conv2d(2 * width, n_out, 3, padding=1)
 
-    def forward(self, y, z=None):
+    def forward(self, y: Tensor, z: Tensor | None = None) -> Tensor:
         if self.n_latent:
+            if z is None:
+                raise ValueError(f"this generator draws on latents: give z (n, {self.n_latent}) beside y")
             y = torch.cat([y, z[:, :, None, None].expand(-1, -1, *y.shape[2:])], dim=1)
         full = self.enter(y)  # (n, width, h, w)
         half = self.down_half(full)  # (n, 2 width, h / 2, w / 2)
@@ -130,6 +151,14 @@ class Pix2Pix(nn.Module):
     """Translation learned from pairs; `fit_adversarial(game, (y, x))` plays the game.
 
     `fit(game, (y, x))` leaves the discriminator out and descends the distance alone: the baseline.
+
+    >>> game = Pix2Pix(TranslationUNet(1, 3, n_latent=2, width=4), PatchDiscriminator(4), n_latent=2)
+    >>> game.sample(torch.zeros(2, 1, 16, 16)).shape
+    torch.Size([2, 3, 16, 16])
+
+    >>> game = Pix2Pix(TranslationUNet(1, 3, n_latent=2, width=4), PatchDiscriminator(4), n_latent=2)
+    >>> game.sample(torch.zeros(2, 1, 16, 16)).shape
+    torch.Size([2, 3, 16, 16])
 
     Args:
         generator: module (y (n, ...), z (n, n_latent)) -> pictures (n, ...).
@@ -155,40 +184,40 @@ class Pix2Pix(nn.Module):
         self.norm = NORMS[one_of("norm", norm, NORMS)]
 
     @property
-    def opponent(self):
+    def opponent(self) -> nn.Module:
         """The discriminator, under the name that the training loop uses."""
         return self.discriminator
 
-    def distance(self, fake, x) -> Tensor:
+    def distance(self, fake: Tensor, x: Tensor) -> Tensor:
         """Mean of |fake - x|^norm over pictures and pixels."""
         return (fake - x).abs().pow(self.norm).mean()
 
-    def draw(self, y, *, rng: torch.Generator | None = None) -> Tensor:
+    def draw(self, y: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """A picture for each sketch y (n, ...), through which gradients flow."""
         return self.generator(y, normal(y, rng, shape=(len(y), self.n_latent)))
 
-    def loss(self, y, x, *, rng: torch.Generator | None = None) -> Tensor:
+    def loss(self, y: Tensor, x: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """The distance alone, for sketches y and the pictures x that belong to them."""
         return self.distance(self.draw(y, rng=rng), x)
 
-    def opponent_loss(self, y, x, *, rng: torch.Generator | None = None) -> Tensor:
+    def opponent_loss(self, y: Tensor, x: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """The discriminator's loss, a mean over all patches of all pictures."""
         with torch.no_grad():
             fake = self.draw(y, rng=rng)
         real_scores, fake_scores = (self.discriminator(torch.cat([y, each], dim=1)) for each in (x, fake))
         return discriminator_loss(real_scores, fake_scores, objective="non_saturating")
 
-    def generator_loss(self, y, x, *, rng: torch.Generator | None = None) -> Tensor:
+    def generator_loss(self, y: Tensor, x: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """What the discriminator says of the generator's pictures, plus weight times the distance."""
         fake = self.draw(y, rng=rng)
         scores = self.discriminator(torch.cat([y, fake], dim=1))
         return generator_loss(scores, objective="non_saturating") + self.weight * self.distance(fake, x)
 
-    def constrain(self):
+    def constrain(self) -> None:
         """Nothing to do after a step of the discriminator."""
 
     @torch.no_grad()
-    def sample(self, y, *, rng: torch.Generator | None = None) -> Tensor:
+    def sample(self, y: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """A picture for each sketch y (n, ...)."""
         return self.draw(as_input(y, like=self.generator, name="y"), rng=rng)
 
@@ -197,6 +226,18 @@ class CycleGAN(nn.Module):
     """Translation learned without pairs; `fit_adversarial(game, (a, b))` plays it.
 
     The rows of a and b are of one number but do not belong to each other.
+
+    >>> forth, back = TranslationUNet(3, 3, width=4), TranslationUNet(3, 3, width=4)
+    >>> game = CycleGAN(forth, back, PatchDiscriminator(3), PatchDiscriminator(3))
+    >>> pictures = torch.zeros(2, 3, 16, 16)
+    >>> game.generator_loss(pictures, pictures).shape
+    torch.Size([])
+
+    >>> forth, back = TranslationUNet(3, 3, width=4), TranslationUNet(3, 3, width=4)
+    >>> game = CycleGAN(forth, back, PatchDiscriminator(3), PatchDiscriminator(3))
+    >>> pictures = torch.zeros(2, 3, 16, 16)
+    >>> game.generator_loss(pictures, pictures).shape
+    torch.Size([])
 
     Args:
         forth: module from pictures of A to pictures of B.
@@ -235,7 +276,7 @@ class CycleGAN(nn.Module):
         """Pictures of A for pictures b (n, ...) of B."""
         return self.generator["back"](b + self.noise * normal(b, rng) if self.noise else b)
 
-    def opponent_loss(self, a, b, *, rng: torch.Generator | None = None) -> Tensor:
+    def opponent_loss(self, a: Tensor, b: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """The losses of both discriminators, added."""
         with torch.no_grad():
             fakes = {"a": self.back(b, rng=rng), "b": self.forth(a)}
@@ -248,7 +289,7 @@ class CycleGAN(nn.Module):
         ]
         return sum(losses)
 
-    def generator_loss(self, a, b, *, rng: torch.Generator | None = None) -> Tensor:
+    def generator_loss(self, a: Tensor, b: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """What both discriminators say of the fakes, plus cycle_weight times the cycle loss."""
         fake_b, fake_a = self.forth(a), self.back(b, rng=rng)
         judged = generator_loss(self.opponent["b"](fake_b).flatten(), objective=self.objective)
@@ -256,5 +297,5 @@ class CycleGAN(nn.Module):
         cycle = (self.back(fake_b, rng=rng) - a).abs().mean() + (self.forth(fake_a) - b).abs().mean()
         return judged + self.cycle_weight * cycle
 
-    def constrain(self):
+    def constrain(self) -> None:
         """Nothing to do after a step of the discriminators."""

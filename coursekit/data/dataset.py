@@ -54,7 +54,7 @@ class Dataset:
             if each is not None and len(each) != len(self.x) and (name != "row_names" or each):
                 raise ValueError(f"x has {len(self.x)} rows, so {name} must have as many, not {len(each)}")
 
-    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         """What NumPy and all that builds on it see: x."""
         return np.array(self.x, dtype, copy=copy)
 
@@ -85,7 +85,11 @@ class Dataset:
 
 
 def embedded(name: str) -> Path:
-    """Path of an embedded file: beside the installed package, or in data/ of the repository."""
+    """Path of an embedded file: beside the installed package, or in data/ of the repository.
+
+    Args:
+        name: of the file, such as "USArrests.csv".
+    """
     package = Path(__file__).parent.parent
     installed = package / "embedded" / name
     return installed if installed.exists() else package.parent / "data" / name

@@ -108,8 +108,12 @@ def _mnist_file(name):
     return next((path for path in paths if path.is_file()), None)
 
 
-def read_idx(path):
-    """Array of a checked IDX file: two zero bytes, type 8 (unsigned byte), rank, sizes (big endian), data."""
+def read_idx(path: Path) -> np.ndarray:
+    """Array of a checked IDX file: two zero bytes, type 8 (unsigned byte), rank, sizes (big endian), data.
+
+    Args:
+        path: of the file, plain or compressed by gzip.
+    """
     content = path.read_bytes()
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != MNIST_MD5[path.name]:
         raise ValueError(f"{path} is not the published file (its md5 differs): download it again")

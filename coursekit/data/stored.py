@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +48,9 @@ class StoredRuns:
     def column(self, key: str, **where) -> np.ndarray:
         """Values of one column, in the order of the rows; `where`: only rows with these values.
 
+        Args:
+            key: name of the column.
+
         Raises:
             ValueError: there is no such column, or no such row.
         """
@@ -86,5 +90,5 @@ def results(name: str) -> StoredRuns:
             arrays = {key: file[key] for key in file.files}
     for array in arrays.values():
         array.setflags(write=False)
-    lists = {key: tuple(table.pop(key)) for key in ("rows", "seeds", "parts")}
+    lists: dict[str, Any] = {key: tuple(table.pop(key)) for key in ("rows", "seeds", "parts")}
     return StoredRuns(name=name, arrays=arrays, **lists, **table)

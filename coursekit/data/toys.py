@@ -5,7 +5,7 @@ import numpy as np
 from coursekit.data.dataset import Dataset
 
 
-def toy2d(name: str, n: int, *, rng=None) -> Dataset:
+def toy2d(name: str, n: int, *, rng: int | np.random.Generator | None = None) -> Dataset:
     """n independent points of a two-dimensional toy distribution; x (n, 2) float64.
 
     "moons"         two half circles of radius 1 with noise .05; labels: which moon
@@ -15,7 +15,12 @@ def toy2d(name: str, n: int, *, rng=None) -> Dataset:
     "blobs"         3 Gaussians with std .6, .8 and 1, equally likely; labels: which Gaussian
     "swiss_roll"    a spiral of 1.5 turns with noise .1; labels: position along it, an angle in [1.5, 4.5] pi
 
-    "ring", "grid" and "blobs" carry `centers`. rng: numpy Generator, int or None (fresh randomness).
+    "ring", "grid" and "blobs" carry `centers`.
+
+    Args:
+        name: one of these.
+        n: how many points.
+        rng: numpy Generator, int or None (fresh randomness).
     """
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
         raise ValueError(f"n must be a whole number of at least 1, got {n!r}")

@@ -36,12 +36,20 @@ def train_and_test(name: str, *, seed: int = 0) -> tuple[Dataset, Dataset]:
 
 
 def ink(images: Dataset) -> np.ndarray:
-    """Grey levels as shares of ink, 0 paper to 1 black: float32 (n, pixels), new."""
+    """Grey levels as shares of ink, 0 paper to 1 black: float32 (n, pixels), new.
+
+    Args:
+        images: a data set with a `value_range`.
+    """
     if images.value_range is None or images.value_range[0] != 0:
         raise ValueError("ink needs images with values from 0 to a maximum, such as digits() or mnist()")
     return (images.x / images.value_range[1]).astype(np.float32)
 
 
 def signed(images: Dataset) -> np.ndarray:
-    """Grey levels from -1, paper, to 1, black, as a tanh at the end makes them: float32 (n, pixels)."""
+    """Grey levels from -1, paper, to 1, black, as a tanh at the end makes them: float32 (n, pixels).
+
+    Args:
+        images: a data set with a `value_range`.
+    """
     return 2 * ink(images) - 1

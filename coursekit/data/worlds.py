@@ -48,13 +48,17 @@ class TopicWorld:
 
     # Samples
 
-    def sample(self, n: int, length: int, *, rng=None) -> tuple[np.ndarray, np.ndarray]:
+    def sample(
+        self, n: int, length: int, *, rng: int | np.random.Generator | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """n documents: words (n, length) and the topic of each (n,), int64."""
         rng = np.random.default_rng(rng)
         topics = _draw(np.broadcast_to(self.topics, (n, len(self.topics))), rng)
         return self._write(topics, length, rng), topics
 
-    def sample_pairs(self, n: int, length: int, *, rng=None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def sample_pairs(
+        self, n: int, length: int, *, rng: int | np.random.Generator | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """n pairs of sentences: words (n, 2 length), whether one document goes on, and the first's topic.
 
         With probability 1/2 the second sentence continues the first; else it comes from another document.
@@ -202,14 +206,18 @@ class MarkovChains:
     n_states: int
     concentration: float
 
-    def sample(self, n: int, length: int, *, rng=None) -> tuple[np.ndarray, np.ndarray]:
+    def sample(
+        self, n: int, length: int, *, rng: int | np.random.Generator | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """n sequences: states (n, length), int64, and the matrix of each (n, n_states, n_states)."""
         rng = np.random.default_rng(rng)
         matrices = rng.dirichlet(np.full(self.n_states, self.concentration), (n, self.n_states))
         return self.follow(matrices, length, rng=rng), matrices
 
-    def follow(self, matrices: np.ndarray, length: int, *, rng=None) -> np.ndarray:
-        """One sequence of each matrix, states (n, length), int64."""
+    def follow(
+        self, matrices: np.ndarray, length: int, *, rng: int | np.random.Generator | None = None
+    ) -> np.ndarray:
+        """One sequence of each of the matrices (n, n_states, n_states): states (n, length), int64."""
         rng, n = np.random.default_rng(rng), len(matrices)
         tokens = np.empty((n, length), dtype=np.int64)
         tokens[:, 0] = rng.integers(self.n_states, size=n)
@@ -218,7 +226,7 @@ class MarkovChains:
         return tokens
 
     def counts(self, tokens: np.ndarray) -> np.ndarray:
-        """How often each transition was made, (n, n_states, n_states), of sequences (n, t)."""
+        """How often each transition was made in tokens (n, t), (n, n_states, n_states)."""
         tokens = self._checked(tokens)
         table = np.zeros((len(tokens), self.n_states, self.n_states))
         rows = np.arange(len(tokens))[:, None]
@@ -226,7 +234,7 @@ class MarkovChains:
         return table
 
     def posterior(self, tokens: np.ndarray) -> np.ndarray:
-        """Dirichlet parameters of each row of the matrix given sequences (n, t), (n, n_states, n_states)."""
+        """Dirichlet parameters of each row of the matrix given tokens (n, t), (n, n_states, n_states)."""
         return self.concentration + self.counts(tokens)
 
     def next_word(self, prefix: np.ndarray) -> np.ndarray:
@@ -275,7 +283,7 @@ class MarkovChains:
 
 
 def markov_chains(*, n_states: int = 4, concentration: float = 1.0) -> MarkovChains:
-    """Chains whose rows are drawn from a Dirichlet distribution, at concentration 1 evenly from all rows."""
+    """Chains whose n_states rows are drawn from a Dirichlet law, at concentration 1 evenly from all rows."""
     if not (n_states >= 2 and concentration > 0):
         raise ValueError("chains need at least 2 states and a positive concentration")
     return MarkovChains(n_states, concentration)

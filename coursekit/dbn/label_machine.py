@@ -22,13 +22,18 @@ from coursekit.rbm import RBM, states_of
 
 
 class LabelRBM(RBM):
-    """Restricted machine over `n_features` bits and one of `n_labels` classes, with `n_hidden` hidden units.
+    """Restricted machine over bits and a class beside them.
 
     Rows are [features, one-hot label], (n, n_features + n_labels), as `join` makes them.
 
     >>> machine = LabelRBM(6, 4, 3)
     >>> machine.label_log_prob(torch.zeros(2, 6)).shape
     torch.Size([2, 3])
+
+    Args:
+        n_features: number of bits.
+        n_hidden: number of hidden units.
+        n_labels: number of classes.
     """
 
     def __init__(self, n_features: int, n_hidden: int, n_labels: int):
@@ -66,7 +71,11 @@ class LabelRBM(RBM):
         return machine
 
     def hidden_free_energy(self, h: torch.Tensor) -> torch.Tensor:
-        """-log of exp(-E) summed over bits and classes, (n, n_hidden) -> (n,)."""
+        """-log of exp(-E) summed over bits and classes, (n, n_hidden) -> (n,).
+
+        Args:
+            h: (n, n_hidden), bits.
+        """
         bits, classes = self._visible_drive(h).split([self.n_features, self.n_labels], dim=1)
         return -h @ self.hidden_bias - F.softplus(bits).sum(-1) - torch.logsumexp(classes, dim=1)
 
@@ -80,7 +89,7 @@ class LabelRBM(RBM):
         bits, classes = self.visible_mean(h).split([self.n_features, self.n_labels], dim=1)
         return self.join(bernoulli(bits, rng), torch.multinomial(classes, 1, generator=rng)[:, 0])
 
-    def gibbs_tables(self):
+    def gibbs_tables(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Raises ValueError: the tables of single bits would list states with several classes at once."""
         raise ValueError(
             "a label machine has no tables of single bits: take `given_label(y)`, which has them"

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from coursekit.dbn.label_machine import LabelRBM
 from coursekit.draws import bernoulli
 from coursekit.inputs import as_bits, as_input, as_labels, positive_int, positive_ints
-from coursekit.rbm import RBM, log_bernoulli, states_of
+from coursekit.rbm import RBM, log_bernoulli_table, states_of
 
 
 class DBN(nn.Module):
@@ -99,13 +99,23 @@ class DBN(nn.Module):
     # The two directions
 
     def recognition_logits(self, k: int, h: Tensor) -> Tensor:
-        """b_k + R_k h_k, the logits of q(h_{k+1} | h_k), (n, sizes[k]) -> (n, sizes[k + 1])."""
+        """b_k + R_k h_k, the logits of q(h_{k+1} | h_k), (n, sizes[k]) -> (n, sizes[k + 1]).
+
+        Args:
+            k: number of the layer, 0 the visible one.
+            h: (n, sizes[k]), its states.
+        """
         machine = self.machines[k]
         weight = self.recognition[k] if len(self.recognition) else machine.weight
         return h @ weight.T + machine.hidden_bias
 
     def generation_logits(self, k: int, h: Tensor) -> Tensor:
-        """c_k + W_k' h_{k+1}, the logits of p(h_k | h_{k+1}), (n, sizes[k + 1]) -> (n, sizes[k])."""
+        """c_k + W_k' h_{k+1}, the logits of p(h_k | h_{k+1}), (n, sizes[k + 1]) -> (n, sizes[k]).
+
+        Args:
+            k: number of the layer, 0 the visible one.
+            h: (n, sizes[k + 1]), states of the layer above.
+        """
         return h @ self.machines[k].weight + self.machines[k].visible_bias
 
     @torch.no_grad()
@@ -125,7 +135,12 @@ class DBN(nn.Module):
 
     @torch.no_grad()
     def down(self, h: Tensor, *, rng: torch.Generator | None = None) -> list[Tensor]:
-        """[v, h1, ..., h_{L-1}] drawn from p given h_{L-1} (n, sizes[-2]), which comes last."""
+        """[v, h1, ..., h_{L-1}] drawn from p given h_{L-1} (n, sizes[-2]), which comes last.
+
+        Args:
+            h: (n, sizes[-2]).
+            rng: generator for the draws.
+        """
         states = [h]
         for k in reversed(range(len(self.machines) - 1)):
             states.insert(0, bernoulli(torch.sigmoid(self.generation_logits(k, states[0])), rng))
@@ -134,8 +149,24 @@ class DBN(nn.Module):
     # Samples and classes
 
     @torch.no_grad()
-    def sample_top(self, n, *, labels=None, n_steps=1000, start=None, rng=None) -> Tensor:
-        """h_{L-1} after n_steps Gibbs steps of the top machine, (n, sizes[-2]); arguments as `sample`."""
+    def sample_top(
+        self,
+        n: int,
+        *,
+        labels: Tensor | int | None = None,
+        n_steps: int = 1000,
+        start: Tensor | None = None,
+        rng: torch.Generator | None = None,
+    ) -> Tensor:
+        """h_{L-1} after n_steps Gibbs steps of the top machine, (n, sizes[-2]); arguments as `sample`.
+
+        Args:
+            n: how many.
+            labels: classes (n,) to be held fixed, or None.
+            n_steps: Gibbs steps.
+            start: (n, sizes[-2]), where the chains begin (fair bits where None).
+            rng: generator for the chains.
+        """
         top, n_features = self.machines[-1], self.sizes[-2]
         fair = torch.full_like(top.visible_bias[:n_features], 0.5).expand(n, -1)
         v = bernoulli(fair, rng) if start is None else start
@@ -149,7 +180,16 @@ class DBN(nn.Module):
                 v[:, n_features:] = top.join(v[:, :0], y)
         return v[:, :n_features]
 
-    def sample(self, n, *, labels=None, n_steps=1000, start=None, means=False, rng=None) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        *,
+        labels: Tensor | int | None = None,
+        n_steps: int = 1000,
+        start: Tensor | None = None,
+        means: bool = False,
+        rng: torch.Generator | None = None,
+    ) -> Tensor:
         """Draws from p(v), or from p(v | y), as far as the top chains mix: Gibbs on top, one pass down.
 
         Args:
@@ -171,7 +211,7 @@ class DBN(nn.Module):
         return -self.machines[-1].label_free_energy(self.up_means(v))
 
     @torch.no_grad()
-    def predict_proba(self, v, *, n_samples=20, rng=None) -> Tensor:
+    def predict_proba(self, v: Tensor, *, n_samples: int = 20, rng: torch.Generator | None = None) -> Tensor:
         """Probabilities of the classes, (n, n_labels): p(y | h_{L-1}) by free energy, averaged over q(h | v).
 
         n_samples: draws of h for each row; 0 puts the mean activations into the free energy instead, which is
@@ -190,7 +230,7 @@ class DBN(nn.Module):
         layers = self._layers(v)
         log_p = self._top_log_prob(layers[-1])  # (states of h_{L-1}, classes or 1)
         for k in reversed(range(len(layers) - 1)):
-            down = log_bernoulli(self.generation_logits(k, layers[k + 1]), layers[k])  # (above, below)
+            down = log_bernoulli_table(self.generation_logits(k, layers[k + 1]), layers[k])  # (above, below)
             log_p = torch.stack([torch.logsumexp(down + column[:, None], 0) for column in log_p.T], 1)
         if labels is None:
             return torch.logsumexp(log_p, 1)
@@ -206,15 +246,24 @@ class DBN(nn.Module):
         layers = self._layers(v)
         prior = torch.logsumexp(self._top_log_prob(layers[-1]), 1)
         for k in reversed(range(len(layers) - 1)):
-            log_q = log_bernoulli(self.recognition_logits(k, layers[k]), layers[k + 1])  # (below, above)
-            down = log_bernoulli(self.generation_logits(k, layers[k + 1]), layers[k]).T
+            log_q = log_bernoulli_table(
+                self.recognition_logits(k, layers[k]), layers[k + 1]
+            )  # (below, above)
+            down = log_bernoulli_table(self.generation_logits(k, layers[k + 1]), layers[k]).T
             q = log_q.exp()
             terms = {"reconstruction": (q * down).sum(1), "prior": q @ prior, "entropy": -(q * log_q).sum(1)}
             prior = sum(terms.values())
         return terms | {"bound": prior}
 
     @torch.no_grad()
-    def log_likelihood(self, v, n_samples=100, *, log_partition=None, rng=None) -> Tensor:
+    def log_likelihood(
+        self,
+        v: Tensor,
+        n_samples: int = 100,
+        *,
+        log_partition: float | Tensor | None = None,
+        rng: torch.Generator | None = None,
+    ) -> Tensor:
         """log of the mean of p(v, h) / q(h | v) over draws of h from q, in nats, (n,).
 
         In expectation it lies between the bound (one sample) and log p(v), and rises with n_samples.
@@ -238,7 +287,9 @@ class DBN(nn.Module):
     # Learning all layers together
 
     @torch.no_grad()
-    def up_down_gradient(self, v, *, labels=None, k=1, rng=None) -> dict[str, Tensor]:
+    def up_down_gradient(
+        self, v: Tensor, *, labels: Tensor | int | None = None, k: int = 1, rng: torch.Generator | None = None
+    ) -> dict[str, Tensor]:
         """One sample of contrastive wake-sleep, uphill, by parameter name. Hinton et al. 2006, appendix B.
 
         Wake: a pass up draws h from q, and the generative weights learn to reproduce each layer from the one

@@ -58,7 +58,7 @@ class LatentCoder(nn.Module):
         """Pixel probabilities (n, n_inputs) of codes (n, n_code)."""
         return self.decoder(code).sigmoid()
 
-    def loss(self, x: Tensor, *, rng=None) -> Tensor:
+    def loss(self, x: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """Cross-entropy of x given its noisy code, in nats, summed over the pixels; mean over the batch."""
         x = as_input(x, self.n_inputs, like=self, low=0, high=1)
         code = self.encode(x)
@@ -72,6 +72,11 @@ class LatentDDPM(nn.Module):
         fit(model.coder, x, ...)
         fit(model.ddpm, model.learn_codes(x), ...)
         model.sample(10)
+
+    >>> from coursekit.ddpm import linear_schedule
+    >>> diffusion = DDPM(lambda x, t: torch.zeros_like(x), linear_schedule(10), shape=2)
+    >>> LatentDDPM(LatentCoder(64, 2, hidden=8), diffusion).sample(3, n_steps=5).shape
+    torch.Size([3, 64])
 
     Args:
         coder: the autoencoder.
@@ -98,7 +103,16 @@ class LatentDDPM(nn.Module):
         return (codes - self.mean) / self.std
 
     @torch.no_grad()
-    def sample(self, n: int, *, n_steps: int = 50, eta: float = 0.0, rng=None) -> Tensor:
-        """n images (n, n_inputs), pixel probabilities: codes by DDIM in n_steps strides, then read."""
+    def sample(
+        self, n: int, *, n_steps: int = 50, eta: float = 0.0, rng: torch.Generator | None = None
+    ) -> Tensor:
+        """n images (n, n_inputs), pixel probabilities: codes by DDIM in n_steps strides, then read.
+
+        Args:
+            n: how many.
+            n_steps: of DDIM.
+            eta: of DDIM.
+            rng: generator for the codes.
+        """
         codes = self.ddpm.sample_ddim(n, n_steps, eta=eta, rng=rng)
         return self.coder.decode_mean(codes * self.std + self.mean)

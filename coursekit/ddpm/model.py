@@ -20,18 +20,29 @@ Salimans 2022 ("Guidance": conditions, and how to strengthen them without a clas
 itself is in schedule.py. Notebook 17_ddpm.
 """
 
-import torch
-from torch import nn
+from collections.abc import Sequence
+from typing import Literal
 
-from coursekit.ddpm.schedule import per_example
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from coursekit.ddpm.schedule import NoiseSchedule, per_example
 from coursekit.draws import normal, uniform
 from coursekit.inputs import as_input, as_labels, one_of, positive_int, positive_ints, real_number
 
 TARGETS = ("noise", "v")
 
 
-def gaussian_kl(mean_q, variance_q, mean_p, variance_p):
-    """KL(N(mean_q, variance_q I) || N(mean_p, variance_p I)) in nats, (n,); the means are (n, *shape)."""
+def gaussian_kl(mean_q: Tensor, variance_q: Tensor, mean_p: Tensor, variance_p: Tensor) -> Tensor:
+    """KL(N(mean_q, variance_q I) || N(mean_p, variance_p I)) in nats, (n,).
+
+    Args:
+        mean_q: (n, *shape).
+        variance_q: (n, 1, ...).
+        mean_p: (n, *shape).
+        variance_p: (n, 1, ...).
+    """
     ratio = variance_q / variance_p
     terms = 0.5 * ((mean_q - mean_p) ** 2 / variance_p + ratio - 1 - ratio.log())
     return terms.flatten(1).sum(-1)
@@ -40,17 +51,29 @@ def gaussian_kl(mean_q, variance_q, mean_p, variance_p):
 class MixtureNoisePredictor(nn.Module):
     """The best possible noise predictor, E[eps | x_t], for data from a mixture of round Gaussians.
 
-    weights (k,), means (k, d), stds (k,). At time t each component is again Gaussian, of mean sqrt(abar) m_k
-    and variance abar s_k^2 + 1 - abar, so the score is known; the predictor is -sqrt(1 - abar_t) times it.
+    At time t each component is again Gaussian, of mean sqrt(abar) m_k and variance abar s_k^2 + 1 - abar, so
+    the score is known; the predictor is -sqrt(1 - abar_t) times it.
+
+    >>> from coursekit.ddpm import linear_schedule
+    >>> from coursekit.ddpm import linear_schedule
+    >>> predictor = MixtureNoisePredictor(linear_schedule(10), [1.0], [[0.0, 0.0]], [1.0])
+    >>> predictor(torch.zeros(3, 2), torch.tensor([1, 5, 10])).shape
+    torch.Size([3, 2])
+
+    Args:
+        schedule: the chain.
+        weights: (k,), of the components.
+        means: (k, d).
+        stds: (k,), standard deviations of the components.
     """
 
-    def __init__(self, schedule, weights, means, stds):
+    def __init__(self, schedule: NoiseSchedule, weights: ArrayLike, means: ArrayLike, stds: ArrayLike):
         super().__init__()
         self.schedule = schedule
         for name, value in (("weights", weights), ("means", means), ("stds", stds)):
             self.register_buffer(name, torch.as_tensor(value, dtype=torch.float64))
 
-    def score(self, x, t):
+    def score(self, x: Tensor, t: Tensor) -> Tensor:
         """Gradient of log q(x_t) at x; x (n, d), t (n,) -> (n, d)."""
         signal, spread = self.schedule.mixing(t, x)  # (n, 1) each
         variances = (signal * self.stds.to(x)) ** 2 + spread**2  # (n, k)
@@ -60,7 +83,7 @@ class MixtureNoisePredictor(nn.Module):
         share = log_joint.softmax(-1)  # (n, k): p(component | x_t)
         return ((share / variances)[:, :, None] * pull).sum(1)
 
-    def forward(self, x, t):
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
         _, spread = self.schedule.mixing(t, x)
         return -spread * self.score(x, t)
 
@@ -68,19 +91,40 @@ class MixtureNoisePredictor(nn.Module):
 class DDPM(nn.Module):
     """Denoising diffusion model; images or vectors of `shape`, best scaled to [-1, 1] or to unit variance.
 
-    shape: of one example, a tuple or the number of features.
-    Guesses of x_0 stay as they are: no clipping to [-1, 1] and no thresholding, unlike in diffusers.
-    noise_predictor: module (x_t (n, *shape), t (n,) int64 in 1..T) -> (n, *shape); one that knows classes
-    takes labels (n,) as a third argument, where -1 says that no class is given (`networks.LabelEmbedding`).
-    schedule: a NoiseSchedule. target: what the network puts out, "noise" (Ho) or "v" (Salimans & Ho).
+    Estimates of x_0 stay as they are: no clipping to [-1, 1] and no thresholding, unlike in diffusers.
 
-    Every verb then takes condition, class labels (n,); `sample` a single one for all as well. dropped: the
-    part of the labels that `loss` hides from the network, so that it learns the unconditional noise too.
-    guidance w: the network's output is moved from the unconditional one to the conditional one and beyond,
-    by a factor of 1 + w ("Guidance", eq. 6); 0 is the conditional model itself.
+    With a network that knows classes every verb takes `condition`, class labels (n,); `sample` a single one
+    for all as well. With `guidance` w the network's output is moved from the unconditional one to the
+    conditional one and beyond, by a factor of 1 + w ("Guidance", eq. 6); 0 is the conditional model itself.
+
+    In every verb x0 and xt are (n, *shape), the clean and the noisy examples, and t (n,) int64 their times.
+
+    >>> from coursekit.ddpm import linear_schedule
+    >>> from coursekit.ddpm import linear_schedule
+    >>> model = DDPM(lambda x, t: torch.zeros_like(x), linear_schedule(10), shape=4)
+    >>> model.sample(3).shape
+    torch.Size([3, 4])
+
+    Args:
+        noise_predictor: module (x_t (n, *shape), t (n,) int64 in 1..T) -> (n, *shape); one that knows classes
+            takes labels (n,) as a third argument, where -1 says that no class is given
+            (`networks.LabelEmbedding`).
+        schedule: the chain.
+        shape: of one example, a tuple or the number of features.
+        target: what the network puts out, "noise" (Ho) or "v" (Salimans & Ho).
+        dropped: the part of the labels that `loss` hides from the network, so that it learns the
+            unconditional noise too.
     """
 
-    def __init__(self, noise_predictor, schedule, *, shape, target="noise", dropped=0.1):
+    def __init__(
+        self,
+        noise_predictor: nn.Module,
+        schedule: NoiseSchedule,
+        *,
+        shape: int | Sequence[int],
+        target: Literal["noise", "v"] = "noise",
+        dropped: float = 0.1,
+    ):
         super().__init__()
         one_of("target", target, TARGETS)
         self.dropped = real_number(dropped, "dropped", low=0, high=1)
@@ -91,12 +135,14 @@ class DDPM(nn.Module):
         # Follows .to() and .double(), and so tells where and in which precision to draw samples.
         self.register_buffer("_origin", torch.zeros(()), persistent=False)
 
-    def q_sample(self, x0, t, noise):
+    def q_sample(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) noise, (n, *shape): t steps in one leap. Ho eq. 4."""
         signal, spread = self.schedule.mixing(t, x0)
         return signal * x0 + spread * noise
 
-    def output(self, xt, t, *, condition=None, guidance=0.0):
+    def output(
+        self, xt: Tensor, t: Tensor, *, condition: Tensor | int | None = None, guidance: float = 0.0
+    ) -> Tensor:
         """What the network puts out, (n, *shape), moved on by the guidance. Guidance eq. 6."""
         if condition is None:
             if guidance:
@@ -108,7 +154,9 @@ class DDPM(nn.Module):
             output = output + guidance * (output - self.noise_predictor(xt, t))
         return output
 
-    def predict(self, xt, t, *, condition=None, guidance=0.0):
+    def predict(
+        self, xt: Tensor, t: Tensor, *, condition: Tensor | int | None = None, guidance: float = 0.0
+    ) -> tuple[Tensor, Tensor]:
         """The network's guesses (x_0, noise), (n, *shape) each; q_sample makes x_t of them. Ho eq. 15."""
         signal, spread = self.schedule.mixing(t, xt)
         output = self.output(xt, t, condition=condition, guidance=guidance)
@@ -116,21 +164,48 @@ class DDPM(nn.Module):
             return (xt - spread * output) / signal, output
         return signal * xt - spread * output, signal * output + spread * xt
 
-    def predict_x0(self, xt, t, *, condition=None, guidance=0.0):
+    def predict_x0(
+        self, xt: Tensor, t: Tensor, *, condition: Tensor | int | None = None, guidance: float = 0.0
+    ) -> Tensor:
         """The network's guess of x_0, (n, *shape); with target="noise" it is of little use near t = T."""
         return self.predict(xt, t, condition=condition, guidance=guidance)[0]
 
-    def p_sample(self, xt, t, *, condition=None, guidance=0.0, rng=None):
+    def p_sample(
+        self,
+        xt: Tensor,
+        t: Tensor,
+        *,
+        condition: Tensor | int | None = None,
+        guidance: float = 0.0,
+        rng: torch.Generator | None = None,
+    ) -> Tensor:
         """A step of Ho's Algorithm 2, x_t -> x_{t-1}, (n, *shape); variance beta tilde: no noise at t = 1."""
         x0 = self.predict_x0(xt, t, condition=condition, guidance=guidance)
         mean, variance = self.schedule.posterior(x0, xt, t)
         return mean + variance.sqrt() * normal(xt, rng)
 
-    def ddim_step(self, xt, t, s, *, eta=0.0, condition=None, guidance=0.0, rng=None):
+    def ddim_step(
+        self,
+        xt: Tensor,
+        t: Tensor,
+        s: Tensor,
+        *,
+        eta: float = 0.0,
+        condition: Tensor | int | None = None,
+        guidance: float = 0.0,
+        rng: torch.Generator | None = None,
+    ) -> Tensor:
         """From time t (n,) to any earlier time s (n,); (n, *shape). DDIM eq. 12 and 16.
 
-        eta scales the noise: at 1 and s = t - 1 this is p_sample, at 0 nothing is random, and s may then be
-        later than t as well: the walk from data to noise.
+        Args:
+            xt: (n, *shape), examples at time t.
+            t: (n,), int64.
+            s: (n,), int64, where to go.
+            eta: scales the noise: at 1 and s = t - 1 this is p_sample, at 0 nothing is random, and s may then
+                be later than t as well: the walk from data to noise.
+            condition: labels (n,).
+            guidance: w.
+            rng: generator for the noise.
         """
         eta = real_number(eta, "eta", low=0, high=1)
         if eta and (s >= t).any():
@@ -146,7 +221,9 @@ class DDPM(nn.Module):
         parts = (x0, noise, normal(xt, rng))
         return sum(weight * part for weight, part in zip(weights, parts, strict=True))
 
-    def denoising_kl(self, x0, xt, t, *, condition=None):
+    def denoising_kl(
+        self, x0: Tensor, xt: Tensor, t: Tensor, *, condition: Tensor | int | None = None
+    ) -> Tensor:
         """KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)) for t >= 2, (n,) nats. Ho eq. 8."""
         if (t < 2).any():
             raise ValueError(
@@ -156,20 +233,28 @@ class DDPM(nn.Module):
         mean_p, _ = self.schedule.posterior(self.predict_x0(xt, t, condition=condition), xt, t)
         return gaussian_kl(mean_q, variance, mean_p, variance)
 
-    def reconstruction(self, x0, x1, *, condition=None):
-        """log p(x_0 | x_1), (n,) nats: a Gaussian of variance beta_1 around the guess of x_0."""
+    def reconstruction(self, x0: Tensor, x1: Tensor, *, condition: Tensor | int | None = None) -> Tensor:
+        """log p(x_0 | x_1), (n,) nats: a Gaussian of variance beta_1 around the guess of x_0.
+
+        Args:
+            x0: (n, *shape), clean.
+            x1: (n, *shape), after one step of noise.
+            condition: labels (n,).
+        """
         t = torch.ones(len(x0), dtype=torch.int64, device=x0.device)
         beta = per_example(self.schedule.at("betas", t), x0)
         error = (x0 - self.predict_x0(x1, t, condition=condition)) ** 2
         return -0.5 * (error / beta + (2 * torch.pi * beta).log()).flatten(1).sum(-1)
 
-    def prior_kl(self, x0):
+    def prior_kl(self, x0: Tensor) -> Tensor:
         """KL(q(x_T | x_0) || N(0, I)), (n,) nats: what the chain failed to forget; nothing to learn in it."""
         t = torch.full((len(x0),), self.schedule.T, dtype=torch.int64, device=x0.device)
         signal, spread = self.schedule.mixing(t, x0)
         return gaussian_kl(signal * x0, spread**2, torch.zeros_like(x0), torch.ones_like(spread))
 
-    def elbo(self, x, condition=None, *, rng=None):
+    def elbo(
+        self, x: Tensor, condition: Tensor | int | None = None, *, rng: torch.Generator | None = None
+    ) -> dict[str, Tensor]:
         """Terms of the bound in nats, each (n,); x (n, *shape). Ho eq. 5.
 
         elbo = reconstruction - denoising - prior <= log p(x), where denoising sums the KL of steps 2..T.
@@ -191,7 +276,9 @@ class DDPM(nn.Module):
             "elbo": reconstruction - denoising - prior,
         }
 
-    def loss(self, x, condition=None, *, rng=None):
+    def loss(
+        self, x: Tensor, condition: Tensor | int | None = None, *, rng: torch.Generator | None = None
+    ) -> Tensor:
         """Squared error of the target, summed over an example, averaged over x (n, *shape). Ho eq. 14.
 
         Each t is uniform on 1..T, as in Algorithm 1; within a batch the times are spread evenly from one
@@ -212,23 +299,49 @@ class DDPM(nn.Module):
         return ((wanted - output) ** 2).flatten(1).sum(-1).mean()
 
     @torch.no_grad()
-    def sample(self, n, *, condition=None, guidance=0.0, rng=None):
+    def sample(
+        self,
+        n: int,
+        *,
+        condition: Tensor | int | None = None,
+        guidance: float = 0.0,
+        rng: torch.Generator | None = None,
+    ) -> Tensor:
         """n samples by all T steps of Algorithm 2, (n, *shape)."""
-        n, given = positive_int(n, "n", low=0), {"condition": condition, "guidance": guidance}
+        n = positive_int(n, "n", low=0)
         x = normal(self._origin, rng, shape=(n, *self.shape))
         for step in range(self.schedule.T, 0, -1):
-            x = self.p_sample(x, torch.full((n,), step, device=x.device), rng=rng, **given)
+            t = torch.full((n,), step, device=x.device)
+            x = self.p_sample(x, t, condition=condition, guidance=guidance, rng=rng)
         return x
 
     @torch.no_grad()
-    def sample_ddim(self, n, n_steps, *, eta=0.0, condition=None, guidance=0.0, rng=None):
-        """n samples in n_steps strides, evenly spaced from T down to 0, (n, *shape). DDIM section 4.2."""
+    def sample_ddim(
+        self,
+        n: int,
+        n_steps: int,
+        *,
+        eta: float = 0.0,
+        condition: Tensor | int | None = None,
+        guidance: float = 0.0,
+        rng: torch.Generator | None = None,
+    ) -> Tensor:
+        """n samples in n_steps strides, evenly spaced from T down to 0, (n, *shape). DDIM section 4.2.
+
+        Args:
+            n: how many.
+            n_steps: passes through the network, at most T.
+            eta: of `ddim_step`.
+            condition: labels (n,), or one label for all.
+            guidance: w.
+            rng: generator for start and noise.
+        """
         if positive_int(n_steps, "n_steps") > self.schedule.T:
             raise ValueError(f"n_steps must lie in 1..T = {self.schedule.T}, got {n_steps}")
-        n, given = positive_int(n, "n", low=0), {"condition": condition, "guidance": guidance}
+        n = positive_int(n, "n", low=0)
         x = normal(self._origin, rng, shape=(n, *self.shape))
         times = torch.linspace(self.schedule.T, 0, n_steps + 1, dtype=torch.float64).round().long().tolist()
         for t, s in zip(times[:-1], times[1:], strict=True):
             t, s = (torch.full((n,), time, device=x.device) for time in (t, s))
-            x = self.ddim_step(x, t, s, eta=eta, rng=rng, **given)
+            x = self.ddim_step(x, t, s, eta=eta, condition=condition, guidance=guidance, rng=rng)
         return x

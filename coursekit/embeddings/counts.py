@@ -99,6 +99,9 @@ def join(texts: Iterable[ArrayLike]) -> NDArray:
 
     >>> join([[3, 1], [2]]).tolist()
     [3, 1, -1, 2]
+
+    Args:
+        texts: each an array of word numbers.
     """
     pieces = [piece for text in texts for piece in ([BREAK], np.asarray(text, np.int64))]
     return np.concatenate(pieces[1:]).astype(np.int64) if pieces else np.zeros(0, np.int64)
@@ -125,7 +128,7 @@ def window_pairs(tokens: ArrayLike, *, window: int) -> tuple[NDArray, NDArray, N
         contexts += [right[same], left[same]]
         distances.append(np.full(2 * np.sum(same), distance))
     none = [np.zeros(0, np.int64)]
-    return tuple(np.concatenate(parts or none) for parts in (words, contexts, distances))
+    return np.concatenate(words or none), np.concatenate(contexts or none), np.concatenate(distances or none)
 
 
 def cooccurrence(
@@ -185,6 +188,10 @@ def ppmi(counts: ArrayLike, *, power: float = 1.0) -> NDArray:
 
     >>> ppmi([[2, 0], [0, 2]]).round(3).tolist()
     [[0.693, 0.0], [0.0, 0.693]]
+
+    Args:
+        counts: (n, m), of pairs.
+        power: as in `pmi`.
     """
     return np.maximum(pmi(counts, power=power), 0)
 
@@ -221,6 +228,9 @@ def tf_idf(counts: ArrayLike) -> NDArray:
     """(1 + log count) * log(n / number of texts with the word), rows scaled to length 1; (n, n_words).
 
     A word that is in every text says nothing about any of them, and gets 0.
+
+    Args:
+        counts: (n, n_words), of each word in each text.
     """
     counts = _as_table(counts)
     seen = counts > 0

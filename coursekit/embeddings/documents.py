@@ -31,6 +31,10 @@ def preceding(tokens: ArrayLike, window: int) -> np.ndarray:
 
     >>> preceding([5, 6, 7], 2).tolist()
     [[-1, -1], [-1, 5], [5, 6]]
+
+    Args:
+        tokens: (n,), word numbers.
+        window: how many words.
     """
     tokens = np.asarray(tokens, np.int64)
     padded = np.concatenate([np.full(positive_int(window, "window"), -1), tokens])

@@ -4,6 +4,8 @@ Written down from the words that occur at least twenty times in Jane Austen's no
 trained; rarer words of the same kinds are missing for that reason alone. Notebook: 05_word_vectors.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,7 +35,7 @@ KINDS = {
 }
 
 
-def grouped_words(vocabulary) -> tuple[NDArray, NDArray]:
+def grouped_words(vocabulary: Any) -> tuple[NDArray, NDArray]:
     """Numbers (n,) of the words in `GROUPS` that the vocabulary has, and the group of each (n,), from 0."""
     found = [
         (word, group)
@@ -45,7 +47,7 @@ def grouped_words(vocabulary) -> tuple[NDArray, NDArray]:
     return vocabulary.ids(words), np.array(groups)
 
 
-def analogy_pairs(vocabulary) -> dict[str, NDArray]:
+def analogy_pairs(vocabulary: Any) -> dict[str, NDArray]:
     """For each kind in `KINDS` the pairs (n_pairs, 2), as numbers, of which the vocabulary has both words."""
     kinds = {}
     for kind, pairs in KINDS.items():

@@ -17,7 +17,11 @@ from coursekit.inputs import positive_int
 
 
 def unit_rows(vectors: ArrayLike) -> NDArray:
-    """The rows of (n, d) divided by their lengths; a row of zeros stays."""
+    """The rows of (n, d) divided by their lengths; a row of zeros stays.
+
+    Args:
+        vectors: (n, d).
+    """
     vectors = np.asarray(vectors, dtype=np.float64)
     if vectors.ndim != 2 or not np.all(np.isfinite(vectors)):
         raise ValueError(f"vectors must be finite numbers (n, d), got shape {vectors.shape}")
@@ -25,7 +29,13 @@ def unit_rows(vectors: ArrayLike) -> NDArray:
 
 
 def nearest(vectors: ArrayLike, word: int, n: int = 5) -> NDArray:
-    """Numbers (n,) of the words with the largest cosine with `word`, best first, itself left out."""
+    """Numbers (n,) of the words with the largest cosine with `word`, best first, itself left out.
+
+    Args:
+        vectors: (n_words, d).
+        word: number of the word.
+        n: how many to name.
+    """
     vectors = unit_rows(vectors)
     positive_int(n, "n", high=len(vectors) - 1)
     cosines = vectors @ vectors[word]
@@ -41,7 +51,9 @@ def analogy(vectors: ArrayLike, a: ArrayLike, b: ArrayLike, c: ArrayLike) -> NDA
 
     Args:
         vectors: (n_words, d); the lengths of rows do not matter.
-        a, b, c: numbers of words, each a whole number or an array of the same shape (...).
+        a: numbers of words, a whole number or an array (...).
+        b: of the same shape.
+        c: of the same shape.
     """
     vectors = unit_rows(vectors)
     a, b, c = (vectors[np.asarray(word)] for word in (a, b, c))

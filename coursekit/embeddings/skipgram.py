@@ -73,24 +73,51 @@ def sgns_loss(counts: ArrayLike, W: Tensor, C: Tensor, k: float, *, power: float
 def sgns_gradient(
     counts: ArrayLike, W: Tensor, C: Tensor, k: float, *, power: float = 1.0
 ) -> tuple[Tensor, Tensor]:
-    """Gradient of `sgns_loss` with respect to W (n, d) and C (m, d): three matrix products."""
+    """Gradient of `sgns_loss` with respect to W (n, d) and C (m, d): three matrix products.
+
+    Args:
+        counts: (n, m), of pairs.
+        W: (n, d), vectors of the words.
+        C: (m, d), vectors of the contexts.
+        k: negatives per pair.
+        power: of the noise distribution.
+    """
     P, N = (part.to(W) for part in sgns_table(counts, k, power=power))
     return table_gradient(P, N, W, C)
 
 
 def sgns_floor(counts: ArrayLike, k: float, *, power: float = 1.0) -> Tensor:
-    """The least value `sgns_loss` can have, with every score free: scores log P/N. An empty cell adds 0."""
+    """The least value `sgns_loss` can have, with every score free: scores log P/N. An empty cell adds 0.
+
+    Args:
+        counts: (n, m), of pairs.
+        k: negatives per pair.
+        power: of the noise distribution.
+    """
     P, N = sgns_table(counts, k, power=power)
     return (torch.xlogy(P, 1 + N / P.where(P > 0, 1)) + torch.xlogy(N, 1 + P / N.where(N > 0, 1))).sum()
 
 
 def table_loss(P: Tensor, N: Tensor, scores: Tensor) -> Tensor:
-    """-sum of P log sigmoid(s) + N log sigmoid(-s) over the table, all (n, m)."""
+    """-sum of P log sigmoid(s) + N log sigmoid(-s) over the table, all (n, m).
+
+    Args:
+        P: (n, m), share of each pair.
+        N: (n, m), what the negatives weigh there.
+        scores: s, (n, m).
+    """
     return (P * F.softplus(-scores) + N * F.softplus(scores)).sum()
 
 
 def table_gradient(P: Tensor, N: Tensor, W: Tensor, C: Tensor) -> tuple[Tensor, Tensor]:
-    """dL/dW (n, d) and dL/dC (m, d), from the slope of every score, (P + N) sigmoid(s) - P."""
+    """dL/dW (n, d) and dL/dC (m, d), from the slope of every score, (P + N) sigmoid(s) - P.
+
+    Args:
+        P: (n, m), share of each pair.
+        N: (n, m), what the negatives weigh there.
+        W: (n, d), vectors of the words.
+        C: (m, d), vectors of the contexts.
+    """
     slope = torch.sigmoid_(W @ C.T)
     slope.mul_(P + N).sub_(P)
     return slope @ C, slope.T @ W
@@ -175,7 +202,19 @@ class SkipGram(_Predictor):
 class CBOW(_Predictor):
     """Predicts the word from the mean of its contexts' vectors: one example per place in the text.
 
-    Arguments and parameters as of `SkipGram`; here contexts are looked up in `W` and the word in `C`.
+    Parameters as of `SkipGram`; here contexts are looked up in `W` and the word in `C`.
+
+    Args:
+        n_words: as in `SkipGram`.
+        n_dims: as in `SkipGram`.
+        n_negative: as in `SkipGram`.
+        noise: as in `SkipGram`.
+
+    Args:
+        n_words: as in `SkipGram`.
+        n_dims: as in `SkipGram`.
+        n_negative: as in `SkipGram`.
+        noise: as in `SkipGram`.
 
     >>> model = CBOW(10, 4)
     >>> model.loss([3, 1], [[5, 2], [7, -1]], rng=torch.Generator().manual_seed(0)) > 0

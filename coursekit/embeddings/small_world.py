@@ -18,7 +18,9 @@ WORDS = ("man", "woman", "king", "queen")
 SEX, RANK = np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])
 
 
-def royal_family(n_traces: int = 4, *, interaction: float = 0.0, rng=None) -> NDArray:
+def royal_family(
+    n_traces: int = 4, *, interaction: float = 0.0, rng: int | np.random.Generator | None = None
+) -> NDArray:
     """Expected shares of (word, context), (4, n_traces^2), adding to 1, no entry 0; rows as in `WORDS`.
 
     Args:

@@ -11,7 +11,7 @@ parts? Notebook: 04_nmf_ratings.
 import itertools
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 SHAPE = (20, 13)
 LENGTH = 4
@@ -44,8 +44,14 @@ def swimmer(*, torso: bool = False) -> tuple[NDArray, NDArray]:
     return images, parts
 
 
-def parts_found(components, parts, *, at_least: float = 0.99) -> int:
-    """How many true parts (m, p) have a component (k, p) with a cosine of at least `at_least`."""
+def parts_found(components: ArrayLike, parts: ArrayLike, *, at_least: float = 0.99) -> int:
+    """How many true parts (m, p) have a component (k, p) with a cosine of at least `at_least`.
+
+    Args:
+        components: (k, p).
+        parts: (m, p), the true ones.
+        at_least: the cosine that counts as found.
+    """
     directions, truth = (
         A / np.maximum(np.linalg.norm(A, axis=1, keepdims=True), 1e-12) for A in (components, parts)
     )

@@ -18,7 +18,7 @@ Boutsidis & Gallopoulos (2008) for the start "nndsvda". Notebook: 04_nmf_ratings
 
 import warnings
 from numbers import Integral, Real
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -41,8 +41,16 @@ PATIENCE = 10  # iterations over which the objective must still fall
 SPARSE_BELOW = 0.1  # share of observed entries below which only these are computed
 
 
-def random_start(X, n_components: int, random_state=None) -> tuple[NDArray, NDArray]:
-    """W (n, k) and H (k, p): |normal| entries whose product has about the mean of X (n, p), NaN left out."""
+def random_start(
+    X: Any, n_components: int, random_state: int | np.random.RandomState | None = None
+) -> tuple[NDArray, NDArray]:
+    """W (n, k) and H (k, p): |normal| entries whose product has about the mean of X (n, p), NaN left out.
+
+    Args:
+        X: (n, p).
+        n_components: k.
+        random_state: None, int or RandomState.
+    """
     rng = check_random_state(random_state)
     size = np.sqrt(np.nanmean(X) / n_components)
     H = np.abs(size * rng.standard_normal((n_components, X.shape[1])))
@@ -50,11 +58,15 @@ def random_start(X, n_components: int, random_state=None) -> tuple[NDArray, NDAr
     return W.astype(X.dtype, copy=False), H.astype(X.dtype, copy=False)
 
 
-def nndsvda_start(X, n_components: int) -> tuple[NDArray, NDArray]:
+def nndsvda_start(X: Any, n_components: int) -> tuple[NDArray, NDArray]:
     """W (n, k) and H (k, p) from the singular vectors of X (n, p): of each pair the heavier sign.
 
     Zeros become the mean of X, because a multiplicative step never leaves a zero. Nothing is random here.
     Boutsidis & Gallopoulos 2008, algorithm 1.
+
+    Args:
+        X: (n, p), no value missing.
+        n_components: k.
     """
     U, S, Vt = np.linalg.svd(X, full_matrices=False)
     W, H = np.zeros((len(X), n_components), X.dtype), np.zeros((n_components, X.shape[1]), X.dtype)
@@ -105,7 +117,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         init: Literal["random", "nndsvda"] = "random",
         max_iter: int = 200,
         tol: float = 1e-4,
-        random_state=None,
+        random_state: int | np.random.RandomState | None = None,
     ):
         self.n_components = n_components
         self.loss = loss
@@ -115,12 +127,14 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.tol = tol
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y=None) -> Self:
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Learn parts and amounts of X (n, p); y is ignored."""
         self.fit_transform(X)
         return self
 
-    def fit_transform(self, X: ArrayLike, y=None, *, W=None, H=None) -> NDArray:
+    def fit_transform(
+        self, X: ArrayLike, y: Any = None, *, W: ArrayLike | None = None, H: ArrayLike | None = None
+    ) -> NDArray:
         """Learn from X (n, p) and return the amounts W (n, k).
 
         Args:

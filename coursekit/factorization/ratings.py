@@ -10,7 +10,7 @@ Notebook: 04_nmf_ratings.
 """
 
 from numbers import Integral, Real
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +18,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 
-def hold_out(X: ArrayLike, share: float = 0.2, *, rng=None) -> tuple[NDArray, NDArray]:
+def hold_out(
+    X: ArrayLike, share: float = 0.2, *, rng: int | np.random.Generator | None = None
+) -> tuple[NDArray, NDArray]:
     """Hide a random share of the observed entries: (X with NaN there, which are hidden), both (n, p).
 
     Args:
@@ -70,7 +72,7 @@ class Biases(BaseEstimator):
         self.ridge = ridge
         self.max_iter = max_iter
 
-    def fit(self, X: ArrayLike, y=None) -> Self:
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Learn from X (n, p), NaN where missing; y is ignored."""
         if not isinstance(self.max_iter, Integral) or isinstance(self.max_iter, bool) or self.max_iter < 1:
             raise ValueError(f"max_iter must be a positive integer, got {self.max_iter!r}")

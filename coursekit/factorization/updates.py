@@ -17,12 +17,14 @@ Source: Lee & Seung (2001), Algorithms for non-negative matrix factorization, eq
 Amari (2007) for HALS (hierarchical alternating least squares). Notebook: 04_nmf_ratings.
 """
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import xlogy
 
-Table = NDArray | sparse.csr_array
+Table: TypeAlias = NDArray | sparse.csr_array
 EPSILON = np.finfo(np.float32).eps  # floor of a denominator, the same as scikit-learn's
 
 
@@ -30,7 +32,7 @@ def at_observed(W: NDArray, H: NDArray, observed: Table | None = None) -> Table:
     """W H (n, p) where `observed`, 0 elsewhere; if that is sparse so is this, and W H is never formed."""
     if observed is None:
         return W @ H
-    if not sparse.issparse(observed):
+    if isinstance(observed, np.ndarray):
         product = W @ H
         product *= observed
         return product
@@ -39,27 +41,55 @@ def at_observed(W: NDArray, H: NDArray, observed: Table | None = None) -> Table:
 
 
 def half_squared_error(X: Table, W: NDArray, H: NDArray, observed: Table | None = None) -> float:
-    """1/2 of the sum of squared errors over the observed entries; one number."""
+    """1/2 of the sum of squared errors over the observed entries; one number.
+
+    Args:
+        X: (n, p), 0 where nothing was observed.
+        W: (n, k).
+        H: (k, p).
+        observed: (n, p), 1 where X was observed, else 0 (None: everywhere).
+    """
     residual = _values(at_observed(W, H, observed))
     residual -= _values(X)  # in place: a fresh table of this size would take longer than the product
     return 0.5 * float(np.vdot(residual, residual))
 
 
 def kullback_leibler(X: Table, W: NDArray, H: NDArray, observed: Table | None = None) -> float:
-    """Sum of x log(x / wh) - x + wh over the observed entries, in nats if X counts; one number."""
+    """Sum of x log(x / wh) - x + wh over the observed entries, in nats if X counts; one number.
+
+    Args:
+        X: (n, p), 0 where nothing was observed.
+        W: (n, k).
+        H: (k, p).
+        observed: (n, p), 1 where X was observed, else 0 (None: everywhere).
+    """
     x, wh = _values(X), _values(at_observed(W, H, observed))
     return float(np.sum(xlogy(x, x / np.maximum(wh, EPSILON)) - x + wh, dtype=np.float64))
 
 
 def frobenius_step(X: Table, W: NDArray, H: NDArray, observed: Table | None = None) -> NDArray:
-    """W after one multiplicative step on the squared error. Lee & Seung 2001, eq. 4."""
+    """W after one multiplicative step on the squared error. Lee & Seung 2001, eq. 4.
+
+    Args:
+        X: (n, p), 0 where nothing was observed.
+        W: (n, k).
+        H: (k, p).
+        observed: (n, p), 1 where X was observed, else 0 (None: everywhere).
+    """
     # Without gaps H H^T is a k x k matrix, and W H need not be formed.
     below = W @ (H @ H.T) if observed is None else at_observed(W, H, observed) @ H.T
     return W * (X @ H.T) / _positive(below)
 
 
 def kullback_leibler_step(X: Table, W: NDArray, H: NDArray, observed: Table | None = None) -> NDArray:
-    """W after one multiplicative step on the Kullback-Leibler divergence. Lee & Seung 2001, eq. 5."""
+    """W after one multiplicative step on the Kullback-Leibler divergence. Lee & Seung 2001, eq. 5.
+
+    Args:
+        X: (n, p), 0 where nothing was observed.
+        W: (n, k).
+        H: (k, p).
+        observed: (n, p), 1 where X was observed, else 0 (None: everywhere).
+    """
     wh = at_observed(W, H, observed)
     ratio = _like(X, _values(X) / np.maximum(_values(wh), EPSILON))
     below = H.sum(axis=1) if observed is None else observed @ H.T
@@ -67,7 +97,14 @@ def kullback_leibler_step(X: Table, W: NDArray, H: NDArray, observed: Table | No
 
 
 def hals_step(X: Table, W: NDArray, H: NDArray, observed: Table | None = None) -> NDArray:
-    """W after each of its columns was set to the best one, given all others; squared error only."""
+    """W after each of its columns was set to the best one, given all others; squared error only.
+
+    Args:
+        X: (n, p), 0 where nothing was observed.
+        W: (n, k).
+        H: (k, p).
+        observed: (n, p), 1 where X was observed, else 0 (None: everywhere).
+    """
     columns = np.array(W.T, order="C")  # (k, n): a column of W is a row here, and its entries are neighbours
     if observed is None:
         HX, HH = H @ X.T, H @ H.T

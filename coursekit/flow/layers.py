@@ -12,17 +12,19 @@ norm and the 1 x 1 convolution. Notebook 16_flows.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
 
 from coursekit.inputs import as_input, as_tensor, positive_int, positive_ints, real_number
 from coursekit.networks import conv_net, mlp
 
 
-def count_positions(x):
-    """Number of positions that share the same map of axis 1: H W for images, 1 for vectors."""
+def count_positions(x: Tensor) -> int:
+    """Number of positions of x that share the same map of axis 1: H W for images, 1 for vectors."""
     return math.prod(x.shape[2:])
 
 
@@ -36,12 +38,12 @@ def _with_features(x, n_features, *, like, name="x"):
     return x
 
 
-def apply_matrix(matrix, x):
+def apply_matrix(matrix: Tensor, x: Tensor) -> Tensor:
     """matrix (d, d) applied to axis 1 of x (n, d) or (n, d, H, W): a 1 x 1 convolution on images."""
     return F.linear(x.movedim(1, -1), matrix).movedim(-1, 1)
 
 
-def per_channel(vector, x):
+def per_channel(vector: Tensor, x: Tensor) -> Tensor:
     """vector (d,) reshaped to broadcast along axis 1 of x."""
     return vector.reshape(1, -1, *[1] * (x.ndim - 2))
 
@@ -52,25 +54,35 @@ class AffineCoupling(nn.Module):
     z_a = x_a,  z_b = x_b * exp(s(x_a)) + t(x_a),  log_det = sum s(x_a). The Jacobian is triangular, so the
     network behind s and t may be anything: nothing of it is ever inverted.
 
-    n_features: size of axis 1, at least 2. hidden: widths of the network. flip: False lets the first
-    n_features // 2 pass, True the rest. bound: s stays within (-bound, bound), so that no scale explodes.
-    activation: of its hidden layers, of networks.ACTIVATIONS. dropout: in it, while training. image:
-    convolutions instead of linear layers. n_classes: 0, or the number of classes: the network then sees the
-    class too, and both verbs take condition, labels (n,).
     A fresh layer is the identity.
+
+    >>> z, log_det = AffineCoupling(4)(torch.ones(3, 4))
+    >>> z.shape, log_det
+    (torch.Size([3, 4]), tensor([0., 0., 0.], grad_fn=<SumBackward1>))
+
+    Args:
+        n_features: size of axis 1, at least 2.
+        hidden: widths of the network.
+        flip: False lets the first n_features // 2 pass, True the rest.
+        activation: of the hidden layers, of networks.ACTIVATIONS.
+        bound: s stays within (-bound, bound), so that no scale explodes.
+        dropout: in the network, while training.
+        image: convolutions instead of linear layers.
+        n_classes: 0, or the number of classes: the network then sees the class too, and both verbs take
+            condition, labels (n,).
     """
 
     def __init__(
         self,
-        n_features,
+        n_features: int,
         *,
-        hidden=(64, 64),
-        flip=False,
-        activation="relu",
-        bound=2.0,
-        dropout=0.0,
-        image=False,
-        n_classes=0,
+        hidden: int | Sequence[int] = (64, 64),
+        flip: bool = False,
+        activation: str = "relu",
+        bound: float = 2.0,
+        dropout: float = 0.0,
+        image: bool = False,
+        n_classes: int = 0,
     ):
         super().__init__()
         if positive_int(n_features, "n_features") < 2:
@@ -85,8 +97,13 @@ class AffineCoupling(nn.Module):
         nn.init.zeros_(self.network[-1].weight)
         nn.init.zeros_(self.network[-1].bias)
 
-    def scale_and_shift(self, passed, condition=None):
-        """s and t, each shaped as the half that changes, from the half that passes and the class, if any."""
+    def scale_and_shift(self, passed: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """s and t, each shaped as the half that changes.
+
+        Args:
+            passed: the half that passes.
+            condition: labels (n,), int64, where the layer knows classes.
+        """
         if self.n_classes:
             classes = F.one_hot(condition, self.n_classes).to(passed)  # (n, n_classes), the same everywhere
             classes = classes.reshape(*classes.shape, *[1] * (passed.ndim - 2))
@@ -94,43 +111,51 @@ class AffineCoupling(nn.Module):
         raw, shift = self.network(passed).chunk(2, dim=1)
         return self.bound * torch.tanh(raw / self.bound), shift
 
-    def split(self, x):
-        """(the half that passes, the half that changes)."""
+    def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The two halves of x: the one that passes, the one that changes."""
         x = _with_features(x, sum(self.sizes), like=self)
         first, second = x.split(self.sizes, dim=1)
         return (second, first) if self.flip else (first, second)
 
-    def join(self, passed, changed):
-        """The inverse of split."""
+    def join(self, passed: Tensor, changed: Tensor) -> Tensor:
+        """The inverse of split: x from the half that `passed` and the half that `changed`."""
         return torch.cat([changed, passed] if self.flip else [passed, changed], dim=1)
 
-    def forward(self, x, condition=None):
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """x (n, d, ...) -> z of its shape and log_det (n,); condition: int64 labels (n,), if it knows any."""
         passed, changed = self.split(x)
         log_scale, shift = self.scale_and_shift(passed, condition)
         return self.join(passed, changed * log_scale.exp() + shift), log_scale.flatten(1).sum(1)
 
-    def inverse(self, z, condition=None):
+    def inverse(self, z: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The way back, z -> x and its log_det (n,); condition as in `forward`."""
         passed, changed = self.split(z)
         log_scale, shift = self.scale_and_shift(passed, condition)
         return self.join(passed, (changed - shift) * (-log_scale).exp()), -log_scale.flatten(1).sum(1)
 
 
 class ActNorm(nn.Module):
-    """z = (x + bias) * exp(log_scale), one bias and one scale a feature. Glow, section 3.1.
+    """z = (x + bias) * exp(log_scale), one bias and one scale per feature. Glow, section 3.1.
 
     The first batch seen in training mode (or initialize) sets both so that z has mean 0 and variance 1
     per feature; from there on they are ordinary parameters. Before that the layer is the identity.
     log_det = H W * sum(log_scale).
+
+    >>> ActNorm(2)(torch.tensor([[1.0, 4.0], [3.0, 8.0]]))[0].tolist()
+    [[-1.0, -1.0], [1.0, 1.0]]
+
+    Args:
+        n_features: size of axis 1.
     """
 
-    def __init__(self, n_features):
+    def __init__(self, n_features: int):
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(positive_int(n_features, "n_features")))
         self.log_scale = nn.Parameter(torch.zeros(n_features))
         self.register_buffer("initialized", torch.tensor(False))
 
     @torch.no_grad()
-    def initialize(self, x):
+    def initialize(self, x: Tensor) -> None:
         """Set bias and scale from a batch x (n, d) or (n, d, H, W) with at least two values per feature."""
         x = _with_features(x, len(self.bias), like=self.bias)
         values = x.movedim(1, 0).flatten(1)  # (d, n H W)
@@ -143,16 +168,16 @@ class ActNorm(nn.Module):
         self.log_scale.copy_(-torch.where(std > rounding, std, torch.ones_like(std)).log())
         self.initialized.fill_(True)
 
-    def log_det(self, x):
+    def log_det(self, x: Tensor) -> Tensor:
         return (count_positions(x) * self.log_scale.sum()).expand(len(x))
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         x = _with_features(x, len(self.bias), like=self.bias)
         if self.training and not self.initialized:
             self.initialize(x)
         return (x + per_channel(self.bias, x)) * per_channel(self.log_scale, x).exp(), self.log_det(x)
 
-    def inverse(self, z):
+    def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
         z = _with_features(z, len(self.bias), like=self.bias, name="z")
         return z * per_channel(-self.log_scale, z).exp() - per_channel(self.bias, z), -self.log_det(z)
 
@@ -164,9 +189,15 @@ class InvertibleLinear(nn.Module):
     diagonal, U strictly upper triangular (Glow, eq. 10), so log|det W| = sum(log_scale) costs d additions
     instead of d^3 (eq. 11), W stays invertible whatever the parameters, and log_det = H W log|det W|.
     W starts as a random rotation (torch's global generator), so log|det W| starts at 0.
+
+    >>> InvertibleLinear(3)(torch.zeros(2, 3))[0].shape
+    torch.Size([2, 3])
+
+    Args:
+        n_features: d, size of axis 1.
     """
 
-    def __init__(self, n_features):
+    def __init__(self, n_features: int):
         super().__init__()
         n_features = positive_int(n_features, "n_features")
         rotation = torch.linalg.qr(torch.randn(n_features, n_features, dtype=torch.float64)).Q
@@ -179,7 +210,7 @@ class InvertibleLinear(nn.Module):
         self.upper = nn.Parameter(upper.triu(1).to(dtype))
         self.log_scale = nn.Parameter(diagonal.abs().log().to(dtype))
 
-    def factors(self):
+    def factors(self) -> tuple[Tensor, Tensor, Tensor]:
         """P, L and U with its diagonal, each (d, d); W is their product."""
         lower = self.lower.tril(-1) + torch.eye(
             len(self.lower), dtype=self.lower.dtype, device=self.lower.device
@@ -187,23 +218,23 @@ class InvertibleLinear(nn.Module):
         upper = self.upper.triu(1) + torch.diag(self.sign * self.log_scale.exp())
         return self.permutation, lower, upper
 
-    def weight(self):
+    def weight(self) -> Tensor:
         """W (d, d)."""
         permutation, lower, upper = self.factors()
         return permutation @ lower @ upper
 
-    def log_abs_det(self):
-        """log|det W|, a scalar: of the matrix alone, not yet counted once a position."""
+    def log_abs_det(self) -> Tensor:
+        """log|det W|, a scalar: of the matrix alone, not yet counted once for each position."""
         return self.log_scale.sum()
 
-    def log_det(self, x):
+    def log_det(self, x: Tensor) -> Tensor:
         return (count_positions(x) * self.log_abs_det()).expand(len(x))
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         x = _with_features(x, len(self.sign), like=self.sign)
         return apply_matrix(self.weight(), x), self.log_det(x)
 
-    def inverse(self, z):
+    def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
         z = _with_features(z, len(self.sign), like=self.sign, name="z")
         permutation, lower, upper = self.factors()
         inverse_weight = torch.linalg.solve_triangular(lower, permutation.T, upper=False, unitriangular=True)
@@ -216,15 +247,21 @@ class Whiten(nn.Module):
 
     A = diag(variances)^(-1/2) Q' from the eigenvectors Q of the covariance, largest variance first. It is
     not trained: a full-covariance Gaussian is the flow's starting point, at no cost. log_det = log|det A|.
+
+    >>> Whiten(3)(torch.zeros(2, 3))[0].shape
+    torch.Size([2, 3])
+
+    Args:
+        n_features: d.
     """
 
-    def __init__(self, n_features):
+    def __init__(self, n_features: int):
         super().__init__()
         self.register_buffer("mean", torch.zeros(positive_int(n_features, "n_features")))
         self.register_buffer("matrix", torch.eye(n_features))
 
     @torch.no_grad()
-    def initialize(self, x):
+    def initialize(self, x: Tensor) -> None:
         """Set mean and A from x (n, d), n > d; ValueError if x spans no full-dimensional set."""
         wide = _with_features(x, len(self.mean), like=self.mean.double())
         variances, directions = torch.linalg.eigh(
@@ -237,32 +274,39 @@ class Whiten(nn.Module):
         self.mean.copy_(wide.mean(0))
         self.matrix.copy_((directions / variances.sqrt()).T.flip(0))
 
-    def log_det(self, x):
+    def log_det(self, x: Tensor) -> Tensor:
         return torch.linalg.slogdet(self.matrix).logabsdet.expand(len(x))
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         x = _with_features(x, len(self.mean), like=self.mean)
         return (x - self.mean) @ self.matrix.T, self.log_det(x)
 
-    def inverse(self, z):
+    def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
         z = _with_features(z, len(self.mean), like=self.mean, name="z")
         return torch.linalg.solve(self.matrix, z.T).T + self.mean, -self.log_det(z)
 
 
 class Permute(nn.Module):
-    """z_i = x_order[i] along axis 1; log_det = 0. order: each of 0..d-1 once."""
+    """z_i = x_order[i] along axis 1; log_det = 0.
 
-    def __init__(self, order):
+    >>> Permute([2, 0, 1])(torch.tensor([[10.0, 11.0, 12.0]]))[0].tolist()
+    [[12.0, 10.0, 11.0]]
+
+    Args:
+        order: each of 0..d-1 once.
+    """
+
+    def __init__(self, order: ArrayLike | Tensor):
         super().__init__()
         order = as_tensor(order, "order")
         if order.ndim != 1 or order.sort().values.tolist() != list(range(len(order))):
             raise ValueError(f"order must hold each of 0..{order.numel() - 1} once, got {order.tolist()}")
         self.register_buffer("order", order)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         x = _with_features(x, len(self.order), like=self)
         return x[:, self.order], x.new_zeros(len(x))
 
-    def inverse(self, z):
+    def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
         z = _with_features(z, len(self.order), like=self, name="z")
         return z[:, self.order.argsort()], z.new_zeros(len(z))

@@ -103,8 +103,15 @@ def dcgan(
     return nn.Sequential(*up), nn.Sequential(*down, nn.Linear(dense or math.prod(small), 1))
 
 
-def growing(n_in: int, n_out: int, size: tuple[int, int], strided: bool = True) -> nn.Module:
-    """A layer that doubles the sides of an image: (n, n_in, size // 2) -> (n, n_out, *size)."""
+def growing(n_in: int, n_out: int, size: tuple[int, ...], strided: bool = True) -> nn.Module:
+    """A layer that doubles the sides of an image: (n, n_in, size // 2) -> (n, n_out, *size).
+
+    Args:
+        n_in: channels that come in.
+        n_out: channels that go out.
+        size: (height, width) of the result.
+        strided: by a strided convolution, else by repeating pixels.
+    """
     if strided:
         odd = tuple(side % 2 for side in size)
         return nn.ConvTranspose2d(n_in, n_out, 4, stride=2, padding=1, output_padding=odd)
@@ -112,7 +119,13 @@ def growing(n_in: int, n_out: int, size: tuple[int, int], strided: bool = True) 
 
 
 def shrinking(n_in: int, n_out: int, strided: bool = True) -> nn.Module:
-    """A layer that halves the sides, rounded down: (n, n_in, h, w) -> (n, n_out, h // 2, w // 2)."""
+    """A layer that halves the sides, rounded down: (n, n_in, h, w) -> (n, n_out, h // 2, w // 2).
+
+    Args:
+        n_in: channels that come in.
+        n_out: channels that go out.
+        strided: by a strided convolution, else by pooling.
+    """
     if strided:
         return nn.Conv2d(n_in, n_out, 4, stride=2, padding=1)
     return nn.Sequential(nn.Conv2d(n_in, n_out, 3, padding=1), nn.AvgPool2d(2))

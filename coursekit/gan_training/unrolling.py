@@ -21,7 +21,7 @@ Sources: Metz, Poole, Pfau & Sohl-Dickstein 2017, equations 6 to 12. Notebook 13
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 
 from coursekit.draws import normal
@@ -93,18 +93,26 @@ def unrolled_generator_loss(
 class UnrolledGAN(GAN):
     """A GAN whose generator looks n_unrolled steps ahead; `training.fit_adversarial` plays it.
 
+    >>> networks = nn.Linear(2, 4), nn.Linear(4, 1)
+    >>> game = UnrolledGAN(*networks, n_latent=2, n_unrolled=3, inner_rate=0.1)
+    >>> game.generator_loss(torch.zeros(5, 4)).shape
+    torch.Size([])
+
     Args:
+        generator: as in `GAN`.
+        discriminator: as in `GAN`.
+        n_latent: as in `GAN`.
         n_unrolled: K.
         inner_rate: learning rate of the inner steps.
         differentiate: as in `unrolled_generator_loss`.
-        generator, discriminator, n_latent, objective, label_smoothing: as in `GAN`; the paper's objective is
-            "minimax".
+        objective: as in `GAN`; the paper's is "minimax".
+        label_smoothing: as in `GAN`.
     """
 
     def __init__(
         self,
-        generator,
-        discriminator,
+        generator: nn.Module,
+        discriminator: nn.Module,
         *,
         n_latent: int,
         n_unrolled: int,
@@ -123,13 +131,13 @@ class UnrolledGAN(GAN):
     def _latents(self, real, rng):
         return normal(next(self.generator.parameters()), rng, shape=(len(real), self.n_latent))
 
-    def opponent_loss(self, real, *, rng=None):
+    def opponent_loss(self, real: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """The discriminator's loss on real (n, ...) and n fresh fakes, without gradient for the generator."""
         with torch.no_grad():
             fake = self.generator(self._latents(real, rng))
         return super().opponent_loss(real, fake)
 
-    def generator_loss(self, real, *, rng=None):
+    def generator_loss(self, real: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """The unrolled loss; real (n, ...) is what the inner steps learn from."""
         return unrolled_generator_loss(
             self,

@@ -15,6 +15,7 @@ Notebook: 03_manifold_learning.
 """
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -70,7 +71,7 @@ class DiffusionMap(BaseEstimator):
         self.t = t
         self.alpha = alpha
 
-    def fit(self, X: ArrayLike, y=None) -> "DiffusionMap":
+    def fit(self, X: ArrayLike, y: Any = None) -> "DiffusionMap":
         """Learn the map of the points X (n, p); y is ignored.
 
         Raises:
@@ -111,6 +112,6 @@ class DiffusionMap(BaseEstimator):
             raise ValueError(f"bandwidth={self.bandwidth!r} must be a positive length, or None")
         return float(self.bandwidth)
 
-    def fit_transform(self, X: ArrayLike, y=None) -> np.ndarray:
+    def fit_transform(self, X: ArrayLike, y: Any = None) -> np.ndarray:
         """The map (n, k) of X."""
         return self.fit(X).embedding_

@@ -17,7 +17,7 @@ Tenenbaum, de Silva & Langford (2000) for Isomap. Notebook: 03_manifold_learning
 """
 
 from numbers import Integral
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -100,7 +100,7 @@ class ClassicalMDS(TransformerMixin, BaseEstimator):
         self.n_components = n_components
         self.metric = metric
 
-    def fit(self, X: ArrayLike, y=None) -> "ClassicalMDS":
+    def fit(self, X: ArrayLike, y: Any = None) -> "ClassicalMDS":
         """Learn the map of X: points (n, p), or with metric="precomputed" distances (n, n); y is ignored.
 
         Raises:
@@ -124,7 +124,7 @@ class ClassicalMDS(TransformerMixin, BaseEstimator):
         self._row_means, self._fitted = squared.mean(axis=1), X
         return self
 
-    def fit_transform(self, X: ArrayLike, y=None) -> np.ndarray:
+    def fit_transform(self, X: ArrayLike, y: Any = None) -> np.ndarray:
         """The map (n, k) of X."""
         return self.fit(X).embedding_
 
@@ -173,7 +173,7 @@ class Isomap(BaseEstimator):
         self.n_components = n_components
         self.n_neighbors = n_neighbors
 
-    def fit(self, X: ArrayLike, y=None) -> "Isomap":
+    def fit(self, X: ArrayLike, y: Any = None) -> "Isomap":
         """Learn the map of the points X (n, p); y is ignored. Warns when the graph is in pieces."""
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         self.distances_ = geodesic_distances(X, self.n_neighbors)
@@ -181,6 +181,6 @@ class Isomap(BaseEstimator):
         self.embedding_, self.eigenvalues_ = mds.embedding_, mds.eigenvalues_
         return self
 
-    def fit_transform(self, X: ArrayLike, y=None) -> np.ndarray:
+    def fit_transform(self, X: ArrayLike, y: Any = None) -> np.ndarray:
         """The map (n, k) of X."""
         return self.fit(X).embedding_

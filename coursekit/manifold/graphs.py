@@ -116,6 +116,9 @@ def patches(neighbors: list[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarra
     """(points (m,), their neighbours (m, k)) for each length of list, so that a batch is one array.
 
     Without joined pieces all lists have one length, and there is one batch.
+
+    Args:
+        neighbors: for each point the numbers of its neighbours.
     """
     lengths = np.array([len(found) for found in neighbors])
     for k in np.unique(lengths):

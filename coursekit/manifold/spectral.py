@@ -22,6 +22,8 @@ columns of a full QR decomposition and so computes LTSA; both leave each point o
 Notebook: 03_manifold_learning.
 """
 
+from typing import Any
+
 import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike
@@ -58,7 +60,13 @@ def lle_weights(X: np.ndarray, neighbors: list[np.ndarray], *, regularization: f
 
 
 def lle_matrix(X: np.ndarray, neighbors: list[np.ndarray], *, regularization: float = 1e-3) -> np.ndarray:
-    """M = (I - W)^T (I - W): f^T M f is the squared error of rebuilding each f_i with x_i's weights."""
+    """M = (I - W)^T (I - W): f^T M f is the squared error of rebuilding each f_i with x_i's weights.
+
+    Args:
+        X: (n, p), the points.
+        neighbors: for each point the numbers of its neighbours.
+        regularization: as in `lle_weights`.
+    """
     gap = np.eye(len(X)) - lle_weights(X, neighbors, regularization=regularization)
     return gap.T @ gap
 
@@ -105,6 +113,11 @@ def hessian_matrix(X: np.ndarray, neighbors: list[np.ndarray], n_components: int
     Fit f on the patch, the point itself included, by 1, the tangent coordinates and their products;
     orthogonalise in this order, and the last d (d + 1) / 2 columns, d = n_components, measure what is
     quadratic in f and nothing else.
+
+    Args:
+        X: (n, p), the points.
+        neighbors: for each point the numbers of its neighbours.
+        n_components: k, of the map.
     """
     M = np.zeros((len(X), len(X)))
     first, second = np.triu_indices(n_components)
@@ -295,7 +308,7 @@ class LaplacianEigenmap(BaseEstimator):
         self.n_neighbors = n_neighbors
         self.bandwidth = bandwidth
 
-    def fit(self, X: ArrayLike, y=None) -> "LaplacianEigenmap":
+    def fit(self, X: ArrayLike, y: Any = None) -> "LaplacianEigenmap":
         """Learn the map of the points X (n, p); y is ignored. Warns when the graph is in pieces."""
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         check_n_components(self.n_components, len(X) - 1)
@@ -319,6 +332,6 @@ class LaplacianEigenmap(BaseEstimator):
         self.embedding_ = vectors / root[:, None]
         return self
 
-    def fit_transform(self, X: ArrayLike, y=None) -> np.ndarray:
+    def fit_transform(self, X: ArrayLike, y: Any = None) -> np.ndarray:
         """The map (n, k) of X."""
         return self.fit(X).embedding_

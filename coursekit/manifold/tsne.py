@@ -17,6 +17,7 @@ appendix for the gradient; early exaggeration in section 3.4. Notebook: 03_manif
 """
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -61,7 +62,12 @@ def conditional_probabilities(D2: ArrayLike, perplexity: float) -> np.ndarray:
 
 
 def joint_probabilities(D2: ArrayLike, perplexity: float) -> np.ndarray:
-    """P (n, n), symmetric, adding to 1: the mean of p_{j|i} and p_{i|j}, divided by n."""
+    """P (n, n), symmetric, adding to 1: the mean of p_{j|i} and p_{i|j}, divided by n.
+
+    Args:
+        D2: (n, n), squared distances.
+        perplexity: as in `TSNE`.
+    """
     conditional = conditional_probabilities(D2, perplexity)
     return (conditional + conditional.T) / (2 * len(conditional))
 
@@ -134,7 +140,7 @@ class TSNE(BaseEstimator):
         learning_rate: float | str = "auto",
         max_iter: int = 1000,
         init: str | ArrayLike = "pca",
-        random_state=None,
+        random_state: int | np.random.RandomState | None = None,
     ):
         self.n_components = n_components
         self.perplexity = perplexity
@@ -144,7 +150,7 @@ class TSNE(BaseEstimator):
         self.init = init
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y=None) -> "TSNE":
+    def fit(self, X: ArrayLike, y: Any = None) -> "TSNE":
         """Learn the map of the points X (n, p); y is ignored.
 
         Raises:
@@ -173,7 +179,7 @@ class TSNE(BaseEstimator):
         self.kl_divergence_, self.n_iter_ = self.history_[-1], self.max_iter
         return self
 
-    def fit_transform(self, X: ArrayLike, y=None) -> np.ndarray:
+    def fit_transform(self, X: ArrayLike, y: Any = None) -> np.ndarray:
         """The map (n, k) of X."""
         return self.fit(X).embedding_
 

@@ -16,20 +16,28 @@ Eckart & Young (1936) for the best approximation; Bjorck & Golub (1973) for the 
 Notebook: 01_pca_usarrests.
 """
 
-from numbers import Integral
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 SOLVERS = ("auto", "svd", "eigh")
 
 
-def centre_and_spread(X, standardize, *, n_rows=2048):
+def centre_and_spread(
+    X: np.ndarray, standardize: bool, *, n_rows: int = 2048
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean and scale of each column of X (n, p): its standard deviation with 1/n, or 1 without `standardize`.
 
     A constant column has scale 1, and exactly its own value as mean: the rounding of a mean is no variance.
     A column that varies by rounding alone, as .3 beside .1 + .2, has scale 1 too.
+
+    Args:
+        X: (n, p), floats.
+        standardize: whether to measure the spread.
+        n_rows: how many rows to look at, at a time.
     """
     constant = np.flatnonzero(X[0] == X[len(X) // 2])
     for start in range(0, len(X), n_rows):  # Fewer and fewer columns are left to look at.
@@ -43,7 +51,7 @@ def centre_and_spread(X, standardize, *, n_rows=2048):
     return mean, spread
 
 
-def safe_unit(X, mean):
+def safe_unit(X: np.ndarray, mean: np.ndarray) -> float:
     """1, or a power of two in whose units the squares of X - mean neither overflow nor vanish; X (n, p)."""
     range_ = np.finfo(X.dtype)
     least, most = np.sqrt(range_.tiny) / range_.eps, np.sqrt(range_.max / X.size)
@@ -56,8 +64,15 @@ def safe_unit(X, mean):
     return float(2.0 ** np.floor(np.log2(size)))
 
 
-def gram(X, mean, scale, *, n_rows=4096):
-    """Z^T Z (p, p) for Z = (X - mean) / scale, from a few rows at a time, without a copy of X."""
+def gram(X: np.ndarray, mean: np.ndarray, scale: np.ndarray, *, n_rows: int = 4096) -> np.ndarray:
+    """Z^T Z (p, p) for Z = (X - mean) / scale, from a few rows at a time, without a copy of X.
+
+    Args:
+        X: (n, p), the data.
+        mean: (p,).
+        scale: (p,).
+        n_rows: how many rows at a time.
+    """
     total = np.zeros((X.shape[1], X.shape[1]), X.dtype)
     for start in range(0, len(X), n_rows):
         centred = X[start : start + n_rows] - mean
@@ -65,20 +80,32 @@ def gram(X, mean, scale, *, n_rows=4096):
     return total / np.outer(scale, scale)
 
 
-def eigenpairs(symmetric):
-    """Eigenvalues (p,), falling and never negative, and their orthonormal eigenvectors, as rows (p, p)."""
+def eigenpairs(symmetric: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues (p,) of a symmetric matrix, falling, never negative, and its eigenvectors, as rows."""
     values, vectors = np.linalg.eigh(symmetric)
     return values[::-1].clip(min=0), vectors.T[::-1]
 
 
-def principal_axes_svd(X, mean, scale):
-    """Eigenvalues and eigenvectors of C from Z = U S V^T: lambda = S^2 / n, and C itself is never formed."""
+def principal_axes_svd(X: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues and eigenvectors of C from Z = U S V^T: lambda = S^2 / n, and C itself is never formed.
+
+    Args:
+        X: (n, p), the data.
+        mean: (p,); Z = (X - mean) / scale.
+        scale: (p,).
+    """
     _, S, V = np.linalg.svd((X - mean) / scale, full_matrices=False)
     return S**2 / len(X), V
 
 
-def principal_axes_eigh(X, mean, scale):
-    """The same from the smaller of Z^T Z and Z Z^T, which have the same positive eigenvalues n lambda."""
+def principal_axes_eigh(X: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same from the smaller of Z^T Z and Z Z^T, which have the same positive eigenvalues n lambda.
+
+    Args:
+        X: (n, p), the data.
+        mean: (p,); Z = (X - mean) / scale.
+        scale: (p,).
+    """
     n, p = X.shape
     if n >= p:
         values, V = eigenpairs(gram(X, mean, scale))
@@ -90,7 +117,7 @@ def principal_axes_eigh(X, mean, scale):
     return values / n, V
 
 
-def with_fixed_signs(V):
+def with_fixed_signs(V: np.ndarray) -> np.ndarray:
     """Rows of V, each with its largest entry made positive (of entries equal up to rounding, the first)."""
     size = np.abs(V)
     nearly = 1 - np.sqrt(np.finfo(V.dtype).eps)
@@ -98,17 +125,24 @@ def with_fixed_signs(V):
     return V * np.sign(V[np.arange(len(V)), largest])[:, None]
 
 
-def orthonormal_basis(A):
+def orthonormal_basis(A: np.ndarray) -> np.ndarray:
     """Orthonormal columns (p, rank) that span the columns of A (p, k)."""
     U, lengths, _ = np.linalg.svd(A, full_matrices=False)
     return U[:, lengths > lengths.max() * max(A.shape) * np.finfo(lengths.dtype).eps]
 
 
-def principal_angles(A, B):
+def principal_angles(A: ArrayLike, B: ArrayLike) -> np.ndarray:
     """Angles between the column spaces of A (p, k) and B (p, m): radians in [0, pi/2], smallest first.
 
     There are min(rank A, rank B) of them; all are 0 when one space contains the other. Cosines are blind to
     small angles and sines to angles near pi/2, so both are computed. Bjorck & Golub 1973.
+
+    >>> principal_angles([[1.0], [0.0]], [[1.0], [1.0]]).round(4)  # 45 degrees
+    array([0.7854])
+
+    Args:
+        A: (p, k), whose columns span the first space.
+        B: (p, m), the second.
     """
     A, B = check_array(A, dtype=np.float64), check_array(B, dtype=np.float64)
     if len(A) != len(B):
@@ -123,13 +157,20 @@ def principal_angles(A, B):
 class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Principal component analysis of X (n, p), with variances over n as in the lecture.
 
-    n_components: how many to keep, 1 to min(n, p), or None for all of these. Unlike scikit-learn's it is
-    no share of the variance and no "mle"; nothing is whitened, and no model of the noise is fitted.
-    standardize: divide each column by its standard deviation first.
-    solver: "svd" decomposes the data themselves. "eigh" takes eigenvectors of the Gram matrix on the short
-    side of X, many times faster for long data; but that matrix has the squared condition number, so a
-    variance below about 1e-16 times the largest (1e-7 in float32) drowns with its direction in rounding,
-    where "svd" still sees 1e-32 (1e-14). "auto": "eigh" if one side of X is at least 10 times the other.
+    Unlike scikit-learn's, n_components is no share of the variance and no "mle"; nothing is whitened, and no
+    model of the noise is fitted.
+
+    >>> PCA(1).fit([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]]).explained_variance_ratio_
+    array([1.])
+
+    Args:
+        n_components: how many to keep, 1 to min(n, p), or None for all of these.
+        standardize: divide each column by its standard deviation first.
+        solver: "svd" decomposes the data themselves. "eigh" takes eigenvectors of the Gram matrix on the
+            short side of X, many times faster for long data; but that matrix has the squared condition
+            number, so a variance below about 1e-16 times the largest (1e-7 in float32) drowns with its
+            direction in rounding, where "svd" still sees 1e-32 (1e-14). "auto": "eigh" if one side of X is at
+            least 10 times the other.
 
     Learned by `fit`, in the precision of X (float32 or float64):
     components_ (k, p): orthonormal rows, each with its largest entry positive.
@@ -140,17 +181,23 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     n_components_, n_features_in_: k and p.
     """
 
-    def __init__(self, n_components=None, *, standardize=False, solver="auto"):
+    def __init__(
+        self,
+        n_components: int | None = None,
+        *,
+        standardize: bool = False,
+        solver: Literal["auto", "svd", "eigh"] = "auto",
+    ):
         self.n_components = n_components
         self.standardize = standardize
         self.solver = solver
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> "PCA":
         """Learn the components of X (n, p); y is ignored. ValueError for anything but finite numbers."""
         X = validate_data(self, X, dtype=[np.float64, np.float32])
         short, long = sorted(X.shape)
-        k = short if self.n_components is None else self.n_components
-        if not isinstance(k, Integral) or isinstance(k, bool) or not 1 <= k <= short:
+        k: Any = short if self.n_components is None else self.n_components
+        if not isinstance(k, (int, np.integer)) or isinstance(k, bool) or not 1 <= k <= short:
             raise ValueError(
                 f"n_components={k!r} must be None or a whole number from 1 to min(n, p) = {short}"
             )
@@ -176,13 +223,13 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.n_components_ = self._n_features_out = k
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Scores (n, k) of X (n, p): coordinates along the components."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         return (X - self.mean_) / self.scale_ @ self.components_.T
 
-    def inverse_transform(self, scores):
+    def inverse_transform(self, scores: ArrayLike) -> np.ndarray:
         """The points (n, p) of the subspace that have these scores (n, k), in the units of the data."""
         check_is_fitted(self)
         scores = check_array(scores, dtype=[np.float64, np.float32])

@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "model": [
             "all_states",
             "states_of",
-            "log_bernoulli",
+            "log_bernoulli_table",
             "moments",
             "difference",
             "BoltzmannMachine",

@@ -29,7 +29,12 @@ def mean_logits(x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def start_apart(rbm: RBM, x: Tensor) -> None:
-    """Give a new machine the biases and weights above, in place; x (n, n_visible): bits or probabilities."""
+    """Give a new machine the biases and weights above, in place; x (n, n_visible): bits or probabilities.
+
+    Args:
+        rbm: the machine, new.
+        x: (n, n_visible), bits or probabilities.
+    """
     rbm.visible_bias.copy_(mean_logits(x))
     rbm.hidden_bias.fill_(-1.0)
     rbm.weight.mul_(3.0)
@@ -43,7 +48,9 @@ class FreshBits(RBM):
     torch.Size([3, 4])
     """
 
-    def cd_gradient(self, v, *, rng=None, **how):
+    def cd_gradient(
+        self, v: Tensor, *, rng: torch.Generator | None = None, **how
+    ) -> tuple[dict[str, Tensor], tuple[Tensor, Tensor]]:
         """`RBM.cd_gradient` on bits with the probabilities v (n, n_visible)."""
         return super().cd_gradient(bernoulli(v, rng), rng=rng, **how)
 

@@ -69,7 +69,11 @@ def fit_adversarial(
         instance_noise_until: fraction of the run after which it is 0.
         average: decay of the averaged weights of the generator, which replace its weights at the end.
         on_step: function (step, game, loss) with the generator's loss, called after each step.
-        seed, device, checkpoint, max_cpu_seconds, checkpoint_every: as in `fit`.
+        seed: as in `fit`.
+        device: as in `fit`.
+        checkpoint: as in `fit`.
+        max_cpu_seconds: as in `fit`.
+        checkpoint_every: as in `fit`.
 
     Raises:
         ValueError: as in `fit`.
@@ -123,7 +127,13 @@ Loss = Callable[[tuple[Tensor, ...], float], Tensor]
 
 
 def losses(game: nn.Module, run: Run, instance_noise: float) -> tuple[Loss, Loss]:
-    """Both losses as functions of (batch, standard deviation of the noise), for either form of a game."""
+    """Both losses as functions of (batch, standard deviation of the noise), for either form of a game.
+
+    Args:
+        game: as in `fit_adversarial`.
+        run: whose generator draws latents and noise.
+        instance_noise: must be 0 where the game makes its fakes itself.
+    """
     if "rng" in inspect.signature(game.generator_loss).parameters:
         if instance_noise:
             raise ValueError(

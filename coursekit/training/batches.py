@@ -1,5 +1,7 @@
 """Which rows of the data make a batch."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -10,6 +12,15 @@ class Batches:
     Each epoch draws a fresh permutation of the n rows from a generator seeded once with `seed` and cuts it
     into pieces of batch_size; the last piece of an epoch may be shorter, so that an epoch visits each row
     exactly once. Written out: `order = torch.randperm(n, generator=rng)`, then `order[:batch_size]`, ...
+
+    >>> batches = Batches(5, 2, seed=0)
+    >>> [len(batches.next()) for _ in range(4)]
+    [2, 2, 1, 2]
+
+    Args:
+        n: number of rows.
+        batch_size: rows per batch.
+        seed: of the order.
     """
 
     def __init__(self, n: int, batch_size: int, seed: int):
@@ -25,9 +36,9 @@ class Batches:
         self.start += self.batch_size
         return rows
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         return {"rng": self.rng.get_state(), "order": self.order, "start": self.start}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self.rng.set_state(state["rng"])
         self.order, self.start = state["order"], state["start"]

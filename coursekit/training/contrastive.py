@@ -16,9 +16,13 @@ def centred(gradient: dict[str, Tensor], visible_offset: Tensor, hidden_offset: 
     """The same ascent direction, as it looks when units are counted from their offsets (m for v, l for h).
 
     With h - l and v - m in the energy the biases no longer have to follow every change of the weights, so
-    that a light and a dark picture are learned alike. gradient: dict of `weight` (n_hidden, n_visible),
-    `visible_bias`, `hidden_bias`; offsets (n_visible,) and (n_hidden,); returns such a dict, in the
-    parameters of the usual energy; the one given is used up. Melchior, Fischer & Wiskott 2016.
+    that a light and a dark picture are learned alike. The result is in the parameters of the usual energy.
+    Melchior, Fischer & Wiskott 2016.
+
+    Args:
+        gradient: dict of `weight` (n_hidden, n_visible), `visible_bias`, `hidden_bias`; it is used up.
+        visible_offset: m, (n_visible,).
+        hidden_offset: l, (n_hidden,).
     """
     c, b = gradient["visible_bias"], gradient["hidden_bias"]
     # E[(h - l)(v - m)'] of the data less that of the model, W - b m' - l c': the constant l m' cancels.
@@ -32,15 +36,20 @@ def centred(gradient: dict[str, Tensor], visible_offset: Tensor, hidden_offset: 
 
 
 class Chains:
-    """Where the persistent chains stand; None until the first step, and always without persistence."""
+    """Where the persistent chains are; None until the first step, and always without persistence.
 
-    def __init__(self, device):
-        self.device, self.states = device, None
+    Args:
+        device: where the machine is.
+    """
 
-    def state_dict(self):
+    def __init__(self, device: torch.device):
+        self.device = device
+        self.states: list[Tensor] | None = None
+
+    def state_dict(self) -> dict[str, Any]:
         return {"states": None if self.states is None else [state.cpu() for state in self.states]}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         states = state["states"]
         self.states = None if states is None else [state.to(self.device) for state in states]
 
@@ -88,7 +97,11 @@ def fit_contrastive(
             the batch.
         average: decay of averaged weights, which replace the weights at the end; 0 for none.
         on_step: function (step, rbm, reconstruction error), called after each step.
-        seed, device, checkpoint, max_cpu_seconds, checkpoint_every: as in `fit`.
+        seed: as in `fit`.
+        device: as in `fit`.
+        checkpoint: as in `fit`.
+        max_cpu_seconds: as in `fit`.
+        checkpoint_every: as in `fit`.
 
     Raises:
         ValueError: as in `fit`.

@@ -14,15 +14,19 @@ share, and ActNorm sets itself from that of process 0. Source: Li et al. 2020, s
 
 import atexit
 import os
+from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch import Tensor, nn
 
 
-def process_group(device):
+def process_group(device: torch.device) -> "ProcessGroup":
     """The processes that torchrun started, this one among them; a group of one without torchrun.
 
-    device: torch.device of this process; they talk by nccl on GPUs and by gloo elsewhere.
+    Args:
+        device: of this process; they talk by nccl on GPUs and by gloo elsewhere.
     """
     if not dist.is_available() or not (dist.is_initialized() or dist.is_torchelastic_launched()):
         return ProcessGroup(0, 1, device)
@@ -42,14 +46,20 @@ def process_group(device):
 
 
 class ProcessGroup:
-    """`size` processes, this one number `rank`, from 0. What one calls, all must call, in the same order."""
+    """Several processes of which this is one. What one calls, all must call, in the same order.
 
-    def __init__(self, rank, size, device):
+    Args:
+        rank: number of this process, from 0.
+        size: how many there are.
+        device: of this process.
+    """
+
+    def __init__(self, rank: int, size: int, device: torch.device):
         self.rank, self.size, self.device = rank, size, device
         self.weight = 1.0  # n_r / n of the last share
 
-    def share(self, rows):
-        """This process's part of a batch's row numbers, int64 (n,) -> (n_r,); sizes differ by at most 1."""
+    def share(self, rows: Tensor) -> Tensor:
+        """This process's part of a batch's rows, int64 (n,) -> (n_r,); sizes differ by at most 1."""
         if self.size == 1:
             return rows
         mine = rows.tensor_split(self.size)[self.rank]
@@ -57,13 +67,13 @@ class ProcessGroup:
         # The mean over no rows is NaN: who gets none looks at a row that weighs nothing.
         return mine if len(mine) else rows[:1]
 
-    def mean(self, loss):
+    def mean(self, loss: Tensor) -> float:
         """The loss of the whole batch, a float, from that of the share, a scalar tensor."""
         value = loss.item()
         return value if self.size == 1 else self.sum(self.weight * value)[0]
 
-    def average(self, tensors):
-        """Put means over the batch in the place of means over the share, in place."""
+    def average(self, tensors: list[Tensor]) -> None:
+        """Replace means over the share, in these tensors, by means over the batch, in place."""
         if self.size == 1:
             return
         flat = torch.cat([tensor.flatten() for tensor in tensors]).mul_(self.weight)
@@ -71,12 +81,12 @@ class ProcessGroup:
         for tensor, mean in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
             tensor.copy_(mean.view_as(tensor))
 
-    def average_gradients(self, parameters):
+    def average_gradients(self, parameters: list[nn.Parameter]) -> None:
         """`average` for the gradients of a list of parameters."""
         if self.size > 1:
             self.average([p.grad for p in parameters if p.grad is not None])
 
-    def sum(self, *numbers):
+    def sum(self, *numbers: float) -> list[float]:
         """Each number summed over the processes, a list of floats."""
         if self.size == 1:
             return list(numbers)
@@ -84,27 +94,27 @@ class ProcessGroup:
         dist.all_reduce(total)
         return total.tolist()
 
-    def broadcast(self, module):
-        """Give every process the parameters and buffers of process 0."""
+    def broadcast(self, module: nn.Module) -> None:
+        """Give every process the parameters and buffers of the module in process 0."""
         if self.size > 1:
             for tensor in (*module.parameters(), *module.buffers()):
                 copy = tensor.detach().contiguous()
                 dist.broadcast(copy, 0)
                 tensor.detach().copy_(copy)
 
-    def gather(self, value):
-        """The values of all processes by rank, a list; anything that can be pickled."""
+    def gather(self, value: Any) -> list[Any]:
+        """This value of all processes, a list by rank; anything that can be pickled."""
         values = [value]
         if self.size > 1:
             values = [None] * self.size
             dist.all_gather_object(values, value)
         return values
 
-    def on_rank_0(self, action):
+    def on_rank_0(self, action: Callable[[], Any]) -> Any:
         """Call action() in process 0 alone; what it returns or raises, all return or raise."""
         if self.size == 1:
             return action()
-        outcome = [None, None]
+        outcome: list[Any] = [None, None]
         if self.rank == 0:
             try:
                 outcome[0] = action()

@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,21 +43,21 @@ class MuonWithAdamW:
             self.optimizers.append(torch.optim.AdamW(others, lr=lr, betas=betas, fused=True))
 
     @property
-    def param_groups(self):
+    def param_groups(self) -> list[dict[str, Any]]:
         return [group for optimizer in self.optimizers for group in optimizer.param_groups]
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         for optimizer in self.optimizers:
             optimizer.zero_grad()
 
-    def step(self):
+    def step(self) -> None:
         for optimizer in self.optimizers:
             optimizer.step()
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         return {"optimizers": [optimizer.state_dict() for optimizer in self.optimizers]}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
 
@@ -81,6 +82,10 @@ class WeightAverage:
 
     After step t the average moves by 1 - d towards the weights, d = min(decay, (1 + t) / (10 + t)): a young
     average forgets quickly, so that the random start leaves no trace. Buffers are not averaged.
+
+    Args:
+        module: whose parameters are averaged.
+        decay: d, below 1.
     """
 
     def __init__(self, module: nn.Module, decay: float):
@@ -89,6 +94,8 @@ class WeightAverage:
         self.averages = [p.clone() for p in self.parameters]
 
     def update(self, step: int) -> None:
+        """Move the averages after a step, counted from 1."""
+        """Move the averages after a step, counted from 1."""
         if self.decay:
             decay = min(self.decay, (1 + step) / (10 + step))
             torch._foreach_lerp_(self.averages, self.parameters, 1 - decay)
@@ -98,10 +105,10 @@ class WeightAverage:
         for parameter, average in zip(self.parameters, self.averages, strict=True):
             parameter.copy_(average)
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         return {"averages": self.averages}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         for average, saved in zip(self.averages, state["averages"], strict=True):
             average.copy_(saved)
 
@@ -113,7 +120,7 @@ def make_optimizer(
     *,
     betas: tuple[float, float] | None = None,
     model: nn.Module | None = None,
-):
+) -> Any:
     """An optimiser by its name with PyTorch's defaults, and fused kernels where they exist.
 
     Args:
@@ -123,7 +130,7 @@ def make_optimizer(
         betas: the two decays of Adam and AdamW where they are not (.9, .999).
         model: its embeddings are look-up tables, which "muon" leaves to AdamW.
     """
-    options = {"betas": tuple(betas)} if betas and name.startswith(("adam", "muon")) else {}
+    options: dict[str, Any] = {"betas": tuple(betas)} if betas and name.startswith(("adam", "muon")) else {}
     if name == "muon" and model is not None:
         options["tables"] = [layer.weight for layer in model.modules() if isinstance(layer, nn.Embedding)]
     # One kernel for all weights instead of a loop over them: same update, a fraction of the time.
@@ -132,7 +139,7 @@ def make_optimizer(
     return OPTIMIZERS[name](list(parameters), lr=learning_rate, **options)
 
 
-def set_learning_rate(optimizer, learning_rate: float) -> None:
-    """Give every parameter of the optimiser this learning rate."""
+def set_learning_rate(optimizer: Any, learning_rate: float) -> None:
+    """Give every parameter of an optimizer this learning_rate."""
     for group in optimizer.param_groups:
         group["lr"] = learning_rate

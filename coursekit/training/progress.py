@@ -5,8 +5,14 @@ import sys
 from tqdm import tqdm
 
 
-def progress_bar(total, done, *, hidden=False):
-    """tqdm on a terminal's standard error or in a notebook; silent in scripts without either, so in tests."""
+def progress_bar(total: int | None, done: int, *, hidden: bool = False) -> tqdm:
+    """tqdm on a terminal's standard error or in a notebook; silent in scripts without either, so in tests.
+
+    Args:
+        total: number of steps, None where nobody knows.
+        done: how many of them are over already.
+        hidden: show nothing on a terminal.
+    """
     options = {"total": total, "initial": done, "leave": False, "unit": "step", "mininterval": 0.2}
     if hasattr(sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None, "kernel"):
         return tqdm(file=_NotebookLine(), ncols=80, **options)

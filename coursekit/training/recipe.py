@@ -93,7 +93,9 @@ class Recipe:
             n_steps: instead of the recipe's number, over all stages together.
             seconds: CPU seconds of a process instead, over all stages and what is computed between them.
             spent: how many of these were spent already, on building the model.
-            seed, device, checkpoint_every: as in `fit`, for every stage.
+            seed: as in `fit`, for every stage.
+            device: as in `fit`.
+            checkpoint_every: as in `fit`.
             folder: where the stages keep their checkpoints (`checkpoint_names`), and find them to go on.
 
         Raises:

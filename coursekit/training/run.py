@@ -35,11 +35,17 @@ DTYPES = re.compile(r"dtype|\bLong\b|long int")  # in PyTorch's errors about who
 
 @dataclasses.dataclass
 class History:
-    """What a run did, step by step (one entry a step, from the first step even if the run was resumed).
+    """What a run did, step by step (one entry per step, from the first step even if the run was resumed).
 
-    loss: the model's loss on each batch; in a game the generator's. opponent_loss: empty but for games.
-    learning_rate: as used. cpu_seconds: process time since the start (each process its own).
-    stopped: "finished", "interrupted" (Ctrl-C) or "budget" (max_cpu_seconds used up).
+    >>> History(loss=[0.5, 0.25]).loss[-1]
+    0.25
+
+    Args:
+        loss: the model's loss on each batch; in a game the generator's.
+        opponent_loss: empty but for games.
+        learning_rate: as used.
+        cpu_seconds: process time since the start (each process its own).
+        stopped: "finished", "interrupted" (Ctrl-C) or "budget" (max_cpu_seconds used up).
     """
 
     loss: list = dataclasses.field(default_factory=list)
@@ -48,10 +54,10 @@ class History:
     cpu_seconds: list = dataclasses.field(default_factory=list)
     stopped: str = "finished"
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
 
@@ -207,13 +213,19 @@ class Run:
         require_call(self.model, verb, *self.data, **keywords)
 
     def precision(self, autocast: bool) -> contextlib.AbstractContextManager:
-        """A block in bfloat16 where matrix products and convolutions allow it, or an ordinary one."""
+        """With autocast a block that computes products and convolutions in bfloat16, else an ordinary one."""
         if autocast:
             return torch.autocast(self.group.device.type, torch.bfloat16)
         return contextlib.nullcontext()
 
     def mean(self, loss: Tensor, name: str, rate: float) -> float:
-        """A loss of the whole batch, a float; FloatingPointError with its name if it is not finite."""
+        """A loss of the whole batch, a float; FloatingPointError if it is not finite.
+
+        Args:
+            loss: that of this process's share.
+            name: what the error calls it.
+            rate: the learning rate, for the error's advice.
+        """
         value = self.group.mean(loss)
         require_finite(name, value, self.step + 1, rate)
         return value

@@ -190,7 +190,14 @@ def choose_device(name: str | torch.device) -> torch.device:
 
 
 def require_finite(name: str, loss: float, step: int, learning_rate: float) -> None:
-    """Raise FloatingPointError with the step and a hint if the loss is NaN or infinite."""
+    """Raise FloatingPointError with the step and a hint if the loss is NaN or infinite.
+
+    Args:
+        name: what the error calls it.
+        loss: its value.
+        step: when, from 1.
+        learning_rate: for the error's advice.
+    """
     if not math.isfinite(loss):
         raise FloatingPointError(
             f"the {name} became {loss} at step {step}. Most often the learning rate"

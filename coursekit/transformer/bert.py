@@ -94,7 +94,7 @@ class BERT(nn.Module):
         return self.head(self.features(tokens))
 
     def next_logit(self, tokens: Tensor) -> Tensor:
-        """log p / (1 - p) of "the second sentence follows the first", (n,)."""
+        """log p / (1 - p) of "the second sentence follows the first" for tokens (n, t); (n,)."""
         return self.next_head(self.features(tokens)[:, 0])[:, 0]
 
     def loss(self, tokens: Tensor, goes_on: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
@@ -117,6 +117,14 @@ class BERT(nn.Module):
 
 class TextClassifier(nn.Module):
     """A linear classifier on the mean of BERT's features over the tokens: pre-trained, put to other work.
+
+    >>> bert = BERT(5, context=4, width=8, n_layers=1, n_heads=2)
+    >>> TextClassifier(bert, 3).logits(torch.zeros(2, 4, dtype=torch.int64)).shape
+    torch.Size([2, 3])
+
+    >>> bert = BERT(5, context=4, width=8, n_layers=1, n_heads=2)
+    >>> TextClassifier(bert, 3).logits(torch.zeros(2, 4, dtype=torch.int64)).shape
+    torch.Size([2, 3])
 
     Args:
         bert: the network underneath.

@@ -35,6 +35,11 @@ def causal_mask(n_queries: int, n_keys: int | None = None, *, device: torch.devi
     >>> causal_mask(2, 3)
     tensor([[ True,  True, False],
             [ True,  True,  True]])
+
+    Args:
+        n_queries: the last positions of the sequence.
+        n_keys: all of them.
+        device: where the mask goes.
     """
     n_keys = n_queries if n_keys is None else n_keys
     everything = torch.ones(n_queries, n_keys, dtype=torch.bool, device=device)
@@ -42,7 +47,13 @@ def causal_mask(n_queries: int, n_keys: int | None = None, *, device: torch.devi
 
 
 def attention_weights(q: Tensor, k: Tensor, *, mask: Tensor | None = None) -> Tensor:
-    """softmax(q k' / sqrt(d)) over the keys, (..., n_queries, n_keys); arguments as in `attention`."""
+    """softmax(q k' / sqrt(d)) over the keys, (..., n_queries, n_keys); arguments as in `attention`.
+
+    Args:
+        q: (..., n_queries, d).
+        k: (..., n_keys, d).
+        mask: as in `attention`.
+    """
     if q.shape[-1] != k.shape[-1]:
         raise ValueError(f"queries and keys must have one width, got {q.shape[-1]} and {k.shape[-1]}")
     # A product of d independent terms of variance 1 has variance d: divided by sqrt(d), softmax stays soft.
@@ -78,6 +89,12 @@ def attention(q: Tensor, k: Tensor, v: Tensor, *, mask: Tensor | None = None) ->
 class SelfAttention(nn.Module):
     """Several heads of attention of a sequence to itself, side by side: (n, t, width) -> (n, t, width).
 
+    >>> SelfAttention(8, 2)(torch.zeros(3, 5, 8))[0].shape
+    torch.Size([3, 5, 8])
+
+    >>> SelfAttention(8, 2)(torch.zeros(3, 5, 8))[0].shape
+    torch.Size([3, 5, 8])
+
     Args:
         width: of the stream; each head works in width / n_heads dimensions.
         n_heads: a divisor of width.
@@ -95,11 +112,15 @@ class SelfAttention(nn.Module):
         self.join = nn.Linear(width, width, bias=False)
 
     def split(self, x: Tensor) -> Tensor:
-        """(n, t, width) -> (n, n_heads, t, width / n_heads)."""
+        """(n, t, width) -> (n, n_heads, t, width / n_heads).
+
+        Args:
+            x: (n, t, width).
+        """
         return x.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
 
     def weights(self, x: Tensor, *, mask: Tensor | None = None) -> Tensor:
-        """The attention weights of every head, (n, n_heads, t, t)."""
+        """The attention weights of every head for x (n, t, width): (n, n_heads, t, t); mask as there."""
         return attention_weights(self.split(self.query(x)), self.split(self.key(x)), mask=mask)
 
     def forward(
@@ -121,6 +142,12 @@ class SelfAttention(nn.Module):
 
 class Block(nn.Module):
     """Attention, then a perceptron at each position, each added to the stream: (n, t, width) -> the same.
+
+    >>> Block(8, 2)(torch.zeros(3, 5, 8))[0].shape
+    torch.Size([3, 5, 8])
+
+    >>> Block(8, 2)(torch.zeros(3, 5, 8))[0].shape
+    torch.Size([3, 5, 8])
 
     Args:
         width: of the stream; the perceptron's hidden layer is four times as wide.
@@ -148,6 +175,9 @@ def small_start(module: nn.Module, n_layers: int) -> None:
 
     The layers that write into the stream start smaller, by sqrt(2 n_layers): there are 2 n_layers of them,
     and their sum then has the size of one. None starts at zero: that would hide every slip in a mask.
+
+    Args:
+        module: linear layers and embeddings are changed.
     """
     for layer in module.modules():
         if isinstance(layer, (nn.Linear, nn.Embedding)):

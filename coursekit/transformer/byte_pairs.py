@@ -14,6 +14,7 @@ Sources: Gage 1994 (bytes, for compression); Sennrich, Haddow & Birch 2016, algo
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -119,6 +120,6 @@ class BytePairs:
             symbols = merge(symbols, min(known, key=self._ranks.get))
         return symbols
 
-    def decode(self, tokens) -> str:
-        """The text of token numbers (t,)."""
+    def decode(self, tokens: Iterable[int]) -> str:
+        """The text of tokens (t,), given by their numbers."""
         return "".join(self.vocabulary_[int(token)] for token in tokens)

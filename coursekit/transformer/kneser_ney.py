@@ -46,7 +46,11 @@ class KneserNey:
             )
 
     def fit(self, tokens: Any) -> "KneserNey":
-        """Count the n-grams of documents (n, t), or of one long text (1, t)."""
+        """Count the n-grams of documents (n, t), or of one long text (1, t).
+
+        Args:
+            tokens: (n, t), word numbers.
+        """
         windows = self._windows(self._checked(tokens))
         grams, counts = np.unique(self._codes(windows), return_counts=True)
         tables = []
@@ -58,7 +62,11 @@ class KneserNey:
         return self
 
     def log_prob(self, tokens: Any) -> np.ndarray:
-        """log p(word i | the order - 1 words before it) in nats, (n, t); fewer words at the beginning."""
+        """log p(word i | the order - 1 words before it) in nats, (n, t); fewer words at the beginning.
+
+        Args:
+            tokens: (n, t), word numbers.
+        """
         tokens = self._checked(tokens)
         windows = self._windows(tokens)
         return np.log(self._probability(windows)).reshape(tokens.shape)

@@ -41,7 +41,12 @@ class Whitened(nn.Module):
 
 
 def whiten_encoder(vae: VAE, pixels: Tensor) -> None:
-    """Put `Whitened` and a new first layer in front of the encoder of a new model, in place."""
+    """Put `Whitened` and a new first layer in front of the encoder of a new model, in place.
+
+    Args:
+        vae: new, changed in place.
+        pixels: (n, n_inputs), data.
+    """
     whitened = Whitened(pixels)
     first = nn.Linear(whitened.axes.shape[1], vae.encoder[0].out_features)
     vae.encoder[0] = nn.Sequential(whitened, first)
@@ -49,5 +54,10 @@ def whiten_encoder(vae: VAE, pixels: Tensor) -> None:
 
 @torch.no_grad()
 def start_at_mean(vae: VAE, pixels: Tensor) -> None:
-    """Let the decoder of a new Bernoulli model answer with the mean of pixels (n, n_inputs), in place."""
+    """Let the decoder of a new Bernoulli model answer with the mean of pixels (n, n_inputs), in place.
+
+    Args:
+        vae: new, Bernoulli, changed in place.
+        pixels: (n, n_inputs), data.
+    """
     vae.decoder[-1].bias.copy_(torch.logit(pixels.mean(0).clamp(1e-3, 1 - 1e-3)))

@@ -20,12 +20,15 @@ Gulrajani et al. 2017 (penalty, eq. 3); Petzka et al. 2018 (one-sided, eq. 8). N
 """
 
 import math
+from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 from scipy.sparse import eye_array, kron, vstack
-from torch import nn
+from torch import Tensor, nn
 
 from coursekit.draws import normal, uniform
 from coursekit.inputs import as_input, as_tensor, one_of, positive_int, real_number, shape_sentence
@@ -34,12 +37,19 @@ CONSTRAINTS = ("penalty", "clip")
 MASS = 1000.0  # in the linear programme
 
 
-def earth_mover_1d(a, b):
-    """Earth mover's distance between two samples of numbers, a (n,) and b (m,), in their units; a float.
+def earth_mover_1d(a: ArrayLike, b: ArrayLike) -> float:
+    """Earth mover's distance between two samples of numbers, in their units; a float.
 
     On a line no plan is better than keeping the order, so the distance is the area between the two empirical
     distribution functions; with n = m it is the mean of |a_(i) - b_(i)| over the sorted samples. Every number
     weighs the same: for places with masses of their own see `earth_mover_lp`.
+
+    >>> earth_mover_1d([0.0, 1.0], [2.0, 3.0])
+    2.0
+
+    Args:
+        a: (n,).
+        b: (m,).
     """
     a, b = (np.sort(np.asarray(sample, dtype=np.float64)) for sample in (a, b))
     if a.ndim != 1 or b.ndim != 1 or not len(a) or not len(b) or not np.isfinite([a.sum(), b.sum()]).all():
@@ -52,13 +62,17 @@ def earth_mover_1d(a, b):
     return float(np.abs(gap) @ np.diff(places))
 
 
-def earth_mover_lp(p, q, cost):
+def earth_mover_lp(p: ArrayLike, q: ArrayLike, cost: ArrayLike) -> tuple[float, np.ndarray]:
     """The primal as a linear programme: smallest cost of carrying p (n,) into q (m,), and the plan (n, m).
 
-    p, q: non-negative masses with equal sums. cost (n, m): price of one unit from place i to place j. Entry
-    (i, j) of the plan is the mass that goes from i to j: rows sum to p, columns to q. Sums that differ by the
-    rounding of their precision (a float32 softmax) are allowed: q is then scaled to the sum of p.
+    Entry (i, j) of the plan is the mass that goes from i to j: rows sum to p, columns to q. Sums that differ
+    by the rounding of their precision (a float32 softmax) are allowed: q is then scaled to the sum of p.
     Arjovsky et al., eq. 1.
+
+    Args:
+        p: (n,), masses, none negative.
+        q: (m,), masses with the same sum.
+        cost: (n, m), price of one unit from place i to place j.
     """
     p, q = np.asarray(p), np.asarray(q)
     rounding = max(
@@ -95,13 +109,27 @@ def earth_mover_lp(p, q, cost):
     return float((plan * cost).sum()), plan
 
 
-def gradient_penalty(critic, real, fake, *, epsilon=None, one_sided=False, rng=None):
+def gradient_penalty(
+    critic: Callable[[Tensor], Tensor],
+    real: Tensor,
+    fake: Tensor,
+    *,
+    epsilon: Tensor | None = None,
+    one_sided: bool = False,
+    rng: torch.Generator | None = None,
+) -> Tensor:
     """(|grad f(x^)| - 1)^2 for each pair, (n,), unweighted; Gulrajani et al. 2017, eq. 3.
 
-    real, fake: (n, ...) of one shape. x^ = epsilon real + (1 - epsilon) fake, with epsilon (n,) in [0, 1],
-    drawn uniformly where None: one number for a whole sample, so that x^ lies on the line between the two.
-    one_sided: only slopes above 1 cost, max(0, |grad| - 1)^2 (the square belongs to it). Row i depends on
-    pair i alone as long as the critic has no batch normalisation, which mixes the rows.
+    x^ = epsilon real + (1 - epsilon) fake, one epsilon for a whole sample: x^ lies on the line between the
+    two. Row i depends on pair i alone as long as the critic has no batch normalisation, which mixes rows.
+
+    Args:
+        critic: module or function (n, ...) -> scores.
+        real: (n, ...), data.
+        fake: samples of the same shape.
+        epsilon: (n,), in [0, 1]; drawn uniformly where None.
+        one_sided: only slopes above 1 cost, max(0, |grad| - 1)^2 (the square belongs to it).
+        rng: generator for epsilon.
     """
     like = next(critic.parameters(), torch.zeros(())) if isinstance(critic, nn.Module) else as_tensor(real)
     real, fake = as_input(real, like=like, name="real"), as_input(fake, like=like, name="fake")
@@ -121,8 +149,8 @@ def gradient_penalty(critic, real, fake, *, epsilon=None, one_sided=False, rng=N
     return (excess.clamp(min=0) if one_sided else excess) ** 2
 
 
-def lipschitz_bound(network):
-    """An upper bound of the slope of a chain of linear layers and activations whose slope is at most 1.
+def lipschitz_bound(network: nn.Module) -> float:
+    """An upper bound of the slope of a network: linear layers and activations whose slope is at most 1.
 
     The product of the largest singular values of the weights: a composition rises no faster than its parts
     together. ValueError for a layer whose slope is not known here.
@@ -139,21 +167,32 @@ def lipschitz_bound(network):
 class WGAN(nn.Module):
     """Generator and critic of one game; `training.fit_adversarial` plays it.
 
-    generator: module (n, n_latent) -> (n, ...). critic: module (n, ...) -> raw scores, (n,) or (n, 1).
-    constraint: "penalty" (its weight: penalty_weight, lambda) or "clip" (each weight to [-clip, clip]).
-    one_sided: the penalty counts slopes above 1 only.
+    The critic is also called `opponent`, which is its name in the training loop.
+
+    >>> from coursekit.networks import mlp
+    >>> WGAN(mlp((2, 8)), mlp((8, 1)), n_latent=2).sample(5).shape
+    torch.Size([5, 8])
+
+    Args:
+        generator: module (n, n_latent) -> (n, ...).
+        critic: module (n, ...) -> raw scores, (n,) or (n, 1).
+        n_latent: latents per sample.
+        constraint: "penalty" on slopes, or "clip" of the weights.
+        penalty_weight: lambda.
+        clip: each weight of the critic is kept in [-clip, clip].
+        one_sided: the penalty counts slopes above 1 only.
     """
 
     def __init__(
         self,
-        generator,
-        critic,
+        generator: nn.Module,
+        critic: nn.Module,
         *,
-        n_latent,
-        constraint="penalty",
-        penalty_weight=10.0,
-        clip=0.01,
-        one_sided=False,
+        n_latent: int,
+        constraint: Literal["penalty", "clip"] = "penalty",
+        penalty_weight: float = 10.0,
+        clip: float = 0.01,
+        one_sided: bool = False,
     ):
         super().__init__()
         one_of("constraint", constraint, CONSTRAINTS)
@@ -166,7 +205,7 @@ class WGAN(nn.Module):
         self.constrain()
 
     @property
-    def opponent(self):
+    def opponent(self) -> nn.Module:
         """The critic, under the name that the training loop uses for either game."""
         return self.critic
 
@@ -174,7 +213,7 @@ class WGAN(nn.Module):
         # A module that is assigned goes past a property, and the old opponent would play on.
         super().__setattr__("critic" if name == "opponent" else name, value)
 
-    def score(self, x):
+    def score(self, x: Tensor) -> Tensor:
         """The critic f(x), (n, ...) -> (n,)."""
         x = as_input(x, like=self.critic, finite=False)
         with shape_sentence("the critic", x):
@@ -185,11 +224,11 @@ class WGAN(nn.Module):
             )
         return scores.reshape(len(x))
 
-    def dual_value(self, real, fake):
+    def dual_value(self, real: Tensor, fake: Tensor) -> Tensor:
         """E f(real) - E f(fake), a scalar; with slope at most 1 no more than the earth mover's distance."""
         return self.score(real).mean() - self.score(fake).mean()
 
-    def opponent_loss(self, real, fake, *, rng=None):
+    def opponent_loss(self, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """What the critic minimises on real (n, ...) and fake (n, ...); a scalar. Gulrajani et al., eq. 3."""
         loss = -self.dual_value(real, fake)
         if self.constraint == "penalty":
@@ -198,19 +237,19 @@ class WGAN(nn.Module):
             loss = loss + self.penalty_weight * slopes.mean()
         return loss
 
-    def generator_loss(self, fake):
+    def generator_loss(self, fake: Tensor) -> Tensor:
         """What the generator minimises, -E f(fake), with gradients through fake (n, ...); a scalar."""
         return -self.score(fake).mean()
 
     @torch.no_grad()
-    def constrain(self):
+    def constrain(self) -> None:
         """After a step of the critic: with "clip", each of its weights is put back into [-clip, clip]."""
         if self.constraint == "clip":
             for weight in self.critic.parameters():
                 weight.clamp_(-self.clip, self.clip)
 
     @torch.no_grad()
-    def sample(self, n, *, rng=None):
+    def sample(self, n: int, *, rng: torch.Generator | None = None) -> Tensor:
         """n samples of the generator, (n, ...), from standard normal latents."""
         n, like = positive_int(n, "n", low=0), next(self.generator.parameters())
         z = normal(like, rng, shape=(n, self.n_latent))

@@ -1,22 +1,21 @@
-"""The course's docstrings, plain text with a few habits, as reStructuredText.
+"""The course's docstrings, plain text with a few habits, as reStructuredText for Sphinx and its napoleon.
 
-The habits: indented blocks are formulas and symbol tables and keep their columns; a line `name: what it is`
-describes an argument or a learned attribute; `word` in backticks is a name of the code; a numbered notebook
-is named by its file.
+The habits: indented blocks are formulas and symbol tables and keep their columns; `word` in backticks is a
+name of the code; a numbered notebook is named by its file. Sections such as `Args:` are Google's, and
+napoleon reads them; here only their words are made safe.
 """
 
 import re
 
 CODE = re.compile(r"(`[^`]+`)")
-ENTRY = re.compile(r"(\w+(?:, \w+)*(?: \([^)]*\))?(?:, \w+(?: \([^)]*\))?)*): +(?=\S)")
 NOTEBOOK = re.compile(r"(\b\d\d_\w+)")
-ALWAYS = {"Source", "Sources", "Notebook", "Returns", "Raises"}
+SECTIONS = ("Args:", "Attributes:", "Raises:", "Returns:", "Yields:")
+ENTRY = re.compile(r"    (\w+): +(?=\S)")
 
 
-def to_rst(lines, names=(), notebooks=()):
-    """Lines of a docstring as lines of reStructuredText.
+def to_rst(lines, notebooks=()):
+    """Lines of a docstring as lines of reStructuredText, with sections in Google's style.
 
-    names: arguments of what is documented; only these and names ending in `_` make an entry of a list.
     notebooks: names of notebooks, to which their mention links.
     """
     result, block = [], []
@@ -24,34 +23,29 @@ def to_rst(lines, names=(), notebooks=()):
         if line.strip():
             block.append(line.rstrip())
         elif block:
-            result += [*paragraph(block, names, notebooks), ""]
+            result += [*paragraph(block, notebooks), ""]
             block = []
     return result
 
 
-def paragraph(block, names, notebooks):
-    """One block of lines without a blank one: listing, list of entries, or prose."""
+def paragraph(block, notebooks):
+    """One block of lines without a blank one: example, section, listing, list, or prose."""
+    if block[0].startswith(">>> "):
+        return block
+    if block[0] in SECTIONS:
+        return [block[0], *(section_line(line, notebooks) for line in block[1:])]
     if all(line.startswith("  ") for line in block):
         return ["::", "", *("   " + line for line in block)]
     if block[0].startswith("- "):
         return [inline(line, notebooks) for line in block]
-    result, inside = [], False
-    for line in block:
-        entry = ENTRY.match(line)
-        if entry and is_entry(entry[1], names):
-            if not inside and result:
-                result.append("")
-            inside = True
-            result += [escape(entry[1]), "   " + inline(line[entry.end() :], notebooks)]
-        else:
-            result.append("   " * inside + inline(line.strip(), notebooks))
-    return result
+    return [inline(line.strip(), notebooks) for line in block]
 
 
-def is_entry(label, names):
-    """Does `label`, such as `a, b (n, d)`, name arguments or learned attributes?"""
-    words = re.findall(r"\w+", re.sub(r"\([^)]*\)", "", label))
-    return all(word in names or word in ALWAYS or word.endswith("_") for word in words)
+def section_line(line, notebooks):
+    """A line of a section: an entry `name: what it is` keeps its name, what goes on keeps its indent."""
+    entry = ENTRY.match(line)
+    start = entry[0] if entry else line[: len(line) - len(line.lstrip())]
+    return start + inline(line[len(start) :], notebooks)
 
 
 def inline(text, notebooks):

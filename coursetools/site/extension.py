@@ -1,6 +1,5 @@
 """What Sphinx loads for the site: the directive `fold`, and docstrings in the course's own style."""
 
-import inspect
 import re
 
 from docutils import nodes
@@ -39,13 +38,9 @@ def element(name):
 
 
 def course_docstring(app, what, name, thing, options, lines):
-    """autodoc's hook: `lines` become reStructuredText in place."""
-    try:
-        names = set(inspect.signature(thing).parameters) if callable(thing) else set()
-    except ValueError:
-        names = set()
+    """autodoc's hook: `lines` become reStructuredText in place; napoleon sees their sections afterwards."""
     notebooks = {page.removeprefix("notebooks/") for page in app.env.found_docs}
-    lines[:] = to_rst(lines, names, notebooks)
+    lines[:] = to_rst(lines, notebooks)
 
 
 def skip_machinery(app, what, name, thing, skip, options):
@@ -81,7 +76,7 @@ def setup(app):
     app.add_node(Details, html=element("details"))
     app.add_node(Summary, html=element("summary"))
     app.add_directive("fold", Fold)
-    app.connect("autodoc-process-docstring", course_docstring)
+    app.connect("autodoc-process-docstring", course_docstring, priority=400)  # napoleon comes at 500
     app.connect("html-page-context", flat_list)
     app.connect("html-page-context", parameter_lines)
     app.connect("missing-reference", nearest_name)

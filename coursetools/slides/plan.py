@@ -2,14 +2,14 @@
 
 A cell marked `slide` opens a column of slides, `subslide` a slide below, `skip` stays out, `notes` is for the
 speaker only. Within that, each figure gets a slide whose headline is the sentence that follows the figure.
-Code is left out but for cells tagged `slide-code`. Prose is cut to the few sentences of `words.chosen`, or to
-what the metadata `says` of its cell says; the whole of it is in the notes.
+Code is left out but for cells tagged `slide-code`. Prose is cut to the few sentences of `wording.chosen`, or
+to what the metadata `says` of its cell says; the whole of it is in the notes.
 """
 
 import re
 from dataclasses import dataclass, field
 
-from coursetools.slides import cells, room, words
+from coursetools.slides import cells, layout, wording
 
 COLUMN = 140  # text that fits beside a tall figure
 THIN = 100  # text of up to two lines
@@ -49,7 +49,7 @@ class Slide:
     def headline_is_finding(self):
         """A slide that is all figure says in its headline what the figure shows."""
         alone = self.kind in ("figure", "side") and not self.has("lead")
-        return alone and 0 < len(self.finding.split()) <= words.HEADLINE
+        return alone and 0 < len(self.finding.split()) <= wording.HEADLINE
 
     @property
     def headline(self):
@@ -107,16 +107,16 @@ class Planner:
 
     def prose(self, source, mark, says=None):
         """A Markdown cell: a title, then what stays on the slide; all of it goes into the notes."""
-        found = words.blocks(source)
+        found = wording.blocks(source)
         if found[0].kind == "heading" and found[0].text.startswith("# "):
             return self.title_slide(found, source)
         caption = self.after_figure and mark != "slide" and says is None
-        if caption and found[0].kind == "text" and words.opening(found[0].text)[0] is None:
-            self.slides[-1].finding, self.asked = words.finding(found[0].text)
-            found, mark = words.from_next_name(found[1:]), "-"
+        if caption and found[0].kind == "text" and wording.opening(found[0].text)[0] is None:
+            self.slides[-1].finding, self.asked = wording.finding(found[0].text)
+            found, mark = wording.from_next_name(found[1:]), "-"
         self.after_figure = False
         first = len(self.slides)
-        if says or mark in ("slide", "subslide") or words.worth_a_slide(found):
+        if says or mark in ("slide", "subslide") or wording.worth_a_slide(found):
             self.open(found, column=mark == "slide")
             self.fill(found, says)
         for slide in self.slides[first:] or self.slides[-1:]:
@@ -134,8 +134,8 @@ class Planner:
             self.topic = self.section = found[0].text.lstrip("# ")
         else:
             mark = "**" if found[0].text.startswith("**") else "*"
-            several = any(words.name(block) and block.text.startswith(mark) for block in found[1:])
-            self.topic = self.section if several else words.name(found[0]) or self.section
+            several = any(wording.name(block) and block.text.startswith(mark) for block in found[1:])
+            self.topic = self.section if several else wording.name(found[0]) or self.section
         self.slides.append(Slide(self.topic, self.section, column=column))
 
     def fill(self, found, says):
@@ -145,7 +145,7 @@ class Planner:
         """
         kept = self.cut(found) if says is None else {}
         for i, block in enumerate(found):
-            lead, rest = words.opening(block.text)
+            lead, rest = wording.opening(block.text)
             if says and block.kind != "heading" and lead != "Question":
                 self.add("lead", says)
                 says = None
@@ -155,16 +155,16 @@ class Planner:
             elif block.kind == "fold":
                 self.fold(block)
             elif block.kind == "table":
-                for rows in room.tables(block.text):
+                for rows in layout.tables(block.text):
                     if self.slides[-1].has("table"):
                         self.slides.append(Slide(self.topic, self.section))
                     self.add("table", rows)
             elif block.kind in ("formula", "list"):
-                self.add(block.kind, room.broken(block.text) if block.kind == "formula" else block.text)
+                self.add(block.kind, layout.broken(block.text) if block.kind == "formula" else block.text)
             elif lead == "Question":
-                self.add("question", words.up_to_the_question(rest))
-            elif lead == words.PREDICT:
-                self.add("question", f"**{words.PREDICT}:** {rest}")
+                self.add("question", wording.up_to_the_question(rest))
+            elif lead == wording.PREDICT:
+                self.add("question", f"**{wording.PREDICT}:** {rest}")
             elif kept.get(i):
                 self.topic = lead if lead == "Homework" else self.topic
                 self.add("lead", kept[i])
@@ -174,18 +174,18 @@ class Planner:
         texts = [i for i, block in enumerate(found) if block.kind == "text"]
         paragraphs = []
         for i in texts:
-            lead, text = words.opening(found[i].text)
-            if lead in (words.PREDICT, "Question", "References", "The code behind it"):
+            lead, text = wording.opening(found[i].text)
+            if lead in (wording.PREDICT, "Question", "References", "The code behind it"):
                 text = ""
-            elif lead in words.LABELS or lead == self.topic:
+            elif lead in wording.LABELS or lead == self.topic:
                 text = text[:1].upper() + text[1:]
             elif lead == "Homework":
-                text = f"**Homework:** {words.sentences(text)[0]}"
+                text = f"**Homework:** {wording.sentences(text)[0]}"
             else:
                 text = found[i].text
             leads_on = i + 1 < len(found) and found[i + 1].kind in ("formula", "list", "table")
             paragraphs.append((text, leads_on))
-        return dict(zip(texts, words.chosen(paragraphs), strict=True))
+        return dict(zip(texts, wording.chosen(paragraphs), strict=True))
 
     def fold(self, block):
         """A folded answer comes as the next step; a list of test questions keeps its answers in the notes."""
@@ -199,9 +199,9 @@ class Planner:
 
     def add(self, kind, content):
         """One more part; a new slide of the same topic where the last one has no room left."""
-        part = Part(kind, content, room.height(kind, content))
+        part = Part(kind, content, layout.height(kind, content))
         slide = self.slides[-1]
-        full = slide.height + part.height > room.ROOM or slide.has("figure")
+        full = slide.height + part.height > layout.ROOM or slide.has("figure")
         if slide.kind == "title" or (slide.parts and full):
             carried = []
             if kind == "formula" and len(slide.parts) > 1 and slide.parts[-1].kind == "lead":
@@ -226,8 +226,8 @@ class Planner:
             self.on_paper = None
         else:
             for alt, png in pictures:
-                frames = room.frames(png) if "static_frames(" in cell.source else [png]
-                self.figure(alt, frames, Part("figure", (alt, frames), room.figure_height(frames[0])))
+                frames = layout.frames(png) if "static_frames(" in cell.source else [png]
+                self.figure(alt, frames, Part("figure", (alt, frames), layout.figure_height(frames[0])))
         if printed:
             self.append_if_room("output", printed)
         if claims:
@@ -237,15 +237,15 @@ class Planner:
     def film(self, films, pictures):
         """Explorers that move; the positions that follow in the notebook stand for them on paper."""
         for film, (alt, png) in zip(films, pictures, strict=True):
-            height = room.figure_height(png) + 40 * len(film.axes)
+            height = layout.figure_height(png) + 40 * len(film.axes)
             self.on_paper = Part("film", [film.html(), None], height)
             self.figure(alt, [png], self.on_paper)
 
     def figure(self, alt, frames, part):
         """A figure joins a slide that says little, beside its words if it is tall; else it gets its own."""
-        slide, tall = self.slides[-1], room.is_tall(frames[0])
+        slide, tall = self.slides[-1], layout.is_tall(frames[0])
         thin = slide.kind == "topic" and all(part.kind == "lead" for part in slide.parts)
-        fits = slide.height + part.height <= room.ROOM or (tall and slide.height < COLUMN)
+        fits = slide.height + part.height <= layout.ROOM or (tall and slide.height < COLUMN)
         if thin and slide.height < THIN and not fits:
             slide.parts.clear()  # a line of introduction is spoken: the figure needs the room
             slide.kind = "figure"
@@ -260,8 +260,8 @@ class Planner:
 
     def append_if_room(self, kind, content):
         """Results that are nice to see, where they take nothing from what must be seen."""
-        slide, height = self.slides[-1], room.height(kind, content)
+        slide, height = self.slides[-1], layout.height(kind, content)
         if slide.kind == "side":  # beside the figure there is room for little, and for nothing wide
             return
-        if slide.kind != "title" and slide.height + height <= room.ROOM and not slide.has(kind):
+        if slide.kind != "title" and slide.height + height <= layout.ROOM and not slide.has(kind):
             slide.parts.append(Part(kind, content, height))

@@ -12,6 +12,7 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "coursetools.site.extension",
 ]
@@ -27,6 +28,9 @@ myst_dmath_double_inline = True
 
 autodoc_inherit_docstrings = False
 autodoc_member_order = "bysource"
+autodoc_typehints = "description"  # each parameter is an entry, with its type
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
 maximum_signature_line_length = 90
 add_module_names = False
 toc_object_entries_show_parents = "hide"

@@ -115,6 +115,7 @@ def test_an_installed_package_carries_the_same_file(tmp_path):
     site = tmp_path / "site"
     install = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps", "--target", str(site)]
     subprocess.run([*install, str(next(tmp_path.glob("*.whl")))], check=True, capture_output=True)
+    assert (site / "coursekit/py.typed").exists()
     assert (site / "coursekit/embedded/USArrests.csv").read_bytes() == (
         ROOT / "data/USArrests.csv"
     ).read_bytes()

@@ -180,11 +180,11 @@ def test_all_stages_run_and_the_last_lines_say_what_failed(house, ran, capsys):
     (aside, two), (alone, one) = ran
     # The longest notebook starts first; what looks at a clock comes last, with the machine for itself.
     assert names(aside) == [
-        *("ruff check", "ruff format", "unit tests"),
+        *("ruff check", "ruff format", "mypy", "unit tests"),
         *("reference run", "01_pca", "00_start_here"),
     ]
     assert (names(alone), two, one) == (["timing tests"], 2, 1)
-    units, timing = aside[2].command, alone[0].command
+    units, timing = aside[3].command, alone[0].command
     assert units[units.index("-n") + 1] == "2" and "--all" in units and "--all" in timing
     assert units[-3:] == ["-m", "not timing", "tests"] and timing[-3:] == ["-m", "timing", "tests"]
     last = capsys.readouterr().out.splitlines()[-5:]
@@ -192,7 +192,7 @@ def test_all_stages_run_and_the_last_lines_say_what_failed(house, ran, capsys):
     assert last[1].split() == ["01_pca", "2.5", "2.5", "1.1", *checks.time_trouble(2.5, 1.1).split()]
     assert last[2] == "FAILED ruff check: exit code 1"
     assert last[3] == "FAILED 01_pca: took 2.5 CPU seconds, more than twice the published 1.1"
-    assert last[4] == "stages: 5 passed, 2 failed"
+    assert last[4] == "stages: 6 passed, 2 failed"
 
 
 def test_seconds_are_judged_by_a_reference_run(house, ran, capsys):

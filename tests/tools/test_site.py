@@ -7,6 +7,8 @@ in the usual run, each page with --all.
 import base64
 import functools
 import http.server
+import importlib
+import inspect
 import io
 import json
 import os
@@ -341,19 +343,37 @@ def test_search_finds_and_needs_no_server(browser, address, site):
 
 
 def test_a_docstring_becomes_markup():
-    lines = [
-        "Rows of X (n, p), *centred*; see `gram` and 01_pca_usarrests.",
+    lines = ["Rows of X (n, p), *centred*; see `gram` and 01_pca_usarrests.", ""]
+    lines += [
+        "Args:",
+        "    n_rows: how many x_",
+        "        at a time, `gram`",
         "",
-        "n_rows: how many",
-        "at a time",
+        "    x_i = *y*",
+        "    |z|",
+        "",
     ]
-    lines += ["other: is no argument", "", "    x_i = *y*", "    |z|"]
-    said = to_rst(lines, {"n_rows"}, {"01_pca_usarrests"})
+    lines += [">>> f(x_)", "1"]
+    said = to_rst(lines, {"01_pca_usarrests"})
     assert said[0].startswith(
         "Rows of X (n, p), *centred*; see \\ :py:obj:`gram`\\  and \\ :doc:`01_pca_usarrests "
     )
-    assert said[2:6] == ["n\\_rows", "   how many", "   at a time", "   other: is no argument"]
-    assert [line.strip() for line in said[7:11]] == ["::", "", "x_i = *y*", "|z|"]
+    assert said[2:4] == ["Args:", "    n_rows: how many x\\_"]
+    assert said[4].startswith("        at a time, \\ :py:obj:`gram`")
+    assert [line.strip() for line in said[6:10]] == ["::", "", "x_i = *y*", "|z|"]
+    assert said[11:13] == [">>> f(x_)", "1"]
+
+
+def test_each_parameter_is_an_entry_of_the_reference(site):
+    for page, thing in (("gan", "gan.GAN"), ("training", "training.fit_adversarial"), ("rbm", "rbm.RBM")):
+        module, name = thing.split(".")
+        parameters = inspect.signature(
+            getattr(importlib.import_module(f"coursekit.{module}"), name)
+        ).parameters
+        text = (site / f"reference/{page}.html").read_text(encoding="utf-8")
+        entry = text[text.index(f'id="coursekit.{thing}"') :]
+        entries = set(re.findall(r"<strong>(\w+)</strong> ", entry[:20_000]))
+        assert set(parameters) <= entries, thing
 
 
 def test_a_docstring_hides_no_mark():

@@ -15,7 +15,7 @@ from conftest import missing
 from PIL import Image, ImageDraw
 
 from coursetools import assets, cli
-from coursetools.slides import cells, room, words
+from coursetools.slides import cells, layout, wording
 from coursetools.slides.plan import plan
 
 pytestmark = pytest.mark.long
@@ -90,7 +90,7 @@ def test_sentences_end_where_a_reader_hears_it():
         "The step is $x = 0.5.$ Is it? *Yes.* Lance et al. (1967) say so (they ran it. Twice.). "
         'At $1.5\\,\\sigma$ it ends. "So what?" **Bold** words `a. B` stay at 0.5 of it'
     )
-    assert words.sentences(text) == [
+    assert wording.sentences(text) == [
         "The step is $x = 0.5.$",
         "Is it?",
         "*Yes.*",
@@ -105,9 +105,9 @@ def test_no_word_of_a_notebook_is_lost_between_its_sentences():
     for path in PATHS:
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == "markdown":
-                for block in words.blocks(cell.source):
+                for block in wording.blocks(cell.source):
                     if block.kind == "text":
-                        assert " ".join(words.sentences(block.text)).split() == block.text.split()
+                        assert " ".join(wording.sentences(block.text)).split() == block.text.split()
 
 
 def test_blocks_know_what_they_are():
@@ -116,13 +116,13 @@ def test_blocks_know_what_they_are():
         "\n\n<details><summary>Answer</summary>\nNo.\n\nNever. </details>"
     )
     kinds = ["heading", "text", "formula", "text", "table", "list", "fold"]
-    found = words.blocks(source)
+    found = wording.blocks(source)
     assert [block.kind for block in found] == kinds
     assert found[-1].answer == "No.\n\nNever."
-    assert words.opening(found[1].text) == ("Question", "Is $a$ it?")
-    assert words.opening("**Bold** goes on. And on.")[0] is None
-    assert words.name(words.Block("text", "*Second: any encoder.* Take one.")) == "Second: any encoder"
-    assert words.name(found[1]) is None, "a label names no topic"
+    assert wording.opening(found[1].text) == ("Question", "Is $a$ it?")
+    assert wording.opening("**Bold** goes on. And on.")[0] is None
+    assert wording.name(wording.Block("text", "*Second: any encoder.* Take one.")) == "Second: any encoder"
+    assert wording.name(found[1]) is None, "a label names no topic"
 
 
 def test_what_stays_is_short_and_in_order():
@@ -130,27 +130,27 @@ def test_what_stays_is_short_and_in_order():
         "Somebody writes a digit down. "
         + "And then one goes on about it for quite a while, as one does. " * 5
     )
-    both = words.chosen(
+    both = wording.chosen(
         [(long + "The **prior** says where to look.", False), ("Both steps together give", True)]
     )
     assert both[0].startswith("Somebody writes a digit down.") and both[0].endswith("says where to look.")
     assert both[1] == "Both steps together give"
-    assert len(" ".join(both).split()) <= words.WORDS
-    assert words.chosen([("Here it is. Two conditions stand in the way. (They do.) In part.", False)]) == [
+    assert len(" ".join(both).split()) <= wording.WORDS
+    assert wording.chosen([("Here it is. Two conditions stand in the way. (They do.) In part.", False)]) == [
         "Two conditions stand in the way."
     ]
-    assert words.chosen([("By **hand**:", False)]) == ["By **hand**."]
-    assert words.chosen([("By **hand**:", True)]) == ["By **hand**:"]
+    assert wording.chosen([("By **hand**:", False)]) == ["By **hand**."]
+    assert wording.chosen([("By **hand**:", True)]) == ["By **hand**:"]
 
 
 def test_the_finding_of_a_figure_is_a_sentence_that_says_something():
-    assert words.finding("The better the teacher, the flatter the lesson. More.") == (
+    assert wording.finding("The better the teacher, the flatter the lesson. More.") == (
         "The better the teacher, the flatter the lesson.",
         "",
     )
-    assert words.finding("Look right. The tail is long.")[0] == "Look right. The tail is long."
-    assert words.finding("(Arrows are short.) All point home, wherever one may start.")[0].startswith("All")
-    assert words.finding("What about digits? They follow.") == ("", "What about digits?")
+    assert wording.finding("Look right. The tail is long.")[0] == "Look right. The tail is long."
+    assert wording.finding("(Arrows are short.) All point home, wherever one may start.")[0].startswith("All")
+    assert wording.finding("What about digits? They follow.") == ("", "What about digits?")
 
 
 # Room: formulas, tables, frames
@@ -162,31 +162,31 @@ def test_long_formulas_are_broken_at_a_relation_and_lose_nothing():
         r"\left[\log \frac{p(x\mid z)\,p(z)}{q(z\mid x)}\right] "
         r"= \underbrace{\mathbb E_q \log p(x\mid z)}_{a = b} - c$$"
     )
-    broken = room.broken(long)
+    broken = layout.broken(long)
     assert broken.count(r"\\") == 1 and r"\\ &= \underbrace" in broken
     bare = re.sub(r"\\begin{aligned}|\\end{aligned}|\\\\|&|\s", "", broken)
     assert bare == re.sub(r"\s", "", long)
     for kept in (r"$$a = b = c$$", long.replace(r"\ge", r"\\ \ge")):
-        assert room.broken(kept) == kept
+        assert layout.broken(kept) == kept
     for cell in nbformat.read(ROOT / "notebooks/17_ddpm.ipynb", as_version=4).cells:
         for formula in (
             re.findall(r"\$\$.+?\$\$", cell.source, re.DOTALL) if "markdown" in cell.cell_type else ()
         ):
             strip = r"\\(?:begin|end){(?:aligned|gathered)}|\\\\|\\qquad|&|\s"
-            assert re.sub(strip, "", room.broken(formula)) == re.sub(strip, "", formula)
+            assert re.sub(strip, "", layout.broken(formula)) == re.sub(strip, "", formula)
 
 
 def test_a_long_table_is_cut_into_pieces_that_carry_its_head():
-    rows = [rf"| claim \|{i}\| | section {i} | `code` |" for i in range(room.ROWS + 5)]
+    rows = [rf"| claim \|{i}\| | section {i} | `code` |" for i in range(layout.ROWS + 5)]
     text = "\n".join(["| Claim | Where | Code |", "| --- | --- | --- |", *rows])
-    pieces = room.tables(text)
+    pieces = layout.tables(text)
     assert len(pieces) == 2 and all(
         piece.startswith("| Claim | Where |\n| --- | --- |\n") for piece in pieces
     )
     assert [line for piece in pieces for line in piece.splitlines()[2:]] == [
-        rf"| claim \|{i}\| | section {i} |" for i in range(room.ROWS + 5)
+        rf"| claim \|{i}\| | section {i} |" for i in range(layout.ROWS + 5)
     ]
-    assert room.tables("| a | b | c |\n| --- | --- | --- |\n| 1 | 2 | 3 |")[0].endswith("| 1 | 2 | 3 |")
+    assert layout.tables("| a | b | c |\n| --- | --- | --- |\n| 1 | 2 | 3 |")[0].endswith("| 1 | 2 | 3 |")
 
 
 def png(width, height, boxes):
@@ -199,11 +199,11 @@ def png(width, height, boxes):
 
 
 def test_positions_of_an_explorer_are_cut_apart_only_where_white_runs_across():
-    three = room.frames(png(900, 900, [(10, 10 + 300 * i, 800, 280 + 300 * i) for i in range(3)]))
+    three = layout.frames(png(900, 900, [(10, 10 + 300 * i, 800, 280 + 300 * i) for i in range(3)]))
     assert [Image.open(io.BytesIO(frame)).size for frame in three] == [(900, 300)] * 3
     for whole in (png(900, 900, [(10, 10, 800, 890)]), png(900, 300, [(10, 10, 800, 280)])):
-        assert room.frames(whole) == [whole]
-    assert room.is_tall(png(900, 800, [])) and not room.is_tall(png(900, 400, []))
+        assert layout.frames(whole) == [whole]
+    assert layout.is_tall(png(900, 800, [])) and not layout.is_tall(png(900, 400, []))
 
 
 # Cells: code and results
@@ -317,7 +317,7 @@ def test_full_slides_go_on_and_a_formula_keeps_the_sentence_before_it():
         f"The **term {i}** is one of many that we have to name here:\n\n$$x_{i} = 1$$" for i in range(6)
     )
     slides = plan(notebook(prose(f"## 1 · Many\n\n{text}", "slide")))[1:]
-    assert len(slides) > 1 and all(slide.height <= room.ROOM for slide in slides)
+    assert len(slides) > 1 and all(slide.height <= layout.ROOM for slide in slides)
     kinds = [[part.kind for part in slide.parts] for slide in slides]
     assert all(row[-1] == "formula" and row[0] == "lead" for row in kinds[:3])
     assert sum(row.count("formula") for row in kinds) == 6
@@ -337,7 +337,7 @@ def test_decks_keep_their_size_their_figures_and_all_prose(path):
     figures = [alt for c in coded for alt, _ in cells.results(c)[0]]
     assert [p.content[0] for slide in slides for p in slide.parts if p.kind == "figure"] == figures
     for slide in slides:
-        assert slide.has("figure", "table", "quiz", "formula", "code") or slide.height < room.ROOM
+        assert slide.has("figure", "table", "quiz", "formula", "code") or slide.height < layout.ROOM
 
 
 # The command
