@@ -80,7 +80,7 @@ class RewardModel(nn.Module):
         head = nn.Linear(gpt.head.in_features, 1).to(gpt.head.weight)
         nn.init.normal_(head.weight, std=0.02)
         nn.init.zeros_(head.bias)
-        self.trunk.head = head  # in the place of the one for the next word
+        self.trunk.head = head  # instead of the one for the next word
 
     def forward(self, tokens: Tensor) -> Tensor:
         """The reward of texts (n, t), (n,), read off the last row, which has seen all of the text."""
