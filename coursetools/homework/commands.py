@@ -1,4 +1,4 @@
-"""`coursekit homework`: build, test, grade, return, status. A mishap is one sentence and exit code 2."""
+"""`coursekit homework` and its six verbs. A mishap is one sentence and exit code 2."""
 
 import contextlib
 import os
@@ -11,10 +11,10 @@ DEFAULTS = Limits()
 
 
 def add_commands(parser):
-    """Add the five commands to an argparse parser; each leaves in `run` what to call with the options."""
+    """Add the commands to an argparse parser; each leaves in `run` what to call with the options."""
     parser.add_argument("--course", metavar="DIR", help="the course folder (else: this one, or coursekit's)")
     verbs = parser.add_subparsers(
-        dest="verb", required=True, metavar="build | test | grade | return | status"
+        dest="verb", required=True, metavar="build | test | grade | export | return | status"
     )
     verb = verbs.add_parser("build", help="make the release versions from the twins")
     verb.add_argument("names", nargs="*", metavar="hwNN_name", help="which (else: all)")
@@ -32,8 +32,13 @@ def add_commands(parser):
     verb.add_argument("--submitted", required=True, metavar="DIR", help=what)
     what = "where table, pages, gradebook and report go"
     verb.add_argument("--out", required=True, metavar="DIR", help=what)
-    verb.add_argument("--roster", metavar="CSV", help="who should have handed in; a column `student`")
-    verb.add_argument("--jobs", type=int, default=1, metavar="N", help="students at a time (1)")
+    what = "who should have handed in: a column `student`, and whatever else the table should carry"
+    verb.add_argument("--roster", metavar="CSV", help=what)
+    verb.add_argument(
+        "--deadlines", metavar="TOML", help="deadlines, grace and late days: see docs/teacher.md"
+    )
+    jobs = min(2, os.cpu_count() or 1)
+    verb.add_argument("--jobs", type=int, default=jobs, metavar="N", help=f"students at a time ({jobs})")
     verb.add_argument("--class-seed", type=int, metavar="S", help="instead of the one kept")
     verb.add_argument(
         "--cell-seconds",
@@ -52,6 +57,11 @@ def add_commands(parser):
         "--no-sandbox", action="store_true", help="run them with your own rights: your decision"
     )
     verb.set_defaults(run=grade)
+    verb = verbs.add_parser("export", help="write the scores for Canvas or Moodle")
+    verb.add_argument("--out", required=True, metavar="DIR", help="a folder that `grade` has filled")
+    verb.add_argument("--for", required=True, choices=("canvas", "moodle"), dest="platform")
+    verb.add_argument("--file", metavar="CSV", help="where to (DIR/canvas.csv or DIR/moodle.csv)")
+    verb.set_defaults(run=export)
     verb = verbs.add_parser("return", help="give the pages back through nbgrader's exchange")
     verb.add_argument("--out", required=True, metavar="DIR", help="a folder that `grade` has filled")
     verb.add_argument("--exchange", required=True, metavar="DIR", help="the course's folder in the exchange")
@@ -132,6 +142,7 @@ def grade(options):
     from coursetools.homework.folder import check_seed, class_seed, find_course, load_homework
     from coursetools.homework.grading.batch import grade as grade_class
     from coursetools.homework.grading.intake import read_roster
+    from coursetools.homework.grading.late import read_deadline
 
     for name in ("jobs", "cell_seconds", "seconds", "memory"):
         if not getattr(options, name) > 0:
@@ -139,23 +150,48 @@ def grade(options):
     course = find_course(options.course)
     homework = load_homework(course, options.name)
     roster = read_roster(options.roster) if options.roster else None
+    deadline = read_deadline(options.deadlines, homework.name) if options.deadlines else None
     seed = class_seed(course) if options.class_seed is None else check_seed(options.class_seed)
     limits = Limits(cell=options.cell_seconds, total=options.seconds, memory=options.memory)
     out = Path(options.out)
+    print(
+        f"{options.jobs} at a time; a notebook may compute {limits.cell:g} s in a cell and take "
+        f"{limits.longest():g} s on the clock in all. One that never ends keeps one place; the others go on.",
+        flush=True,
+    )
     with _only_one(out), tqdm(desc=homework.name, unit="student", disable=None) as bar:
 
-        def advance(done, total):
+        def advance(done, total, running):
             bar.total, bar.n = total, done
+            bar.set_postfix_str(f"waits for {', '.join(running)}"[:60] if running else "", refresh=False)
             bar.refresh()
 
         results = grade_class(
             course, homework, options.submitted, out, seed, limits,
-            isolated=not options.no_sandbox, jobs=options.jobs, roster=roster, advance=advance,
+            isolated=not options.no_sandbox, jobs=options.jobs, roster=roster, deadline=deadline,
+            advance=advance,
         )  # fmt: skip
     if options.no_sandbox:
         print("Without the sandbox: these submissions ran with your own rights.")
     _print_counts(homework.name, results)
-    print(f"{out / 'grades.csv'}   {out / 'report.md'}   {out / 'feedback'}")
+    print(f"{out / 'grades.csv'}   {out / 'report.md'}   {out / 'similarity.md'}   {out / 'feedback'}")
+    return 0
+
+
+def export(options):
+    """Write the table that a learning platform imports; who is not finished is left empty."""
+    from coursetools.homework.grading.export import exported
+
+    results = _results(options.out)
+    most = max(sum(row["max"] for row in r["exercises"]) for r in results)
+    text, left = exported(results, results[0]["homework"], most, options.platform)
+    target = Path(options.file or Path(options.out) / f"{options.platform}.csv")
+    target.touch(mode=0o600)
+    target.write_text(text, encoding="utf-8")
+    print(f"{target}: {len(results)} students")
+    if left:
+        named = ", ".join(left[:10]) + (f" and {len(left) - 10} more" if len(left) > 10 else "")
+        print(f"Left empty, because not all points are there: {named}.")
     return 0
 
 

@@ -21,15 +21,8 @@ SEED_FILE = ".coursekit/class_seed"  # git ignores it
 LIBRARIES = ("scipy", "sklearn", "torch", "torchvision", "pandas", "polars", "sympy", "mpmath", "networkx")
 LIBRARIES += ("gensim", "statsmodels", "numba", "jax", "tensorflow", "diffusers", "ot", "nflows", "normflows")
 BENEATH_TORCH = ("sympy", "mpmath", "networkx")
-PLUMBING = (
-    "__init__",
-    "checks",
-    "points",
-    "plots",
-    "pictures",
-    "inputs",
-    "draws",
-)  # of coursekit, in every homework
+# Of coursekit, in every homework.
+PLUMBING = ("__init__", "checks", "points", "plots", "pictures", "inputs", "draws")
 TWINS = "notebooks/homework/source"
 AUTOTEST = re.compile(r"^\s*### (HASHED )?AUTOTEST", re.MULTILINE)
 PROBES = re.compile(r"^probes\s*=", re.MULTILINE)

@@ -5,6 +5,7 @@ stopped, and a later run only marks what has changed. Nobody's notebook can stop
 """
 
 import contextlib
+import copy
 import hashlib
 import json
 import os
@@ -15,26 +16,42 @@ from dataclasses import asdict
 from pathlib import Path
 
 import coursekit
+from coursetools.homework.folder import grading
 from coursetools.homework.grading.exchange import collect_inbound, is_inbound
 from coursetools.homework.grading.feedback import feedback_page
 from coursetools.homework.grading.gradebook import prepare, record
 from coursetools.homework.grading.intake import Changed, collect_hand_ins, understand
 from coursetools.homework.grading.judge import Judge
+from coursetools.homework.grading.late import judge_lateness
 from coursetools.homework.grading.marking import NotGraded, mark
-from coursetools.homework.grading.report import grades_table, report_page
+from coursetools.homework.grading.report import grades_table, plain, report_page
 from coursetools.homework.grading.sandbox import Sandbox
 from coursetools.homework.grading.session import Stopped
+from coursetools.homework.grading.similarity import alike, similarity_page
 
 
 def grade(
-    course, homework, submitted, out, seed, limits, *, isolated=True, jobs=1, roster=None, advance=None
+    course,
+    homework,
+    submitted,
+    out,
+    seed,
+    limits,
+    *,
+    isolated=True,
+    jobs=1,
+    roster=None,
+    deadline=None,
+    advance=None,
 ):
     """All results, in order of the students' names; writes everything into `out`.
 
     course: the course folder. submitted: holds a folder for each student, or is an exchange's
-    inbound folder. roster: names, or None.
-    advance: called with (done, all) after each student. ValueError, in one sentence, if the batch cannot run;
-    KeyboardInterrupt leaves what is done, and the same call goes on from there.
+    inbound folder. roster: of `read_roster`, or None. deadline: of `late.read_deadline`, or None.
+    advance: called with (done, all, names of those who run) twice a second.
+
+    ValueError, in one sentence, if the batch cannot run; KeyboardInterrupt leaves what is done, and the same
+    call goes on from there.
     """
     out = Path(out)
     with contextlib.suppress(FileExistsError):
@@ -44,18 +61,21 @@ def grade(
     collect = collect_inbound if is_inbound(submitted) else collect_hand_ins
     handed, remarks = collect(submitted, homework, roster)
     earlier = {r["student"]: r for r in _load(out, homework)}
+    before = copy.deepcopy(earlier)
     prepare(out, homework)
     base = _fingerprint(homework, seed, limits, isolated)
     results, todo = {}, []
     for one in handed:
         key = hashlib.sha256(f"{base} {one.digest}".encode()).hexdigest()
-        before = earlier.get(one.student)
-        if before and before["key"] == key:
-            results[one.student] = before
+        known = earlier.get(one.student)
+        if known and known["key"] == key:
+            results[one.student] = known
         else:
-            todo.append((one, key, before))
+            todo.append((one, key, known))
     if todo:
-        batch = _Batch(homework, out, advance or (lambda done, total: None), len(handed), len(results))
+        batch = _Batch(
+            homework, out, advance or (lambda done, total, running: None), len(handed), len(results)
+        )
         if any(one.sha256 for one, _, _ in todo):
             secret = (course, submitted, out)
             with (
@@ -71,18 +91,67 @@ def grade(
     missing = sorted(earlier.keys() - results.keys())
     results |= {student: earlier[student] for student in missing}
     ordered = [results[student] for student in sorted(results)]
-    record(out, homework, ordered, lambda result: _cells_of(out, result))
+    figures = _figures(out, batch.judge if todo else None)
+    record(out, homework, ordered, lambda result: _cells_of(out, result), figures)
     (out / "feedback").mkdir(exist_ok=True, mode=0o700)
     for result in ordered:
         settle(result)
+        result["roster"] = (roster or {}).get(result["student"]) or result.get("roster")
+        result["regraded"] = regraded(before.get(result["student"]), result)
+    if deadline is not None:
+        judge_lateness(ordered, deadline, course)
+    answers = {exercise.name: {} for exercise in homework.exercises if exercise.kind == "probes"}
+    for result in ordered:
         whole = result | {"cells": _cells_of(out, result)}
         _save(out, whole)
-        page = feedback_page(whole, homework.name, homework.max_score)
+        for cell in whole["cells"]:
+            if cell["role"] == "answer" and cell["grade_id"] in answers:
+                answers[cell["grade_id"]][result["student"]] = cell["source"]
+        page = feedback_page(whole, homework.name, homework.max_score, figures)
         _write(out / "feedback" / f"{file_stem(result['student'])}.html", page)
     _write(out / "grades.csv", grades_table(ordered, homework))
     page = report_page(ordered, homework, isolated=isolated, remarks=remarks, missing=missing)
     _write(out / "report.md", page)
+    _write(out / "similarity.md", _similarity(homework, answers))
     return ordered
+
+
+def regraded(before, now):
+    """What has changed for a student since the last run, as sentences: none where nothing was graded then."""
+    if not before or not before["exercises"] or not now["exercises"]:
+        return []
+    old = {row["exercise"]: row["points"] for row in before["exercises"]}
+    changed = [
+        f"{row['exercise']} {old[row['exercise']]:g} → {row['points']:g}"
+        for row in now["exercises"]
+        if old.get(row["exercise"]) is not None
+        and row["points"] is not None
+        and old[row["exercise"]] != row["points"]
+    ]
+    return (
+        [f"graded again, points changed: {', '.join(changed)}"] if changed else before.get("regraded") or []
+    )
+
+
+def _figures(out, judge):
+    """The homework's own figures by exercise; kept in `out`, for a run that marks nobody."""
+    path = out / "figures.json"
+    if judge is not None:
+        _write(path, json.dumps(judge.figures))
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _similarity(homework, answers):
+    """The page on answers that look alike, of the exercises that a program grades."""
+    pages = {}
+    for exercise, sources in answers.items():
+        given, solution = (
+            "\n".join(c.source for c in book.cells if grading(c).get("grade_id") == exercise)
+            for book in (homework.student, homework.teacher)
+        )
+        pairs = alike(sources, given, solution)
+        pages[exercise] = [(share, plain(one), other and plain(other)) for share, one, other in pairs]
+    return similarity_page(pages)
 
 
 class _Batch:
@@ -91,7 +160,7 @@ class _Batch:
     def __init__(self, homework, out, advance, total, done):
         self.homework, self.out, self.advance, self.total, self.done = homework, out, advance, total, done
         self.sandbox = self.judge = None
-        self.stop = threading.Event()
+        self.stop, self.running = threading.Event(), {}
 
     def try_sandbox(self):
         """ValueError if the sandbox does not work on this system: better once than for every student."""
@@ -113,7 +182,7 @@ class _Batch:
                         result = future.result()
                         results[result["student"]] = result
                         self.done += 1
-                        self.advance(self.done, self.total)
+                    self.advance(self.done, self.total, sorted(self.running, key=self.running.get))
             except KeyboardInterrupt:
                 self.stop.set()
                 for future in waiting:
@@ -125,7 +194,7 @@ class _Batch:
 
     def one(self, handed, key, before):
         """The result of one student; whatever happens to her, there is one."""
-        began = time.time()
+        began = self.running[handed.student] = time.time()
         result = {"student": handed.student, "homework": self.homework.name, "key": key, "when": began}
         result |= {
             "file": handed.file,
@@ -156,6 +225,7 @@ class _Batch:
                 old, most = result["earlier"]["score"], self.homework.max_score
                 result["message"] += f"; an earlier hand-in had {old:g} of {most:g} points"
         result["seconds"] = time.time() - began
+        self.running.pop(handed.student)
         _save(self.out, result)
         del result["cells"]  # they are on disk, and a class has many
         return result

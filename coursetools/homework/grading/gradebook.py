@@ -6,6 +6,7 @@ for the formgrader hold text only.
 
 import contextlib
 import hashlib
+import html
 import os
 import re
 import sys
@@ -24,7 +25,10 @@ CONFIG = """# Written by `coursekit homework grade`: start `jupyter lab` in this
 c = get_config()
 c.CourseDirectory.root = {root!r}
 c.CourseDirectory.db_url = {database!r}
+c.Exchange.root = {exchange!r}  # of no use here, but the formgrader asks for one
 """
+MARKS = re.compile(r"^### (BEGIN|END) SOLUTION$\n?", re.MULTILINE)
+RUBRIC = "**For you, not from the student: model answer and rubric**\n\n"
 TAG = re.compile(r"<(?=[a-zA-Z/!?])")  # with a space after it, it is a "less than"
 LINK = re.compile(r"\](?=[(\[:])")  # a link may run code, a picture tells its owner who looks
 
@@ -40,7 +44,10 @@ def known_as(student):
 def prepare(out, homework):
     """Make or check `out`/gradebook.db; ValueError if it belongs to another version of the homework."""
     (out / "gradebook.db").touch(mode=0o600)
-    (out / "nbgrader_config.py").write_text(CONFIG.format(root=str(out.resolve()), database=_database(out)))
+    exchange = out.resolve() / ".exchange"
+    exchange.mkdir(exist_ok=True, mode=0o700)
+    config = CONFIG.format(root=str(out.resolve()), database=_database(out), exchange=str(exchange))
+    (out / "nbgrader_config.py").write_text(config)
     _write_notebook(out / "source" / homework.assignment / f"{homework.notebook}.ipynb", homework.teacher)
     place = {"notebook": homework.notebook, "assignment": homework.assignment, "db_url": _database(out)}
     with _opened(out) as gradebook:
@@ -53,10 +60,10 @@ def prepare(out, homework):
         ) from None
 
 
-def record(out, homework, results, cells_of):
+def record(out, homework, results, cells_of, figures=None):
     """Write the results into `out`/gradebook.db and take from there what a person decided.
 
-    cells_of: gives the cells of a result, as they were run.
+    cells_of: gives the cells of a result, as they were run. figures: the homework's own, by exercise.
 
     Changes the rows of `results`: points that a person gave, None while somebody still has to look, and her
     comments. A manual grade is never overwritten; when the answer has changed since, it has to be confirmed.
@@ -70,7 +77,9 @@ def record(out, homework, results, cells_of):
         if cells := cells_of(result):
             folder = out / "autograded" / known_as(result["student"]) / homework.assignment
             with contextlib.suppress(OSError):  # a name too long for a folder: the formgrader lacks this one
-                _write_notebook(folder / f"{homework.notebook}.ipynb", _for_the_formgrader(cells, homework))
+                _write_notebook(
+                    folder / f"{homework.notebook}.ipynb", _for_the_formgrader(cells, homework, figures or {})
+                )
 
 
 def _database(out):
@@ -118,8 +127,12 @@ def _record_one(gradebook, homework, result):
     gradebook.db.commit()
 
 
-def _for_the_formgrader(shown_cells, homework):
-    """The submission as nbgrader expects it after autograding; text only."""
+def _for_the_formgrader(shown_cells, homework, figures):
+    """The submission as nbgrader expects it after autograding; text only of what the student wrote.
+
+    An answer that a person reads has the homework's figure before it, model answer and rubric after it.
+    """
+    rubrics = {e.grade_id: _cell_of(homework.teacher, e.grade_id).source for e in homework.read_by_a_person}
     facts = {grading(c)["grade_id"]: c.metadata for c in homework.student.cells if grading(c)}
     cells, seen = [], set()
     for shown in shown_cells:
@@ -133,12 +146,24 @@ def _for_the_formgrader(shown_cells, homework):
         else:
             words = LINK.sub("] ", TAG.sub("< ", shown["source"]))
             cell = nbformat.v4.new_markdown_cell(words, metadata=metadata)
+        if metadata and name in rubrics:
+            cells += [nbformat.v4.new_markdown_cell(_image(*figure)) for figure in figures.get(name, ())]
+            cells += [cell, nbformat.v4.new_markdown_cell(RUBRIC + MARKS.sub("", rubrics[name]))]
+            continue
         cells.append(cell)
     # An answer cell that was deleted still needs its place, or the formgrader finds no grade for it.
     for cell in homework.student.cells:
         if (is_grade(cell) or is_task(cell)) and grading(cell)["grade_id"] not in seen:
             cells.append(nbformat.from_dict(cell))
     return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+
+
+def _cell_of(notebook, grade_id):
+    return next(cell for cell in notebook.cells if grading(cell).get("grade_id") == grade_id)
+
+
+def _image(alt, picture):
+    return f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{picture}">'
 
 
 def _write_notebook(path, notebook):

@@ -73,7 +73,10 @@ class Answered:
 
 
 def read_roster(path):
-    """The names in the column `student` of a CSV file, each once; ValueError says what is wrong with it."""
+    """Name in the column `student` of a CSV file -> what its other columns say of her, by their titles.
+
+    ValueError says what is wrong with the file.
+    """
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
@@ -87,10 +90,16 @@ def read_roster(path):
         raise ValueError(
             f"the roster {path} has no column `student`: its first line names {', '.join(rows[0])}"
         )
-    names = [student_name(row[column].strip()) for row in rows[1:] if len(row) > column]
-    if odd := [name for name in names if "/" in name or name in (".", "..")]:
-        raise ValueError(f"the roster {path} names {odd[0]!r}, which cannot be the name of a folder")
-    return list(dict.fromkeys(filter(None, names)))
+    found = {}
+    for row in rows[1:]:
+        name = student_name(row[column].strip()) if len(row) > column else ""
+        if "/" in name or name in (".", ".."):
+            raise ValueError(f"the roster {path} names {name!r}, which cannot be the name of a folder")
+        about = {title.strip(): cell.strip() for title, cell in zip(rows[0], row, strict=False)}
+        about.pop(rows[0][column].strip())
+        if name:
+            found.setdefault(name, about)
+    return found
 
 
 def student_name(name):
@@ -319,7 +328,8 @@ def _merge(given, homework):
     for cell in given:
         name, source, kind = grading(cell).get("grade_id"), cell["source"], cell["cell_type"]
         if name not in ours:
-            role = "aside" if source.strip() in homework.asides else "other"
+            role = "given" if source.strip() in homework.given else "other"
+            role = "aside" if source.strip() in homework.asides else role
             cells.append(_cell(source, kind, role=role))
             continue
         if name in fixed:

@@ -11,7 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
-from coursetools.homework.folder import load_homework
+from coursetools.homework.folder import grading, load_homework
 from coursetools.homework.grading.session import Limits, Session, Stopped
 from coursetools.homework.island.probes import encode, evaluate, judge
 from coursetools.homework.island.runner import open_channel, reply
@@ -33,6 +33,7 @@ class Judge:
         ]
         self.solution_seconds, self.comparison_seconds = solution_seconds, comparison_seconds
         self.lock, self.session = threading.Lock(), None
+        self.figures = {}  # manual exercise -> the homework's own: [(alternative text, PNG in base64)]
         self.probes = self._start()  # exercise -> list of {"call", "inputs"}
 
     def __enter__(self):
@@ -71,19 +72,53 @@ class Judge:
         if "failed" in answer:
             self.session.end()
             raise ValueError(f"the solution of {self.command[-2]} does not run: {answer['failed']}")
+        self.figures = answer["figures"]
         return answer["probes"]
+
+
+@contextlib.contextmanager
+def shown_figures():
+    """A list of (id of the cell, alternative text, PNG in base64) for every figure shown meanwhile."""
+    from coursekit import plots
+
+    found, show = [], plots.show
+
+    def kept(figure, *, alt):
+        picture = plots.image_html(figure, alt).partition("base64,")[2].partition('"')[0]
+        found.append((sys._getframe(1).f_code.co_filename, alt, picture))
+
+    plots.show = kept
+    try:
+        yield found
+    finally:
+        plots.show = show
+
+
+def beside_answers(notebook, shown):
+    """Manual exercise -> the figures that stand between it and the exercise before it."""
+    found, waiting = {}, []
+    for cell in notebook.cells:
+        facts = grading(cell)
+        waiting += [(alt, picture) for name, alt, picture in shown if name == cell.id]
+        if facts.get("grade") and facts.get("solution") and waiting:
+            found[facts["grade_id"]] = waiting
+        if facts:
+            waiting = []
+    return found
 
 
 def main():
     """The process itself: course folder, homework and class seed are its arguments."""
     course, name, seed = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     requests, replies = open_channel()
-    probes, expected, listing, failed = {}, {}, {}, None
+    probes, expected, listing, figures, failed = {}, {}, {}, {}, None
     try:
         with open(os.devnull, "w") as null, contextlib.redirect_stderr(null):
             homework = load_homework(course, name)
             if any(exercise.kind == "probes" for exercise in homework.exercises):
-                namespace = run_notebook(homework.teacher)
+                with shown_figures() as shown:
+                    namespace = run_notebook(homework.teacher)
+                figures = beside_answers(homework.teacher, shown)
                 for exercise, (_, test) in exercises_of(homework.teacher).items():
                     pairs = [(p, inputs) for p in collect(test, namespace) for inputs in p.draws(seed)]
                     probes[exercise] = [probe for probe, _ in pairs]
@@ -103,7 +138,7 @@ def main():
         request = json.loads(line)
         exercise = request["exercise"]
         if exercise is None:
-            reply(replies, {"failed": failed} if failed else {"probes": listing})
+            reply(replies, {"failed": failed} if failed else {"probes": listing, "figures": figures})
             continue
         number = request["number"]
         message = judge(probes[exercise][number], request["value"], expected[exercise][number])

@@ -11,13 +11,13 @@ shown of the second look, since what is printed after a probe could carry its in
 """
 
 import contextlib
+import re
 import time
 
-from coursetools.homework.grading.session import Stopped
+from coursetools.homework.grading.session import LOOK, Stopped
 
 RESTARTS = 6
 MAX_SOURCE, MAX_KEPT = 100_000, 2_000_000  # characters of a cell, and of a notebook, that are kept
-LOOK = 0.25  # of the time for a notebook, for each half of a second look; at least the time for a cell
 
 
 class NotGraded(Exception):
@@ -107,11 +107,11 @@ class _Run:
             for e in self.homework.exercises
             if e.kind == "probes" and (self._open(e) or self._seems_right(e.grade_id))
         }
-        given, long = self.homework.given, self.sandbox.limits.cell / 10
+        long = self.sandbox.limits.cell / 10
         slow = {
             number
             for number, cell in enumerate(self.shown)
-            if cell["role"] == "other" and cell["source"].strip() not in given
+            if cell["role"] == "other"
             if self.seconds.get(number, float("inf")) > long
         }
         left_out = set(self.left_out) | (set() if every_cell else slow)
@@ -184,13 +184,24 @@ class _Run:
             blank = exercise.kind == "manual" and not self.answered.answers[exercise.grade_id]
             said = "this answer is empty" if blank else None
             return row | {"kind": "manual", "points": 0.0 if blank else None, "visible": None, "hidden": said}
-        visible = self.visible.get(exercise.grade_id)
+        visible = self._unreadable(exercise) or self.visible.get(exercise.grade_id)
         if self._open(exercise):
             said = "it was not reached within the time for the notebook"
             return row | {"kind": exercise.kind, "points": None, "visible": visible, "hidden": said}
         hidden = self.verdicts[exercise.grade_id]
         points = exercise.points if hidden is None else 0.0
         return row | {"kind": exercise.kind, "points": points, "visible": visible, "hidden": hidden}
+
+    def _unreadable(self, exercise):
+        """What Python says of an answer that is no Python, such as one with a missing colon, or None.
+
+        The check would only say that the name is not defined.
+        """
+        for cell in self.shown:
+            hers = cell["role"] == "answer" and cell["grade_id"] == exercise.name
+            if hers and re.match(r"(Syntax|Indentation|Tab)Error\b", cell["error"] or ""):
+                return f"the answer cannot be read as Python: {cell['error']}"
+        return None
 
     def _ask(self, session, request):
         if self.stopping():

@@ -17,6 +17,7 @@ from pathlib import Path
 
 MAX_REPLY = 8_000_000  # bytes
 MB = 2**20
+LOOK = 0.25  # of the time for a notebook, for each half of a second look; at least the time for a cell
 PATIENCE = 4 if os.path.exists("/proc/self/stat") else 1
 
 
@@ -31,6 +32,10 @@ class Limits:
     memory: int = 3000
     disk: int = 256
     processes: int = 32
+
+    def longest(self):
+        """Seconds on the clock that one notebook can take at most, with both halves of its second look."""
+        return self.total + 2 * max(LOOK * self.total, self.cell)
 
     def of_a_process(self):
         """As `resource` names them. Address space is larger: libraries reserve what they never use."""

@@ -185,7 +185,8 @@ def _sentence(error):
     """`Type in line 3: message`; the message alone where it is a sentence already."""
     name = type(error).__name__
     try:
-        message = str(error)[:MAX_ERROR]
+        # Of a SyntaxError without the name of a file, which nobody has.
+        message = str(error.msg if isinstance(error, SyntaxError) else error)[:MAX_ERROR]
     except BaseException:  # an error may come from the submission, with a __str__ that raises
         message = "(its message cannot be shown)"
     if name == "CheckFailed" or (name == "NotImplementedError" and message):
