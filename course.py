@@ -154,12 +154,15 @@ def build(options):
 
 
 def app(options):
+    if options.port:
+        claim_port(options.port)
     chosen = sorted(Path("notebooks").glob(f"{options.number.zfill(2)}_*.ipynb"))
     if not chosen:
         there = ", ".join(path.name[:2] for path in sorted(Path("notebooks").glob("[0-9][0-9]_*.ipynb")))
         raise Trouble(f"There is no notebook {options.number} to show: choose one of {there}.")
     command = [str(set_up(options.torch_index)), "-m", "voila", str(chosen[0]), *APP]
     command += ["--no-browser"] if options.no_browser else []
+    command += [f"--port={options.port}"] if options.port else []
     places = [str(ROOT / "docs"), os.environ.get("JUPYTER_PATH")]  # the page's template lies in docs/voila
     return hand_over(command, environment(JUPYTER_PATH=os.pathsep.join(filter(None, places))))
 
@@ -193,6 +196,9 @@ def parser():
         "app", parents=[common], help="show a notebook as a page of words, pictures and explorers, no code"
     )
     verb.add_argument("number", metavar="NN", help="which one")
+    verb.add_argument(
+        "--port", type=int, help="the port on 127.0.0.1 (default: the first free one from 8866)"
+    )
     verb.add_argument("--no-browser", action="store_true", help="only print the address")
     verb.set_defaults(run=app)
     usage = "course.py test [-h] [--torch-index WHERE] [--lecture NN] [--times] [--mutants [MODULE ...]]"
@@ -219,7 +225,9 @@ def parser():
         "build", parents=[common], help="for authors: execute notebooks and store their outputs"
     )
     verb.add_argument("numbers", nargs="*", metavar="NN", help="which ones (default: all)")
-    verb.add_argument("--prose", action="store_true", help="only words or line breaks changed: keep the stored outputs")
+    verb.add_argument(
+        "--prose", action="store_true", help="only words or line breaks changed: keep the stored outputs"
+    )
     verb.set_defaults(run=build)
     verb = verbs.add_parser(
         "bench", parents=[common], help="measure the course beside its peers (see benchmarks/README.md)"

@@ -427,6 +427,9 @@ def test_app_shows_a_notebook_by_its_number(house, monkeypatch, capsys):
     assert course.main(["app", "1", "--no-browser"]) == 0
     assert {"voila", str(Path("notebooks/01_pca.ipynb")), "--Voila.ip=127.0.0.1"} <= set(seen["command"])
     assert seen["env"]["JUPYTER_PATH"].startswith(str(house / "docs"))
+    assert not any("port" in word for word in seen["command"])
+    assert course.main(["app", "1", "--port", "18866"]) == 0 and "--port=18866" in seen["command"]
+    assert course.main(["app", "1", "--port", "99999"]) == 1
     assert course.main(["app", "55"]) == 1
     assert "choose one of 00, 01." in capsys.readouterr().err
 

@@ -214,9 +214,11 @@ def test_one_notebook_as_a_page_of_its_own(browser, tmp_path):
     command = ["voila", str(path), "--no-browser", f"--port={port}", *course.APP]
     server = served(command, tmp_path, partial(listens, port), JUPYTER_PATH=str(ROOT / "docs"))
     with server, page_of(browser, address, "voila") as page:
-        page.goto(address, timeout=180_000)
+        page.goto(address, timeout=180_000, wait_until="commit")
+        page.get_by_text(re.compile("^Computing: cell [0-9]+ of")).wait_for(timeout=60_000)
         wait_for(lambda: page.locator(PICTURE).count() > 0, 120, "the explorer did not come")
-        assert page.locator("img[alt]").count() > path.read_text(encoding="utf-8").count("<img alt=")
+        assert page.locator("img[alt]").count() >= path.read_text(encoding="utf-8").count("<img alt=")
+        page.locator("#computing").wait_for(state="detached", timeout=60_000)
         assert page.get_by_text("import numpy").count() == 0, "the code is hidden"
         move_every_explorer(page, path)
 
