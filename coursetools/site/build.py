@@ -8,6 +8,7 @@ from pathlib import Path
 
 from coursetools import assets, moving
 from coursetools.site import picture, sources
+from coursetools.slides import commands as deck
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -16,11 +17,13 @@ class SiteError(Exception):
     """Something that a person can put right; the message is one sentence that says how."""
 
 
-def build(out=None, *, solutions=True, still=False):
+def build(out=None, *, solutions=True, still=False, slides=False, address=""):
     """Build the site into the folder `out` (build/site of the repository) and return its index.html.
 
     solutions: put the solutions of the homework, with their hidden tests, into it.
     still: leave each explorer at its start. Else each notebook runs once, to draw all its positions.
+    slides: put the decks beside the notebooks, some megabytes each.
+    address: where the site will be, `https://...`, so that a link that is shared shows a picture.
     Raises SiteError if the repository or Sphinx is missing, the folder holds something else, or Sphinx warns;
     assets.AssetError if MathJax has to be fetched and cannot be.
     """
@@ -41,18 +44,23 @@ def build(out=None, *, solutions=True, still=False):
         staged, fresh = Path(scratch) / "sources", Path(scratch) / "site"
         try:
             films = None if still else moving.films
-            lectures = sources.stage(ROOT, staged, solutions=solutions, films=films)
-        except moving.MovingError as error:
+            lectures = sources.stage(ROOT, staged, solutions=solutions, films=films, slides=slides)
+        except (moving.MovingError, ValueError) as error:
             raise SiteError(str(error)) from error
         static = staged / "_static"
-        shutil.copytree(ROOT / "docs" / "site" / "static", static)
+        shutil.copytree(ROOT / "docs" / "site" / "static", static, dirs_exist_ok=True)
         for name in ("moving.js", "moving.css"):
             shutil.copy(ROOT / "coursetools" / name, static)
         (static / "mathjax").mkdir()
         for name in ("es5/tex-svg-full.js", "LICENSE"):
             shutil.copy(mathjax / name, static / "mathjax")
         picture.save_maps(lectures, static)
-        run_sphinx(staged, fresh)
+        run_sphinx(staged, fresh, address)
+        (fresh / "download").mkdir()
+        for path in [*(ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"), *released(ROOT)]:
+            shutil.copy(path, fresh / "download")  # as they are: the page's own form is for Sphinx
+        for lecture in lectures if slides else ():
+            deck.write(ROOT / "notebooks" / f"{lecture.name}.ipynb", fresh / "slides", still=still)
         # Only a whole site replaces the one before it.
         if out.exists():
             shutil.rmtree(out)
@@ -60,7 +68,12 @@ def build(out=None, *, solutions=True, still=False):
     return out / "index.html"
 
 
-def run_sphinx(staged, out):
+def released(root):
+    """The homeworks as students get them."""
+    return sorted((root / "notebooks" / "homework" / "release").glob("*/*.ipynb"))
+
+
+def run_sphinx(staged, out, address=""):
     """Sphinx over the staged sources; raises SiteError with its warnings, which count as errors."""
     import io
 
@@ -75,7 +88,7 @@ def run_sphinx(staged, out):
             out,
             staged.parent / "doctrees",
             "html",
-            confoverrides={"html_static_path": [str(staged / "_static")]},
+            confoverrides={"html_static_path": [str(staged / "_static")], "html_baseurl": address},
             status=None,
             warning=said,
         )

@@ -13,6 +13,9 @@ def add_commands(parser):
     parser.add_argument(
         "--still", action="store_true", help="explorers that do not move: each notebook need not run for them"
     )
+    parser.add_argument("--slides", action="store_true", help="with a deck of each notebook, linked from it")
+    what = "where the site will be, https://...: a link that is shared then shows a picture"
+    parser.add_argument("--address", default="", metavar="URL", help=what)
 
 
 def run(options):
@@ -20,7 +23,13 @@ def run(options):
     from coursetools.site.build import SiteError, build
 
     try:
-        index = build(options.out, solutions=not options.no_solutions, still=options.still)
+        index = build(
+            options.out,
+            solutions=not options.no_solutions,
+            still=options.still,
+            slides=options.slides,
+            address=options.address,
+        )
     except (AssetError, SiteError) as error:
         print(f"coursekit site: {error}", file=sys.stderr)
         return 2

@@ -1,11 +1,13 @@
 """What Sphinx loads for the site: the directive `fold`, and docstrings in the course's own style."""
 
+import html
 import re
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from coursetools.site.docstrings import to_rst
+from coursetools.site.searching import CourseEnglish
 
 
 class Details(nodes.General, nodes.Element):
@@ -71,6 +73,26 @@ def parameter_lines(app, page, template, context, document):
         context["body"] = context["body"].replace(signature, spans)
 
 
+def described(app, page, template, context, document):
+    """What a search engine, or whoever is sent the link, sees of a page: title, first words, a picture."""
+    paragraphs = document.findall(nodes.paragraph) if document is not None else ()
+    words = " ".join(next((p.astext() for p in paragraphs if len(p.astext()) > 60), "").split())
+    words = re.sub(r"\\[a-zA-Z]+|[{}$]", "", words)
+    words = words if len(words) <= 200 else words[:200].rsplit(" ", 1)[0] + " ..."
+    title = re.sub(r"<[^>]*>", "", context.get("title") or "coursekit")
+    about = {"og:type": "article", "og:site_name": "coursekit", "og:title": title}
+    about |= {"og:description": words} if words else {}
+    if base := app.config.html_baseurl:  # a preview has to be named in full
+        base = base.rstrip("/")
+        number = page.removeprefix("notebooks/")[:2]
+        own = app.srcdir / "_static" / "covers" / f"{number}.png"
+        picture = f"covers/{number}.png" if page.startswith("notebooks/") and own.is_file() else "preview.png"
+        about |= {"og:url": f"{base}/{page}.html", "og:image": f"{base}/_static/{picture}"}
+    tags = [f'<meta property="{name}" content="{html.escape(text)}">' for name, text in about.items()]
+    tags += [f'<meta name="description" content="{html.escape(words)}">'] if words else []
+    context["metatags"] = context.get("metatags", "") + "\n" + "\n".join(tags)
+
+
 def setup(app):
     """Sphinx calls this."""
     app.add_node(Details, html=element("details"))
@@ -79,6 +101,8 @@ def setup(app):
     app.connect("autodoc-process-docstring", course_docstring, priority=400)  # napoleon comes at 500
     app.connect("html-page-context", flat_list)
     app.connect("html-page-context", parameter_lines)
+    app.connect("html-page-context", described)
+    app.add_search_language(CourseEnglish)
     app.connect("missing-reference", nearest_name)
     app.connect("autodoc-skip-member", skip_machinery)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,12 +1,16 @@
 """The pages that no file of the repository holds: the front page, the lists, and a page for each module."""
 
 import re
+from html import escape
 from pathlib import Path
+
+from coursetools.site import gallery, picture
 
 # Where the bar at the top leads; what the repository lacks is left out, what docs/ has more follows.
 PARTS = {
     "lectures": "Lectures",
     "homework": "Homework",
+    "gallery": "Gallery",
     "reference/index": "Package",
     "docs/glossary": "Glossary",
     "docs/training": "Training on your own",
@@ -23,8 +27,11 @@ CAPTION = (
 )
 
 
-def front_page(stager, root, chosen):
-    """README as the landing page, with the map as a picture in place of its own."""
+def front_page(stager, root, chosen, covers):
+    """README as the landing page, with the map as a picture, and a card for each lecture.
+
+    covers: numbers of the lectures whose card has a picture.
+    """
     text = (root / "README.md").read_text(encoding="utf-8")
     alt = "The lectures of the course as boxes, with an arrow from each to those that build on it: "
     alt += "; ".join(
@@ -40,10 +47,29 @@ def front_page(stager, root, chosen):
         for mode in ("light", "dark")
     )
     text = re.sub(r"<img [^>]*>", "", text, count=1)
-    own = {"lectures", "homework", "reference/index"}
+    own = {"lectures", "homework", "gallery", "reference/index"}
+    homework = {
+        Path(page).name[2:4]: f"{page.removesuffix('.ipynb')}.html"
+        for page in stager.pages
+        if "homework/release/" in page
+    }
+    shown += "".join(
+        f'<span class="map-links map-{form}">'
+        + "".join(
+            f'<a href="notebooks/{lecture.name}.html" title="{escape(lecture.title)}" '
+            f'style="left:{left:.2%};top:{top:.2%};width:{wide:.2%};height:{high:.2%}">'
+            f"{lecture.number} {escape(lecture.title)}</a>"
+            for lecture, left, top, wide, high in boxes(chosen)
+        )
+        + "</span>"
+        for form, boxes in (("wide", picture.wide_boxes), ("tall", picture.tall_boxes))
+    )
+    cards = gallery.cards(chosen, covers, homework, stager.slides)
     parts = [f"{title} <{part}>" for part, title in PARTS.items() if part in own | stager.documents]
     parts += sorted(stager.documents - PARTS.keys())
-    text = text.replace("## The map\n", f'## The map\n\n<div class="map">{shown}</div>\n\n{CAPTION}\n', 1)
+    text = text.replace(
+        "## The map\n", f'## The map\n\n<div class="map">{shown}</div>\n\n{CAPTION}\n\n{cards}\n', 1
+    )
     return stager.prose(text, "index.md") + toctree(parts, hidden=True)
 
 

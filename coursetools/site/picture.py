@@ -23,12 +23,42 @@ def save_maps(lectures, folder):
     """Write map-light.svg, map-dark.svg and their tall forms for a phone into `folder`."""
     import matplotlib.pyplot as plt
 
-    drawn = [lecture for lecture in lectures if not lecture.number.startswith(SUMMARIES)]
+    drawn = drawn_ones(lectures)
     for mode, ink in INK.items():
         for name, draw in ((f"map-{mode}.svg", wide_map), (f"map-{mode}-tall.svg", tall_map)):
             figure = draw(drawn, ink)
             figure.savefig(Path(folder) / name, transparent=True, metadata={"Date": None})
             plt.close(figure)
+
+
+def drawn_ones(lectures):
+    """The lectures that the map draws."""
+    return [lecture for lecture in lectures if not lecture.number.startswith(SUMMARIES)]
+
+
+def wide_boxes(lectures):
+    """(lecture, left, top, width, height) of the boxes of the wide map, in shares of it, for links."""
+    drawn = drawn_ones(lectures)
+    place, height = places(drawn)
+    step = WIDTH / (1 + max(column for column, _ in place.values()))
+    half = (step - GAP) / 2
+    for one in drawn:
+        column, y = place[one.number]
+        left, top = step * (column + 0.5) - half, height - y - 0.36
+        yield one, left / WIDTH, top / height, 2 * half / WIDTH, 0.72 / height
+
+
+def tall_boxes(lectures):
+    """The same of the tall map."""
+    drawn = drawn_ones(lectures)
+    for i, one in enumerate(drawn):
+        yield (
+            one,
+            0.85 / 3.6,
+            (i + 0.5) / len(drawn) - 0.23 / (0.6 * len(drawn)),
+            2.72 / 3.6,
+            0.46 / (0.6 * len(drawn)),
+        )
 
 
 def arrows(lectures):
@@ -114,8 +144,9 @@ def wide_map(lectures, ink):
             va="center",
             ha="right",
         )
-        title = "\n".join(textwrap.wrap(one.title, 20))
-        ax.text(x - half + 0.08, y + 0.07, title, color=ink["text"], fontsize=9.5, va="top", linespacing=1.15)
+        # A letter of 8.8 points is about 0.075 inches wide.
+        title = "\n".join(textwrap.wrap(one.title, int((2 * half - 0.1) / 0.075)))
+        ax.text(x - half + 0.08, y + 0.08, title, color=ink["text"], fontsize=8.8, va="top", linespacing=1.12)
     return figure
 
 

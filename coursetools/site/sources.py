@@ -11,7 +11,11 @@ import re
 import shutil
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 
+import nbformat
+
+from coursetools.site import gallery
 from coursetools.site import pages as generated
 
 LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)([^)\s]+?)(#[^)\s]*)?(?=\))")
@@ -20,6 +24,8 @@ FOLD = re.compile(r"<details><summary>(.*?)</summary>(.*?)</details>", re.DOTALL
 MARKS = re.compile(r"^### (BEGIN|END) SOLUTION$\n?", re.MULTILINE)  # in prose they would be headings
 PICTURE = re.compile(r'(?<=<img )(?=[^>]*src="data:image/png;base64,([^"]{32}))')
 CODE = re.compile(r"`([a-z_]+)((?:\.\w+)+)`")
+# Nothing runs on a page.
+NOW = re.compile(r"just now,? on your machine")
 POSITIONS = "<details><summary>The same at chosen positions</summary>{}</details>"
 
 
@@ -61,21 +67,23 @@ def lectures(root):
     return found
 
 
-def stage(root, target, *, solutions=True, films=None):
+def stage(root, target, *, solutions=True, films=None, slides=False):
     """Write the sources of the site into the new folder `target`; returns its lectures.
 
     films: function from a notebook's path to its explorers, `moving.films`; None leaves each at its start.
+    slides: whether there will be decks to link to.
     """
     chosen = lectures(root)
     pages = {f"notebooks/{lecture.name}.ipynb" for lecture in chosen}
     for kind in ("release", "source") if solutions else ("release",):
         homework = sorted((root / "notebooks" / "homework" / kind).glob("*/*.ipynb"))
-        pages |= {path.relative_to(root).as_posix() for path in homework}
+        numbers = {lecture.number for lecture in chosen}
+        pages |= {p.relative_to(root).as_posix() for p in homework if p.name[2:4] in numbers}
     documents = {part for part in generated.PARTS if (root / f"{part}.md").is_file()}
     documents |= {f"docs/{path.stem}" for path in (root / "docs").glob("*.md")}
     pages |= {f"{document}.md" for document in documents}
     modules = modules_of(root)
-    stager = Stager(root, target, pages, documents, dict(modules))
+    stager = Stager(root, target, pages, documents, dict(modules), slides)
     lecture_pages = {f"notebooks/{lecture.name}.ipynb" for lecture in chosen}
     for page in sorted(pages):
         text = (root / page).read_text(encoding="utf-8")
@@ -84,7 +92,7 @@ def stage(root, target, *, solutions=True, films=None):
             stager.write(page, stager.notebook(text, page, moving))
         else:
             stager.write(page, stager.prose(text, page))
-    stager.write("index.md", generated.front_page(stager, root, chosen))
+    stager.write("index.md", generated.front_page(stager, root, chosen, stager.pictures(chosen)))
     stager.write("lectures.md", generated.lecture_page(chosen))
     stager.write("homework.md", generated.homework_page(chosen, sorted(pages), solutions))
     if solutions:
@@ -112,8 +120,8 @@ def modules_of(root):
 class Stager:
     """Rewrites files of the repository `root` for the site in `target`; paths are relative, with slashes."""
 
-    def __init__(self, root, target, pages, documents, modules):
-        self.root, self.target = root, target
+    def __init__(self, root, target, pages, documents, modules, slides=False):
+        self.root, self.target, self.slides = root, target, slides
         self.pages, self.documents, self.modules = pages, documents, modules
 
     def write(self, page, text):
@@ -121,6 +129,41 @@ class Stager:
         path = self.target / page
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+
+    def pictures(self, lectures):
+        """Write the pictures of cards and gallery, and the gallery's page; numbers of those with a card."""
+        notebooks = {
+            one.number: nbformat.read(self.root / f"notebooks/{one.name}.ipynb", as_version=4)
+            for one in lectures
+        }
+        static = self.target / "_static"
+        for name in ("covers", "gallery"):
+            (static / name).mkdir(parents=True, exist_ok=True)
+        shown = gallery.gallery(self.root, notebooks)
+        for number, each in enumerate(shown):
+            (static / "gallery" / f"{number}.png").write_bytes(each.png)
+        own = {each.lecture: each.png for each in reversed(shown)}
+        covers = {number: own.get(number) or gallery.cover(book) for number, book in notebooks.items()}
+        covers = {number: gallery.small(png) for number, png in covers.items() if png}
+        for number, png in covers.items():
+            (static / "covers" / f"{number}.png").write_bytes(png)
+        if shown:
+            (static / "preview.png").write_bytes(gallery.small(shown[0].png))
+        self.write("gallery.md", gallery.gallery_page(shown, lectures))
+        return set(covers)
+
+    def links(self, page):
+        """What belongs to a notebook, as HTML for below its title: to download, its deck, its homework."""
+        path = Path(page)
+        up = posixpath.relpath(".", posixpath.dirname(page))
+        found = [(f"{up}/download/{path.name}", "Download the notebook")]
+        if path.parent.name == "notebooks":
+            number = path.name[:2]
+            found += [(f"{up}/slides/{path.stem}.html", "Slides")] if self.slides else []
+            homework = [p for p in self.pages if f"homework/release/hw{number}_" in p]
+            found += [(f"{up}/{p.removesuffix('.ipynb')}.html", "Homework") for p in homework]
+        links = " · ".join(f'<a href="{address}">{name}</a>' for address, name in found)
+        return f'<div class="course-links">{links}</div>'
 
     def prose(self, text, page):
         """Markdown of `page`, with links that the site can follow and folds that it can open."""
@@ -159,7 +202,7 @@ class Stager:
             source = "".join(cell["source"])
             cells.append(cell)
             if cell["cell_type"] == "markdown":
-                cell["source"] = self.prose(MARKS.sub("", source), page)
+                cell["source"] = NOW.sub("when this page was made", self.prose(MARKS.sub("", source), page))
                 continue
             outputs = [o for o in cell["outputs"] if "data" not in o or any(o["data"].values())]
             cell["outputs"] = outputs
@@ -171,6 +214,11 @@ class Stager:
                 cell["outputs"] = [display(film.html()) for film in films[cell["id"]]]
             if cell["metadata"].get("nbgrader", {}).get("solution"):
                 cell["metadata"]["tags"] = ["solution" if solved else "answer"]
+            elif cell["metadata"].get("jupyter", {}).get("source_hidden"):
+                cell["metadata"]["tags"] = ["hide-input"]
+        if not solved:
+            title, line, rest = cells[0]["source"].partition("\n")
+            cells[0]["source"] = f"{title}\n\n{self.links(page)}\n{line}{rest}"
         if solved:  # the title tells it from the homework itself, in the search too
             cells[0]["source"] = re.sub(r"^# .*", r"\g<0> · solution", cells[0]["source"])
         return json.dumps({**notebook, "cells": cells})

@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 import threading
+import tomllib
 from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
@@ -28,7 +29,7 @@ from conftest import missing
 from PIL import Image
 
 from coursetools import assets, cli, moving
-from coursetools.site import picture, sources
+from coursetools.site import picture, searching, sources
 from coursetools.site.docstrings import to_rst
 from coursetools.slides import cells
 
@@ -133,7 +134,10 @@ def local(link):
 def test_the_whole_course_is_there(pages):
     for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"):
         assert f"notebooks/{path.stem}.html" in pages
+    numbers = {path.name[:2] for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")}
     for path in (ROOT / "notebooks" / "homework").glob("*/*/*.ipynb"):
+        if path.name[2:4] not in numbers:
+            continue  # its lecture is still to come
         assert path.relative_to(ROOT).with_suffix(".html").as_posix() in pages
     for path in (ROOT / "coursekit").glob("*.py"):
         if path.stem != "__init__":
@@ -340,6 +344,103 @@ def test_search_finds_and_needs_no_server(browser, address, site):
 
 
 # The parts
+
+
+def test_the_front_page_leads_everywhere(site, pages, browser, address):
+    """Each lecture by its box of the map, by its card with a picture, and its notebook and homework."""
+    links = pages["index.html"].links
+    for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+        number, page = path.name[:2], f"notebooks/{path.stem}.html"
+        boxes = 0 if number.startswith(picture.SUMMARIES) else 2
+        assert links.count(page) >= boxes + 2, f"{page}: map, card, table"
+        assert f"download/{path.name}" in links
+        assert (site / "download" / path.name).read_bytes() == path.read_bytes()
+        homework = [link for link in links if f"release/hw{number}_" in link]
+        assert bool(homework) == (number not in ("00", "19", "99"))
+    covers = [p for p in pages["index.html"].pictures if "covers/" in p["src"]]
+    assert len(covers) >= 17
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{address}/index.html")
+    page.locator(".map-wide a").filter(has_text="01 ").click()
+    page.wait_for_url("**/01_pca_usarrests.html")
+    page.close()
+
+
+def test_boxes_of_the_links_lie_over_those_of_the_map():
+    lectures = sources.lectures(ROOT)
+    drawn = picture.drawn_ones(lectures)
+    for boxes, draw in ((picture.wide_boxes, picture.wide_map), (picture.tall_boxes, picture.tall_map)):
+        figure = draw(drawn, picture.INK["light"])
+        width, height = figure.get_size_inches()
+        frames = [p.get_bbox() for p in figure.axes[0].patches if type(p).__name__ == "FancyBboxPatch"]
+        for (_, left, top, wide, high), frame in zip(boxes(lectures), frames, strict=True):
+            found = (left * width, height * (1 - top - high), wide * width, high * height)
+            assert found == pytest.approx(frame.bounds, abs=0.01)
+
+
+def test_the_gallery_shows_what_its_file_names(site, pages):
+    wanted = tomllib.loads((ROOT / "docs/site/gallery.toml").read_text())["picture"]
+    shown = [p["alt"] for p in pages["gallery.html"].pictures if "gallery/" in p["src"]]
+    assert len(shown) == len(wanted) >= 6
+    assert all(alt.startswith(each["shows"]) for alt, each in zip(shown, wanted, strict=True))
+
+
+def test_code_is_copied_and_hidden_and_a_page_says_no_now(browser, address, site):
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{address}/notebooks/{MOVING}.html")
+    button = page.locator(".course-copy").first
+    button.hover()
+    button.click()
+    assert button.inner_text() in ("Copied", "Press Ctrl-C")
+    page.get_by_role("button", name="Hide the code").click()
+    assert not page.locator("div.cell_input").first.is_visible()
+    page.reload()
+    assert not page.locator("div.cell_input").first.is_visible(), "the choice is kept"
+    page.get_by_role("button", name="Show the code").click()
+    assert page.locator("div.cell_input").first.is_visible()
+    page.close()
+    for path in (site / "notebooks").glob("*.html"):
+        assert not re.search("just now,? on your machine", path.read_text(encoding="utf-8")), path.name
+
+
+def test_what_is_shared_has_words(site):
+    text = (site / "notebooks" / f"{MOVING}.html").read_text(encoding="utf-8")
+    said = re.search(r'<meta name="description" content="([^"]{40,204})">', text)
+    assert said and f'<meta property="og:description" content="{said[1]}">' in text
+    assert 'property="og:title" content="01 · ' in text
+    assert "og:image" not in text, "without an address there is no full name for it"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("reparameterization trick", "reparametrisation"),
+        ("normalizing", "normalising"),
+        ("k-means", "K-means"),
+        ("Variational autoencoder", "VAE"),
+        ("labelled neighbours", "labeled neighbors"),
+    ],
+)
+def test_two_spellings_are_one_word_of_the_index(one, other):
+    lang = searching.CourseEnglish({})
+    words = [{lang.stem(word) for word in lang.split(text)} for text in (one, other)]
+    assert words[0] == words[1]
+    assert lang.stem(lang.split("k-means")[-1]) == "kmean" and "mean" in map(lang.stem, lang.split("k-means"))
+
+
+def test_the_search_knows_other_words(browser, address):
+    page = browser.new_page()
+
+    def found(query):
+        page.goto(f"{address}/search.html?q={query}")
+        page.locator("#search-results .search-summary").first.wait_for()
+        page.wait_for_function("!document.querySelector('#search-progress')?.textContent.endsWith('.')")
+        page.wait_for_timeout(500)
+        return page.locator("#search-results ul.search > li > a").all_inner_texts()
+
+    assert any("11 · " in title for title in found("reparameterization trick"))
+    assert any("02 · " in title for title in found("k-means")) and len(found("k-means")) < 40
+    page.close()
 
 
 def test_a_docstring_becomes_markup():

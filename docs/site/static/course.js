@@ -1,6 +1,47 @@
 // A browser lets no script read other files of a folder: opened from a disk, the search lists titles alone.
 if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 
+// A button to copy each cell of code, and one to hide all code of a notebook; the reader's choice is kept.
+document.addEventListener("DOMContentLoaded", () => {
+  const inputs = document.querySelectorAll("div.cell_input");
+  for (const input of inputs) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "course-copy";
+    button.textContent = "Copy";
+    button.addEventListener("click", async () => {
+      const code = input.querySelector("pre").textContent;
+      try {
+        await navigator.clipboard.writeText(code);
+        button.textContent = "Copied";
+      } catch {  // a page from a disk may not write to the clipboard: select it, so that Ctrl-C does
+        getSelection().selectAllChildren(input.querySelector("pre"));
+        button.textContent = "Press Ctrl-C";
+      }
+      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    });
+    input.append(button);
+  }
+  const links = document.querySelector(".course-links");
+  if (!links || !inputs.length) return;
+  const toggle = document.createElement("button");
+  toggle.type = "button";
+  const hide = (hidden) => {
+    document.documentElement.classList.toggle("course-no-code", hidden);
+    toggle.textContent = hidden ? "Show the code" : "Hide the code";
+    toggle.setAttribute("aria-pressed", hidden);
+  };
+  toggle.addEventListener("click", () => {
+    const hidden = !document.documentElement.classList.contains("course-no-code");
+    hide(hidden);
+    try { localStorage.setItem("course-no-code", hidden ? "yes" : ""); } catch { /* not kept, then */ }
+  });
+  let kept = "";
+  try { kept = localStorage.getItem("course-no-code"); } catch { /* a browser that keeps nothing */ }
+  hide(kept === "yes");
+  links.append(" · ", toggle);
+});
+
 // The theme gives the arrows that unfold the sidebar no name for a screen reader.
 document.addEventListener("DOMContentLoaded", () => {
   for (const arrow of document.querySelectorAll(".bd-sidebar-primary summary")) {
