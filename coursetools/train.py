@@ -1,12 +1,14 @@
 """`coursekit train`: the recipe of a lecture trained in a folder, resumed where it broke off, and looked at.
 
 The folder holds `checkpoint.pt` (from which the same command goes on; of a recipe with stages one for each),
-`run.json` (which run that is), `history.csv` (one line per step), `model.pt` (the weights, averaged where the
-recipe averages), `samples.png`, and with --measure `measures.json`. Under torchrun every process trains, and
-process 0 writes and speaks. What goes wrong is one sentence.
+`run.json` (which run that is), `history.csv` (one line per step) and its picture `loss.png`, `model.pt` (the
+weights, averaged where the recipe averages), `samples.png`, of a recipe of one stage `samples.gif` (a film of
+how they came), with --digit 7 `digit_7.png`, and with --measure `measures.json`. Under torchrun every
+process trains, and process 0 writes and speaks. What goes wrong is one sentence.
 """
 
 import ast
+import copy
 import csv
 import importlib
 import json
@@ -16,8 +18,15 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+
 import coursekit
 
+FRAMES = 40  # of the film
+ATTENTION = 0.05  # of the CPU seconds may go into drawing it
+AFTERWARDS = """In the end the folder holds samples.png, loss.png, history.csv, model.pt, and samples.gif, a
+film of the samples as they come. Ctrl-C keeps what is learned, and the same command goes on from there. A
+recipe takes a minute or less on the digits, up to three on MNIST; docs/training.md has the table."""
 DATA = ("digits", "mini_mnist", "mnist", "moons", "ring", "grid", "checkerboard", "blobs", "swiss_roll")
 
 
@@ -38,6 +47,7 @@ def models():
 def add_arguments(parser):
     """Add the arguments of the command to an argparse parser."""
     names = models()
+    parser.epilog = AFTERWARDS
     parser.add_argument("model", choices=names, metavar="MODEL", help="one of " + ", ".join(names))
     parser.add_argument(
         "--data",
@@ -50,7 +60,12 @@ def add_arguments(parser):
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, metavar="N", help="instead of the recipe's number")
     length.add_argument("--seconds", type=float, metavar="S", help="CPU seconds of a process, instead")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="another run of the same (0)")
+    what = "other first weights, batches and samples: another run of the same recipe (0)"
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help=what)
+    parser.add_argument("--classes", action="store_true", help="tell the model which digit each image is")
+    what = "draw this digit alone, with --classes; also of a run that is finished"
+    parser.add_argument("--digit", type=int, choices=range(10), metavar="0..9", help=what)
+    parser.add_argument("--no-film", action="store_true", help="draw nothing on the way")
     parser.add_argument("--measure", action="store_true", help="measure the result on data it has not seen")
     parser.add_argument("--cpu", action="store_true", help="leave the GPU alone")
 
@@ -66,6 +81,9 @@ def run(options):
             seconds=options.seconds,
             seed=options.seed,
             measure=options.measure,
+            classes=options.classes or options.digit is not None,
+            digit=options.digit,
+            film=not options.no_film,
             device="cpu" if options.cpu else "auto",
         )
     except (ValueError, OSError, FloatingPointError) as error:
@@ -76,7 +94,20 @@ def run(options):
         return 130
 
 
-def train(model, data, out, *, steps=None, seconds=None, seed=0, measure=False, device="auto"):
+def train(
+    model,
+    data,
+    out,
+    *,
+    steps=None,
+    seconds=None,
+    seed=0,
+    measure=False,
+    classes=False,
+    digit=None,
+    film=True,
+    device="auto",
+):
     """Train, and write what the head of this file lists into the folder `out`; returns the exit code.
 
     Args:
@@ -87,6 +118,9 @@ def train(model, data, out, *, steps=None, seconds=None, seed=0, measure=False, 
         seconds: CPU seconds of a process, instead; the recipe then takes the settings of that budget.
         seed: of the first weights, the batches and the samples; of a toy also of its points.
         measure: whether to measure the result as the benchmarks do; of some models that takes a minute.
+        classes: whether to take the recipe that is told the classes.
+        digit: with classes, the digit of which to draw a sheet; None for none.
+        film: whether to draw samples on the way, for at most a twentieth of the time.
         device: as in `training.fit`.
 
     Raises:
@@ -100,6 +134,7 @@ def train(model, data, out, *, steps=None, seconds=None, seed=0, measure=False, 
         raise ValueError(f"--steps must be at least 1, got {steps}")
     length = f"{seconds:g} CPU seconds" if seconds else f"{steps} steps" if steps else "the recipe's steps"
     asked = {"model": model, "data": data, "seed": seed, "length": length}
+    asked |= {"classes": True} if classes else {}
     out = Path(out)
     resumed = prepare(out, asked)
 
@@ -107,9 +142,12 @@ def train(model, data, out, *, steps=None, seconds=None, seed=0, measure=False, 
 
     from coursekit.data import train_and_test
 
-    recipes = importlib.import_module(f"coursekit.{model}.recipe").RECIPES
+    module = importlib.import_module(f"coursekit.{model}.recipe")
+    recipes = getattr(module, "BY_CLASS", {}) if classes else module.RECIPES
     if data not in recipes:
-        raise ValueError(f"{model} has no recipe for {data}; choose one of {', '.join(recipes)}")
+        told = " that is told the classes" if classes else ""
+        there = f"choose one of {', '.join(recipes)}" if recipes else "take vae, flow or conditional_gan"
+        raise ValueError(f"{model} has no recipe for {data}{told}; {there}")
     parts = train_and_test(data, seed=seed)
     torch.manual_seed(seed)
     start = time.process_time()
@@ -118,6 +156,10 @@ def train(model, data, out, *, steps=None, seconds=None, seed=0, measure=False, 
     if speaks():
         (out / "run.json").write_text(json.dumps(asked), encoding="utf-8")
         print(f"{model} on {data}, {length}{', resumed' if resumed else ''}. Ctrl-C keeps what is learned.")
+    on_step = None
+    if film and speaks() and len(recipe.stages) == 1:  # what a later stage draws, an earlier one cannot
+        total = steps or recipe.stages[0].n_steps
+        on_step = Film(recipe, parts[0].image_shape, out, None if seconds else total, seconds)
     histories = recipe.train(
         n_steps=steps,
         seconds=seconds,
@@ -126,9 +168,11 @@ def train(model, data, out, *, steps=None, seconds=None, seed=0, measure=False, 
         device=device,
         folder=out,
         checkpoint_every=200,
+        on_step=on_step,
     )
     if speaks():
         write_history(histories, out / "history.csv")
+        write_curve(histories, [stage.loss for stage in recipe.stages], out / "loss.png")
     if histories[-1].stopped == "interrupted":
         return 130
     if speaks():
@@ -139,9 +183,22 @@ def train(model, data, out, *, steps=None, seconds=None, seed=0, measure=False, 
             pictures = recipe.draw(recipe.model, torch.Generator().manual_seed(seed))
         title = f"{model} on {data} after {n_steps} steps:\n{recipe.shows}"
         write_figure(pictures, parts[0].image_shape, title, out / "samples.png")
-        losses, what = histories[-1].loss, recipe.stages[-1].loss
-        last = f"; the last loss is {losses[-1]:.4g} ({what})" if losses else ""
-        print(f"{n_steps} steps, {cpu_seconds:.0f} CPU seconds{last}. See {out / 'samples.png'}.")
+        if digit is not None:
+            labels = torch.full((len(pictures),), digit)
+            with torch.no_grad():
+                sheet = recipe.draw_class(recipe.model, labels, torch.Generator().manual_seed(seed))
+            title = f"{model} on {data} after {n_steps} steps:\nasked for the digit {digit}"
+            write_figure(sheet, parts[0].image_shape, title, out / f"digit_{digit}.png")
+        if on_step is not None:
+            on_step.write()
+        losses, what = histories[-1].loss[-100:], recipe.stages[-1].loss
+        last = (
+            f"; the loss of the last {len(losses)} is {sum(losses) / len(losses):.4g} ({what})"
+            if losses
+            else ""
+        )
+        seen = out / ("samples.png" if digit is None else f"digit_{digit}.png")
+        print(f"{n_steps} steps, {cpu_seconds:.0f} CPU seconds{last}. See {seen}.")
         if measure:
             measures = recipe.measure(recipe.model)
             (out / "measures.json").write_text(json.dumps(measures, indent=1), encoding="utf-8")
@@ -201,6 +258,115 @@ def write_history(histories, path):
             stage = [[number] * len(steps)] if stages else []
             columns = [getattr(history, name) or [""] * len(steps) for name in names]
             writer.writerows(zip(steps, *stage, *columns, strict=True))
+
+
+def write_curve(histories, losses, path):
+    """The loss over the steps, each batch in grey and a running mean on top; nothing where there is none."""
+    from matplotlib.figure import Figure
+
+    from coursekit import plots
+
+    shown = [(history, what) for history, what in zip(histories, losses, strict=False) if history.loss]
+    if not shown:
+        return
+    plots.use_course_style()
+    figure = Figure(figsize=(6.4, 3.2 * len(shown)), dpi=150)
+    for axes, (history, what) in zip(figure.subplots(len(shown), squeeze=False).flat, shown, strict=True):
+        n = len(history.loss)
+        lines = [("model", history.loss), ("critic", history.opponent_loss)]
+        for color, values in lines:
+            if not values:
+                continue
+            values = np.asarray(values)
+            width = max(1, n // 50)
+            smooth = np.convolve(values, np.ones(width) / width, mode="valid")
+            axes.plot(range(1, n + 1), values, color=plots.COLORS["noise"], lw=0.6)
+            axes.plot(range(width, n + 1), smooth, color=plots.COLORS[color], lw=1.8)
+            low, high = np.quantile(values, [0.0, 0.99])
+            axes.set_ylim(low - 0.05 * (high - low) - 1e-9, high + 0.05 * (high - low) + 1e-9)
+        games = "; green: the opponent's" if history.opponent_loss else ""
+        axes.set(xlabel="step", title=f"loss of each batch, and its running mean\n({what}{games})")
+    figure.savefig(path)
+
+
+class Film:
+    """Samples on the way: called after each step, it draws at FRAMES steps, close together at first.
+
+    Every frame has the same noise, so that a digit is seen to come. Frames are kept beside the checkpoint,
+    for a run that is broken off. To draw costs at most ATTENTION of the CPU seconds, and changes nothing in
+    the run: the copy that draws has its own randomness.
+    """
+
+    def __init__(self, recipe, image_shape, out, n_steps, seconds):
+        self.recipe, self.image_shape, self.out = recipe, image_shape, out
+        self.n_steps, self.seconds = n_steps, seconds
+        self.kept = out / "film.npz"
+        found = np.load(self.kept) if self.kept.exists() else {"steps": [], "frames": []}
+        self.steps, self.frames = [int(step) for step in found["steps"]], list(found["frames"])
+        self.spent, self.start = 0.0, time.process_time()
+
+    def __call__(self, step, model, loss):
+        """Draw, if it is time."""
+        now = time.process_time() - self.start
+        done = step / self.n_steps if self.n_steps else now / self.seconds
+        if done < (len(self.frames) / FRAMES) ** 2 or self.spent > ATTENTION * now + 0.2:
+            return
+        import torch
+
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            copied = copy.deepcopy(self.recipe.model).cpu().eval()
+            rng = torch.Generator().manual_seed(0)
+            pictures = self.recipe.draw(copied, rng)[: 600 if self.image_shape is None else 30]
+        self.steps.append(step)
+        self.frames.append(np.asarray(pictures, dtype=np.float16))
+        np.savez(self.kept, steps=self.steps, frames=self.frames)
+        self.spent += time.process_time() - self.start - now
+
+    def write(self):
+        """All frames as samples.gif, the last one for three seconds; nothing where there are none."""
+        if not self.frames:
+            return
+        low, high = np.quantile(np.stack(self.frames[len(self.frames) // 2 :]), [0.001, 0.999])
+        pictures = []
+        for step, frame in zip(self.steps, self.frames, strict=True):
+            title = f"after {step} step{'s' * (step > 1)}"
+            if self.image_shape is None:
+                pictures.append(sheet_of_points(frame, title, low, high))
+            else:
+                pictures.append(sheet_of_digits(frame, self.image_shape, title))
+        times = [150] * (len(pictures) - 1) + [3000]
+        first, *rest = [picture.quantize(32) for picture in pictures]
+        first.save(self.out / "samples.gif", save_all=True, append_images=rest, duration=times, loop=0)
+        self.kept.unlink(missing_ok=True)
+
+
+def sheet_of_digits(images, image_shape, title, scale=48):
+    """Rows of ten images (n, pixels) in [0, 1], enlarged, with a line of words on top; a PIL image."""
+    from PIL import Image, ImageDraw
+
+    rows = -(-len(images) // 10)
+    sheet = Image.new("L", (10 * scale, rows * scale + 24), 255)
+    for i, image in enumerate(images):
+        ink = (255 * (1 - np.clip(image.astype(float), 0, 1))).astype(np.uint8).reshape(image_shape)
+        place = (i % 10 * scale + 2, i // 10 * scale + 22)
+        sheet.paste(Image.fromarray(ink).resize((scale - 4, scale - 4), Image.Resampling.NEAREST), place)
+    ImageDraw.Draw(sheet).text((4, 2), title, fill=0, font_size=16)
+    return sheet
+
+
+def sheet_of_points(points, title, low, high, size=360):
+    """Points (n, 2) as dots in a square from low to high, with a line of words on top; a PIL image."""
+    from PIL import Image, ImageDraw
+
+    sheet = Image.new("L", (size, size + 24), 255)
+    pen = ImageDraw.Draw(sheet)
+    places = (points.astype(float) - low) / max(high - low, 1e-9)
+    for x, y in places:
+        if 0 <= x <= 1 and 0 <= y <= 1:
+            left, top = x * (size - 4), (1 - y) * (size - 4) + 22
+            pen.ellipse((left, top, left + 3, top + 3), fill=60)
+    pen.text((4, 2), title, fill=0, font_size=16)
+    return sheet
 
 
 def write_figure(samples, image_shape, title, path):

@@ -58,6 +58,37 @@ def checkerboard(train: Dataset, test: Dataset, *, seconds: float | None = None)
     return toy(train, test, TOYS["checkerboard"], seconds)
 
 
+def mini_mnist_by_class(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """14 x 14 digits, a density for each class: 4 shuffles and couplings that see the class."""
+    budget, (n_steps, settings) = for_budget(MINI_MNIST, seconds)
+    x, labels = torch.tensor(train.x, dtype=torch.float32), torch.tensor(train.labels)
+    n_levels = int(train.value_range[1]) + 1
+    flow = image_flow(x.shape[1], n_levels, width=512, mix=shuffle, n_classes=10)
+    copies = max(1, 15_000 // len(x))
+    flow.initialize(x.repeat(copies, 1), condition=labels.repeat(copies))
+
+    def draw_class(flow, labels, rng):
+        images = flow.sample(len(labels), condition=labels, rng=rng)
+        return (images.floor() / (n_levels - 1)).clamp(0, 1)
+
+    def measure(flow):
+        new, told = torch.tensor(test.x, dtype=torch.float32), torch.tensor(test.labels)
+        one, many = digit_bits(flow, new, n_noises=10, condition=told)
+        return {"bits per pixel of the test set, given its classes": one, "with several noises": many}
+
+    loss = "minus the log-likelihood given the class, in nats"
+    return Recipe(
+        model=flow,
+        stages=(Stage(flow, (x, labels), fit, n_steps, settings, loss),),
+        seconds=budget,
+        draw=lambda flow, rng: draw_class(flow, torch.arange(N_SHOWN) % 10, rng),
+        shows="samples, the digits 0 to 9 in turn",
+        draw_class=draw_class,
+        measure=measure,
+    )
+
+
+BY_CLASS = {"mini_mnist": mini_mnist_by_class}
 RECIPES = {"digits": digits, "mini_mnist": mini_mnist, "mnist": mnist}
 RECIPES |= {"moons": moons, "ring": ring, "checkerboard": checkerboard}
 

@@ -24,6 +24,9 @@ class FreshPixels(nn.Module):
         super().__init__()
         self.model = model
 
-    def loss(self, x: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
-        """The model's loss on bits with the probabilities x, (n, ...) in [0, 1]."""
-        return self.model.loss(bernoulli(x, rng), rng=rng)
+    def loss(
+        self, x: Tensor, condition: Tensor | None = None, *, rng: torch.Generator | None = None
+    ) -> Tensor:
+        """The model's loss on bits with the probabilities x, (n, ...) in [0, 1], and on their condition."""
+        told = () if condition is None else (condition,)
+        return self.model.loss(bernoulli(x, rng), *told, rng=rng)

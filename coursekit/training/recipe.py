@@ -64,6 +64,7 @@ class Recipe:
         seconds: CPU seconds of one thread that the stages take, roughly: the budget of the settings.
         draw: function (model, rng) -> images (n, pixels) from 0 paper to 1 ink, or points (n, 2).
         shows: what `draw` gives, in words.
+        draw_class: where the model is told the classes, function (model, labels (n,), rng) -> images.
         measure: function (model) -> dict from words to numbers, measured on data never learned from.
         finish: called after the last stage, where something is left to do before the model can be used.
     """
@@ -73,6 +74,7 @@ class Recipe:
     seconds: float
     draw: Callable[[nn.Module, torch.Generator], Tensor]
     shows: str
+    draw_class: Callable[[nn.Module, Tensor, torch.Generator], Tensor] | None = None
     measure: Callable[[nn.Module], dict[str, float]] = field(default=lambda model: {})
     finish: Callable[[], None] = field(default=lambda: None)
 
@@ -86,6 +88,7 @@ class Recipe:
         device: str | torch.device = "auto",
         folder: str | Path | None = None,
         checkpoint_every: int = 500,
+        on_step: Callable[[int, nn.Module, float], object] | None = None,
     ) -> list[History]:
         """Go through the stages, in place; a History for each, the last of which may be an interrupted one.
 
@@ -96,6 +99,7 @@ class Recipe:
             seed: as in `fit`, for every stage.
             device: as in `fit`.
             checkpoint_every: as in `fit`.
+            on_step: as in `fit`.
             folder: where the stages keep their checkpoints (`checkpoint_names`), and find them to go on.
 
         Raises:
@@ -120,6 +124,7 @@ class Recipe:
                     raise ValueError(f"not one step was made in {seconds:g} CPU seconds: give it longer")
                 limits = {"n_steps": EVER, "max_cpu_seconds": left}
             limits |= {"seed": seed, "device": device, "checkpoint_every": checkpoint_every}
+            limits |= {} if on_step is None else {"on_step": on_step}
             limits |= {"checkpoint": None if folder is None else Path(folder) / name}
             history = stage.loop(stage.model, x, **stage.settings, **limits)
             if history.stopped == "budget" and not history.learning_rate:

@@ -160,6 +160,9 @@ class Run:
             yield self.step + 1
             self.step += 1
             self.history.cpu_seconds.append(self.seconds)
+            if self.history.loss:  # a few of the last: a single batch says little
+                last = self.history.loss[-20:]
+                self.bar.set_postfix_str(f"loss {sum(last) / len(last):.3g}", refresh=False)
             self.bar.update()
             if self.step == 1:
                 self.group.broadcast(self.model)  # a layer may have set itself from the first share it saw

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.image import imread
+from PIL import Image
 
 from coursekit import data
-from coursekit.evaluation import DigitClassifier
+from coursekit.evaluation import DigitClassifier, digit_judge
 from coursekit.training import N_SHOWN, fit, fit_adversarial, fit_contrastive
 from coursetools import train as train_command
 from coursetools.cli import main
@@ -122,6 +123,8 @@ def test_every_model_trains_and_leaves_its_folder_complete(tmp_path, capsys, par
     folder = tmp_path / "deep" / "run"
     recipe = recipes(model)["digits"](*parts["digits"])
     names = {"history.csv", "model.pt", "run.json", "samples.png", *recipe.checkpoint_names()}
+    names |= {"loss.png"} if any(stage.loop is not fit_contrastive for stage in recipe.stages) else set()
+    names |= {"samples.gif"} if len(recipe.stages) == 1 else set()
     assert {path.name for path in folder.iterdir()} == names
 
     header, rows = read_history(folder)
@@ -143,6 +146,87 @@ def test_every_model_trains_and_leaves_its_folder_complete(tmp_path, capsys, par
     recipe.model.load_state_dict(torch.load(folder / "model.pt", weights_only=True))
     pictures = recipe.draw(recipe.model.eval(), torch.Generator().manual_seed(0)).detach()
     assert pictures.shape == (N_SHOWN, 64) and pictures.min() >= 0 and pictures.max() <= 1
+
+
+@pytest.mark.parametrize("model", ["vae", "flow", "conditional_gan"])
+def test_a_model_that_is_told_the_classes_draws_the_digit_that_is_asked_for(tmp_path, parts, model):
+    """A judge of the real digits reads what was asked for more often than by chance, after few steps."""
+    module = importlib.import_module(f"coursekit.{model}.recipe")
+    torch.manual_seed(0)
+    recipe = module.BY_CLASS["mini_mnist"](*parts["mini_mnist"])
+    recipe.train(n_steps={"vae": 400, "flow": 400, "conditional_gan": 500}[model], device="cpu")
+    labels = torch.arange(300) % 10
+    with torch.no_grad():
+        images = recipe.draw_class(recipe.model, labels, torch.Generator().manual_seed(1))
+        shown = recipe.draw(recipe.model, torch.Generator().manual_seed(0))
+    assert images.shape == (300, 196) and images.min() >= 0 and images.max() <= 1
+    assert shown.shape == (N_SHOWN, 196)
+    train = parts["mini_mnist"][0]
+    judge = digit_judge(torch.from_numpy(data.ink(train)).float(), train.labels)
+    read = judge.predict_proba(images).argmax(1)
+    obeys = (torch.as_tensor(read) == labels).double().mean().item()
+    shuffled = (torch.as_tensor(read) == labels.roll(1)).double().mean().item()
+    assert obeys > 0.35 > shuffled, "chance level is one in ten"
+
+
+def test_a_film_a_curve_and_a_sheet_of_sevens(tmp_path, capsys):
+    out = tmp_path / "run"
+    arguments = ["train", "vae", "--data", "mini_mnist", "--digit", "7", "--steps", "60", "--out", str(out)]
+    assert main(arguments) == 0
+    assert "the loss of the last 60 is" in capsys.readouterr().out
+    with Image.open(out / "samples.gif") as film:
+        assert 10 <= film.n_frames <= train_command.FRAMES + 1
+        film.seek(0)
+        first = np.asarray(film.convert("L"), dtype=float)
+        film.seek(film.n_frames - 1)
+        assert np.abs(np.asarray(film.convert("L"), dtype=float) - first).max() > 100, "nothing moves"
+    assert imread(out / "loss.png")[..., 2].std() > 0.01 and (out / "digit_7.png").exists()
+    assert not (out / "film.npz").exists(), "frames are kept only until the film is made"
+    # Another digit of the finished run: nothing is trained again, and the film stays.
+    film, steps = (out / "samples.gif").read_bytes(), len(read_history(out)[1])
+    arguments[arguments.index("7")] = "3"
+    assert main(arguments) == 0
+    assert (out / "digit_3.png").read_bytes() != (out / "digit_7.png").read_bytes()
+    assert (out / "samples.gif").read_bytes() == film and len(read_history(out)[1]) == steps
+
+
+def test_the_film_changes_nothing_in_the_run(tmp_path):
+    for name, more in (("with", []), ("without", ["--no-film"])):
+        assert main(["train", "gan", "--steps", "30", "--out", str(tmp_path / name), *more]) == 0
+    assert same_weights(tmp_path / "with", tmp_path / "without")
+    assert not (tmp_path / "without" / "samples.gif").exists()
+
+
+def test_a_model_without_classes_says_so(tmp_path, capsys):
+    assert main(["train", "rbm", "--digit", "7", "--out", str(tmp_path)]) == 2
+    assert "no recipe for digits that is told the classes; take vae, flow" in capsys.readouterr().err
+
+
+def test_the_bar_shows_the_loss():
+    from coursekit.training import run as running
+
+    shown = []
+
+    class Bar:
+        def __init__(self, *arguments, **keywords):
+            pass
+
+        def update(self):
+            pass
+
+        def set_postfix_str(self, text, refresh):
+            shown.append(text)
+
+        def close(self):
+            pass
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running, "progress_bar", Bar)
+        model = torch.nn.Linear(1, 1)
+        model.loss = lambda x, rng=None: model(x).square().mean()
+        history = fit(model, torch.ones(8, 1), n_steps=3, learning_rate=0.1)
+    assert shown[0] == f"loss {history.loss[0]:.3g}"
+    assert shown[-1] == f"loss {np.mean(history.loss):.3g}"
 
 
 def test_it_learns(tmp_path, parts):
