@@ -11,6 +11,7 @@ Shapes come from `data.shapes` with the seed of the run. Notebook 15_conditional
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -275,7 +276,6 @@ def mini_mnist(train: Dataset, test: Dataset, *, seconds: float | None = None) -
         stages=(Stage(game, pairs, fit_adversarial, n_steps, settings, "the generator's, in nats"),),
         seconds=budget,
         draw=lambda game, rng: game.sample(classes(N_SHOWN), rng=rng),
-        draw_class=lambda game, labels, rng: game.sample(F.one_hot(labels, 10).float(), rng=rng),
         shows="samples of the generator, the digits 0 to 9 in turn",
         measure=measure,
     )
@@ -297,4 +297,15 @@ def digits(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Re
 
 
 RECIPES = {"digits": digits, "mini_mnist": mini_mnist}
-BY_CLASS = RECIPES  # none of them does without
+
+
+def by_class(make: Callable[..., Recipe]) -> Callable[..., Recipe]:
+    """The same recipe, which also draws one digit on demand: none of these games does without the class."""
+
+    def draw_class(game, labels, rng):
+        return game.sample(F.one_hot(labels, 10).float(), rng=rng)
+
+    return lambda *data, seconds=None: replace(make(*data, seconds=seconds), draw_class=draw_class)
+
+
+BY_CLASS = {name: by_class(make) for name, make in RECIPES.items()}
