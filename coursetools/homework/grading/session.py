@@ -13,12 +13,13 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
+
+import psutil
 
 MAX_REPLY = 8_000_000  # bytes
 MB = 2**20
 LOOK = 0.25  # of the time for a notebook, for each half of a second look; at least the time for a cell
-PATIENCE = 4 if os.path.exists("/proc/self/stat") else 1
+PATIENCE = 4
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Session:
             cwd=scratch,
             start_new_session=True,  # Ctrl-C is for the grader, which then ends its sessions itself
         )
+        self.own = psutil.Process(self.process.pid)
         self.parts = queue.Queue(maxsize=16)
         self.ended, self.last_words = threading.Event(), ""
         threading.Thread(target=self._read, daemon=True).start()
@@ -107,9 +109,9 @@ class Session:
         if self.ended.is_set():
             return
         self.ended.set()
-        for pid in descendants(self.process.pid, 10_000):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+        for process in descendants(self.process.pid):
+            with contextlib.suppress(psutil.Error):
+                process.kill()
         if hasattr(os, "killpg"):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -147,10 +149,10 @@ class Session:
 
     def _watch(self):
         """CPU seconds of all processes so far; raises Stopped if there are too many or they take too much."""
-        family = descendants(self.process.pid, 2 * self.limits.processes)
+        family = descendants(self.process.pid)
         if len(family) > self.limits.processes:
             raise Stopped(f"started more than {self.limits.processes} processes")
-        used = [_used(pid) for pid in [*family, self.process.pid]]
+        used = [_used(process) for process in [*family, self.own]]
         if sum(memory for _, memory in used) > self.limits.memory * MB:
             raise Stopped(f"used more than {self.limits.memory} MB of memory")
         return sum(seconds for seconds, _ in used)
@@ -172,24 +174,18 @@ class Session:
             self.process.stdin.flush()
 
 
-def descendants(pid, at_most):
-    """Process ids below `pid`, nearest first, about `at_most` of them; empty where there is no /proc."""
-    found, todo = [], [pid]
-    while todo and len(found) < at_most:
-        parent = todo.pop(0)
-        with contextlib.suppress(OSError, ValueError):
-            for task in os.listdir(f"/proc/{parent}/task"):
-                children = Path(f"/proc/{parent}/task/{task}/children").read_text().split()
-                found += map(int, children)
-                todo += map(int, children)
-    return found
+def descendants(pid):
+    """The processes below `pid`, parents before their children."""
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).children(recursive=True)
+    return []
 
 
-def _used(pid):
+def _used(process):
     """(CPU seconds, bytes of memory) of a process, its ended children included in the seconds."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        # The second field, the program's name in brackets, may hold anything.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        seconds = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
-        return seconds, int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(psutil.Error), process.oneshot():
+        times = process.cpu_times()
+        # Where the system does not count what ended children used, they are missed.
+        ended = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+        return times.user + times.system + ended, process.memory_info().rss
     return 0.0, 0
