@@ -81,6 +81,28 @@ def curves(bench):
             table.arrays[case] = np.array(found, dtype=np.float32)
 
 
+AFTER = (1, 25, 50, 100, 200, 400, 800, 1600)
+
+
+def fine_tuning(bench):
+    "The pre-trained networks of notebook 10: squared error over the steps that follow the pre-training."
+    train, test = (torch.from_numpy(data.ink(part)) for part in data.train_and_test("mini_mnist"))
+    row = bench.row("squared error, RBMs first, 100 steps after", "", "lower")
+    before = 4 * recipe.FIRST_STEPS
+    with bench.store("autoencoder_fine_tuning", recipe, "curve") as table:
+        for case in ("sigmoid, RBMs first", "sigmoid, layer pairs first"):
+            for seed in bench.seeds:
+                for after in AFTER[: 2 if bench.quick else None]:
+                    how = {"seed": seed, "n_steps": before + after}
+                    (model, _), seconds = timed(
+                        lambda case=case, how=how: recipe.curve(case, train, test, **how)
+                    )
+                    error = recipe.squared_error(test, recipe.reconstructed(model, test))
+                    table.add(seed=seed, steps=after, seconds=seconds, case=case, error=error)
+                    if (case, after) == ("sigmoid, RBMs first", 100):
+                        row.add(OURS, seed, error)
+
+
 NOISE = {"gaussian": 0.5, "masking": 0.5}
 
 
@@ -154,4 +176,5 @@ def tangents(bench):
                     row.add(OURS, seed, wrong_moved)
 
 
-PARTS = {"error": error_in_seconds, "curves": curves, "denoisers": denoisers, "tangents": tangents}
+PARTS = {"error": error_in_seconds, "curves": curves, "fine_tuning": fine_tuning}
+PARTS |= {"denoisers": denoisers, "tangents": tangents}

@@ -65,7 +65,8 @@ def gap_to_pca(scales, gaps):
 def errors_over_steps(curves, steps, *, levels, title):
     """Test error of networks over the steps of training, both axes logarithmic.
 
-    curves: {label: (color, errors (seeds, len(steps)), shift of the label in points)}; NaN: not measured.
+    curves: {label: (color, errors (seeds, len(steps)), shift of the label in points)}; NaN: not measured. A
+    fourth entry: the steps of this curve, where they are not `steps`.
     levels: (value, label) of what needs no training, drawn as dashed lines.
     """
     figure, ax = plt.subplots(figsize=(9.2, 4.6))
@@ -73,10 +74,11 @@ def errors_over_steps(curves, steps, *, levels, title):
         ax.axhline(value, color=COLORS["noise"], linestyle="--", linewidth=1.2, zorder=0)
         style = {"textcoords": "offset points", "color": COLORS["data"], "fontsize": 10, "ha": "right"}
         ax.annotate(label, (steps[-1] * 3.4, value), (-3, 3), **style)
-    for label, (color, errors, dy) in curves.items():
-        ax.plot(steps, np.transpose(errors), "o-", color=color, linewidth=1.3, markersize=3, alpha=0.8)
+    for label, (color, errors, dy, *own) in curves.items():
+        places = own[0] if own else steps
+        ax.plot(places, np.transpose(errors), "o-", color=color, linewidth=1.3, markersize=3, alpha=0.8)
         last = np.flatnonzero(np.isfinite(errors).all(axis=0))[-1]
-        line_label(ax, steps[last], np.mean(errors[:, last]), label, color, dx=6, dy=dy)
+        line_label(ax, places[last], np.mean(errors[:, last]), label, color, dx=6, dy=dy)
     ax.set(xscale="log", yscale="log", xlim=(steps[0], steps[-1] * 3.4), xticks=steps, xticklabels=steps)
     ax.set(yticks=[1, 2, 3, 5, 8, 12], yticklabels=[1, 2, 3, 5, 8, 12])
     ax.minorticks_off()
