@@ -16,7 +16,8 @@ def lines(x, curves, *, xlabel, ylabel, title, size=(8.2, 3.7), spread=0.0, **li
     for (name, values, color, style), end in zip(curves, ends, strict=True):
         ax.plot(x, values, style, color=COLORS[color])
         near = sum(np.sign(end - other) for other in ends if abs(end - other) < spread)
-        line_label(ax, x[-1], end, name, COLORS[color], dy=7 * near)
+        ink = COLORS["data" if color == "noise" else color]  # light grey letters would be too faint
+        line_label(ax, x[-1], end, name, ink, dy=7 * near)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title, **limits)
     return figure
 
@@ -56,13 +57,18 @@ def jump(steps, likelihood, whole):
 
 
 def old_and_new(points, *, title):
-    """Bits above the floor of the old world over those of the new; points: (name, new, old, color)."""
+    """Bits above the floor of the old world over those of the new, a dot per seed.
+
+    points: list of (name, new, old, color name, "left" or "right": where the name is).
+    """
     figure, ax = plt.subplots(figsize=(8.2, 4.2))
-    for name, new, old, color in points:
+    for name, new, old, color, side in points:
         ax.plot(new, old, "o", color=COLORS[color])
-        line_label(ax, np.mean(new), np.max(old), name, COLORS[color], dx=0, dy=11, ha="center")
+        near = {"dx": 9, "ha": "left"} if side == "right" else {"dx": -9, "ha": "right"}
+        edge = np.max(new) if side == "right" else np.min(new)
+        line_label(ax, edge, np.mean(old), name, COLORS[color], **near)
     ax.set(xlabel="new world: bits per word above its floor", ylabel="old world: bits above its floor")
-    ax.set(title=title)
+    ax.set(title=title, xlim=(-0.12, 0.85), ylim=(0, None))
     return figure
 
 

@@ -576,5 +576,36 @@ signal_11, spread_11 = schedule.mixing(at(11), x0)
 claim = "DDIM with the true noise = the leap to t - 1"
 check(claim, ddim, signal_11 * x0 + spread_11 * noise, atol=1e-10)
 
+# %% [markdown] slide="slide"
+# ## 18 · Alignment
+#
+# From [notebook 18](18_alignment.ipynb). Texts $y$, a reference $\rho$, a reward $r$, a policy $\pi$, and $\beta > 0$; the ratio $\varrho = \pi_{\text{new}} / \pi_{\text{old}}$ and the advantage $A$ of a token.
+#
+# $$P(y \text{ beats } y') = \sigma(r(y) - r(y')), \qquad J(\pi) = \mathbb E_\pi r - \beta\, \mathrm{KL}(\pi \Vert \rho), \qquad \pi^* = \frac{\rho\, e^{r/\beta}}{Z}, \qquad J(\pi) = \beta \log Z - \beta\, \mathrm{KL}(\pi \Vert \pi^*) .$$
+#
+# So $r = \beta \log(\pi^*/\rho) + \beta \log Z$, which DPO puts into the first formula. PPO maximises the mean of $\min(\varrho A, \mathrm{clip}(\varrho, 1 - c, 1 + c) A)$ (definition): at $\varrho = 1$ its gradient is that of $A \log \pi$. LoRA: $y = Wx + BAx$.
+
+# %%
+from coursekit import alignment
+
+beta, r = 0.7, torch.randn(9)
+rho, pi = torch.randn(2, 9).log_softmax(1)
+log_Z = (rho + r / beta).logsumexp(0)
+best = alignment.optimal_policy(rho, r, beta)
+check("log pi* = log rho + r / beta - log Z", best, rho + r / beta - log_Z, atol=1e-12)
+J = alignment.objective(pi, rho, r, beta)
+kl = (pi.exp() * (pi - best)).sum()
+check("J = beta log Z - beta KL(pi || pi*)", J, beta * log_Z - beta * kl, atol=1e-12)
+implied = best - rho
+ours = alignment.dpo_loss(implied[:4], implied[4:8], beta)
+theirs = alignment.bradley_terry_loss(r[:4], r[4:8])
+check("DPO's loss at pi* = Bradley-Terry's of r", ours, theirs, atol=1e-12)
+A = torch.randn(6)
+gradient = torch.func.grad(alignment.ppo_loss)(torch.zeros(6), A)
+check("PPO's gradient at ratio 1 is the policy gradient", gradient, -A / 6, atol=1e-15)
+layer, x = alignment.LoRA(torch.nn.Linear(5, 4), 2), torch.randn(3, 5)
+layer.outward.data.normal_()
+check("LoRA merged = LoRA beside", layer.merge()(x), layer(x), atol=1e-12)
+
 # %% [markdown]
 # Each tick marks a formula that two independent computations agree on, or a bound that a theorem gives. **Back to** [00 · Start here](00_start_here.ipynb) for the map, or to the [glossary](../docs/glossary.md) for the words.

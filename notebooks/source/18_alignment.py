@@ -1,0 +1,1397 @@
+# ---
+# jupyter:
+#   coursekit:
+#     cpu_seconds: 40
+#     minutes: 150
+# ---
+
+# %% [markdown] slide="slide"
+# # 18 · Alignment: from GPT to ChatGPT, beside an optimum that is known
+#
+# **After this notebook you can** say what a prompt does to a model whose weights never change, and how far it is from Bayes' rule; tell when writing steps down helps, and why an ability may seem to appear at once; fine-tune a model through thin matrices (LoRA) and measure what it forgets; learn a reward from comparisons; derive the best policy for that reward, and train one with PPO to within a few per cent of it; see a reward being gamed; decide when it pays to look things up; count parameters, tokens and floating-point operations.
+#
+# **Time:** two and a half hours to work through; it runs in under a minute. **You need:** [notebook 07](07_transformers.ipynb), for GPT, and its chain rule of probability. **It follows** the ChatGPT part of the generative AI deck: prompting, chain of thought, the three steps, LoRA, WebGPT, retrieval, mixtures of experts, scale. The deck gives no formula for any of them, so the formulas, the proofs and the exact optima are added here. What only a large model can show is cited, not shown.
+#
+# Public courses train such models and print samples. Here every world is so small that the best possible answer can be computed, and each method is measured by its distance from it.
+
+# %%
+import copy
+import math
+
+import numpy as np
+import torch
+
+from coursekit import alignment, data, plots
+from coursekit.alignment import explorers, pictures, recipe
+from coursekit.checks import check
+
+plots.use_course_style()
+
+# %% [markdown] slide="slide" says="You give it three examples, and it does the task. No weight has moved. So where did it learn?"
+# ## 1 · A prompt is data
+#
+# **Question.** A trained model is shown a few examples of a new task in its prompt, and does the task. No weight changes. What happens there, and how well could it be done at all?
+#
+# **A world with a known answer.** Each sequence has a Markov chain *of its own*: four states, and a transition matrix whose rows are drawn evenly from all distributions. Whoever reads the sequence has to find out the matrix on the way. Nothing about it can be learned beforehand; only *how to find out* can. Learning from the prompt is called **in-context learning**.
+#
+# **Formula.** Let $\theta_i$ be the row of state $i$, and $n_{ij}$ the number of transitions from $i$ to $j$ so far. Before anything is seen, all $\theta_i$ are equally likely, so by Bayes' rule the posterior density is proportional to $\prod_j \theta_{ij}^{n_{ij}}$: a Dirichlet distribution. The next state is $j$ with the posterior mean of $\theta_{ij}$. Dirichlet's integral $\int \prod_j \theta_j^{n_j}\,d\theta \propto \prod_j n_j! \,/\, (\sum_j n_j + K - 1)!$, once with $n_j$ raised by one and once without, gives
+#
+# $$p(j \mid \text{prefix}) = \frac{n_{ij} + 1}{\sum_k n_{ik} + K}, \qquad K = 4 .$$
+#
+# It is Laplace's rule: count, and start each count at one. By hand, and against a brute-force version of Bayes' rule that draws a million rows and weighs each by how well it explains what was seen.
+
+
+# %%
+from itertools import pairwise
+
+
+def next_by_hand(prefix, K=4):
+    """Laplace's rule for the row of the last state."""
+    counts = np.ones(K)
+    for before, after in pairwise(prefix):
+        if before == prefix[-1]:
+            counts[after] += 1
+    return counts / counts.sum()
+
+
+chains = recipe.chains()
+some, _ = chains.sample(20, 15, rng=0)
+by_hand = np.array([next_by_hand(row) for row in some])
+check("Laplace's rule by hand = coursekit", by_hand, chains.next_word(some), atol=1e-14)
+theta = np.random.default_rng(1).dirichlet(np.ones(4), 1_000_000)
+# The likelihood of what was seen after this state: 0, 0, 2, 0.
+weight = np.prod(theta ** [3, 0, 1, 0], axis=1)
+mean = weight @ theta / weight.sum()
+se = np.sqrt((weight**2) @ (theta - mean) ** 2) / weight.sum()
+check(
+    "a million rows, weighed by Bayes' rule, agree",
+    mean,
+    [0.5, 0.125, 0.25, 0.125],
+    se=se,
+)
+
+# %% [markdown]
+# **Predict before you run:** a model is trained on sixty thousand such sequences, and then reads a new one. Can its weights hold the new matrix? What must they hold?
+#
+# <details><summary>Answer</summary>
+# They cannot: every sequence has another matrix. They can only hold the rule itself: look up the earlier visits to the present state, and count what came next.
+# </details>
+#
+# We train a GPT with two blocks of width 32 for 300 steps. The prompt is whatever it has read so far.
+
+# %% tags=["nbval-ignore-output"]
+train, _ = chains.sample(60_000, recipe.LENGTH, rng=1)
+test, _ = chains.sample(4000, recipe.LENGTH, rng=2)
+reader, history = recipe.reader(train, n_steps=recipe.READING_STEPS[0], seed=0)
+with torch.no_grad():
+    ours = reader.log_prob(torch.tensor(test)).double().numpy()
+exact = chains.log_prob(test)
+excess = (exact - ours).mean()
+print(f"{history.cpu_seconds[-1]:.1f} CPU-seconds, {excess:.4f} nats above Bayes' rule")
+
+# %% [markdown] slide="subslide"
+# **Zero-shot, one-shot, few-shot.** Call it a *shot* each time the sequence has left the present state before: so many examples there are of the very thing that is asked. At zero shots nothing better than $\log 4$ nats is possible. As a baseline we take the rule that counts states and ignores which state they followed.
+
+
+# %%
+def shots(tokens):
+    """How often each place's last state was left before, (n, t - 1)."""
+    same = tokens[:, :-1, None] == tokens[:, None, :-1]  # (n, place, earlier place)
+    return np.tril(same, -1).sum(2)
+
+
+onehot = np.eye(4)[test]
+seen = onehot.cumsum(1)[:, :-1] + 1
+# The baseline: how frequent was each state so far, whatever came before it?
+frequency = np.log((seen * onehot[:, 1:]).sum(2) / seen.sum(2))
+n_shots = shots(test)
+losses = {
+    "state frequencies": frequency,
+    "GPT": ours[:, 1:],
+    "Bayes' rule": exact[:, 1:],
+}
+curves = {
+    name: [-each[n_shots == m].mean() for m in range(11)]
+    for name, each in losses.items()
+}  # fmt: skip
+check(
+    "GPT is within .02 nats of Bayes' rule at each number of shots",
+    curves["GPT"],
+    np.array(curves["Bayes' rule"]),
+    atol=0.02,
+    control={"state frequencies": curves["state frequencies"]},
+)
+print("Bayes' rule:", [f"{value:.2f}" for value in curves["Bayes' rule"]])
+check(
+    "zero shots cost log 4 by Bayes' rule",
+    curves["Bayes' rule"][0],
+    math.log(4),
+    atol=1e-12,
+)
+styles = zip(curves.items(), ("noise", "model", "data"), ("-", "-", ":"), strict=True)
+curves = [(name, values, color, style) for (name, values), color, style in styles]
+figure = pictures.lines(
+    np.arange(11),
+    curves,
+    xlabel="shots: earlier visits to the present state",
+    ylabel="nats per state",
+    spread=0.04,
+    ylim=(1.15, 1.5),
+    title="each example helps, as much as Bayes' rule says it can",
+)
+plots.show(
+    figure,
+    alt="Nats per state over the number of shots. Bayes' rule falls from 1.39 to below "
+    "1.2 nats; GPT lies on it; the rule by state frequencies stays far above.",
+)
+
+# %% [markdown]
+# The blue line lies on the dotted one: the model learns from its prompt as fast as is possible. It cannot be recalling anything, since the matrix of a new sequence is new.
+#
+# How is it done? Each block of attention is a look-up. To count what followed earlier visits, a place has to know its predecessor, and that is one look-up; then it can be found by whoever asks for that predecessor, and that is the second. The pair is known as an **induction head** (Olsson et al. 2022). So one block should not be enough. We gave one block the same CPU-seconds as two, and three times as many.
+
+# %%
+reading = data.results("alignment_reading")
+print(reading)
+groups = []
+for name, color in (
+    ("2 layers", "model"),
+    ("2 layers, short", "model"),
+    ("1 layer", "wrong"),
+    ("1 layer, three times the seconds", "wrong"),
+):
+    groups.append((name, reading.column("excess", model=name), color))
+groups.append(("state frequencies", [(exact[:, 1:] - frequency).mean()], "noise"))
+figure = pictures.dots(
+    groups,
+    xlabel="nats per state above Bayes' rule (logarithmic)",
+    xscale="log",
+    title="two blocks reach Bayes' rule, one does not",
+)
+plots.show(
+    figure,
+    alt="Nats above Bayes' rule on a logarithmic axis, a dot per seed: two layers near "
+    "a thousandth, one layer near a tenth even with three times the seconds, like "
+    "the rule by state frequencies.",
+)
+
+# %%
+two, short = (
+    reading.column("excess", model=name) for name in ("2 layers", "2 layers, short")
+)  # fmt: skip
+one = reading.column("excess", model="1 layer, three times the seconds")
+check("seed 0 here = seed 0 as stored", excess, short[0], atol=0.002)
+check(
+    "two layers: each of three seeds within .005 nats of Bayes' rule",
+    two,
+    0.005,
+    relation="<=",
+    control={"one layer": one},
+)
+check(
+    "one layer, three times the seconds: all over ten times as far",
+    one,
+    10 * two.max(),
+    relation=">=",
+    control={"two layers": two},
+)
+
+# %%
+looks = reader.attention_weights(torch.tensor(test[:400]))[1]  # second block
+looks = looks.detach().numpy()[:, :, 48]  # from the last place, (400, heads, 49)
+# Places whose token followed an earlier visit to the present state:
+after = np.zeros((400, 49))
+after[:, 2:] = test[:400, :-1] == test[:400, -1:]
+share, chance = (looks * after[:, None]).sum(2).mean(), after.mean()
+check(
+    "the second block's weight on what followed earlier visits: over twice chance",
+    share,
+    2 * chance,
+    relation=">=",
+    control={"even weights": chance},
+)
+
+# %% [markdown]
+# That is a statement about these seconds and this width. Of one block we measured only that three times the seconds hardly moved it.
+#
+# A large language model has learned facts as well. But the part of its skill that comes from the prompt works as here: **a prompt is data**, and the weights hold the rule by which to learn from it.
+
+# %% [markdown] slide="slide" says="Ask for the answer, and it guesses. Ask it to think aloud, and it is right. What has changed? It has been given time."
+# ## 2 · Step by step
+#
+# **Question.** Asked for the result alone, a model fails; told to write down its steps, it succeeds (*chain of thought*). Why should writing help?
+#
+# **A task where steps can be counted.** Five places in a row, and three moves, each a permutation of them: shift all by one, swap the first two, turn the last three. Ten moves are announced; where does somebody end who starts at a given place? No shortcut is in sight: the moves generate all 120 permutations of five places, so their order matters.
+#
+# A network of two blocks answers after two look-ups, however many moves there are. If it writes down the place after each move and reads it again, it has two more for each place written, and each step is one look-up in a table of $5 \times 3$ entries. In between: write down every second place, or every fifth. Training counts the loss of the answer only; test questions are new. What is compared has equal steps, then three times as many.
+
+# %%
+reached, frontier = {tuple(range(5))}, [tuple(range(5))]
+while frontier:
+    here = frontier.pop()
+    new = {tuple(move[list(here)]) for move in recipe.MOVES} - reached
+    reached |= new
+    frontier += new
+check("the three moves generate all permutations of five places", len(reached), 120)
+moves = data.results("alignment_moves")
+print(moves)
+groups = []
+for per_step in (1, 2, 5, 10):
+    for times in (1, 3) if per_step > 1 else (1,):
+        last = moves.column("last", per_step=per_step, times=times)
+        name = (
+            f"{per_step} moves per place written"
+            if per_step > 1
+            else "each place written"
+        )  # fmt: skip
+        name += ", three times the steps" * (times == 3)
+        groups.append((name, last, "model" if last.mean() > 0.5 else "wrong"))
+
+# %%
+figure = pictures.dots(
+    groups,
+    xlabel="share of last places that are right",
+    xlim=(0, 1.02),
+    title="the more moves go by unwritten, the less is learned",
+)
+plots.show(
+    figure,
+    alt="Share of right last places, a dot per seed. With each place written all are "
+    "right, with every second place most, and all after three times the steps; with "
+    "five or ten moves per written place the share stays near the chance level of "
+    "one fifth.",
+)
+for name, last, _ in groups:
+    print(f"{name:46} {last.mean():.2f}")
+written, unwritten = groups[0][1], groups[-1][1]
+check(
+    "each place written: all seeds over .99",
+    written,
+    0.99,
+    relation=">=",
+    control={"chance": 0.2, "only the last, three times the steps": unwritten},
+)
+check(
+    "only the last: within .05 of chance, after three times the steps too",
+    np.abs(unwritten - 0.2),
+    0.05,
+    relation="<=",
+    control={"each written": np.abs(written - 0.2)},
+)
+
+# %% [markdown]
+# Two moves at a time can be learned as well, more slowly: that is a table of $5 \times 9$ entries. Five at a time is one of $5 \times 243$, and in these steps hardly anything of it is learned; nor is it of ten. Writing does not make the model cleverer. It cuts the task into pieces that are small enough to learn, and gives each piece its own pass through the network.
+
+# %% [markdown] slide="subslide"
+# **Does an ability appear at once?** Curves of large models are said to stay at chance and then jump ("emergence", Wei et al. 2022). Part of that is arithmetic. An answer of ten places is right if all ten are, and by the chain rule
+#
+# $$P(\text{all right}) = \prod_{i=1}^{10} p_i = \exp\Big(\sum_i \log p_i\Big), \qquad \text{about } p^{10} \text{ if all are alike.}$$
+#
+# With $p = .5$ that is a thousandth, with $p = .9$ a third. The likelihood may creep up while the *exact match* sits at zero and then leaps (Schaeffer et al. 2023). Here is the walker while it learns. We train it live once more, and compare with the stored run.
+
+# %% tags=["nbval-ignore-output"]
+rng = np.random.default_rng(0)
+rows = recipe.walks(40_000, 1, rng=rng)
+new = torch.tensor(recipe.walks(1000, 1, rng=rng))
+walker, history = recipe.walker(rows, n_steps=120, seed=0)
+with torch.no_grad():
+    log_p = walker.log_prob(new)[:, recipe.N_MOVES + 1 :].double()
+print(f"{history.cpu_seconds[-1]:.1f} CPU-seconds, {-log_p.mean():.3f} nats per place")
+
+# %%
+growth = data.results("alignment_emergence")
+steps = sorted(set(growth.column("steps").tolist()))
+keys = ("nats", "expected", "whole")
+nats, expected, whole = (
+    np.array([growth.column(key, steps=s) for s in steps]).T for key in keys
+)  # fmt: skip
+check(
+    "at the end here = as stored", log_p.sum(1).exp().mean(), expected[0, -1], atol=0.05
+)  # fmt: skip
+se = np.sqrt(expected * (1 - expected) / 1000) + 1e-3
+check(
+    "share of walks sampled without a mistake = mean of the products",
+    whole,
+    expected,
+    se=se,
+)
+figure = pictures.jump(steps, np.exp(-nats), whole)
+plots.show(
+    figure,
+    alt="Probability of being right over steps of training, three seeds: one place "
+    "rises in steps from a fifth; ten in a row stay at zero and then leap to one.",
+)
+half = [steps[int(np.argmax(curve.mean(0) >= 0.5))] for curve in (np.exp(-nats), whole)]
+check(
+    "one place passes one half before ten in a row do",
+    half[0],
+    half[1] - 5,
+    relation="<=",
+    control={"ten in a row": half[1]},
+)
+
+# %% [markdown]
+# Both curves are of the same weights at the same moment. The red one says "nothing, nothing, everything"; the blue one says that the model has been learning all the time. So before a jump is explained, ask what was measured. (This does not say that large models never learn anything suddenly. The blue curve has a steep part of its own.)
+
+# %% [markdown] slide="slide" says="A hundred and seventy-five billion weights, and you want to change its manners. Do you have to move them all?"
+# ## 3 · Fine-tuning, and LoRA
+#
+# **Question.** Prompts are read again each time. If the task stays, the weights may as well change. Must all of them?
+#
+# **Formula.** **LoRA** (Hu et al. 2022) leaves a trained matrix $W$ as it is and learns a thin product beside it:
+#
+# $$y = W x + B A x, \qquad A\ (r \times n_{\text{in}}), \quad B\ (n_{\text{out}} \times r), \quad r\,(n_{\text{in}} + n_{\text{out}}) \text{ numbers.}$$
+#
+# $B$ starts at zero, so training starts from the model as it was. Afterwards $W + BA$ is stored as one matrix, and nothing is slower. By hand on one layer, in double precision:
+
+# %%
+rng = torch.Generator().manual_seed(0)
+linear = torch.nn.Linear(32, 128).double()
+layer = alignment.LoRA(copy.deepcopy(linear), rank=3)
+x = torch.randn(10, 32, generator=rng, dtype=torch.float64)
+check("before training, LoRA changes nothing", layer(x), linear(x))
+layer.outward.data.normal_(generator=rng)  # as if it had been trained
+A, B = layer.inward, layer.outward
+by_hand = x @ linear.weight.T + linear.bias + (x @ A.T) @ B.T
+check("W x + B A x by hand = LoRA", layer(x), by_hand, atol=1e-12)
+check(
+    "merged into one matrix, it computes the same",
+    layer.merge()(x),
+    layer(x),
+    atol=1e-12,
+)
+rank = torch.linalg.matrix_rank(layer.merge().weight - linear.weight)
+check("the update has rank 3", rank, 3)
+learned = sum(p.numel() for p in layer.parameters() if p.requires_grad)
+check("and 3 (32 + 128) numbers are learned", learned, 3 * (32 + 128))
+
+# %% [markdown] slide="subslide"
+# **What should be low about the rank?** By the theorem of Eckart and Young (notebook 01), the best approximation of rank $r$ to a matrix leaves the tail of its singular values, $\sum_{k > r} s_k^2$. So LoRA is promising where the *change* that full fine-tuning would make has few large singular values. We test it on the topic worlds of notebook 07. The base model has learned the old world: 80 words, four topics, four classes with a grammar. In the **new world** topics and words are the same, and another grammar says which class follows which. Both floors are known. Of the new world there are 200 documents, and, to compare, 4000. Each method makes 100 steps; because 200 documents are soon known by heart, a third of that too, and LoRA three times as many. Three seeds.
+
+# %%
+worlds = data.results("alignment_lora")
+print(worlds)
+values = worlds.arrays["singular_values"].astype(float)  # (12 matrices, 32)
+left = 1 - np.cumsum(values**2, 1) / (values**2).sum(1, keepdims=True)
+mean = np.concatenate([[1.0], left.mean(0)])[:25]
+noise = np.linalg.svd(
+    np.random.default_rng(0).normal(size=(100, 128, 32)), compute_uv=False
+)  # fmt: skip
+even = 1 - np.cumsum(noise**2, 1) / (noise**2).sum(1, keepdims=True)
+lines = [
+    ("full fine-tuning", mean, "model", "-"),
+    ("noise", np.concatenate([[1.0], even.mean(0)])[:25], "noise", "--"),
+]
+figure = pictures.lines(
+    np.arange(25),
+    lines,
+    xlabel="rank r of the best approximation",
+    ylim=(0, 1.02),
+    ylabel="share of the change left over",
+    title="the change by fine-tuning has a few large directions",
+)
+plots.show(
+    figure,
+    alt="Share of the squared change that the best approximation leaves over, by rank: "
+    "for full fine-tuning it falls steeply, for a matrix of noise slowly.",
+)
+check(
+    "rank 4 leaves under .6 of the change, mean over the matrices",
+    mean[4],
+    0.6,
+    relation="<=",
+    control={"noise": even.mean(0)[3]},
+)
+
+
+# %%
+def measured(name, documents, steps=100):
+    """Bits above the floors of the new world and of the old one, (3 seeds,) each."""
+    chosen = {"model": name, "documents": documents, "steps": steps}
+    return [worlds.column(key, **chosen) for key in ("new", "old")]
+
+
+plan = [
+    ("base", 0, 350),
+    ("all weights", 200, 100),
+    ("all weights", 200, 33),
+    ("rank 1", 200, 100),
+]
+plan += [
+    ("rank 4", 200, 100),
+    ("rank 16", 200, 100),
+    ("rank 4", 200, 300),
+    ("from scratch", 200, 33),
+]
+plan += [(name, 4000, 100) for name in ("all weights", "rank 4", "from scratch")]
+for name, documents, steps in plan:
+    new_gap, old_gap = (gap.mean() for gap in measured(name, documents, steps))
+    n = int(worlds.column("trainable", model=name)[0])
+    print(
+        f"{name:12} {n:6} learned, {documents:4} documents, {steps:3} steps;", end=" "
+    )  # fmt: skip
+    print(f"above the floor: new {new_gap:.2f}, old {old_gap:.2f} bits")
+points = [("base", *measured("base", 0, 350), "data", "left")]
+for name, steps, color, side in (
+    ("all weights", 33, "latent", "left"),
+    ("all weights", 100, "latent", "right"),
+    ("rank 1", 100, "model", "right"),
+    ("rank 4", 100, "model", "right"),
+    ("from scratch", 33, "wrong", "right"),
+):
+    points.append((f"{name}, {steps} steps", *measured(name, 200, steps), color, side))
+figure = pictures.old_and_new(
+    points, title="200 documents: whoever learns the new grammar forgets the old one"
+)
+plots.show(
+    figure,
+    alt="Bits above the old world's floor over bits above the new one's. The base "
+    "model is low on the old and high on the new. LoRA, and full fine-tuning that is "
+    "stopped early, are low on the new and higher on the old; full fine-tuning of "
+    "100 steps is worse on both, and from scratch is far off.",
+)
+
+# %%
+few, _ = recipe.new_world().sample(4000, recipe.WORLD_LENGTH, rng=4)
+test_new, _ = recipe.new_world().sample(2000, recipe.WORLD_LENGTH, rng=5)
+floor = -recipe.new_world().log_prob(test_new).mean()
+scratch = recipe.base(few[:200], n_steps=recipe.TUNING_STEPS // 3, seed=0)
+with torch.no_grad():
+    gap = (scratch.loss(test_new).item() - floor) / math.log(2)
+check(
+    "from scratch here = seed 0 as stored",
+    gap,
+    measured("from scratch", 200, 33)[0][0],
+    atol=0.05,
+)
+
+# %%
+base, full, thin = (
+    measured("base", 0, 350),
+    measured("all weights", 200),
+    measured("rank 4", 200),
+)
+check(
+    "200 documents, 100 steps: rank 4 is ahead of all weights, each of three seeds",
+    thin[0],
+    full[0],
+    relation="<=",
+    control={"the base": base[0]},
+)
+early, late = measured("all weights", 200, 33)[0], measured("rank 4", 200, 300)[0]
+check(
+    "all weights stopped after 33 steps are no worse than rank 4, within .03 bits",
+    early,
+    thin[0] + 0.03,
+    relation="<=",
+    control={"after 100 steps": full[0]},
+)
+check(
+    "after 300 steps rank 4 has lost over .2 bits again",
+    late,
+    thin[0] + 0.2,
+    relation=">=",
+    control={"after 100": thin[0]},
+)
+many, alone = (measured(name, 4000)[0] for name in ("all weights", "from scratch"))
+check(
+    "4000 documents: from scratch comes within .05 bits of fine-tuning",
+    alone,
+    many + 0.05,
+    relation="<=",
+    control={"200 documents": measured("from scratch", 200, 33)[0]},
+)
+check(
+    "both forget: over .2 bits further from the old floor than the base",
+    [thin[1].mean(), full[1].mean()],
+    base[1].mean() + 0.2,
+    relation=">=",
+    control={"the base": base[1].mean()},
+)
+
+# %% [markdown]
+# With 200 documents and 100 steps, a seventh of the numbers does better than all of them: 31 000 weights learn the documents by heart. A thin update does so more slowly; more slowly, not never, as its 300 steps show. And whoever stops full fine-tuning in time gets as far. With 4000 documents even the base is hardly worth having. So what LoRA saves here is not data but storage: a few thousand numbers per task, beside one base for all.
+#
+# It is often said that LoRA "does not forget". Here it forgets too: the new grammar replaces the old one, whichever weights hold it. What is true is something else. The base is still there, and without the adapter it answers as before, to the last digit.
+
+# %%
+adapted = alignment.with_lora(scratch, rank=4)
+loras = [part for part in adapted.modules() if isinstance(part, alignment.LoRA)]
+for lora in loras:
+    lora.outward.data.normal_(std=0.1)  # as if it had been trained
+before, after = scratch.logits(test_new[:50]), adapted.logits(test_new[:50])
+for lora in loras:
+    lora.outward.data.zero_()
+check(
+    "without its adapters the model is the base again",
+    adapted.logits(test_new[:50]),
+    before,
+    control={"with them": after},
+)
+
+# %% [markdown] slide="slide" says="Nobody can write down what makes an answer good. Anybody can say which of two is better."
+# ## 4 · What people like
+#
+# **Question.** A language model continues texts as its corpus would. People want *good* answers, and cannot say in a formula what that is. How does their opinion get into a loss?
+#
+# **A world with a known answer.** Texts of five letters from a, b, c, d, e: all 3125 can be listed. The corpus is one Markov chain. People like texts with many different letters, dislike doubled letters, and are fond of texts that end as they began; the sum of it we call their **taste**. The models never see it. They see what people *do*: texts that people wrote (**demonstrations**), and which of two texts they prefer.
+#
+# **Step 1, supervised fine-tuning:** 500 demonstrations, in which good texts are more frequent than in the corpus; 60 steps of maximum likelihood. The result is the **reference**. Steps 0 to 2 are trained here, in a few seconds.
+
+# %% tags=["nbval-ignore-output"]
+first, reference, reward = recipe.reference_and_reward(seed=0)
+texts = alignment.all_texts(recipe.LETTERS, recipe.TEXT)  # (3125, 5)
+
+
+@torch.no_grad()
+def listed(model):
+    """log p of all texts, in double precision."""
+    return alignment.all_log_probs(copy.deepcopy(model).double(), recipe.TEXT)
+
+
+taste, log_first, log_ref = (
+    recipe.taste(texts).double(),
+    listed(first),
+    listed(reference),
+)
+r = reward(texts).double()  # what was learned in step 2
+
+# %%
+check(
+    "the reference's probabilities of all texts add up to 1",
+    log_ref.exp().sum(),
+    1,
+    atol=1e-12,
+)
+pretrained, demonstrated = (log_p.exp() @ taste for log_p in (log_first, log_ref))
+print(
+    f"mean taste: pre-trained {pretrained:.1f}, reference {demonstrated:.1f},"
+    f" best text {taste.max():.0f}"
+)  # fmt: skip
+check(
+    "demonstrations raise the mean taste by over .4",
+    demonstrated,
+    pretrained + 0.4,
+    relation=">=",
+    control={"pre-trained": pretrained},
+)
+
+# %% [markdown] slide="subslide"
+# **Step 2, a reward model.** Bradley and Terry (1952): give each text $y$ a number $r(y)$, and let
+#
+# $$P(y \text{ beats } y') = \sigma\big(r(y) - r(y')\big), \qquad L = -\tfrac1n \sum \log \sigma\big(r(\text{better}) - r(\text{worse})\big).$$
+#
+# Since $\frac{d}{du}\log\sigma(u) = 1 - \sigma(u) = \sigma(-u)$, the gradient in $r(\text{better})$ is $-\frac1n\,\sigma\big(r(\text{worse}) - r(\text{better})\big)$: the probability that the model gave to the upset. Only differences enter, so **a constant changes nothing**, and no data can tell it. In InstructGPT people rank several answers, say D > C > A = B. Each pair of them is a comparison, except A and B: **a tie is no observation**, because the model has no such outcome. Enter it both ways and you have observed something else, that the chance is one half.
+
+# %%
+rng = torch.Generator().manual_seed(1)
+better, worse = torch.randn(2, 6, generator=rng, dtype=torch.float64).requires_grad_()
+loss = alignment.bradley_terry_loss(better, worse)
+odds = better.exp() / (better.exp() + worse.exp())  # e^r : e^r', the same as sigma
+check("Bradley-Terry by odds = coursekit", -odds.log().mean(), loss, atol=1e-14)
+(gradient,) = torch.autograd.grad(loss, better)
+check(
+    "its gradient is minus the chance of the upset, / n",
+    gradient,
+    -(1 - odds) / 6,
+    atol=1e-14,
+)
+check(
+    "a constant changes nothing",
+    alignment.bradley_terry_loss(better + 5, worse + 5),
+    loss,
+    atol=1e-13,
+    control={"a factor": alignment.bradley_terry_loss(2 * better, 2 * worse)},
+)
+ranking = {"D": 3, "C": 2, "A": 1, "B": 1}
+pairs = [(a, b) for a in ranking for b in ranking if ranking[a] > ranking[b]]
+check("comparisons in D > C > A = B, out of six pairs", len(pairs), 5)
+a = torch.tensor([0.7, -0.7], dtype=torch.float64)  # r(A) - r(B), entered both ways
+tie = alignment.bradley_terry_loss(a, torch.zeros(2).double())
+check(
+    "a tie entered both ways costs least at equal rewards",
+    math.log(2),
+    tie,
+    relation="<=",
+    theorem="convexity of -log sigma",
+)
+
+# %% [markdown] slide="subslide"
+# The reward model is the reference with its last layer replaced: one number, read off after the last letter. It was fitted to 4000 comparisons of texts that the reference wrote. People here are not consistent: they prefer $y$ with probability $\sigma$ of the difference in taste. So even taste itself has a loss, which no reward can beat on average.
+
+# %%
+a, b = recipe.comparisons(reference, 4000, seed=99)  # new ones
+with torch.no_grad():
+    ours = alignment.bradley_terry_loss(reward(a), reward(b)).item()
+    floor = alignment.bradley_terry_loss(recipe.taste(a), recipe.taste(b)).item()
+print(
+    f"new comparisons: reward {ours:.2f} nats, taste itself {floor:.2f},"
+    f" a coin {math.log(2):.2f}"
+)  # fmt: skip
+p = log_ref.exp()
+centred, centred_taste = r - p @ r, taste - p @ taste
+norm = ((p @ centred**2) * (p @ centred_taste**2)).sqrt()
+correlation = (p @ (centred * centred_taste) / norm).item()
+uniform = np.corrcoef(r, taste)[0, 1]
+print(
+    f"correlation with taste: {correlation:.2f} where the reference writes, "
+    f"{uniform:.2f} over all texts alike"
+)
+check(
+    "the reward is nearer to taste's loss than to a coin's",
+    ours,
+    (floor + math.log(2)) / 2,
+    relation="<=",
+    control={"a coin": math.log(2)},
+)
+title = "learned from what the reference writes, and so less sure elsewhere"
+figure = pictures.rewards(taste.numpy(), r.numpy(), p.numpy(), title=title)
+plots.show(
+    figure,
+    alt="Learned reward over people's taste, a dot for each of the 3125 texts, larger "
+    "where the reference writes it more often. Dots rise to the right; small dots "
+    "scatter more than large ones.",
+)
+
+# %% [markdown]
+# Large dots are texts that the reference writes often; they lie in a band that rises with taste. Small dots were hardly ever compared. Whoever maximises this reward should stay where it is trusted. That is the next section.
+
+# %% [markdown] slide="slide" says="Earn reward, but do not run away. One line of algebra says what the best compromise is."
+# ## 5 · The best policy has a formula
+#
+# **Question.** Given a reward $r$ and a reference $\rho$, what should the model do? As a writer of texts it is now called a **policy** $\pi$. The objective of the deck's third step (Ziegler et al. 2019) is
+#
+# $$J(\pi) = \mathbb E_\pi\, r(y) - \beta\, \mathrm{KL}(\pi \,\Vert\, \rho) .$$
+#
+# **Derivation.** Write the divergence out, take $\beta$ in front, and put the reward into the logarithm:
+#
+# $$J(\pi) = \mathbb E_\pi \Big[ r - \beta \log \frac{\pi}{\rho} \Big] = -\beta\, \mathbb E_\pi \log \frac{\pi}{\rho\, e^{r/\beta}} .$$
+#
+# The denominator is not a distribution, but it is one after division by $Z = \sum_y \rho(y)\, e^{r(y)/\beta}$. Call it $\pi^* = \rho\, e^{r/\beta} / Z$. Then $\rho\, e^{r/\beta} = Z \pi^*$, and
+#
+# $$J(\pi) = \beta \log Z - \beta\, \mathrm{KL}(\pi \,\Vert\, \pi^*) .$$
+#
+# A divergence is never negative, and zero only for $\pi = \pi^*$. So **$\pi^*$ is the best policy, $J^* = \beta \log Z$ its objective, and whatever any other policy lacks is exactly $\beta$ times its divergence from it.**
+
+# %%
+beta = recipe.BETA
+log_Z = (log_ref + r / beta).logsumexp(0)
+log_best = log_ref + r / beta - log_Z
+check(
+    "pi* by hand = coursekit",
+    log_best,
+    alignment.optimal_policy(log_ref, r, beta),
+    atol=1e-12,
+)
+
+
+def J(log_pi):
+    return alignment.objective(log_pi, log_ref, r, beta)
+
+
+check("J(pi*) = beta log Z", J(log_best), beta * log_Z, atol=1e-12)
+rng = torch.Generator().manual_seed(2)
+others = torch.randn(200, len(texts), generator=rng, dtype=torch.float64).log_softmax(1)
+kl = (others.exp() * (others - log_best)).sum(1)
+check(
+    "200 random policies: J* - J(pi) = beta KL(pi || pi*)",
+    J(log_best) - J(others),
+    beta * kl,
+    atol=1e-11,
+)
+moved = alignment.optimal_policy(log_ref, r + 7, beta)
+check("a constant in the reward does not move pi*", moved, log_best, atol=1e-11)
+top = log_best.topk(8).indices
+names = ["".join("abcde"[i] for i in text) for text in texts[top]]
+policies = [
+    ("reference", log_ref[top].exp(), "noise"),
+    ("best policy", log_best[top].exp(), "model"),
+]
+figure = pictures.texts_of(
+    names, policies, title="the best policy turns up what was good and already possible"
+)
+plots.show(
+    figure,
+    alt="Bars of the eight likeliest texts under the best policy, beside their "
+    "probability under the reference, which is much smaller; all of them end with "
+    "the letter they begin with or nearly all letters differ.",
+)
+
+# %% [markdown] slide="subslide"
+# **Direct preference optimisation.** Read the formula backwards: $r(y) = \beta \log \frac{\pi^*(y)}{\rho(y)} + \beta \log Z$. In Bradley and Terry's loss the constant cancels. So one can skip the reward model and fit the policy to the comparisons directly, with $\beta \log \frac{\pi(y)}{\rho(y)}$ instead of $r$ (Rafailov et al. 2023).
+
+# %%
+implied = beta * (log_best - log_ref)
+constant = r - implied
+check(
+    "r - beta log(pi* / reference) is a constant, beta log Z",
+    constant,
+    beta * log_Z,
+    atol=1e-11,
+)
+i, j = torch.randint(len(texts), (2, 500), generator=rng)
+log_ratio = log_best - log_ref
+check(
+    "DPO's loss at pi* = Bradley-Terry's loss of r",
+    alignment.dpo_loss(log_ratio[i], log_ratio[j], beta),
+    alignment.bradley_terry_loss(r[i], r[j]),
+    atol=1e-13,
+)
+
+# %% [markdown] slide="subslide"
+# **Best of $n$** needs no training: let the reference write $n$ texts and hand over the one with the highest reward. If $F(r)$ is the probability that a text of the reference has a reward of at most $r$, all $n$ stay at or below $r$ with probability $F(r)^n$. So a text with reward $r$ (no ties) is handed over with probability $F(r)^n - F(r^-)^n$, where $F(r^-)$ leaves the text itself out. Its divergence from the reference is at most $\log n - \frac{n-1}{n}$ (Beirami et al. 2024), whatever the reward. And it cannot be ahead of $\pi^*$ at equal divergence: where $\mathrm{KL}(\pi \,\Vert\, \rho)$ is the same, a larger mean reward would be a larger $J$.
+
+# %%
+order = r.argsort()
+F = log_ref.exp()[order].cumsum(0)
+by_hand = torch.empty_like(r)
+by_hand[order] = F**4 - torch.cat([torch.zeros(1), F[:-1]]) ** 4
+check(
+    "best of 4 by hand = coursekit",
+    by_hand,
+    alignment.best_of_n(log_ref, r, 4).exp(),
+    atol=1e-12,
+)
+by_beta, by_draws = explorers.landscape(log_ref, r, taste)
+n = np.array(explorers.DRAWS)
+check(
+    "KL of best-of-n is at most log n - (n - 1) / n",
+    by_draws[:, 0],
+    np.log(n) - (n - 1) / n + 1e-12,
+    relation="<=",
+    theorem="Beirami et al. 2024",
+)
+for each, (spent, gained, _) in list(zip(n, by_draws, strict=True))[1:7]:
+    low, high = 1e-3, 100.0  # find the beta that spends as much
+    for _ in range(60):
+        middle = math.sqrt(low * high)
+        log_pi = alignment.optimal_policy(log_ref, r, middle)
+        more = (log_pi.exp() * (log_pi - log_ref)).sum() > spent
+        low, high = (middle, high) if more else (low, middle)
+    best = (log_pi.exp() @ r).item()
+    print(
+        f"best of {each:2}: {spent:.1f} nats, reward {gained:.2f};"
+        f" best policy {best:.2f}"
+    )  # fmt: skip
+    check(
+        "   no better than the best policy of that divergence",
+        gained,
+        best,
+        relation="<=",
+        theorem="the optimality of pi*",
+    )
+
+# %% [markdown] slide="subslide"
+# **Predict before you run:** turn $\beta$ down, from 3 to a hundredth. What do the learned reward and people's taste do?
+#
+# <details><summary>Answer</summary>
+# The learned reward can only rise: that is what is maximised. Taste rises with it at first. Later it need not, for the last gains come from texts whose reward is wrong. How much that matters depends on the reward model; section 9 has one that fails.
+# </details>
+
+# %% tags=["nbval-ignore-output"]
+explorers.beta_explorer(log_ref, r, taste)
+
+# %%
+from functools import partial
+
+from coursekit import widgets
+
+widgets.static_frames(
+    partial(explorers.beta_frame, by_beta, by_draws),
+    [{"beta": 2.0, "n": 2}, {"beta": 0.3, "n": 16}, {"beta": 0.01, "n": 256}],
+    alt="Three positions of the explorer: reward and taste over the divergence, "
+    "a dot at beta on the line of best policies, a square at the best of n. At beta 2 "
+    "and n = 2 both are low, at 0.3 and 16 high; further on hardly anything is gained.",
+)
+check(
+    "the learned reward rises as beta falls",
+    np.diff(by_beta[:, 1]),
+    0,
+    relation=">=",
+    theorem="d E r / d(1/beta) = variance of r under pi*",
+)
+
+# %% [markdown]
+# $\beta$ is a temperature: $\pi^* \propto \rho\, e^{r/\beta}$ is the reference, tilted. The square of best-of-$n$ lies on the line or just below it, for this reward almost on it.
+
+# %% [markdown] slide="slide" says="If you could list all texts, you would be done. With real texts you cannot, so you write some, judge them, and take a careful step."
+# ## 6 · PPO, beside the optimum
+#
+# **Question.** Real texts cannot be listed. How is the policy found from samples?
+#
+# Write texts, judge them, and make what turned out well more likely. With the **advantage** $A$, by how much a token did better than a **critic** expected, and the ratio $\varrho = \pi_{\text{new}} / \pi_{\text{old}}$ of its probabilities after and before the step, **PPO** (Schulman et al. 2017) maximises
+#
+# $$\min\big(\varrho A,\ \mathrm{clip}(\varrho, 1 - c, 1 + c)\, A\big).$$
+#
+# The clip makes a step careful. Once a good token's probability has risen by the factor $1 + c$, there is no gradient left; nor for a bad one below $1 - c$. In the other direction there is: an overshoot is taken back. At $\varrho = 1$ the gradient is $A\, \nabla \log \pi$, the plain policy gradient.
+
+
+# %%
+def ppo_by_hand(log_ratio, advantage, c=0.2):
+    """Minus the clipped objective, mean over tokens, in plain Python."""
+    total = 0.0
+    for log_rho, A in zip(log_ratio, advantage, strict=True):
+        rho = math.exp(log_rho)
+        total += min(rho * A, min(max(rho, 1 - c), 1 + c) * A)
+    return -total / len(log_ratio)
+
+
+rng = torch.Generator().manual_seed(3)
+log_rho, A = torch.randn(2, 50, generator=rng, dtype=torch.float64) * torch.tensor(
+    [[0.3], [1.0]]
+)  # fmt: skip
+log_rho.requires_grad_()
+loss = alignment.ppo_loss(log_rho, A)
+check(
+    "the clipped loss by hand = coursekit",
+    ppo_by_hand(log_rho.tolist(), A.tolist()),
+    loss,
+    atol=1e-14,
+)
+(gradient,) = torch.autograd.grad(loss, log_rho)
+stopped = ((log_rho.exp() > 1.2) & (A > 0)) | ((log_rho.exp() < 0.8) & (A < 0))
+plain = -log_rho.exp().detach() * A / 50
+expected = torch.where(stopped, 0.0, plain)
+check(
+    "no gradient where the step has gone far enough, the plain one elsewhere",
+    gradient,
+    expected,
+    atol=1e-14,
+    control={"without the clip": plain},
+)
+rho = torch.linspace(0.4, 1.8, 141).double()
+objectives = [torch.minimum(rho * s, rho.clamp(0.8, 1.2) * s) for s in (1.0, -1.0)]
+figure = pictures.clipped(
+    rho, objectives, ["a good token, A = 1", "a bad token, A = -1"]
+)  # fmt: skip
+plots.show(
+    figure,
+    alt="The clipped objective over the ratio. For a good token it rises up to 1.2 and "
+    "is flat beyond; for a bad one it is flat below 0.8 and falls beyond.",
+)
+
+# %% [markdown] slide="subslide"
+# Each token pays $\beta \log \frac{\pi}{\rho}$ as it is written, and the last one earns the reward. The critic starts as a copy of the reward model. We add one thing: the leash is short at first. $1/\beta$ grows from near zero to its value over the first 60 % of the rounds, for a reason that section 9 shows.
+#
+# 60 rounds of 512 texts. Before each round we list all texts, and ask how far it still is to the optimum.
+
+# %% tags=["nbval-ignore-output"]
+path = []
+policy = recipe.ppo(
+    reference, reward, seed=0, on_round=lambda i, pi: path.append(listed(pi))
+)  # fmt: skip
+path = torch.stack(path)  # (61, 3125)
+climb, best = J(path), J(log_best)
+to_best = (path.exp() * (path - log_best)).sum(1)
+for i in range(0, 61, 6):
+    print(
+        f"round {i:2}: J {climb[i]:.3f}, J* - J {best - climb[i]:.4f},"
+        f" beta KL {beta * to_best[i]:.4f}"
+    )  # fmt: skip
+
+# %%
+check(
+    "J* - J = beta KL(policy || best), before each of 60 rounds and at the end",
+    best - climb,
+    beta * to_best,
+    atol=1e-9,
+)
+figure = pictures.climb(climb.numpy(), best.item(), climb[0].item())
+plots.show(
+    figure,
+    alt="The objective over the rounds of PPO: it starts at the reference's, climbs "
+    "steeply for half of the rounds, and ends just below the dotted line of the "
+    "best possible value.",
+)
+
+# %%
+runs = data.results("alignment_policy")
+print(runs)
+share = runs.column("share", model="PPO")
+here = ((climb[-1] - climb[0]) / (best - climb[0])).item()
+check("seed 0 here = as stored", here, share[0], atol=0.03)
+print(
+    f"share of J* - J(reference): {share.mean():.2f} on average,"
+    f" {share.min():.2f} at least"
+)  # fmt: skip
+check(
+    "on average over 95 % of the way to the optimum",
+    share.mean(),
+    0.95,
+    relation=">=",
+    control={"the reference": 0.0},
+)
+check(
+    "none of three seeds below 93 %",
+    share,
+    0.93,
+    relation=">=",
+    control={"DPO": runs.column("share", model="DPO")},
+)
+
+# %% [markdown] slide="subslide"
+# The grey area is the divergence from the best policy, times $\beta$: not a bound on what is missing but all of it. Here is what people think of each policy. DPO saw the same 4000 comparisons. It never sees the learned reward, so compare it by taste and by divergence.
+
+# %%
+for name in (
+    "pretrained",
+    "reference",
+    "PPO",
+    "optimum",
+    "DPO",
+    "DPO, three times the steps",
+):
+    liked, spent = (runs.column(key, model=name).mean() for key in ("taste", "kl"))
+    print(f"{name:27} taste {liked:.2f}, KL from the reference {spent:.2f} nats")
+liked = {name: runs.column("taste", model=name) for name in ("reference", "PPO", "DPO")}
+check(
+    "PPO raises taste by over 1.5, each of three seeds",
+    liked["PPO"],
+    liked["reference"] + 1.5,
+    relation=">=",
+    control={"the reference": liked["reference"]},
+)
+bars = {"reference": (log_ref, "noise"), "PPO": (path[-1], "model")}
+bars["best policy"] = log_best, "data"
+policies = [(name, log_p[top].exp(), color) for name, (log_p, color) in bars.items()]
+figure = pictures.texts_of(
+    names,
+    policies,
+    title="PPO finds the texts of the best policy, nearly in its proportions",
+)
+plots.show(
+    figure,
+    alt="Bars of the eight likeliest texts of the best policy: the reference's are "
+    "tiny, PPO's are of similar height as the best policy's.",
+)
+
+# %% [markdown]
+# People like PPO's texts even a little better than those of the best policy. That is no mistake: it has gone further from the reference than the objective wants, and $J$ counts what it spent. DPO after 200 steps has come less than half of the way; with three times the steps it comes close to the best policy in taste and in divergence, without a reward model, a critic, or a text written by the policy.
+
+# %% [markdown] slide="subslide"
+# **"My KL is negative."** Users of such programs report it again and again. From a text $y$ that the policy wrote, the divergence is estimated by $k_1 = \log\frac{\pi(y)}{\rho(y)}$. Its mean is $\mathrm{KL}(\pi \,\Vert\, \rho)$, but it is negative for every text that the reference finds likelier than the policy does. So a batch may have a negative mean, and nothing is wrong. Schulman (2020) adds a term of mean zero, $\frac{\rho}{\pi} - 1$:
+#
+# $$k_3 = \frac{\rho(y)}{\pi(y)} - 1 + \log\frac{\pi(y)}{\rho(y)} \ge 0, \qquad \text{since } \log u \le u - 1 \text{ at } u = \rho/\pi .$$
+
+# %%
+under_way = path[20]
+k1, k3 = alignment.kl_estimates(under_way, log_ref)
+p = under_way.exp()
+kl = (p * (under_way - log_ref)).sum()
+check("the mean of k1 is the divergence", p @ k1, kl, atol=1e-12)
+check("so is the mean of k3", p @ k3, kl, atol=1e-10)
+check("k3 is never negative", k3, 0, relation=">=", theorem="log u <= u - 1")
+check(
+    "k1 is negative for over a tenth of what the policy writes",
+    p[k1 < 0].sum(),
+    0.1,
+    relation=">=",
+    control={"k3": p[k3 < 0].sum()},
+)
+
+# %%
+figure = pictures.estimates((k1.numpy(), k3.numpy()), p.numpy(), kl.item())
+plots.show(
+    figure,
+    alt="Two histograms of estimates from single texts with the same mean, dotted. k1 "
+    "has a red part below zero, k3 has none.",
+)
+spreads = []
+for log_pi in (path[4], path[20]):  # near the reference, and far from it
+    mean = (log_pi.exp() * (log_pi - log_ref)).sum()
+    both = alignment.kl_estimates(log_pi, log_ref)
+    spread = [(log_pi.exp() @ (each - mean) ** 2).sqrt().item() for each in both]
+    spreads.append(spread[1] / spread[0])
+check(
+    "near the reference k3 has a smaller standard deviation than k1",
+    spreads[0],
+    1,
+    relation="<=",
+    control={"far from it": spreads[1]},
+)
+
+# %% [markdown]
+# Near the reference the added term cancels most of the noise, and $k_3$ is the steadier one. Far from it, as in the picture, a few texts with a huge ratio $\rho/\pi$ make it the more restless of the two.
+
+# %% [markdown] slide="slide" says="It does not know? Let it look it up. But who says that it finds the right page?"
+# ## 7 · Look it up first
+#
+# **Question.** A model cannot know what was written yesterday. *Retrieval-augmented generation* fetches documents first and answers with them in the prompt. When does that pay?
+#
+# **Formula.** With documents $z$, a question $x$ and an answer $y$ (Lewis et al. 2020),
+#
+# $$p(y \mid x) = \sum_z p(z \mid x)\, p(y \mid x, z), \qquad p(z \mid x) \propto p(z)\, p(x \mid z) .$$
+#
+# **A world with a known answer.** Thirty authors, each a Markov chain of section 1. The library holds one document of 200 states by each. A question is the beginning of a new text by one of them, and the answer its next six states. The reader is Bayes' rule itself: it starts its counts with those of the document. **The search** scores by an inner product: the question's transition counts with the logarithms of a document's estimated matrix. That is $\sum_{ij} n_{ij} \log \hat\theta_{ij}$, the log-likelihood of the question.
+
+# %%
+_, matrices = chains.sample(30, 2, rng=1)
+library = chains.counts(chains.follow(matrices, 200, rng=2))  # (30, 4, 4)
+author = np.random.default_rng(3).integers(30, size=2000)
+keys = np.log((library + 1) / (library + 1).sum(2, keepdims=True)).reshape(30, 16)
+asked = chains.follow(matrices[author], 46, rng=4)
+
+
+def by_document(n_seen):
+    """log p(question | z) and log p(answer | question, z), each (2000, 30)."""
+    text = asked[:, 40 - n_seen :]
+    each = np.stack(
+        [chains.log_prob(text, before=counts) for counts in library], axis=1
+    )  # fmt: skip
+    return torch.tensor(each[..., :n_seen].sum(2)), torch.tensor(
+        each[..., n_seen:].sum(2)
+    )  # fmt: skip
+
+
+log_x, log_y = by_document(10)
+queries = chains.counts(asked[:, 30:40]).reshape(-1, 16)
+found, scores = alignment.retrieve(queries, keys, k=5)
+brute = np.argsort(-(queries @ keys.T), axis=1, kind="stable")[:, :5]
+check(
+    "the search = sorting all scores",
+    scores,
+    np.take_along_axis(queries @ keys.T, brute, 1),
+    atol=1e-10,
+)
+mixed = alignment.mixed_answer(log_x, log_y)
+by_hand = (log_x.softmax(1) * log_y.exp()).sum(1).log()
+check(
+    "p(y | x) by adding up all thirty documents = coursekit", mixed, by_hand, atol=1e-12
+)  # fmt: skip
+
+# %%
+lengths, rate, results = (3, 5, 10, 20, 40), [], {}
+for n_seen in lengths:
+    log_x, log_y = by_document(n_seen)
+    none = chains.log_prob(asked[:, 40 - n_seen :])[:, n_seen:].sum(1)
+    rows, best_five = np.arange(2000), log_x.topk(5, 1).indices
+    likeliest, other = log_x.argmax(1), (author + 7) % 30
+    rate.append((likeliest.numpy() == author).mean())
+    answers = {
+        "no document": none,
+        "the author's own": log_y[rows, author],
+        "another author's": log_y[rows, other],
+        "the likeliest": log_y[rows, likeliest],
+        "all, mixed": alignment.mixed_answer(log_x, log_y),
+    }
+    answers["five, mixed"] = alignment.mixed_answer(
+        log_x.gather(1, best_five), log_y.gather(1, best_five)
+    )  # fmt: skip
+    for name, log_p in answers.items():
+        results.setdefault(name, []).append(-float(np.asarray(log_p).mean()) / 6)
+print("states asked:", lengths, " right document first:", np.round(rate, 2))
+for name, values in results.items():
+    print(f"{name:17}", np.round(values, 2), "nats per state")
+
+# %%
+colors = {
+    "no document": "data",
+    "another author's": "wrong",
+    "the likeliest": "latent",
+    "all, mixed": "model",
+    "the author's own": "critic",
+}
+curves = [(name, np.array(results[name]), color, "-") for name, color in colors.items()]
+figure = pictures.lines(
+    np.array(lengths),
+    curves,
+    xlabel="states of the question",
+    ylabel="nats per state of the answer",
+    spread=0.08,
+    title="one document pays once the search is good; a mixture of all always does",
+)
+plots.show(
+    figure,
+    alt="Nats per state of the answer over the length of the question. Another "
+    "author's document is worst, the author's own best. The likeliest document "
+    "starts worse than none and crosses it; the mixture of all is below no "
+    "document everywhere.",
+)
+none, own, other, one = (np.array(results[name]) for name in list(results)[:4])
+check(
+    "a wrong document hurts: over .1 nats, at each length",
+    other,
+    none + 0.1,
+    relation=">=",
+    control={"the author's own": own},
+)
+check(
+    "at 5 states the likeliest document is worse than none",
+    one[1],
+    none[1],
+    relation=">=",
+    control={"all, mixed": results["all, mixed"][1]},
+)
+check(
+    "the mixture of all is never behind reading nothing",
+    results["all, mixed"],
+    none,
+    relation="<=",
+    control={"the likeliest": one},
+)
+needed = (other - none) / (other - own)
+print(
+    "hit rate from which one document pays, if a miss is a random one:", needed.round(2)
+)  # fmt: skip
+
+# %% [markdown] slide="subslide"
+# If a search is right with probability $h$, reading what it finds costs $h\,\ell_{\text{own}} + (1 - h)\,\ell_{\text{other}}$, which is below $\ell_{\text{none}}$ if and only if $h > (\ell_{\text{other}} - \ell_{\text{none}}) / (\ell_{\text{other}} - \ell_{\text{own}})$. That is the printed line: about .6, and more for longer questions, which need a document less. (A miss of the search is milder than a random one: it at least fits the question.) The mixture does not need this rule, because it *knows* when it does not know: its weights are spread over many documents, and together they are as good as none.
+#
+# **WebGPT** (Nakano et al. 2021) lets the model choose its own searches: it is given a text browser, its commands are tokens like any others, it is tuned on demonstrations of people browsing, and then by a reward model and best-of-$n$, the methods of sections 4 and 5. What it adds to retrieval is that the query is an action which can be learned, and that answers quote their sources so that people can judge them.
+#
+# **Self-reflection** (Shinn et al. 2023; Madaan et al. 2023) lets the model criticise its answer in words and try again, with the criticism in the prompt. In our terms that is a second look-up with more data, section 1, and a choice among drafts, section 5. It can only help as far as judging is easier than writing, or as far as the outside world (a test, a compiler) answers. A model that cannot tell its good drafts from its bad ones gains nothing by choosing.
+
+# %% [markdown] slide="slide" says="What is different about the real ones? Mostly the exponents."
+# ## 8 · Scale, and experts
+#
+# **Question.** The deck's models have 175 billion parameters and read a trillion tokens. What do such numbers mean?
+#
+# **Parameters.** A block of width $w$ has four matrices of attention, $4 w^2$, and two of the perceptron, $8 w^2$. So $n$ blocks have about $12\, n\, w^2$; norms and biases add $9 w$ each, words and positions their tables.
+
+
+# %%
+def parameters(n_words, context, width, n_layers):
+    """Numbers in a GPT of notebook 07."""
+    tables = n_words * width + (context + 1) * width
+    blocks = n_layers * (12 * width**2 + 9 * width)
+    return tables + blocks + 2 * width + (width + 1) * n_words
+
+
+ours = sum(p.numel() for p in reader.parameters())
+check("counted = by the formula", ours, parameters(4, recipe.LENGTH, 32, 2))
+gpt3 = 12 * 96 * 12288**2  # 96 blocks of width 12 288
+check("GPT-3's blocks make up its 175 billion, within 1 %", gpt3, 175e9, rtol=0.01)
+read = recipe.READING_STEPS[0] * 64 * recipe.LENGTH
+print(f"the reader of section 1: {ours} parameters, {read / 1e6:.1f} million tokens")
+names, sizes = (
+    ["the reader", "GPT-3", "Gopher", "Chinchilla"],
+    [ours, 175e9, 280e9, 70e9],
+)
+figure = pictures.sizes(names, sizes, [read, 300e9, 300e9, 1.4e12])
+plots.show(
+    figure,
+    alt="Parameters and tokens of four models on logarithmic axes: this notebook's "
+    "reader at the lower left; GPT-3 and Gopher below the line of twenty tokens per "
+    "parameter, Chinchilla on it.",
+)
+
+# %% [markdown] slide="subslide"
+# **Computing.** A parameter costs one multiplication and one addition per token on the way forward, and twice as much on the way back: $C \approx 6 N D$ operations for $N$ parameters and $D$ tokens. At given $C$, how should it be divided? Hoffmann et al. (2022) measured that both should grow alike, about 20 tokens per parameter: "70B + 1.4T tokens", with which Chinchilla was ahead of Gopher, a model four times its size that had read less.
+
+# %%
+cost = {"the reader": 6 * ours * read, "GPT-3": 6 * 175e9 * 300e9}
+cost |= {"Gopher": 6 * 280e9 * 300e9, "Chinchilla": 6 * 70e9 * 1.4e12}
+for name, operations in cost.items():
+    years = operations / 1e11 / 3.15e7  # a core with 10^11 operations per second
+    print(
+        f"{name:11} {operations:.0e} operations,"
+        f" {years:.0e} years of one core at 10^11 per second"
+    )  # fmt: skip
+check("Chinchilla read 20 tokens per parameter", 1.4e12 / 70e9, 20, rtol=1e-9)
+check(
+    "and cost about as much as Gopher, within a fifth",
+    cost["Chinchilla"],
+    cost["Gopher"],
+    rtol=0.2,
+)
+
+# %% [markdown]
+# **What a laptop cannot show.** That the loss goes on falling as a power of $C$ over eight decades; that few-shot learning carries over to tasks nobody trained for; that people prefer a small aligned model to a large one that is not (Ouyang et al. 2022: 1.3 against 175 billion). For these we have to take the papers' word. What could be checked here are the mechanisms.
+
+# %% [markdown] slide="subslide"
+# **Mixture of experts** (in the deck, GPT-4's): many perceptrons, of which each token uses one or two. A **router** gives probabilities $p = \mathrm{softmax}(W x)$; the $k$ likeliest experts compute, and $y = \sum_e p_e\, f_e(x)$ over these. All parameters count for what can be stored, only $k$ experts for the cost. The trouble is the **load**: an expert that is chosen more learns more, and is chosen more still. Fedus et al. (2022) add
+#
+# $$\text{balance} = n \sum_e f_e P_e, \qquad f_e \text{ the share of tokens sent to } e,\quad P_e \text{ the mean of } p_e,$$
+#
+# which is 1 for an even load and $n$ if one expert gets everything. A test: tokens of eight kinds, each to be multiplied by a matrix of its own; eight experts, one per token.
+
+# %% tags=["nbval-ignore-output"]
+penalties, seeds = (0.0, 0.5), (0, 1, 2)
+layers = {(w, s): recipe.routed(w, seed=s) for w in penalties for s in seeds}
+x, y = recipe.kinds(2000, rng=5)
+
+# %%
+moe = alignment.MixtureOfExperts(8, 3, k=3, n_hidden=16).double()
+tokens = x[:20].double()
+p = moe.router(tokens).softmax(1)
+dense = sum(p[:, e, None] * expert(tokens) for e, expert in enumerate(moe.experts))
+check(
+    "with k = all, the layer is the weighted sum of all experts",
+    moe(tokens),
+    dense,
+    atol=1e-12,
+)
+even, one = torch.full((8, 8), 1 / 8), torch.eye(8)[:1].repeat(8, 1)
+balance = [
+    alignment.load_balance(even, torch.arange(8)[:, None]),
+    alignment.load_balance(one, torch.zeros(8, 1, dtype=torch.int64)),
+]
+check(
+    "balance: 1 for an even load, 8 if one expert gets all",
+    balance,
+    [1.0, 8.0],
+    atol=1e-6,
+)
+
+# %%
+loads, errors = np.empty((2, 3, 8)), np.empty((2, 3))
+for (weight, seed), layer in layers.items():
+    _, chosen = layer.route(x)
+    which = penalties.index(weight), seed
+    loads[which] = np.bincount(chosen[:, 0], minlength=8) / len(x)
+    errors[which] = ((layer(x) - y) ** 2).mean() / (y**2).mean()
+figure = pictures.loads(
+    loads[:, 0],
+    ["without the balance term", "with it"],
+    suptitle="a router left alone overloads some experts and forgets others (seed 0)",
+)
+plots.show(
+    figure,
+    alt="Share of tokens of eight experts. Without the balance term some experts get "
+    "several times an even share and others none; with it all are near the even "
+    "share.",
+)
+most = 8 * loads.max(2)
+print(
+    "largest load, in even shares: without", most[0].round(1), "with", most[1].round(1)
+)  # fmt: skip
+print(
+    "share of the variance missed: without",
+    errors[0].round(1),
+    "with",
+    errors[1].round(1),
+)
+check(
+    "with the term no expert has over 1.5 even shares, each of three seeds",
+    most[1],
+    1.5,
+    relation="<=",
+    control={"without it": most[0]},
+)
+
+# %% [markdown] slide="slide" says="You get what you reward. Not what you meant."
+# ## 9 · What goes wrong
+#
+# **The reward is gamed.** A reward model from 500 comparisons instead of 4000, and the best policy for it, for each $\beta$. No training of the policy is involved, so nothing can be blamed on PPO. Then the same with three times the comparisons. Six seeds each, for the small betas hang on single texts and scatter much.
+
+# %%
+limits = data.results("alignment_limits")
+print(limits)
+few, more = (
+    np.array([limits.arrays[f"curve_{n}_{seed}"] for seed in range(6)], dtype=float)
+    for n in (500, 1500)
+)  # fmt: skip
+names = ["taste", *[""] * 5]
+curves = [
+    (name, *table[:, [0, 2]].T, "data", "-")
+    for name, table in zip(names, few, strict=True)
+]  # fmt: skip
+curves.append(("learned", *few.mean(0)[:, :2].T, "wrong", "-"))
+figure = pictures.frontier(
+    curves, title="the learned reward goes on rising, taste need not (500 comparisons)"
+)
+plots.show(
+    figure,
+    alt="Reward over the divergence from the reference. The learned reward, in red, "
+    "rises all the way. Six dark curves of taste, one per reward model, rise by "
+    "different amounts, and some fall steeply at the end.",
+)
+
+# %%
+for n, tables in ((500, few), (1500, more)):
+    taste_curves = tables[:, :, 2]  # (6, betas), from large betas to small ones
+    print(
+        f"{n} comparisons, six reward models: taste at beta = 3, at its peak, at 0.01"
+    )  # fmt: skip
+    for values in (taste_curves[:, 0], taste_curves.max(1), taste_curves[:, -1]):
+        print("  ", values.round(1))
+learned = np.concatenate([few, more])[:, :, 1]
+check(
+    "the learned reward rises along every curve",
+    np.diff(learned),
+    -1e-6,
+    relation=">=",
+    theorem="d E r / d(1/beta) = variance of r under pi*",
+)
+lost = few[:, :, 2].max(1) - few[:, -1, 2]
+check(
+    "500 comparisons: for two of six, taste falls by over 1 from its peak",
+    np.sort(lost)[-2],
+    1,
+    relation=">=",
+    control={"the learned reward": (few[:, :, 1].max(1) - few[:, -1, 1]).max()},
+)
+
+# %% [markdown]
+# This is Goodhart's law with both sides visible: a measure that becomes a target ceases to be a good measure. At first what is learned and what is meant rise together. Then the policy reaches texts that the reference hardly ever wrote, of which no comparison said anything, and goes wherever the reward happens to be highest. That may be a good text, by luck, or one that people dislike. Three times the comparisons raise the peaks; at the smallest $\beta$ luck decides with them too. In practice only the red curve can be seen (Gao et al. 2022). The divergence penalty is what keeps the policy in the part where the two agree.
+
+# %% [markdown] slide="subslide"
+# **PPO gives up too early.** If $\beta$ has its final value from the first round on, PPO is fast, and stops short of the optimum. A rare text that is as good as a common one is written once in a thousand texts; the common one is rewarded long before, probability moves over to it, and the rare one is never seen again. What is missing in $J$ is again a divergence, and where the policy still writes but part of $\pi^*$, it has a plain meaning: for a policy that is $\pi^*$ restricted to a set of probability $m$, $\mathrm{KL} = -\log m$.
+
+# %%
+fixed, ours = (runs.column("share", model=name) for name in ("PPO, beta fixed", "PPO"))
+print(
+    f"share of the way: beta fixed {fixed.mean():.2f},"
+    f" a leash that is short at first {ours.mean():.2f}"
+)  # fmt: skip
+check(
+    "the short leash gets further, each of three seeds",
+    ours,
+    fixed + 0.02,
+    relation=">=",
+    control={"beta fixed": fixed},
+)
+covered = np.exp(-runs.column("to_best", model="PPO, beta fixed"))
+print("beta fixed covers as little as this share of the best policy:", covered.round(2))
+some = log_best.argsort(descending=True)[:5]
+restricted = log_best[some].log_softmax(0)
+check(
+    "KL of pi* restricted to five texts = -log of their probability",
+    (restricted.exp() * (restricted - log_best[some])).sum(),
+    -log_best[some].logsumexp(0),
+    atol=1e-12,
+)
+
+# %% [markdown] slide="slide"
+# ## 10 · Summary
+#
+# | Claim | Where it was checked | Code in [`alignment`](../coursekit/alignment/policy.py) |
+# | --- | --- | --- |
+# | a prompt is data: two blocks read it within .005 nats of Bayes' rule, one does not | section 1 | `data.markov_chains`, `recipe.reader` |
+# | steps written down can each be learned; ten at once were not, with three times the steps either | section 2 | `recipe.walks` |
+# | exact match is a product: it leaps where the likelihood climbs | section 2 | |
+# | LoRA merged = LoRA beside; a seventh of the numbers learns 200 documents by heart more slowly than all of them; both forget | section 3 | `LoRA`, `with_lora` |
+# | Bradley-Terry sees differences only; a tie is no observation | section 4 | `bradley_terry_loss`, `RewardModel` |
+# | $\pi^* \propto \rho\, e^{r/\beta}$, and $J^* - J(\pi) = \beta\,\mathrm{KL}(\pi \Vert \pi^*)$ | sections 5, 6 | `optimal_policy`, `objective` |
+# | DPO is Bradley-Terry with the policy's own reward; best-of-$n$ by order statistics | section 5 | `dpo_loss`, `best_of_n` |
+# | PPO goes 95 % of the way on average, none of three seeds under 93 % | section 6 | `ppo_loss`, `recipe.ppo` |
+# | $k_1$ and $k_3$ both have the mean KL; only $k_1$ is ever negative | section 6 | `kl_estimates` |
+# | one retrieved document pays above a hit rate; a wrong one hurts; the mixture of all never did | section 7 | `retrieve`, `mixed_answer` |
+# | $12 n w^2$ parameters, $6 N D$ operations; a router needs a balance term | section 8 | `MixtureOfExperts`, `load_balance` |
+# | a reward from few comparisons is gamed | section 9 | |
+#
+# ### Five questions
+#
+# <details><summary>1. Why can no amount of training put the answer to a new prompt of section 1 into the weights?</summary>
+# Each sequence has a matrix of its own, drawn after training. The weights can hold the rule for finding it out, and no more.
+# </details>
+#
+# <details><summary>2. Somebody adds 10 to all rewards before PPO. What changes?</summary>
+# Neither the best policy nor any difference of objectives: J and J* both rise by 10.
+# </details>
+#
+# <details><summary>3. After PPO the learned reward has doubled. What else do you want to see?</summary>
+# The divergence from the reference, and what people think of new texts: the learned reward rises in any case.
+# </details>
+#
+# <details><summary>4. Your log shows KL = -0.03 for a batch. A bug?</summary>
+# Not by itself: k1 is negative for single texts, and a batch mean may be. Average over more texts, or use k3.
+# </details>
+#
+# <details><summary>5. Retrieval finds the right document in 40 % of the cases. Should the model read the first hit?</summary>
+# In the world of section 7 no: from about .6 on it pays. Reading several and mixing by their probabilities is safer.
+# </details>
+#
+# **Homework:** [`hw18_alignment`](homework/release/hw18_alignment/hw18_alignment.ipynb): the gradient of comparisons, a clipped objective, the best policy and DPO's identity, best-of-$n$, and a leak to find. [Solutions](../notebooks/homework/source/hw18_alignment/hw18_alignment.ipynb) are in a folder of their own.
+#
+# **References.** R. Bradley and M. Terry (1952), *Rank analysis of incomplete block designs*. J. Schulman et al. (2016), *High-dimensional continuous control using generalized advantage estimation*; (2017), *Proximal policy optimization algorithms*. D. Ziegler et al. (2019), *Fine-tuning language models from human preferences*. P. Lewis et al. (2020), *Retrieval-augmented generation for knowledge-intensive NLP tasks*. T. Brown et al. (2020), *Language models are few-shot learners*. J. Schulman (2020), *Approximating KL divergence*. R. Nakano et al. (2021), *WebGPT*. L. Ouyang et al. (2022), *Training language models to follow instructions with human feedback*. J. Wei et al. (2022), *Chain-of-thought prompting elicits reasoning in large language models*; *Emergent abilities of large language models*. E. Hu et al. (2022), *LoRA: low-rank adaptation of large language models*. C. Olsson et al. (2022), *In-context learning and induction heads*. J. Hoffmann et al. (2022), *Training compute-optimal large language models*. W. Fedus, B. Zoph and N. Shazeer (2022), *Switch transformers*. L. Gao, J. Schulman and J. Hilton (2022), *Scaling laws for reward model overoptimization*. R. Rafailov et al. (2023), *Direct preference optimization*. R. Schaeffer, B. Miranda and S. Koyejo (2023), *Are emergent abilities of large language models a mirage?* N. Shinn et al. (2023), *Reflexion*. A. Madaan et al. (2023), *Self-refine*. A. Beirami et al. (2024), *Theoretical guarantees on the best-of-n alignment policy*.
