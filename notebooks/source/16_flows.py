@@ -14,7 +14,7 @@
 #
 # **It follows** the flow part of the generative AI deck: the two terms of the loss, why the network must be invertible with a cheap determinant, the chain of generators, and Glow's 1 × 1 convolution. The deck writes $c$ for the noise, $x = g(c)$ for the generator and $g^{-1}$ for its inverse; we write $z$ for the noise and $z = f(x)$ for the inverse, so $f = g^{-1}$. **It adds** the coupling layers of Dinh, Sohl-Dickstein and Bengio (2017), the densities of moons, classes and bridges, dequantisation and bits per dimension, which no deck has. Diffusion models, which lift the restriction to invertible maps, are in notebook 17.
 #
-# Every line that starts with ✓ is a claim that was computed just now, on your machine, except that the long runs of sections 9 and 10 are read from a record. Some bars on trained flows (1.335 bits in section 9, say) were set after these very seeds had been seen. They show what the control fails to reach; they are not predictions.
+# Every line that starts with ✓ is a claim that was computed just now, on your machine, except that the long runs of sections 9 and 10 are read from a record. The bars on trained flows were chosen on seeds 3 to 5, about halfway between the flow and its control; the seeds shown are 0 to 2. (Only the bars on the 14 × 14 digits of section 9 were set with their three seeds in view.)
 
 # %%
 import math
@@ -249,9 +249,10 @@ places = torch.cartesian_prod(torch.arange(5), torch.arange(5)).double() / 5
 cells = places[:, None] + corners / 5  # (25, 4, 2): the unit square in 25 cells
 stretched = {"25 cells of one size": cells, "after A: all alike": cells @ A.T,
              "bent: each its own area": bend(cells)}  # fmt: skip
-plots.show(pictures.cells_and_images(stretched), alt="Three panels on the same axes: "
-    "the unit square in 25 equal cells; the parallelogram that a matrix makes of it, "
-    "with 25 equal cells; and a bent figure whose 25 cells differ in area.")  # fmt: skip
+plots.show(pictures.cells_and_images(stretched),
+           alt="Three panels on the same axes: the unit square in 25 equal cells; the "
+           "parallelogram that a matrix makes of it, with 25 equal cells; and a bent "
+           "figure whose 25 cells differ in area.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # Sand that was spread evenly over the square is still even after the matrix, and uneven after the bent map: the same amount in a larger cell is thinner.
@@ -468,7 +469,7 @@ check("ten cases: log-determinants forth and back cancel", both_ways, 0.0, atol=
 #
 # **Question.** Enough algebra. Can a chain of couplings bend a round cloud into two thin moons?
 #
-# Eight couplings, the two coordinates take turns, each with a network of two hidden layers of 64. Three seeds, and the same with two couplings. The truth is known here too: a moon is a half circle, blurred by Gaussian noise of standard deviation 0.05, and its density is an average of Gaussians over the angle, which we sum up numerically.
+# Eight couplings, the two coordinates take turns, each with a network of two hidden layers of 64. Three seeds, and the same with two couplings, once of the same width and once so wide (131) that they have as many weights as the eight. The truth is known here too: a moon is a half circle, blurred by Gaussian noise of standard deviation 0.05, and its density is an average of Gaussians over the angle, which we sum up numerically.
 
 
 # %%
@@ -485,10 +486,11 @@ def moons_log_density(x, std=0.05):
     return exponent.logsumexp(1) - math.log(1000 * 2 * math.pi * std**2)
 
 
-def train_moons(seed, n_layers, n_classes=0):
+def train_moons(seed, n_layers, width=64, n_classes=0):
     """A flow of the moons, told the class (the moon) or not; then in float64."""
     torch.manual_seed(seed)
-    model = flow.real_nvp(2, n_layers=n_layers, n_classes=n_classes)
+    sizes = {"n_layers": n_layers, "hidden": (width, width)}
+    model = flow.real_nvp(2, n_classes=n_classes, **sizes)
     toy = data.toy2d("moons", 20_000, rng=seed)
     rows = (toy.x, toy.labels) if n_classes else toy.x
     settings = {"n_steps": 500, "learning_rate": 5e-3, "schedule": "cosine"}
@@ -508,19 +510,25 @@ def gap(log_probability):
 
 
 # %% tags=["nbval-ignore-output"]
-seeds, depths = (0, 1, 2), (2, 8)
-moons = {(d, s): train_moons(s, d) for d in depths for s in seeds}
-gaps = np.array([[gap(moons[d, s].log_prob(new)) for s in seeds] for d in depths])
-for depth, row in zip(depths, gaps, strict=True):
-    print(f"{depth} couplings: model minus true NLL, by seed {row.round(3)} nats")
+seeds = 0, 1, 2
+shapes = {"2 couplings": (2, 64), "2, wide": (2, 131), "8 couplings": (8, 64)}
+moons = {name: [train_moons(seed, *shape) for seed in seeds]
+         for name, shape in shapes.items()}  # fmt: skip
+gaps = {name: np.array([gap(each.log_prob(new)) for each in row])
+        for name, row in moons.items()}  # fmt: skip
+print("model minus true NLL, nats, three seeds each:")
+for name, row in moons.items():
+    n_weights = sum(weight.numel() for weight in row[0].parameters())
+    print(f"{name:12}{n_weights:7} weights  {gaps[name].round(3)}")
 
 # %%
 one_gaussian = flow.Flow([flow.Whiten(2)], shape=2).double().initialize(new)
-check("eight couplings, each of three seeds: within 0.1 nats of the truth", gaps[-1],
-      0.1, relation="<=", control={"two couplings": gaps[0],
-      "one Gaussian": gap(one_gaussian.log_prob(new))})  # fmt: skip
+check("eight couplings, each of three seeds: within 0.25 nats of the truth",
+      gaps["8 couplings"], 0.25, relation="<=",
+      control={"two couplings": gaps["2 couplings"], "two, wide": gaps["2, wide"],
+               "one Gaussian": gap(one_gaussian.log_prob(new))})  # fmt: skip
 
-model = moons[8, 0]
+model = moons["8 couplings"][0]
 box = (-1.6, 2.6, -1.1, 1.6)
 across = box[0] + (torch.arange(210, dtype=torch.float64) + 0.5) / 50
 up = box[2] + (torch.arange(135, dtype=torch.float64) + 0.5) / 50
@@ -612,7 +620,7 @@ widgets.static_frames(
 #
 # Perhaps in part. But it never vanishes altogether. The noise is *one* piece. A continuous map takes one piece to one piece. The two moons are *two* pieces, with a gap between them. Take a point on each moon, find their noise, and walk from one to the other in a straight line, through noise that is nowhere rare. The generator carries this walk to a curve from moon to moon, without a jump, and the curve has to cross the gap somewhere. So the model puts density there. The truth has next to none. ("Nowhere rare": on a straight line the normal density is never below its value at the less likely end.)
 #
-# This much is a theorem: on any curve from one half circle to the other some point is equally far from both, for the difference of the two distances changes its sign on the way. The two distances add up to at least the gap, so each is at least half of it. We try it with 200 pairs of points, and draw the one that comes closest to the point $(0.5, 0.25)$ between the moons.
+# This much is a theorem: on any curve from one half circle to the other some point is equally far from both, for the difference of the two distances changes its sign on the way. The two distances add up to at least the gap, so each is at least half of it. We try it with 200 pairs of points. Which walk to draw? The one that comes closest to $(0.5, 0.25)$: half a turn about this point swaps the moons, so it is the middle of the gap.
 
 # %%
 half_gap = torch.cdist(upper_moon, lower_moon).min() / 2
@@ -629,6 +637,8 @@ check("each of 200 walks leaves both moons by at least half the gap",
       theorem="a continuous curve has a point equally far from both")  # fmt: skip
 print(f"half the gap is {half_gap:.2f}: {half_gap / 0.05:.0f} standard deviations")
 centre = torch.tensor([0.5, 0.25], dtype=torch.float64)
+check("half a turn about the centre swaps the moons", 2 * centre - upper_moon,
+      lower_moon, atol=1e-12)  # fmt: skip
 walk = min(walks, key=lambda walk: (walk - centre).norm(dim=1).min())
 with torch.no_grad():
     along = model.log_prob(walk).numpy()
@@ -643,39 +653,52 @@ plots.show(
 )  # fmt: skip
 
 # %% [markdown]
-# Off the moons the truth falls off a cliff, by more than twenty nats. The model falls by about two: this is the bridge. The theorem says that there is a way across, not how wide it is: by stretching harder and harder a flow may make it as thin as one likes. How much mass does our flow put off the moons, on the bridge or in the whiskers at their ends? A point of the data is five standard deviations away from its half circle with a probability of at most $e^{-5^2/2}$, about four in a million (the length of Gaussian noise in the plane exceeds $r$ standard deviations with probability $e^{-r^2/2}$). We count among 20 000 samples of each seed.
+# Off the moons the truth falls off a cliff, by more than twenty nats. The model falls by about two: this is the bridge. The theorem says that there is a way across, not how wide it is: by stretching harder and harder a flow may make it as thin as one likes. How much mass does our flow put off the moons? A point of the data is five standard deviations away from its half circle with a probability of at most $e^{-5^2/2}$, about four in a million (the length of Gaussian noise in the plane exceeds $r$ standard deviations with probability $e^{-r^2/2}$). We count among 20 000 samples of each seed. And where do they lie, *between* the moons, on the bridge, or in the whiskers at their ends? Between, say, if the directions to the two moons are more than a right angle apart: a whisker has both moons on the same side.
 
 
 # %%
 @torch.no_grad()
-def share_off_the_moons(model, seed, **condition):
-    """Share of 20 000 samples farther than 5 standard deviations from both circles."""
+def shares_off_the_moons(model, seed, **condition):
+    """Of 20 000 samples: the share off the moons, and the share between them."""
     rng = torch.Generator().manual_seed(seed)
-    return far_share(model.sample(20_000, rng=rng, **condition))
+    return far_shares(model.sample(20_000, rng=rng, **condition))
 
 
-def far_share(points):
-    nearest = torch.cdist(points, circles[::5]).min(1).values
-    return (nearest > 0.25).double().mean().item()
+def far_shares(points):
+    """Farther than 5 standard deviations from both circles; of these, between them."""
+    ways = []
+    for circle in (upper_moon[::5], lower_moon[::5]):
+        ways.append(circle[torch.cdist(points, circle).argmin(1)] - points)
+    far = torch.stack(ways).norm(dim=2).min(0).values > 0.25
+    between = far & ((ways[0] * ways[1]).sum(1) < 0)
+    return [each.double().mean().item() for each in (far, between)]
 
 
-off = [share_off_the_moons(moons[8, seed], seed) for seed in seeds]
-off_truth = far_share(torch.tensor(data.toy2d("moons", 20_000, rng=7).x))
-check("off the moons: more than 0.2 % of the samples, three seeds", off, 0.002,
-      relation=">=", control={"data": off_truth})  # fmt: skip
-print("samples off the moons, by seed:", " ".join(f"{each:.1%}" for each in off))
-
-# %% [markdown] slide="subslide"
-# **Depth.** In one coupling half of the numbers stay, and the others are only scaled and shifted as these dictate; further flexibility must come from stacking. We trained two and eight above. (Eight also have four times as many weights.)
-
-# %%
-check("eight couplings leave at most 0.3 of the gap of two, three seeds",
-      gaps[1] / gaps[0], 0.3, relation="<=",
-      control={"another seed instead": gaps[0, 1] / gaps[0, 0]})  # fmt: skip
-print("gap of eight couplings / gap of two, by seed:", (gaps[1] / gaps[0]).round(2))
+off, bridge = np.transpose(
+    [shares_off_the_moons(moons["8 couplings"][i], seeds[i])
+     for i in range(3)])  # fmt: skip
+of_data = far_shares(torch.tensor(data.toy2d("moons", 20_000, rng=7).x))
+check("off the moons: more than 0.5 % of the samples, three seeds", off, 0.005,
+      relation=">=", control={"data": of_data[0]})  # fmt: skip
+for name, shares in (("off the moons", off), ("between them", bridge)):
+    print(f"samples {name}, by seed:", " ".join(f"{each:.2%}" for each in shares))
 
 # %% [markdown]
-# Every layer has a network of its own, to be computed on the way there and on the way back: time and memory grow in proportion to the depth. (The deck's words are "slow training and inference".) The layers of a VAE or a GAN may be narrow and throw information away. A flow carries all $d$ numbers through every layer, to the end. That is what exactness costs. Glow for faces of 256 × 256 pixels has 6 levels of 32 steps.
+# Most of them lie between the moons. So the flow's missing mass is the bridge, and the whiskers hold little.
+
+# %% [markdown] slide="subslide"
+# **Depth.** In one coupling half of the numbers stay, and the others are only scaled and shifted as these dictate; further flexibility must come from stacking. We trained two and eight above, and two with as many weights as the eight.
+
+# %%
+left_over = gaps["8 couplings"] / gaps["2 couplings"]
+wide_left = gaps["2, wide"] / gaps["2 couplings"]
+check("eight couplings leave at most 0.55 of the gap of two, three seeds", left_over,
+      0.55, relation="<=", control={"two, as many weights": wide_left})  # fmt: skip
+for name, ratios in (("eight couplings", left_over), ("two, wide", wide_left)):
+    print(f"gap of {name} / gap of two:", ratios.round(2))
+
+# %% [markdown]
+# At equal numbers of weights the deep flow is far ahead: width does not replace depth here. But every layer has a network of its own, to be computed on the way there and on the way back: time and memory grow in proportion to the depth. (The deck's words are "slow training and inference".) The layers of a VAE or a GAN may be narrow and throw information away. A flow carries all $d$ numbers through every layer, to the end. That is what exactness costs. Glow for faces of 256 × 256 pixels has 6 levels of 32 steps.
 #
 # **Remedies.** There are several, each with a cost: a base distribution with several humps; more dimensions than the data (then the density is no longer exact); a diffusion model (17), which takes hundreds of tiny steps with noise on the way. And one that needs labels, next.
 
@@ -735,10 +758,13 @@ told_moons = [train_moons(seed, 8, n_classes=2) for seed in seeds]
 on_new = [class_densities(told_model, new) for told_model in told_moons]
 gap_told = [gap((each - math.log(2)).logsumexp(1)) for each in on_new]
 either = torch.arange(20_000) % 2
-off_told = [share_off_the_moons(told_moons[seed], seed, condition=either)
-            for seed in seeds]  # fmt: skip
-print("model minus true NLL:", np.round(gap_told, 3), "untold", gaps[-1].round(3))
-print("samples off the moons:", " ".join(f"{each:.2%}" for each in off_told))
+off_told, bridge_told = np.transpose([
+    shares_off_the_moons(told_moons[i], seeds[i], condition=either) for i in range(3)
+])  # fmt: skip
+print("model minus true NLL:", np.round(gap_told, 3), "not told",
+      gaps["8 couplings"].round(3))  # fmt: skip
+for name, shares in (("off the moons", off_told), ("between them", bridge_told)):
+    print(f"samples {name}:", " ".join(f"{each:.2%}" for each in shares))
 
 # %%
 from sklearn.linear_model import LogisticRegression
@@ -747,26 +773,28 @@ per_class = class_densities(told_moons[0], points).exp().numpy()
 check("the density of each class sums to 1 over the box", per_class.sum(axis=0) / 2500,
       1.0, atol=0.01)  # fmt: skip
 check("p(x) from both classes: within 0.03 nats of the truth, three seeds", gap_told,
-      0.03, relation="<=", control={"not told": gaps[-1]})  # fmt: skip
+      0.03, relation="<=", control={"not told": gaps["8 couplings"]})  # fmt: skip
 check("off the moons: at most 0.2 % of the samples, three seeds", off_told, 0.002,
       relation="<=", control={"not told": off})  # fmt: skip
 moon = torch.tensor(held_out.labels)
 wrong = [(each.argmax(1) != moon).double().mean().item() for each in on_new]
 linear = LogisticRegression().fit(held_out.x, held_out.labels)
-check("Bayes' rule names the moon of a new point: at most 0.5 % wrong", wrong,
-      0.005, relation="<=",
-      control={"logistic regression": 1 - linear.score(held_out.x, held_out.labels)})  # fmt: skip
+check("Bayes' rule names the moon of a new point: at most 0.5 % wrong", wrong, 0.005,
+      relation="<=",
+      control={"logistic regression":
+               1 - linear.score(held_out.x, held_out.labels)})  # fmt: skip
 
 # %%
 panels = [("not told", density)]
 for label in (0, 1):
     panels.append((f"told: class {label}", per_class[:, label].reshape(135, 210)))
-plots.show(pictures.density_panels(panels, box), alt="Three panels on one logarithmic "
-    "grey scale: the flow that was not told the class, with a veil between the moons, "
-    "and the two densities of the flow that was, one moon each and almost no veil.")  # fmt: skip
+plots.show(pictures.density_panels(panels, box),
+           alt="Three panels on one logarithmic grey scale: the flow that was not told "
+           "the class, with a veil between the moons, and the two densities of the "
+           "flow that was, one moon each and almost no veil.")  # fmt: skip
 
 # %% [markdown]
-# The bridge is gone from the picture, and for a reason: each class is *one* piece, so its map has nothing to tear. Thin whiskers at the ends remain, and most likely they are the few samples still off the moons. The comparison is not quite even. The second flow was given more information while it learned; at the test neither got any. Where labels are at hand, this is an easy remedy.
+# The bridge has gone from the picture, and for a reason: each class is *one* piece, so its map has nothing to tear. Thin whiskers remain at the ends. Of the very few samples still off the moons, most lie between them: the bridge is a great deal narrower, not gone. The comparison is not quite even. The second flow was given more information while it learned; at the test neither got any. Where labels are at hand, this is an easy remedy.
 
 # %% [markdown] slide="slide"
 # ## 9 · Digits: from grey levels to a density and back
@@ -883,24 +911,28 @@ check("whitening alone: loss = entropy of the fitted Gaussian",
 of_plain, of_squashed = (recipe.digit_bits(yardstick.float(), test, n_noises=1)[0]
                          for yardstick in (plain, squashed))  # fmt: skip
 final = stored.arrays["dropout 0.3"][:, -1, 1]
-check("the flow on the test images: at most 2.15 bits, three seeds", final, 2.15,
+check("the flow on the test images: at most 2.18 bits, three seeds", final, 2.18,
       relation="<=", control={"one Gaussian": of_plain,
                               "one Gaussian behind a logit": of_squashed})  # fmt: skip
-print(f"bits per pixel: all levels alike {math.log2(17):.2f}, one Gaussian "
-      f"{of_plain:.2f}, behind a logit {of_squashed:.2f}, the flow {final.mean():.2f}")  # fmt: skip
+print(f"bits per pixel: all levels alike {math.log2(17):.2f}, one "
+      "Gaussian " f"{of_plain:.2f}, behind a logit {of_squashed:.2f}, the flow "
+                  f"{final.mean():.2f}")  # fmt: skip
 
 # %% [markdown]
 # From one Gaussian on, most of the gain comes from the logit and not from the couplings: many pixels of these images are nearly white or nearly black, and a Gaussian cannot model mass piled up at the ends of an interval. What the couplings and the matrices between them add is less than a fifth of a bit. It does not sound like much, but there are 64 pixels in an image. Together that is about 10 bits, so on average the flow makes a test image about a thousand times as likely as the Gaussian behind the logit does.
 #
-# **Digits on demand.** Now larger ones, 14 × 14, and the class of section 8: the same couplings once with the label and once without, 1500 steps, all else equal. Again three seeds are stored; we play 50 steps of the first.
+# **Digits on demand.** Now larger ones, 14 × 14, and the class of section 8: the same couplings once with the label and once without, 1500 steps, all else equal. The flow that is told gets the label of each *test* image, too, and a label is worth something: telling one of ten classes costs $\log_2 10 = 3.3$ bits per image. A fair comparison charges it for that. Again three seeds are stored; we play 50 steps of the first.
 
 # %%
 check("seed 0 again: bits after 50 steps", mini_looks[0],
       by_class.arrays["10 classes"][0, 0], atol=0.01)  # fmt: skip
 bits_told, bits_untold = (by_class.column("bits", n_classes=k) for k in (10, 0))
-check("told the class, a test image costs at most 1.335 bits per pixel, three seeds",
-      bits_told, 1.335, relation="<=", control={"not told": bits_untold})  # fmt: skip
-print(f"bits per pixel: {bits_told.mean():.3f} told, {bits_untold.mean():.3f} not")
+price = math.log2(10) / 196  # bits per pixel for telling the class
+check("told the class, test images save more than the label costs, three seeds",
+      bits_told, bits_untold - price, relation="<=",
+      control={"not told, another seed": np.roll(bits_untold, 1)})  # fmt: skip
+print(f"bits per pixel: {bits_told.mean():.3f} told, {bits_untold.mean():.3f} not; "
+      f"the label {price:.3f}")  # fmt: skip
 
 # %%
 (x_train, y_train), (x_test, y_test) = ((part.x, part.labels) for part in mini)
@@ -917,14 +949,41 @@ first = [np.flatnonzero(mini[0].labels == k)[0] for k in range(10)]
 untold, told = (by_class.arrays[f"samples, {k} classes"][:30] for k in (0, 10))
 rows = [("data", mini[0].x[first]), ("not told", untold[:10])]
 rows += [("told 0 ... 9", row) for row in told.reshape(3, 10, 196)]
-plots.show(pictures.strips(rows, (14, 14)), alt="Five rows of ten 14 by 14 images: "
-    "digits from the data; samples of the flow without labels, some of them readable; "
-    "and three rows of the flow that is told 0 to 9, many of which show that digit.")  # fmt: skip
+plots.show(pictures.strips(rows, (14, 14)),
+           alt="Five rows of ten 14 by 14 images: digits from the data; samples of the "
+           "flow without labels, some of them readable; and three rows of the flow "
+           "that is told 0 to 9, many of which show that digit.")  # fmt: skip
 
 # %% [markdown]
-# One caution about the bits. The flow that is told gets the label of each *test* image, too, and a label is worth something: up to $\log_2 10 = 3.3$ bits per image, 0.017 per pixel. The gap is about twice that.
-#
-# Many of the digits asked for can be read, some cannot, and none is sharp. The deck counts "sharp images" among the results of flows; the faces of Glow, which it means, took hundreds of layers, several scales and a great deal of computing. A likely reason for the grey specks is that a flow may throw nothing away: every pixel carries its share of the noise through all layers.
+# Can one read what was asked for? A small classifier of real digits, the *judge* of notebook 13, reads 1000 samples of each stored flow, a hundred of each digit. Beside them it reads unseen digits, and samples from ten Gaussians, one fitted to the pixels of each class.
+
+# %%
+from coursekit.evaluation import digit_judge
+
+judge = digit_judge(x_train / 16, y_train)
+
+
+def read_as(images, labels):
+    """Share of the images (n, 196) that the judge reads as labels."""
+    return (judge.predict_proba(images / 16).argmax(1).numpy() == labels).mean()
+
+
+gaussians, numpy_dice = [], np.random.default_rng(0)
+for k in range(10):
+    of_class = x_train[y_train == k]
+    cloud_k = of_class.mean(axis=0), np.cov(of_class.T)
+    gaussians.append(numpy_dice.multivariate_normal(*cloud_k, 100).clip(0, 16))
+by_gaussians = read_as(np.concatenate(gaussians), np.repeat(np.arange(10), 100))
+read = by_class.column("read", n_classes=10)
+check("told the class: at least 40 % are read as asked, three seeds", read, 0.4,
+      relation=">=",
+      control={"not told": by_class.column("read", n_classes=0)})  # fmt: skip
+print(f"read as asked: unseen digits {read_as(x_test, y_test):.0%}, ten "
+      "Gaussians " f"{by_gaussians:.0%}, flows "
+                   f"{' '.join(f'{each:.0%}' for each in read)}")  # fmt: skip
+
+# %% [markdown]
+# Many of the digits asked for can be read, how many depends on the seed, and none is sharp. Ten Gaussians are read better than the flows, and better than real digits: the judge is lenient with a blur, so this number ranks nothing (notebook 17 takes that up). It only says that the flow has heard the class. The deck counts "sharp images" among the results of flows; the faces of Glow, which it means, took hundreds of layers, several scales and a great deal of computing. A likely reason for the grey specks is that a flow may throw nothing away: every pixel carries its share of the noise through all layers.
 
 # %% [markdown] slide="slide"
 # ## 10 · What goes wrong
@@ -934,14 +993,14 @@ plots.show(pictures.strips(rows, (14, 14)), alt="Five rows of ten 14 by 14 image
 # %%
 curves = {name: stored.arrays[f"dropout {name}"] for name in (0.0, 0.3)}
 rise = {k: runs[:, -1, 1] - runs[:, :, 1].min(axis=1) for k, runs in curves.items()}
-check("no dropout: the test bits end at least 0.02 above their lowest, three seeds",
-      rise[0.0], 0.02, relation=">=", control={"dropout 0.3": rise[0.3]})  # fmt: skip
+check("no dropout: the test bits end at least 0.025 above their lowest, three seeds",
+      rise[0.0], 0.025, relation=">=", control={"dropout 0.3": rise[0.3]})  # fmt: skip
 check("while its training images get ever cheaper: below 1.9 bits, three seeds",
       curves[0.0][:, -1, 0], 1.9, relation="<=",
       control={"dropout 0.3": curves[0.3][:, -1, 0]})  # fmt: skip
 for name, runs in curves.items():
-    at_200, at_2000 = runs[:, 3, 1].mean(), runs[:, -1, 1].mean()
-    print(f"dropout {name}: test bits after 200 steps {at_200:.3f}, 2000 {at_2000:.3f}")
+    print(f"dropout {name}: test bits after 200 steps {runs[:, 3, 1].mean():.3f}, "
+          f"2000 {runs[:, -1, 1].mean():.3f}")  # fmt: skip
 panels = [(title, curves[name][:, :, 0], curves[name][:, :, 1])
           for title, name in (("with dropout: the test bits keep falling", 0.3),
                               ("without: they turn and rise", 0.0))]  # fmt: skip
@@ -973,9 +1032,12 @@ def reordered(bits):
     return differs.double().mean()
 
 
-check("of all pairs of images at least one in ten changes its order",
-      reordered(correct + term), 0.1, relation=">=",
-      control={"the same error for all images": reordered(correct + term.mean())})  # fmt: skip
+changed = reordered(correct + term)
+print(f"{changed:.0%} of all pairs of images change their order")
+check("of all pairs of images at least one in ten changes its order", changed, 0.1,
+      relation=">=",
+      control={"the same error for all images":
+               reordered(correct + term.mean())})  # fmt: skip
 
 # %% [markdown]
 # We see it on the flow of 100 steps from section 9. On average one would hardly notice, and that makes it dangerous: image by image the number is wrong by a good part of a bit per pixel, in both directions, so that even the *order* of likely and unlikely images changes for many pairs. The cure is section 5's sweep: compare every layer's log-determinant with autograd, once, and never trust a log-determinant merely because training ran.
