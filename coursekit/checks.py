@@ -89,8 +89,8 @@ def check(
     if not np.all(excess <= 0):
         place, a, b = _worst(excess, left, right)
         digits = _telling_digits(a, b, (10, 12, 15))
-        sides = f"left = {a:.{digits}g}, right = {b:.{digits}g}"
-        raise CheckFailed(f"{claim}: left {relation} right fails{place}: {sides}")
+        said = {"==": "is not", "<=": "is not at most", ">=": "is not at least"}[relation]
+        raise CheckFailed(f"{claim}: {a:.{digits}g} {said} {b:.{digits}g}{place.replace(' at', ', at')}")
     for name, value in controls.items():
         if value.size != 1 and right.size != 1 and value.shape != right.shape:
             raise ValueError(f"{name} has shape {value.shape}, but is compared with {right.shape}")

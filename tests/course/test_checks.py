@@ -118,10 +118,10 @@ def test_a_failure_shows_both_values_where_they_differ_most():
         check("sums agree", np.array([[1, 2], [3, 4.5]]), np.array([[1, 2.25], [3, 4]]))
     message = str(failure.value)
     assert "sums agree" in message and "index (1, 1)" in message
-    assert "left = 4.5" in message and "right = 4" in message
-    with pytest.raises(CheckFailed, match=r"index \(1,\).*left = nan"):
+    assert "4.5 is not 4" in message
+    with pytest.raises(CheckFailed, match=r"nan is not .*, at index \(1,\)"):
         check("sums agree", [0, NAN, 9], [1, 1, 1])
-    with pytest.raises(CheckFailed, match=r"index \(1,\).*left = 2"):
+    with pytest.raises(CheckFailed, match=r"2 is not .*, at index \(1,\)"):
         check("beside an infinity", [INF, 2], [INF, 1])
     with pytest.raises(CheckFailed, match=r"different shapes, \(3,\) and \(2,\)"):
         check("shapes", UP, UP[:2])
@@ -201,7 +201,7 @@ def test_a_control_that_passes_too_fails_the_check(control, name, capsys):
     with pytest.raises(CheckFailed, match=f"^claim: {name}: this proves nothing. It gets "):
         check("claim", 0.1, 1, relation="<=", atol=0.1, control=control)
     assert capsys.readouterr().out == ""
-    with pytest.raises(CheckFailed, match="left <= right fails"):
+    with pytest.raises(CheckFailed, match="is not at most"):
         check("claim", 2, 1, relation="<=", control=control)  # the claim itself comes first
 
 
