@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from coursekit.plots import COLORS, digits_strip
 
@@ -108,7 +108,11 @@ def plane(names, x, y, *, xlabel, ylabel, title, logs=(False, False), size=(8.6,
 def plain_numbers(axis, low, high):
     """Write a logarithmic axis from low to high with ordinary numbers: 2, 5, 10, not powers of ten."""
     decades = np.log10(high / low)
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2.2 else (1,), numticks=20))
+    if decades < 0.7:
+        axis.set_major_locator(MaxNLocator(6))
+    else:
+        steps = (1, 2, 3, 5, 7) if decades < 1.2 else (1, 2, 5) if decades < 2.2 else (1,)
+        axis.set_major_locator(LogLocator(subs=steps, numticks=20))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_locator(NullLocator())
 
@@ -165,17 +169,19 @@ def gallery(rows, names, image_shape, *, top, title):
 def two_scales(x, left, right, *, xlabel, labels, title, logs=(False, False), marks=None):
     """Two curves over one axis in two panels, one above the other's left: (x, left) and (x, right).
 
-    labels: of the two vertical axes. marks: for each panel a list of (height, words) of dashed lines.
+    labels: of the two vertical axes. marks: for each panel a list of (height, words) of dashed
+    lines, or of (height, words, "left") where the right end is taken.
     """
     figure, axes = plt.subplots(1, 2, figsize=(9.2, 3.5))
     for ax, values, label, color, lines in zip(
         axes, (left, right), labels, ("model", "wrong"), marks or ([], []), strict=True
     ):
         ax.plot(x, values, "o-", color=COLORS[color])
-        for height, words in lines:
+        for height, words, *side in lines:
             ax.axhline(height, color=COLORS["noise"], linewidth=1.2, linestyle="--", zorder=0)
-            ax.annotate(words, (0.98, height), xycoords=("axes fraction", "data"), xytext=(0, 4),
-                        textcoords="offset points", ha="right", va="bottom", fontsize=9.8)  # fmt: skip
+            at, side = (0.02, "left") if side == ["left"] else (0.98, "right")
+            ax.annotate(words, (at, height), xycoords=("axes fraction", "data"), xytext=(0, 4),
+                        textcoords="offset points", ha=side, va="bottom", fontsize=9.8)  # fmt: skip
         ax.set(xlabel=xlabel, ylabel=label)
         if logs[0]:
             ax.set_xscale("log")
