@@ -2,7 +2,8 @@
 
 Sequences with a chain of their own have an exact predictor; walks have one right answer; the fine-tuned
 worlds have an entropy; and texts of five letters can all be listed, so that the best policy, its objective
-and every divergence are sums. No peer comes near: public implementations print a reward that rises.
+and every divergence are sums. Public implementations of these methods have no optimum to compare themselves
+with, so there is no peer in this table.
 """
 
 import math

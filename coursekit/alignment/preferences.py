@@ -15,8 +15,9 @@ Sources: Bradley & Terry 1952; Ouyang et al. 2022, eq. 1; Rafailov et al. 2023, 
 
 import copy
 
+import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from coursekit.inputs import as_tensor, real_number
 from coursekit.transformer import GPT
@@ -90,6 +91,6 @@ class RewardModel(nn.Module):
         """A number for each state in which a token is chosen, (n, t): row i has read i tokens."""
         return self.trunk.logits(tokens)[:, :-1, 0]
 
-    def loss(self, better: Tensor, worse: Tensor, *, rng: Generator | None = None) -> Tensor:
+    def loss(self, better: Tensor, worse: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """Bradley-Terry loss of texts `better` and `worse`, (n, t) each, in nats; nothing is random."""
         return bradley_terry_loss(self(better), self(worse))

@@ -230,7 +230,7 @@ def ppo(
     """Step 3: a copy of the reference after rounds of writing, judging and clipped steps (PPO).
 
     Each token pays beta times its log ratio to the reference; the last one earns the reward of the text. The
-    critic starts as a copy of the reward model, as InstructGPT's does. The leash is short at first: 1 / beta
+    critic starts as a copy of the reward model, as InstructGPT's does. The penalty is annealed: 1 / beta
     grows evenly from near 0 to its value, so that good texts which the reference hardly ever writes grow
     together with the common ones, and none is given up before it was tried.
 

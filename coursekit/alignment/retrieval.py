@@ -10,6 +10,7 @@ of total probability; reading only the best k leaves out those that hardly matte
 Source: Lewis et al. 2020, section 2.1 (RAG-sequence). Notebook 18_alignment.
 """
 
+import torch
 from torch import Tensor
 
 from coursekit.inputs import as_input, as_tensor, positive_int
@@ -36,7 +37,7 @@ def retrieve(query: Tensor, documents: Tensor, k: int) -> tuple[Tensor, Tensor]:
     documents = as_input(documents, documents.shape[1], like=documents, name="documents")
     query = as_input(query, documents.shape[1], like=documents, name="query")
     positive_int(k, "k", high=len(documents))
-    scores, numbers = (query @ documents.T).topk(k, dim=1)
+    scores, numbers = torch.topk(query @ documents.T, k, dim=1)
     return numbers, scores
 
 
