@@ -5,7 +5,9 @@ Standard library only; course_setup.py holds the set-up. `python3 course.py --he
 
 import argparse
 import errno
+import json
 import os
+import platform
 import re
 import signal
 import socket
@@ -102,9 +104,29 @@ def learners_copies(fresh=None):
             copy.parent.mkdir(parents=True, exist_ok=True)
             half = copy.with_suffix(".tmp")
             text = source.read_text(encoding="utf-8")
-            half.write_text(nearer(text) if near else text, encoding="utf-8", newline="\n")
+            text = told_its_language(nearer(text) if near else text)
+            half.write_text(text, encoding="utf-8", newline="\n")
             half.rename(copy)  # a full disk or Ctrl-C leaves no half notebook under the real name
     return opened
+
+
+def told_its_language(text):
+    """A notebook that says of its language what JupyterLab would add: untouched it asks for no saving."""
+    language = {
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "nbconvert_exporter": "python",
+        "pygments_lexer": "ipython3",
+        "version": platform.python_version(),
+    }
+    try:
+        notebook = json.loads(text)
+        notebook["metadata"]["language_info"] = language
+    except (ValueError, KeyError, TypeError):
+        return text
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 
 def nearer(text):

@@ -4,6 +4,7 @@ import ast
 import importlib.metadata
 import json
 import os
+import platform
 import re
 import shutil
 import signal
@@ -350,6 +351,15 @@ def test_links_between_the_copies_of_lecture_and_homework_lead_somewhere(house):
     course.learners_copies()
     assert "[hw](homework/hw01_pca.ipynb) [code](../coursekit/" in (house / "work" / lecture).read_text()
     assert (house / "work/homework/hw01_pca.ipynb").read_text() == f"[lecture](../{lecture})"
+
+
+def test_a_copy_says_of_its_language_what_the_lab_would_add(house):
+    """Else every notebook is unsaved as soon as it is open."""
+    (house / "notebooks/01_pca.ipynb").write_text('{"cells": [], "metadata": {"kernelspec": {"name": "é"}}}')
+    course.learners_copies()
+    metadata = json.loads((house / "work/01_pca.ipynb").read_text(encoding="utf-8"))["metadata"]
+    assert metadata["kernelspec"] == {"name": "é"}
+    assert metadata["language_info"]["version"] == platform.python_version()
 
 
 def test_copies_of_an_earlier_version_stay_where_they_are(house):

@@ -63,6 +63,8 @@ def lab(tmp_path_factory):
         shutil.copy(path, folder)
     for name in HOMEWORK:
         write_homework(folder, name)
+    copy = course.told_its_language(NOTEBOOKS[0].read_text(encoding="utf-8"))
+    (folder / "untouched.ipynb").write_text(copy, encoding="utf-8")
     config = tmp_path_factory.mktemp("config")
     (config / "labconfig").mkdir()
     disabled = dict.fromkeys(course_setup.NOT_FOR_ALL + course_setup.NOT_FOR_LEARNERS, True)
@@ -74,6 +76,12 @@ def lab(tmp_path_factory):
     ready = partial(get, address, token, "status")
     with served(command, folder, ready, JUPYTER_CONFIG_PATH=str(config)):
         yield address, token
+
+
+def test_an_untouched_notebook_asks_for_no_saving(lab, browser):
+    with open_in_lab(lab, browser, "untouched") as page:
+        page.wait_for_timeout(3000)
+        assert page.locator(".lm-TabBar-tab.jp-mod-dirty").count() == 0
 
 
 def write_homework(folder, name):
