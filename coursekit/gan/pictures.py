@@ -197,11 +197,13 @@ def dances(paths, titles):
 
 
 def sample_clouds(clouds, centers, titles, *, colors):
-    """Samples (n, 2) of several models over the centers (k, 2) of the data's modes, on shared axes."""
-    height = 3.5 if len(clouds) < 4 else 2.7
-    figure, axes = plt.subplots(1, len(clouds), figsize=(9.2, height), sharex=True, sharey=True)
-    reach = 1.25 * np.abs(centers).max()
-    for ax, cloud, title, color in zip(axes, clouds, titles, colors, strict=True):
+    """Samples (n, 2) of six models over the centers (k, 2) of the data's modes, on shared axes.
+
+    Two rows of three panels; samples far outside the modes are not shown.
+    """
+    figure, axes = plt.subplots(2, 3, figsize=(8.4, 5.9), sharex=True, sharey=True)
+    reach = 1.55 * np.abs(centers).max()
+    for ax, cloud, title, color in zip(axes.flat, clouds, titles, colors, strict=True):
         ax.plot(*np.transpose(centers), "o", color="none", markeredgecolor=COLORS["noise"], markersize=10)
         ax.plot(*np.transpose(cloud), ".", color=COLORS[color], markersize=2.5, alpha=0.5)
         ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])

@@ -14,7 +14,7 @@
 #
 # **It follows** the GAN lectures of the unsupervised learning deck, the generative models deck, the VAE and GAN class, and the GAN deck, which labels real samples 0 where the others label them 1. We write 1 for real and show that it makes no difference. **It adds** what the $\log D$ trick follows and what it does not, a discriminator that memorises, the order of play on $J = xy$, and R1. **Not here:** everything about images (DCGAN and its rules, walks in the space of codes), unrolled games, minibatch features and the batch norms are in [notebook 13](13_training_gans.ipynb), the Wasserstein GAN in 14, conditional GANs, pix2pix and CycleGAN in 15. Here we stay on a line and in the plane, where the truth is known.
 #
-# Every line that starts with ✓ is a claim that was computed just now, on your machine, except that the long runs of section 9 are read from a record. If one fails, the notebook stops there. Some bars on trained networks (0.045 in section 4, say) were set after these very seeds had been seen. They show what the control fails to reach; they are not predictions.
+# Every line that starts with ✓ is a claim that was computed just now, on your machine, except that the long runs of section 9 are read from a record. If one fails, the notebook stops there. The bars on trained networks were chosen on seeds 3, 4 and 5, about halfway between the network and its control; the seeds shown are 0, 1 and 2.
 
 # %%
 import numpy as np
@@ -144,7 +144,8 @@ def gains(D):
 
 
 check("none of 1000 perturbations of D* gains anything", gains(best), 0.0,
-      relation="<=", control={"perturbations of the guess": gains(guess(x))})  # fmt: skip
+      relation="<=",
+      control={"perturbations of the guess": gains(guess(x))})  # fmt: skip
 
 
 def variations(D, eta, step=1e-3):
@@ -259,13 +260,15 @@ check("= cross-entropy with labels 1 and 0, both halves added", by_softplus, by_
 # **Least squares** (Mao et al. 2017). Instead of logarithms, take squared distances of the raw score from the labels: $\frac12\mathbb E_\text{data}(s-1)^2 + \frac12\mathbb E_\text{model}\,s^2$. At one point that is $\frac12 p_\text{data}(s-1)^2 + \frac12 p_\text{model}s^2$, with its minimum at $s = p_\text{data}/(p_\text{data}+p_\text{model})$: the same $D^*$, without a sigmoid.
 
 # %%
-small = gan.GAN(torch.nn.Linear(1, 1), torch.nn.Linear(1, 1), n_latent=1,
-                objective="minimax", label_smoothing=0.1, fake_label=0.3).double()  # fmt: skip
+small = gan.GAN(
+    torch.nn.Linear(1, 1), torch.nn.Linear(1, 1), n_latent=1, objective="minimax",
+    label_smoothing=0.1, fake_label=0.3).double()  # fmt: skip
 points_real, points_fake = (s[:, None] for s in (s_real, s_fake))
 scores_real, scores_fake = small.score(points_real), small.score(points_fake)
 by_targets = cross_entropy(scores_real, 0.9) + cross_entropy(scores_fake, 0.3)
 check("GAN(label_smoothing=.1, fake_label=.3): cross-entropy, targets 0.9 and 0.3",
-      small.opponent_loss(points_real, points_fake), by_targets, atol=1e-12)  # fmt: skip
+      small.opponent_loss(points_real, points_fake), by_targets,
+      atol=1e-12)  # fmt: skip
 
 log_D, log_not_D = np.log(tried), np.log(1 - tried)
 cost = -p_data[some] * (0.9 * log_D + 0.1 * log_not_D)
@@ -317,7 +320,8 @@ learned = np.array([[trained(*version, seed) for seed in range(3)]
 # %%
 check("error of the plain and the least-squares networks, 3 seeds each",
       error(learned[::2], answers[0]), 0.045, relation="<=",
-      control={"trained with smoothed labels": error(learned[1], answers[0])})  # fmt: skip
+      control={"trained with smoothed labels":
+               error(learned[1], answers[0])})  # fmt: skip
 check("error of the networks with smoothed labels, 3 seeds",
       error(learned[1], answers[1]), 0.045, relation="<=",
       control={"trained without smoothing": error(learned[0], answers[1])})  # fmt: skip
@@ -326,10 +330,11 @@ check("error of the networks with smoothed labels, 3 seeds",
 visited = (p_data + p_model) / 2 > 0.01
 figure = pictures.learned_answers(x[inside], answers[:, inside], learned[:, :, inside],
                                   list(versions), visited[inside])  # fmt: skip
-plots.show(figure, alt="Three panels with D* dashed and three learned answers in green, "
-    "for cross-entropy, smoothed labels and least squares. They agree in the shaded "
-    "range where samples fall; the smoothed ones stay below 0.9; outside the range they "
-    "part from the dashed line.")  # fmt: skip
+plots.show(figure,
+           alt="Three panels with D* dashed and three learned answers in green, for "
+           "cross-entropy, smoothed labels and least squares. They agree in the shaded "
+           "range where samples fall; the smoothed ones stay below 0.9; outside the "
+           "range they part from the dashed line.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # In the grey band, where samples fall, the networks are close to $D^*$. Outside, hardly any sample ever corrected them. At the left edge of the picture all nine say "probably real", where the right answer is 0. The generator gets its directions from this network, so where few samples have been its advice is not to be trusted.
@@ -342,8 +347,10 @@ one_sided = gan.optimal_discriminator(p_data, astray, alpha=0.1)
 two_sided = gan.optimal_discriminator(p_data, astray, alpha=0.1, beta=0.3)
 curves = (x, p_data, astray, one_sided, two_sided)
 figure = pictures.smoothed_answers(*(each[inside] for each in curves))
-plots.show(figure, alt="A model with a stray hump at 5 where the data has none. Below, "
-    "D* with one side smoothed is zero there, with both sides smoothed it is 0.3.")  # fmt: skip
+plots.show(figure,
+           alt="A model with a stray hump at 5 where the data has none. Below, D* with "
+           "one side smoothed is zero there, with both sides smoothed it is "
+           "0.3.")  # fmt: skip
 
 # %% [markdown] slide="slide"
 # ## 5 · A gradient that goes flat
@@ -371,7 +378,8 @@ check("slope of -log D on the score = -(1 - D)", steep, D - 1, atol=1e-15)
 package = [gan.generator_loss(score, objective=objective).item()
            for objective in ("minimax", "non_saturating")]  # fmt: skip
 check("both losses = coursekit, means over the batch",
-      [loss.mean().item() for loss in losses.values()], package, atol=1e-14)  # fmt: skip
+      [loss.mean().item() for loss in losses.values()], package,
+      atol=1e-14)  # fmt: skip
 plots.show(
     pictures.generator_losses(
         score.detach().numpy(),
@@ -432,6 +440,13 @@ def divergence_at(position):
     return gan.jensen_shannon(normal(x), normal(x, position), dx)
 
 
+def kl_of_the_mean(position):
+    """KL(m || p) in nats, m the mean of data and model."""
+    log_p, log_q = stats.norm.logpdf(x), stats.norm.logpdf(x, position)
+    log_m = np.logaddexp(log_p, log_q) - np.log(2)
+    return np.sum(np.exp(log_m) * (log_m - log_p)) * dx
+
+
 def loss_with_fresh_D(position):
     """E[-log D*(x)] over the model, D* computed anew for this position."""
     p, q = normal(x), normal(x, position)
@@ -452,6 +467,13 @@ check("frozen slopes = those of the explorer, which moves samples, not densities
 slope = np.array([numerical_slope(divergence_at, at) for at in positions])
 check("saturating loss: slope of 2 JSD", saturating, 2 * slope, atol=1e-6)
 check("log D trick: slope of KL - 2 JSD", trick, positions - 2 * slope, atol=1e-6)
+bent = [pairs[name] for name in ("our game", "two Gaussians", "one hump missing")]
+from_mean = np.array([kl((p + q) / 2, p) for p, q in bent])
+check("KL(q || p) - 2 JSD = 2 KL(m || p), three pairs",
+      [kl(q, p) - 2 * gan.jensen_shannon(p, q, dx) for p, q in bent], 2 * from_mean,
+      atol=1e-9, control={"KL(m || p) once": from_mean})  # fmt: skip
+slope = np.array([numerical_slope(kl_of_the_mean, at) for at in positions])
+check("log D trick: slope of 2 KL(m || p)", trick, 2 * slope, atol=1e-6)
 
 # %% [markdown]
 # The word *frozen* matters. For the trick $D^*$ is not a maximum, so if we computed $D^*$ anew at each $\theta$ and then differentiated, we would get another slope. The extra term is what $\theta$ does to $D^*$ itself: from $-\log D^* = \log(p+q) - \log p$ its derivative in $\theta$ is $\frac{\nabla q}{p+q}$, so the extra is $\int q\,\frac{\nabla q_\theta}{p+q}$. So the trick does not descend its own loss $\mathbb E[-\log D^*]$, the number that is printed during training; it descends $\mathrm{KL} - 2\,\mathrm{JSD}$, and only as far as the discriminator is $D^*$.
@@ -584,7 +606,8 @@ def follow(seed):
             moments.append((f"after step {step}", model_density(game), D))
 
     fit_adversarial(new_game(seed), draw_data(seed), n_steps=500, learning_rate=2e-2,
-                    schedule="linear", seed=seed, device="cpu", on_step=look)  # fmt: skip
+                    schedule="linear", seed=seed, device="cpu",
+                    on_step=look)  # fmt: skip
     return np.array(readings), moments
 
 
@@ -619,13 +642,12 @@ check("the game's own value starts below -1", running[:, 0], -1.0, relation="<="
       control={"the best discriminator's value": at_best[:, 0]})  # fmt: skip
 check("a fresh discriminator never beats D* (0.03 for sampling)", fresh, at_best,
       relation="<=", atol=0.03, theorem="D* maximises the value")  # fmt: skip
-plots.show(
-    pictures.value_over_time(looks, at_best, fresh, running),
-    alt="Three readings over the steps of the generator for three seeds. The quadrature "
-    "and the fresh discriminators fall together from near zero to minus log 4. The "
-    "running value starts low, between -1.1 and -1.4, rises to about -0.55 at step 25 "
-    "and then falls with the others to minus log 4.",
-)
+plots.show(pictures.value_over_time(looks, at_best, fresh, running),
+           alt="Three readings over the steps of the generator for three seeds. The "
+           "quadrature and the fresh discriminators fall together from near zero to "
+           "minus log 4. The running value starts low, between -1.1 and -1.4, rises to "
+           "about -0.55 at step 25 and then falls with the others to minus log "
+           "4.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # Blue and green nearly agree: on a line, a fresh discriminator is a good instrument, and it needs nothing but samples. The red curve, the one that a training log estimates, starts not far from $-\log 4$, the generator's triumph, while the samples are as bad as they will ever be. That is the trap announced in section 1. The running value is low when the generator is good *or when the discriminator is bad* (at the first step it has learned next to nothing), and the number does not say which. Computed with the true densities, as here, it can only be too low, since nothing beats $D^*$. Measured on the training samples it can be too high as well: see the next section.
@@ -697,10 +719,12 @@ check("20 real samples: on new ones the value ends below that of a coin, 3 seeds
 figure = pictures.memorised(checkpoints, few_curves, many_curves, x[inside],
                             best[inside], of_few[0][2][:, 0],
                             of_few[0][1][inside], of_many[0][1][inside])  # fmt: skip
-plots.show(figure, alt="Left, values over the steps of D. With 20 real samples the value "
-    "on these keeps rising while that on new samples falls below a coin's. With 5000 the "
-    "value on new samples rises and stays. Right, D with 20 samples is high where its "
-    "samples are and jagged; with 5000 it follows D* where data are.")  # fmt: skip
+plots.show(figure,
+           alt="Left, values over the steps of D. With 20 real samples the value on "
+           "these keeps rising while that on new samples falls below a coin's. With "
+           "5000 the value on new samples rises and stays. Right, D with 20 samples is "
+           "high where its samples are and jagged; with 5000 it follows D* where data "
+           "are.")  # fmt: skip
 
 # %% [markdown]
 # (One of the three red curves leaves the picture.) This is a good reason, and it depends on the amount of data. The discriminator of 20 samples ends worse than a coin on new samples, and a generator that followed it would be pulled towards these 20 points instead of their distribution. (No generator moved in this experiment.) With 5000 samples the same number of steps did no harm. Notebook 14 changes the game so that even a perfect discriminator, there called a *critic*, still has a useful slope.
@@ -768,8 +792,9 @@ check("D answers: the generator becomes the data", w_answered, p_cells, atol=1e-
       control={"D fixed": w_alone})  # fmt: skip
 
 # %%
-panels = [(title, {k: w / width for k, w in kept.items()}) for title, kept in
-          (("D fixed: one point", alone), ("D answers: the data", answered))]  # fmt: skip
+panels = [(title, {k: w / width for k, w in kept.items()})
+          for title, kept in (("D fixed: one point", alone),
+                              ("D answers: the data", answered))]  # fmt: skip
 plots.show(
     pictures.two_orders(cells, p_cells / width, panels),
     alt="Two panels with the density of the data in grey. Left, with D fixed, the "
@@ -813,7 +838,8 @@ dances = {
 }
 steps = np.array(list(dances.values()))
 check("all three turn the plane", [discriminant(step) for step in steps], 0,
-      relation="<=", control={"r + gamma = 2.2": discriminant(in_turns(r, 2.1))})  # fmt: skip
+      relation="<=",
+      control={"r + gamma = 2.2": discriminant(in_turns(r, 2.1))})  # fmt: skip
 check("|eigenvalue|² = 1 + r², 1, 1 - r gamma",
       np.abs(np.linalg.eigvals(steps)) ** 2,
       np.transpose([[1 + r**2, 1, 1 - r * gamma]] * 2), rtol=1e-12)  # fmt: skip
@@ -837,14 +863,15 @@ at_data = torch.zeros(1, dtype=torch.float64, requires_grad=True)
 scores = -y_small * at_data, -y_small * x_small[None]
 value = -gan.discriminator_loss(*scores, objective="minimax")
 check("near equilibrium V = -log 4 + xy / 2", value, -np.log(4) + x_small * y_small / 2,
-      atol=1e-11, control={"without the half": -np.log(4) + x_small * y_small})  # fmt: skip
+      atol=1e-11,
+      control={"without the half": -np.log(4) + x_small * y_small})  # fmt: skip
 squared_slope = gan.r1_penalty(scores[0], at_data)
 check("squared slope at the data = y²", squared_slope, y_small[None] ** 2, rtol=1e-12)
 
 # %% [markdown] slide="slide"
 # ## 9 · What goes wrong
 #
-# **Collapse, on purpose.** The data are 25 narrow humps on a 5 × 5 grid. Two games with the same networks, the same rate, the same optimiser and the same *total* number of updates, 1650: (a) *ten to one*, ten steps of the generator for each of the discriminator, 150 turns; (b) *one to one*, 825 turns. Three seeds each, and (a) once more, from the first seed, with three times the budget. One thing is not equal: the discriminator gets 150 updates in (a) and 825 in (b).
+# **Collapse, on purpose.** The data are 25 narrow humps on a 5 × 5 grid. Two games with the same networks, the same rate and the same optimiser: (a) *ten to one*, ten steps of the generator for each of the discriminator; (b) *one to one*. When are they to be compared? After equally many updates of the discriminator, 150 and 450, the generator of (a) has made ten times as many steps as that of (b). After equally many updates in *all*, 1650, the discriminator of (b) has made 825 and that of (a) 150. We do both: (a) after 150 and 450 turns, (b) after 150, 450 and 825, three seeds each.
 #
 # **How to count.** `mode_coverage` reports the modes found (at least a thousandth of the samples within three standard deviations), and the KL divergence of the shares per mode from even ones: 0 if every mode gets the same, $\log 25 = 3.2$ if one gets everything. What would *noise* get, spread evenly over the square? We put it beside the games, so that we know which numbers mean anything.
 
@@ -868,37 +895,36 @@ def shares(game):
     return np.bincount(nearest, minlength=25) / 1000
 
 
-def ten_to_one(seed, n_turns=150):
-    """The game (a), and the shares of the modes after every third turn."""
-    game, history = grid_game(seed), []
+def samples_of(game):
+    return game.sample(5000, rng=torch.Generator().manual_seed(5))
+
+
+def grid_run(seed, n_generator, turns):
+    """A game; 5000 samples after each of these turns; the shares after every third."""
+    game, kept, history = grid_game(seed), {}, []
 
     def look(turn):
         if turn % 3 == 0:
             history.append(shares(game))
+        if turn in turns:
+            kept[turn] = samples_of(game)
 
-    play(game, cloud, n_turns, n_generator=10, rate=1e-3, seed=seed, look=look)
-    return game, np.array(history)
-
-
-def one_to_one(seed):
-    game = grid_game(seed)
-    play(game, cloud, 825, rate=1e-3, seed=seed)
-    return game
+    how = {"n_generator": n_generator, "rate": 1e-3, "seed": seed}
+    play(game, cloud, turns[-1], look=look, **how)
+    return game, kept, np.array(history)
 
 
 # %%
-collapsed, histories = zip(*(ten_to_one(seed) for seed in range(3)), strict=True)
-longer, _ = ten_to_one(0, n_turns=450)
-even = [one_to_one(seed) for seed in range(3)]
-draw = torch.Generator().manual_seed(5)
+collapsed = [grid_run(seed, 10, (150, 450)) for seed in range(3)]
+even = [grid_run(seed, 1, (150, 450, 825)) for seed in range(3)]
 side = np.abs(toy.centers).max() + 3 * std
+draw = torch.Generator().manual_seed(5)
 noise = side * (2 * torch.rand(5000, 2, generator=draw) - 1)
-clouds = {
-    "ten to one": [game.sample(5000, rng=draw) for game in collapsed],
-    "ten to one, budget x 3": [longer.sample(5000, rng=draw)],
-    "one to one": [game.sample(5000, rng=draw) for game in even],
-    "noise": [noise],
-}
+clouds = {}
+for name, runs in (("ten to one", collapsed), ("one to one", even)):
+    for turn in runs[0][1]:
+        clouds[f"{name}, {turn} turns"] = [kept[turn] for _, kept, _ in runs]
+clouds["uniform noise"] = [noise]
 coverage = {
     name: np.array([list(mode_coverage(c, toy.centers, std).values()) for c in row])
     for name, row in clouds.items()
@@ -914,44 +940,56 @@ for name, rows in coverage.items():
 
 # %%
 kl_of = {name: rows[:, 2] for name, rows in coverage.items()}
-both = [*kl_of["ten to one"], *kl_of["ten to one, budget x 3"]]
-check("ten to one, also with three times the budget: KL at least 2 nats", both, 2,
-      relation=">=",
-      control={"one to one": kl_of["one to one"], "noise": kl_of["noise"]})  # fmt: skip
-names = ["ten to one", "the same, budget x 3", "one to one", "uniform noise"]
-plots.show(
-    pictures.sample_clouds(
-        [row[0][:1500] for row in clouds.values()], toy.centers, names,
-        colors=["wrong", "wrong", "model", "noise"]),
-    alt="Four panels over the 25 modes of the grid. With ten generator steps per turn "
-    "all samples form one short streak, also with three times the budget. With one to "
-    "one they spread over the grid, not more sharply than the noise in the last panel.",
-)  # fmt: skip
+for turns in (150, 450):
+    others = {f"one to one, {n} turns": kl_of[f"one to one, {n} turns"]
+              for n in (turns, 825)}  # fmt: skip
+    check(f"ten to one, {turns} turns: KL at least 1.5 nats, 3 seeds",
+          kl_of[f"ten to one, {turns} turns"], 1.5, relation=">=",
+          control=others | {"noise": kl_of["uniform noise"]})  # fmt: skip
+plots.show(pictures.sample_clouds(
+    [row[0][:1500] for row in clouds.values()], toy.centers, list(clouds),
+    colors=["wrong", "wrong", "model", "model", "model", "noise"]),
+           alt="Six panels over the 25 modes of the grid. With ten generator steps per "
+           "turn all samples form one short streak, after 150 turns and after 450. "
+           "With one to one they cover a wide fan at the lower edge after 150 turns "
+           "and the whole grid after 450 and 825, not more sharply than the noise in "
+           "the last panel.")  # fmt: skip
 
 # %% [markdown]
-# So ten generator steps per turn are enough to collapse this game. Three times the budget, with 450 updates of the discriminator, does not help; we have not tried how long one would have to go on. What the other game has learned is less than its picture suggests. The table shows that it finds no more modes than noise does, and that its share of good samples is not above that of noise by more than chance would give (the standard error is 0.2 %). After so few updates it knows roughly the size of the square and not yet the humps. Nor is one to one a guarantee: with the third seed it, too, crowds into part of the grid (see its KL), though not into a point.
+# So ten generator steps per turn are enough to collapse this game, and patience does not help: after 450 turns it is about as narrow as after 150. Was its discriminator taught too little? After equally many of *its* updates, 150, the game one to one is not yet even either, though all its seeds are wider than those of ten to one. (One of them is just above the bar of this check, 1.5 nats. The bar was chosen on other seeds, where one to one stayed below 1 nat.) But one to one goes on from there, and ten to one does not: after 450 updates each, and at equal totals, the two are far apart. We have not tried how long ten to one would have to go on.
+#
+# What the other game has learned is less than its picture suggests. The table shows that it finds no more modes than noise does, and that its share of good samples is hardly above that of noise (the standard error is 0.2 %). After so few updates it knows roughly the size of the square and not yet the humps. Nor is one to one a guarantee: with the third seed it, too, crowds into part of the grid (see its KL), though not into a point.
 #
 # The collapsed generator has not settled on its favourite mode, though. The usual explanation is that wherever it piles up, the discriminator soon learns to say "generated", and it moves on. Here is, over time, the share of its samples that are *nearest* to each mode. Nearest does not mean good: as the table shows, few of them are within three standard deviations.
 
 # %%
 plots.show(
     pictures.modes_over_time(
-        3 * np.arange(1, 51), histories[0],
+        3 * np.arange(1, 51), collapsed[0][2][:50],
         title="most samples are nearest to one or two modes, which keep changing"),
     alt="Share of the samples at each of the 25 modes over time, as a heat map. At any "
     "time one or two modes are dark red and the rest are empty; every few turns the "
     "dark cell jumps to another mode.",
 )  # fmt: skip
 
+
 # %%
-favourites = [history.argmax(axis=1) for history in histories]
-jumps = [np.sum(np.diff(favourite) != 0) for favourite in favourites]
-check("the favourite mode changes at least 15 times in 50 looks, 3 seeds", jumps, 15,
-      relation=">=", control={"a generator that stays": 0})  # fmt: skip
-even_share = shares(even[0]).max()
-check("on average the favourite holds at least a third of all samples",
-      [history.max(axis=1).mean() for history in histories], 1 / 3, relation=">=",
-      control={"one to one": even_share})  # fmt: skip
+def jumps(history):
+    """How often the mode with the largest share changes from look to look."""
+    return np.sum(np.diff(history.argmax(axis=1)) != 0)
+
+
+frozen = []
+play(collapsed[0][0], cloud, 150, k=0, n_generator=10, rate=1e-3,
+     look=lambda turn: turn % 3 or frozen.append(shares(collapsed[0][0])))  # fmt: skip
+histories = [history[:50] for *_, history in collapsed]
+check("the favourite mode changes at least 25 times in 50 looks, 3 seeds",
+      [jumps(history) for history in histories], 25, relation=">=",
+      control={"the first game goes on, D frozen":
+               jumps(np.array(frozen))})  # fmt: skip
+check("on average the favourite holds at least two fifths of all samples",
+      [history.max(axis=1).mean() for history in histories], 0.4, relation=">=",
+      control={"one to one": [run[2].max(axis=1).mean() for run in even]})  # fmt: skip
 
 # %% [markdown]
 # A photograph of one moment would suggest that the model "knows only one mode". The film shows that it has been near most of them, and stays at none. So look at samples over time, count modes where you can, and do not trust a loss: section 6 has shown what a running value is worth.
@@ -971,25 +1009,24 @@ check("seed 0 with R1, played again: share of good samples and KL after 250 step
 
 # %%
 without, with_r1 = (stored.arrays[f"r1 = {r1}"] for r1 in (0.0, 0.1))
-of_noise = coverage["noise"][0]
-check("with R1 the shares of the modes are even: KL at most 0.1 nats, 3 seeds",
-      with_r1[:, -1, 2], 0.1, relation="<=",
+of_noise = coverage["uniform noise"][0]
+check("with R1 the shares of the modes are even: KL at most 0.2 nats, 3 seeds",
+      with_r1[:, -1, 2], 0.2, relation="<=",
       control={"without": without[:, -1, 2]})  # fmt: skip
 check("and at least 20 modes are found, 3 seeds", with_r1[:, -1, 0], 20, relation=">=",
       control={"without": without[:, -1, 0], "noise": of_noise[0]})  # fmt: skip
-check("its samples are sharper than noise: 20 % good, 3 seeds", with_r1[:, -1, 1], 0.2,
+check("its samples are sharper than noise: 25 % good, 3 seeds", with_r1[:, -1, 1], 0.25,
       relation=">=", control={"noise": of_noise[1]})  # fmt: skip
 for name, runs in (("with R1", with_r1), ("without", without)):
     good = " ".join(f"{share:.0%}" for share in runs[:, -1, 1])
     print(f"{name:8} good samples at the end, by seed: {good}")
-plots.show(
-    pictures.penalty_alone(250 * np.arange(1, 25),
-                           {"R1": (with_r1, "model"), "without": (without, "wrong")},
-                           of_noise),
-    alt="Three panels over 6000 steps, three seeds with R1 in blue and three without in "
-    "red. With R1 more modes are found, and the KL falls to nearly zero; without it the "
-    "KL rises again. At most looks the share of good samples is no higher with R1.",
-)  # fmt: skip
+plots.show(pictures.penalty_alone(
+    250 * np.arange(1, 25), {"R1": (with_r1, "model"), "without": (without, "wrong")},
+    of_noise),
+           alt="Three panels over 6000 steps, three seeds with R1 in blue and three "
+           "without in red. With R1 more modes are found, and the KL falls to nearly "
+           "zero; without it the KL rises again. At most looks the share of good "
+           "samples is no higher with R1.")  # fmt: skip
 
 # %% [markdown]
 # With R1 the modes get even shares, and at the end more of them are found; without it some get far too much and others nearly nothing. In *sharpness* R1 is no gain in this game: without it more samples are good at most of our looks, and at the end it depends on the seed. Even shares alone would prove nothing (noise has them too); it is even shares together with samples that are sharper than noise. The [benchmark](../benchmarks/README.md) adds falling rates and averaged weights, and with R1 most samples are then good as well. It also shows that R1 is not the only way: the vanilla GAN in the same table finds nearly all modes without it, with more of its samples in between.
@@ -1006,14 +1043,14 @@ plots.show(
 # | value at D* = 2 JSD − log 4, for five pairs; the deck's signs | section 3 |
 # | a trained network approaches D*, with cross-entropy, smoothed labels, least squares | section 4 |
 # | slopes −D and −(1 − D) on the score | section 5 |
-# | with D* frozen: log(1 − D) follows 2 JSD, −log D follows KL − 2 JSD; with D* computed anew it does not | section 5 |
+# | with D* frozen: log(1 − D) follows 2 JSD, −log D follows KL − 2 JSD = 2 KL(m ‖ p); with D* computed anew it does not | section 5 |
 # | Algorithm 1 by hand = coursekit, every weight | section 6 |
 # | a Gaussian is learned: by quadrature and by a fresh discriminator the value falls to −log 4 | section 6 |
 # | the running value starts low though nothing has been learned | section 6 |
 # | k = 5 is nearer to D* than k = 1 in this game; with 20 real samples D memorises them | section 7 |
 # | minimax is not maximin; with D fixed the generator shrinks to a point, with D answering it becomes the data | section 8 |
 # | on xy: at once diverges, in turns circles, with a penalty (R1) converges | section 8 |
-# | ten generator steps per turn: collapse, at equal total numbers of updates, and wandering | section 9 |
+# | ten generator steps per turn: collapse, at equal numbers of updates of D and at equal totals; and wandering | section 9 |
 # | R1 alone: even shares of the modes, but no sharper samples (stored runs) | section 9 |
 #
 # **The code behind it:** [`gan/model.py`](../coursekit/gan/model.py), which reads in the order of this notebook, and [`training/adversarial.py`](../coursekit/training/adversarial.py), the loop.
