@@ -71,9 +71,10 @@ plots.show(
 # | 16 | [Flows](16_flows.ipynb) | Can the likelihood be exact? | [hw16](homework/release/hw16_flows/hw16_flows.ipynb) |
 # | 17 | [DDPM](17_ddpm.ipynb) | Can noise be undone, step by step? | [hw17](homework/release/hw17_ddpm/hw17_ddpm.ipynb) |
 # | 18 | [Alignment](18_alignment.ipynb) | What should a language model be made to want, and how near does it get? | [hw18](homework/release/hw18_alignment/hw18_alignment.ipynb) |
+# | 19 | [All families on one table](19_families_compared.ipynb) | Which of them should I take, and what for? | an exam in the notebook |
 # | 99 | [Formula sheet](99_formula_sheet.ipynb) | What do I need before the exam? | |
 #
-# Each says at its top which of the others it needs, which deck it follows and what it leaves out. 06, 08, 12 and 16 stand alone; 02 borrows one idea from 01. One number, 19, is reserved for a lecture to come.
+# Each says at its top which of the others it needs, which deck it follows and what it leaves out. 06, 08, 12 and 16 stand alone; 02 borrows one idea from 01. 19 puts them all on one table.
 #
 # How are the generative models related? One question sorts them: *what does the model let you compute?*
 
