@@ -113,7 +113,7 @@ def grid_stage(lines, points, reach, title):
 
 
 def bridge(density, extent, path, along, truth, model):
-    """Model density with the curve of a straight line of noise; log densities along that curve (m,)."""
+    """Model density with the curve made of straight lines of noise; log densities along it (m,)."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.6), width_ratios=[1.1, 1])
     top = np.log10(density.max())
     shade = np.log10(np.maximum(density, 10 ** (top - 5)))
@@ -126,7 +126,8 @@ def bridge(density, extent, path, along, truth, model):
     low, floor = truth.argmin(), truth.min()
     side = {"dx": -8, "ha": "right"} if along[low] > 0.5 else {"dx": 8}
     line_label(right, along[low], 0.85 * floor, "true", COLORS["data"], **side)
-    line_label(right, along[low], model[low], "model", COLORS["model"], dy=-11, **side)
+    early = len(along) // 20  # where the two are still alike
+    line_label(right, along[early], model[early], "model", COLORS["model"], dy=-11)
     right.set(xlabel="share of the walk", ylabel="log density (nats)", xlim=(0, 1), ylim=(1.08 * floor, 4))
     right.set_title("the truth drops far, the model little")
     return figure
