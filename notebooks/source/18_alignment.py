@@ -510,7 +510,7 @@ check(
 )
 
 # %% [markdown]
-# With 200 documents and 100 steps, a seventh of the numbers does better than all of them: 31 000 weights learn the documents by heart. A thin update does so more slowly; more slowly, not never, as its 300 steps show. And whoever stops full fine-tuning in time gets as far. With 4000 documents even the base is hardly worth having. So what LoRA saves here is not data but storage: a few thousand numbers per task, beside one base for all.
+# With 200 documents and 100 steps, a seventh of the numbers does better than all of them: all weights together learn the documents by heart. A thin update does so more slowly; more slowly, not never, as its 300 steps show. And whoever stops full fine-tuning in time gets as far. With 4000 documents even the base is hardly worth having. So what LoRA saves here is not data but storage: a few thousand numbers per task, beside one base for all.
 #
 # It is often said that LoRA "does not forget". Here it forgets too: the new grammar replaces the old one, whichever weights hold it. What is true is something else. The base is still there, and without the adapter it answers as before, to the last digit.
 
@@ -581,7 +581,7 @@ check(
 #
 # $$P(y \text{ beats } y') = \sigma\big(r(y) - r(y')\big), \qquad L = -\tfrac1n \sum \log \sigma\big(r(\text{better}) - r(\text{worse})\big).$$
 #
-# Since $\frac{d}{du}\log\sigma(u) = 1 - \sigma(u) = \sigma(-u)$, the gradient in $r(\text{better})$ is $-\frac1n\,\sigma\big(r(\text{worse}) - r(\text{better})\big)$: the probability that the model gave to the upset. Only differences enter, so **a constant changes nothing**, and no data can tell it. In InstructGPT people rank several answers, say D > C > A = B. Each pair of them is a comparison, except A and B: **a tie is no observation**, because the model has no such outcome. Enter it both ways and you have observed something else, that the chance is one half.
+# Since $\frac{d}{du}\log\sigma(u) = 1 - \sigma(u) = \sigma(-u)$, the gradient in $r(\text{better})$ is $-\frac1n\,\sigma\big(r(\text{worse}) - r(\text{better})\big)$: the probability that the model gave to the upset. Only differences enter, so **a constant changes nothing**, and no comparison can determine it. In InstructGPT people rank several answers, say D > C > A = B. Each pair of them is a comparison, except A and B: **a tie is no observation**, because the model has no such outcome. Enter it both ways and you have observed something else, that the chance is one half.
 
 # %%
 rng = torch.Generator().manual_seed(1)
@@ -871,7 +871,7 @@ plots.show(
 )
 
 # %% [markdown] slide="subslide"
-# Each token pays $\beta \log \frac{\pi}{\rho}$ as it is written, and the last one earns the reward. The critic starts as a copy of the reward model. We add one thing: the leash is short at first. $1/\beta$ grows from near zero to its value over the first 60 % of the rounds, for a reason that section 9 shows.
+# Each token pays $\beta \log \frac{\pi}{\rho}$ as it is written, and the last one earns the reward. The critic starts as a copy of the reward model. We add one thing, **annealing** of the penalty: the leash is short at first, and $1/\beta$ grows from near zero to its value over the first 60 % of the rounds. Section 9 shows why.
 #
 # 60 rounds of 512 texts. Before each round we list all texts, and ask how far it still is to the optimum.
 
@@ -912,7 +912,8 @@ here = ((climb[-1] - climb[0]) / (best - climb[0])).item()
 check("seed 0 here = as stored", here, share[0], atol=0.03)
 print(
     f"share of J* - J(reference): {share.mean():.2f} on average,"
-    f" {share.min():.2f} at least"
+    f" {share.min():.2f} at least;"
+    f" {runs.column('seconds', model='PPO').mean():.0f} CPU-seconds each"
 )  # fmt: skip
 check(
     "on average over 95 % of the way to the optimum",
@@ -1011,7 +1012,7 @@ check(
 )
 
 # %% [markdown]
-# Near the reference the added term cancels most of the noise, and $k_3$ is the steadier one. Far from it, as in the picture, a few texts with a huge ratio $\rho/\pi$ make it the more restless of the two.
+# Near the reference the added term cancels most of the noise, and $k_3$ is the less noisy one. Far from it, as in the picture, a few texts with a huge ratio $\rho/\pi$ make it the noisier of the two.
 
 # %% [markdown] slide="slide" says="It does not know? Let it look it up. But who says that it finds the right page?"
 # ## 7 · Look it up first
@@ -1272,7 +1273,7 @@ check(
 # %% [markdown] slide="slide" says="You get what you reward. Not what you meant."
 # ## 9 · What goes wrong
 #
-# **The reward is gamed.** A reward model from 500 comparisons instead of 4000, and the best policy for it, for each $\beta$. No training of the policy is involved, so nothing can be blamed on PPO. Then the same with three times the comparisons. Six seeds each, for the small betas hang on single texts and scatter much.
+# **The reward is gamed.** A reward model from 500 comparisons instead of 4000, and the best policy for it, for each $\beta$. No training of the policy is involved, so nothing can be blamed on PPO. Then the same with three times the comparisons. Six seeds each, for what a small $\beta$ finds depends on single texts, and scatters.
 
 # %%
 limits = data.results("alignment_limits")
@@ -1332,10 +1333,10 @@ check(
 fixed, ours = (runs.column("share", model=name) for name in ("PPO, beta fixed", "PPO"))
 print(
     f"share of the way: beta fixed {fixed.mean():.2f},"
-    f" a leash that is short at first {ours.mean():.2f}"
+    f" annealed {ours.mean():.2f}"
 )  # fmt: skip
 check(
-    "the short leash gets further, each of three seeds",
+    "annealing gets further, each of three seeds",
     ours,
     fixed + 0.02,
     relation=">=",
