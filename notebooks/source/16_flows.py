@@ -644,7 +644,8 @@ with torch.no_grad():
     legs = [a + share[::2] * (b - a) for a, b in (stops[:2], stops[1:])]
     walk = model.inverse(torch.cat([legs[0], legs[1][1:]]))[0]  # (501, 2)
     along, true_along = model.log_prob(walk).numpy(), moons_log_density(walk).numpy()
-print(f"deepest on the walk drawn: model {along.min():.0f}, truth {true_along.min():.0f}")
+print(f"deepest on the walk drawn: model {along.min():.0f}, "
+      f"truth {true_along.min():.0f}")  # fmt: skip
 
 # %%
 plots.show(
