@@ -65,4 +65,6 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
 }
 # Pages without pages of their own below them need no list of these.
-html_sidebars = {name: [] for name in ("index", "gallery", "docs/**", "benchmarks/**", "CHANGELOG", "CONTRIBUTING")}
+html_sidebars = {
+    name: [] for name in ("index", "gallery", "docs/**", "benchmarks/**", "CHANGELOG", "CONTRIBUTING")
+}
