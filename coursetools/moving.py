@@ -191,6 +191,27 @@ def films(path, say=print):
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     if not any("explorer(" in "".join(cell["source"]) for cell in cells):
         return {}
+    kept = drawn(path, cells, say)
+    stored = json.loads(kept.read_text(encoding="utf-8"))
+    return {cell: [Film(**each) for each in found] for cell, found in stored.items()}
+
+
+def sharp(path):
+    """The figures of the notebook at `path` as its last run for `films` drew them again, twice as large.
+
+    Dict from (id of the cell, alternative text) to PNG; empty where it was not run, or has changed since.
+    """
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    kept = kept_as(path.stem, cells).with_suffix(".figures")
+    if not kept.exists():
+        return {}
+    stored = json.loads(kept.read_text(encoding="utf-8"))
+    return {(cell, alt): base64.b64decode(picture) for cell, alt, picture in stored}
+
+
+def drawn(path, cells, say):
+    """The file with the films of a notebook, which is run if that is not there."""
     kept = kept_as(path.stem, cells)
     if not kept.exists():
         say(f"Drawing the explorers of {path.stem} ...")
@@ -201,11 +222,10 @@ def films(path, say=print):
         if done.returncode:
             last = done.stderr.strip().splitlines()[-1:] or ["no word"]
             raise MovingError(f"{path.name} cannot be run for its explorers: {last[0]}.")
-        for old in kept.parent.glob(f"{path.stem}-*.json"):
-            if old != kept:
+        for old in kept.parent.glob(f"{path.stem}-*"):
+            if old.stem != kept.stem:
                 old.unlink()
-    stored = json.loads(kept.read_text(encoding="utf-8"))
-    return {cell: [Film(**each) for each in found] for cell, found in stored.items()}
+    return kept
 
 
 def kept_as(name, cells):
@@ -216,30 +236,47 @@ def kept_as(name, cells):
     return assets.cache() / "explorers" / f"{name}-{digest.hexdigest()[:16]}.json"
 
 
-def run(cells):
-    """Run code cells in order; a list of (id of the cell, frame, alt, controls) of their explorers."""
-    from coursekit import widgets
+def run(cells, figures=None):
+    """Run code cells in order; a list of (id of the cell, frame, alt, controls) of their explorers.
 
-    shown, explore = [], widgets.explore
+    figures: a list that gets [id of the cell, alternative text, PNG in base64] of each figure, at twice the
+    size of the stored one.
+    """
+    from coursekit import plots, widgets
+
+    shown, explore, show = [], widgets.explore, plots.show
+
+    def twice(figure, *, alt):
+        if figures is None:
+            show(figure, alt=alt)
+            return
+        dots, plots.DPI = plots.DPI, 2 * plots.DPI
+        try:
+            page = plots.image_html(figure, alt)
+        finally:
+            plots.DPI = dots
+        figures.append([current, alt, page.partition("base64,")[2].partition('"')[0]])
 
     def kept(frame, *, alt, **controls):
         shown.append((current, frame, alt, controls))
         return explore(frame, alt=alt, **controls)
 
-    names, widgets.explore = {"__name__": "__main__"}, kept
+    names, widgets.explore, plots.show = {"__name__": "__main__"}, kept, twice
     try:
         for cell in cells:
             current = cell["id"]
             exec(compile("".join(cell["source"]), current, "exec"), names)
     finally:
-        widgets.explore = explore
+        widgets.explore, plots.show = explore, show
     return shown
 
 
 def main(path, target):
     """Run a notebook and write its films; the process that `films` starts."""
     notebook = json.loads(Path(path).read_text(encoding="utf-8"))
-    shown = run([cell for cell in notebook["cells"] if cell["cell_type"] == "code"])
+    figures = []
+    shown = run([cell for cell in notebook["cells"] if cell["cell_type"] == "code"], figures)
+    Path(target).with_suffix(".figures").write_text(json.dumps(figures), encoding="utf-8")
     result = {}
     for cell, frame, alt, controls in shown:
         made = film(frame, alt, controls, room=ROOM // len(shown))

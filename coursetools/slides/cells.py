@@ -6,7 +6,11 @@ import re
 
 IMAGE = re.compile(r'<img alt="([^"]*)" src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
 QUIET = {"check", "show", "print", "static_frames", "explore"}  # calls that show and compute nothing
-LONGEST = 20  # lines of code on a slide
+LONGEST = 15  # lines of code on a slide
+# A claim about the code is for who reads the notebook; a class sees those about the mathematics.
+OF_THE_CODE = re.compile(
+    r"coursekit|\bby hand\b|\bpackage\b|PyTorch|scikit|SciPy|NumPy|\bours?\b|`|\bcell\b|\w_\w|\(\)"
+)
 LINES, COLUMNS = 8, 90  # of printed text that can be read on a slide
 
 
@@ -19,6 +23,7 @@ def results(cell):
         html = "".join(output.get("data", {}).get("text/html", ""))
         pictures += [(alt, base64.b64decode(data)) for alt, data in IMAGE.findall(html)]
     claims = [re.sub(r"\s{3}\(.*?\)$", "", line).lstrip("✓ ") for line in printed if line.startswith("✓")]
+    claims = [claim for claim in claims if not OF_THE_CODE.search(claim)]
     other = [line for line in printed if line.strip() and not line.startswith("✓")]
     raw = any(re.search(r"\[\[|{", line) for line in other)  # arrays and dicts are for the notebook
     if raw or len(other) > LINES or max(map(len, other), default=0) > COLUMNS:

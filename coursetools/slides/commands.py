@@ -57,7 +57,7 @@ def write(path, out, *, code=True, still=False):
     from coursetools.slides.deck import deck
 
     films = {} if still else moving.films(path)
-    html = deck(nbformat.read(path, as_version=4), code=code, films=films)
+    html = deck(nbformat.read(path, as_version=4), code=code, films=films, sharp=moving.sharp(path))
     out.mkdir(parents=True, exist_ok=True)
     target = out / f"{path.stem}.html"
     target.write_text(html, encoding="utf-8")

@@ -6,6 +6,8 @@
   // The speaker's window gets the notes without this page's styles: no second, hidden copy of a formula
   // may be in them, and no folded answer.
   document.querySelectorAll(".notes mjx-assistive-mml").forEach((copy) => copy.remove());
+  // A step of a formula is one step, whatever a screen reader is given beside it.
+  document.querySelectorAll("mjx-assistive-mml .fragment").forEach((copy) => copy.classList.remove("fragment"));
   document.querySelectorAll(".notes details").forEach((fold) => { fold.open = true; });
   const deck = document.querySelector(".reveal");
   deck.classList.add("measuring");
@@ -21,8 +23,10 @@
     for (const code of page.querySelectorAll("pre")) {
       code.style.whiteSpace = "pre";
       const wanted = parseFloat(getComputedStyle(code).fontSize) * narrower(code);
-      if (narrower(code) < 1) code.style.fontSize = `${Math.max(18, wanted)}px`;
+      if (narrower(code) < 1) code.style.fontSize = `${Math.max(24, wanted)}px`;
       code.style.whiteSpace = "pre-wrap";
+      // A function of more lines than a slide holds at 24 px is set a little smaller.
+      for (let size = 23; size >= 19 && full(); size--) code.style.fontSize = `${size}px`;
     }
   }
   deck.classList.remove("measuring");

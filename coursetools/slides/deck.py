@@ -2,17 +2,21 @@
 
 import base64
 import re
+from html import unescape
 from pathlib import Path
 
 from coursetools import assets, moving
+from coursetools.slides import cells
 from coursetools.slides.plan import plan
 
 HERE = Path(__file__).parent
 FONTS = [("regular", 400, "normal"), ("italic", 400, "italic"), ("semibold", 600, "normal")]
 
 
-def deck(notebook, *, code=True, films=None):
+def deck(notebook, *, code=True, films=None, sharp=None):
     """The HTML of the deck of a notebook (nbformat's node). code=False leaves out all code; films: as `plan`.
+
+    sharp: (id of a cell, alternative text) -> PNG to stand for the stored figure, in more dots.
 
     Raises assets.AssetError when reveal.js or MathJax has to be fetched and cannot be.
     """
@@ -21,6 +25,12 @@ def deck(notebook, *, code=True, films=None):
     from pygments.formatters import HtmlFormatter
 
     slides = plan(notebook, code=code, films=films)
+    finer = {
+        stored: (sharp or {}).get((cell.id, unescape(alt)))
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for alt, stored in cells.results(cell)[0]
+    }
     columns = []
     for slide in slides:
         if slide.column or not columns:
@@ -32,8 +42,10 @@ def deck(notebook, *, code=True, films=None):
     environment = Environment(loader=FileSystemLoader(HERE), undefined=StrictUndefined, autoescape=False)
     environment.filters |= {
         "markdown": markdown,
+        "stepwise": stepwise,
+        "steps": lambda text: re.sub(r"(?<=</li>\n)<li>", '<li class="fragment">', markdown(text)),
         "inline": lambda text: re.sub(r"^\s*<p>|</p>\s*$", "", markdown(text)),
-        "base64": lambda data: base64.b64encode(data).decode(),
+        "base64": lambda data: base64.b64encode(finer.get(data) or data).decode(),
         "code": Highlight2HTML(pygments_lexer="ipython3"),
     }
     styles = [_read(reveal / "dist" / "reset.css"), _read(reveal / "dist" / "reveal.css"), _fonts(reveal)]
@@ -53,6 +65,23 @@ def deck(notebook, *, code=True, films=None):
         moving=_script(moving.HERE / "moving.js"),
         script=_script(HERE / "deck.js"),
     )
+
+
+ROW = re.compile(r"(\\\\(?:\[[^\]]*\])?)")  # where a line of a formula ends
+
+
+def stepwise(formula):
+    """A formula of several aligned lines, whose lines from the second on come one by one."""
+    opening, begin, rest = formula.partition(r"\begin{aligned}")
+    body, end, closing = rest.partition(r"\end{aligned}")
+    if not begin or r"\begin" in body:
+        return formula
+    parts = ROW.split(body)
+    for i in range(2, len(parts), 2):
+        blank, mark, line = parts[i].partition("&")
+        if mark and not blank.strip() and "&" not in line and line.strip():
+            parts[i] = rf"{blank}& \class{{fragment}}{{{{}}{line.strip()}}} "
+    return f"{opening}{begin}{''.join(parts)}{end}{closing}"
 
 
 def markdown(text):

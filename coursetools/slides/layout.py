@@ -14,6 +14,7 @@ ROOM = 560  # pixels of a slide of 1280 x 720 for what stands below the headline
 WIDTH = 1160  # and across
 LARGE = 1.2  # a figure is shown at least this much larger than in the notebook, or as large as a slide allows
 ROWS = 12  # of a table
+CODE = 76  # characters of code that fit on one line
 TALL = 1.4  # width over height
 WHITE = (255, 255, 255)
 
@@ -27,7 +28,7 @@ def height(kind, content):
     if kind == "checks":
         return 32 * len(content) + 16
     if kind in ("output", "code"):
-        return 26 * (content.count("\n") + 1) + 30
+        return 33 * sum(len(line) // CODE + 1 for line in content.split("\n")) + 30
     return 38 * (len(visible(content)) // 86 + 1 + content.count("\n- ")) + 16
 
 

@@ -2,8 +2,8 @@
 
 A cell marked `slide` opens a column of slides, `subslide` a slide below, `skip` stays out, `notes` is for the
 speaker only. Within that, each figure gets a slide whose headline is the sentence that follows the figure.
-Code is left out but for cells tagged `slide-code`. Prose is cut to the few sentences of `wording.chosen`, or
-to what the metadata `says` of its cell says; the whole of it is in the notes.
+Code is left out but for cells tagged `slide-code`, print but for `slide-output`. Prose is cut to the few
+sentences of `wording.chosen`, or to what the metadata `says` of its cell says; all of it is in the notes.
 """
 
 import re
@@ -228,7 +228,7 @@ class Planner:
             for alt, png in pictures:
                 frames = layout.frames(png) if "static_frames(" in cell.source else [png]
                 self.figure(alt, frames, Part("figure", (alt, frames), layout.figure_height(frames[0])))
-        if printed:
+        if printed and "slide-output" in cell.metadata.get("tags", []):
             self.append_if_room("output", printed)
         if claims:
             self.append_if_room("checks", claims[:3])

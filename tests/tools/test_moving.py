@@ -137,7 +137,9 @@ def test_films_are_made_once_for_each_state_of_a_notebook(notebook):
     (moving.PACKAGE / "later.py").write_text("x = 1")
     moving.films(again, say=said.append)
     assert len(said) == 3, "the package may draw otherwise now"
-    assert len(list((path.parent / "cache" / "explorers").iterdir())) == 1, "an old film is thrown away"
+    kept = {each.suffix for each in (path.parent / "cache" / "explorers").iterdir()}
+    assert kept == {".json", ".figures"}, "an old film is thrown away"
+    assert len(list((path.parent / "cache" / "explorers").iterdir())) == 2
     assert moving.films(notebook("1 + 1"), say=said.append) == {} and len(said) == 3
 
 
@@ -156,3 +158,17 @@ def test_the_html_escapes_what_it_is_told():
     data = html.split('json">')[1].split("</script>")[0]
     assert json.loads(data)["alts"][0] == '"one" </script>'
     assert len((moving.HERE / "moving.js").read_bytes()) < 2000
+
+
+def test_figures_are_drawn_again_in_twice_as_many_dots(notebook):
+    """For decks: the same figure, the same words, twice the size; none where the notebook has changed."""
+    figure = "from coursekit import plots; import matplotlib.pyplot as plt; f, ax = plt.subplots(figsize=(4, 3))"
+    shown = "ax.plot([0, 1]); plots.show(f, alt='A line that rises to the right.')"
+    path = notebook(IMPORT, f"{figure}; {shown}", "test_moving.bar_explorer()")
+    assert moving.sharp(path) == {}, "not yet run"
+    moving.films(path, say=lambda text: None)
+    (place, picture), *others = moving.sharp(path).items()
+    assert place == ("cell-1", "A line that rises to the right.") and not others
+    assert Image.open(io.BytesIO(picture)).size == (800, 600)
+    changed = notebook(IMPORT, f"{figure}; {shown}; 1", "test_moving.bar_explorer()")
+    assert moving.sharp(changed) == {}
