@@ -370,9 +370,7 @@ def test_copies_of_an_earlier_version_stay_where_they_are(house):
     assert old.read_text() == "mine" and not (house / "work/homework/hw01_pca.ipynb").exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "stem"), [("01", "01_pca"), ("1", "01_pca"), ("hw01", "homework/hw01_pca")]
-)
+@pytest.mark.parametrize(("name", "stem"), [("01", "01_pca"), ("1", "01_pca"), ("hw01", "homework/hw01_pca")])
 def test_fresh_saves_the_old_one(house, name, stem):
     course.learners_copies()
     copy = house / "work" / f"{stem}.ipynb"

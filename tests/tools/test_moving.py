@@ -162,7 +162,9 @@ def test_the_html_escapes_what_it_is_told():
 
 def test_figures_are_drawn_again_in_twice_as_many_dots(notebook):
     """For decks: the same figure, the same words, twice the size; none where the notebook has changed."""
-    figure = "from coursekit import plots; import matplotlib.pyplot as plt; f, ax = plt.subplots(figsize=(4, 3))"
+    figure = (
+        "from coursekit import plots; import matplotlib.pyplot as plt; f, ax = plt.subplots(figsize=(4, 3))"
+    )
     shown = "ax.plot([0, 1]); plots.show(f, alt='A line that rises to the right.')"
     path = notebook(IMPORT, f"{figure}; {shown}", "test_moving.bar_explorer()")
     assert moving.sharp(path) == {}, "not yet run"
