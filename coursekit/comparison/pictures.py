@@ -34,7 +34,7 @@ def ladder(names, values, *, xlabel, title, kinds=None, log=False, floor=None, b
     """
     means = [np.mean(each) for each in values]
     order = np.argsort(means)[:: -1 if best == "right" else 1]
-    figure, ax = plt.subplots(figsize=(8.6, 0.29 * len(names) + 1.3))
+    figure, ax = plt.subplots(figsize=(8.6, 0.26 * len(names) + 1.3))
     for row, i in enumerate(order):
         marker = MARKERS[kinds[i]] if kinds else "o"
         ax.plot(
@@ -63,7 +63,7 @@ def ladders(names, columns, *, title):
     columns: list of (label, values per family, log). A family without a value has None and gets no dot.
     """
     figure, axes = plt.subplots(
-        1, len(columns), figsize=(9.2, 0.29 * len(names) + 1.3), sharey=True, squeeze=False
+        1, len(columns), figsize=(9.2, 0.26 * len(names) + 1.3), sharey=True, squeeze=False
     )
     for ax, (label, values, log) in zip(axes[0], columns, strict=True):
         for row, each in enumerate(values):

@@ -120,10 +120,7 @@ check(
     control={"the density in shares of ink": bounds[0] + d * math.log(17)},
 )
 check("500 draws come within .2 nats", bounds[-1], mass, atol=0.2)
-print(
-    f"short of the mass by {mass - bounds[0]:.2f}, {mass - bounds[1]:.2f}, "
-    f"{mass - bounds[2]:.2f} nats of {mass:.0f}"
-)
+print(f"one draw is short by {mass - bounds[0]:.1f} nats of {mass:.0f}")
 
 # %% [markdown] slide="slide"
 # ## 2 · Black and white: only probabilities compete
@@ -584,10 +581,6 @@ plots.show(
 
 # %%
 top = int(np.argmax(exact))
-print(
-    f"best likelihood at {flips[top]:g}: {exact[top]:.1f} nats, FD {fds[top]:.1f}; "
-    f"at {flips[1]:g}: {exact[1]:.1f} nats, FD {fds[1]:.1f}"
-)
 check(
     "from .5 % to the best likelihood, nats rise",
     exact[top] - exact[1],
@@ -601,6 +594,12 @@ check(
     1,
     relation=">=",
     control={"back to .1 %": fds[0] - fds[1]},
+)
+
+# %% tags=["nbval-ignore-output"]
+print(
+    f"best likelihood at {flips[top]:g}: {exact[top]:.1f} nats, FD {fds[top]:.1f}; "
+    f"at {flips[1]:g}: {exact[1]:.1f} nats, FD {fds[1]:.1f}"
 )
 
 # %% [markdown]
@@ -895,7 +894,7 @@ check(
 )
 
 # %% [markdown]
-# Mostly it survives. The autoencoder leads in looks by more than before, and the flow leads in likelihood (no PixelCNN took part). The histogram of each pixel still beats every smooth density, and the diffusion model is still behind uniform noise in its bound, and far ahead of it in looks. What changed is what ten or fifteen seconds can buy: the masked model, second in looks on the small digits, draws many a broken stroke on the large ones, and the GAN has hardly begun to learn.
+# At its head it does: the autoencoder leads in looks by more than before, and the flow in likelihood (no PixelCNN took part). The histogram of each pixel still beats every smooth density, and the diffusion model is still behind uniform noise in its bound, and far ahead of it in looks. The rest of the order is shuffled, because the seconds buy less here: the masked model, second in looks on the small digits, falls far behind, and the GAN has hardly begun to learn.
 
 # %% [markdown] slide="slide"
 # ## 8 · Which model should I take for ...?
@@ -953,13 +952,15 @@ by_size = {
     n: evaluation.frechet_distance(judge.features(shade(grey.x[order[:n]])), real)
     for n in (50, 100, 200, 400, 1000)
 }
-for n, value in by_size.items():
-    print(f"{n:5} training images: FD {value:.2f}")
 check(
     "the same images, fewer of them: FD falls with the number",
     np.diff(list(by_size.values())) < 0,
     True,
 )
+
+# %% tags=["nbval-ignore-output"]
+for n, value in by_size.items():
+    print(f"{n:5} training images: FD {value:.2f}")
 
 # %% [markdown]
 # Nothing about the images changed. A table that compares your 1000 samples with somebody's 10 000 rewards the larger number.
@@ -972,16 +973,23 @@ copies = judge.features(shade(grey.x[order[:1000]]))
 fd_copy, fd_new = (
     evaluation.frechet_distance(each, on_train) for each in (copies, real)
 )
-print(
-    f"against training images: copies FD {fd_copy:.2f}, new real digits FD {fd_new:.2f}"
-)
+half, other = real[:180], real[180:]
+as_it_should_be = evaluation.frechet_distance(half, other)
+as_it_should_be /= evaluation.frechet_distance(copies[:180], other)
 check(
     "copies look better than real new digits",
     fd_new / fd_copy,
     1.5,
     relation=">=",
-    control={"as it should be, against new images": 0 / by_size[1000]},
+    control={"judged by other new digits": as_it_should_be},
 )
+
+# %% tags=["nbval-ignore-output"]
+print(
+    f"against training images: copies FD {fd_copy:.2f}, new real digits FD {fd_new:.2f}"
+)
+
+# %%
 faint = recipe.Copies(bit.x, torch.tensor([[0.999, 0.001], [0.001, 0.999]]))
 learned_from, unseen = (
     [model.log_prob(images).mean().item() for model in (faint, family)]
