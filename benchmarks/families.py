@@ -79,7 +79,7 @@ def table(bench, task_name, name, factors):
                         key = f"{row['family']}: {metric}"
                         if key not in shown:
                             shown[key] = bench.row(key, unit, better)
-                        shown[key].add(OURS, seed, value, steps=entry["steps"])
+                        shown[key].add(OURS, seed, value, steps=entry["steps"] or None)
                     if seed == bench.seeds[0] and row["family"] not in NOT_SHOWN:
                         stored.arrays[row["family"]] = np.array(pictures, dtype=np.uint8)
     journal.forget()
