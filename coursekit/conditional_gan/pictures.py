@@ -114,14 +114,14 @@ def growth(seconds, readable, kinds, names):
     """Two measures over CPU seconds; each list of (seeds, times) arrays, one for every name."""
     figure, axes = plt.subplots(1, 2, figsize=(9.2, 3.6), sharex=True)
     for values, ax, label in ((readable, axes[0], "share that can be read"), (kinds, axes[1], "kinds of 48")):
-        for x, y, name, color in zip(seconds, values, names, ("model", "data"), strict=True):
+        for x, y, color in zip(seconds, values, ("model", "data"), strict=True):
             ax.plot(np.transpose(x), np.transpose(y), "o-", color=COLORS[color], alpha=0.6, markersize=4)
-            best = np.argmax(y[:, -1])
-            line_label(ax, x[best][-1], y[best][-1], name, COLORS[color])
-        ax.set(xlabel="CPU-seconds", title=label)
-    latest = max(float(np.max(x)) for x in seconds)
-    axes[0].set(xlim=(0, 1.3 * latest), ylim=(0, 1.03))
-    axes[1].set_ylim(0, 50)
+        ax.set(xlabel="CPU-seconds", ylabel=label, ylim=(0, 1.15 * max(np.max(y) for y in values)))
+    for x, y, name, color in zip(seconds, readable, names, ("model", "data"), strict=True):
+        best = np.argmax(y[:, -1])
+        line_label(axes[0], x[best][-1], y[best][-1], name, COLORS[color])
+    axes[0].set(xlim=(0, 1.3 * max(float(np.max(x)) for x in seconds)))
+    axes[0].set_title("at 16 x 16 pixels, growing is no faster")
     return figure
 
 

@@ -39,7 +39,7 @@ MINI_MNIST = {20: (1200, GAMES)}
 WORDS = {"n_latent": 8, "noise": 0.2}
 CYCLE = {"learning_rate": 1e-2, "opponent_learning_rate": 2e-3, "batch_size": 12, "schedule": "linear"}
 CYCLE_STEPS, COLOURED_STEPS, ENLARGED_STEPS = 900, 350, 600
-GROWN = {"growing": (600, 600, 1200), "direct": (1500,)}  # about the same CPU-seconds
+GROWN = {"growing": (200, 200, 400), "direct": (500,)}  # about the same CPU-seconds
 
 
 def one_hot(attributes) -> Tensor:
