@@ -1099,6 +1099,7 @@ figure = pictures.lines(
     xlabel="states of the question",
     ylabel="nats per state of the answer",
     spread=0.08,
+    ylim=(1.0, 1.65),
     title="one document pays once the search is good; a mixture of all always does",
 )
 plots.show(
