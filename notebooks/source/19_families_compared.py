@@ -49,7 +49,7 @@ for runs in stored.values():
 for name, track in tracks.items():
     right = (
         track.judge.predict_proba(track.shade(track.new)).argmax(1) == track.new_labels
-    )
+    )  # fmt: skip
     check(
         f"the judge of {name} reads at least 9 new images in 10",
         right.double().mean(),
@@ -58,7 +58,7 @@ for name, track in tracks.items():
         control={
             "labels in another order": (right & (track.new_labels == 3)).double().mean()
         },
-    )
+    )  # fmt: skip
 
 # %% [markdown]
 # **Masses and densities do not mix.** A flow or a Gaussian does not give *probabilities* to images but a *density*, a probability per unit of volume. Change the unit and the number changes, while the model stays what it was:
@@ -77,7 +77,7 @@ in_levels = stats.multivariate_normal(mean, cov).logpdf(x).mean()
 in_shares = stats.multivariate_normal(mean / 17, cov / 17**2).logpdf(x / 17).mean()
 print(
     f"one Gaussian: {in_levels:.0f} nats in levels, {in_shares:+.0f} in shares of ink"
-)
+)  # fmt: skip
 check(
     "log density changes by d log 17 with the unit",
     in_shares - in_levels,
@@ -106,7 +106,7 @@ bounds = [
         lambda y: pixelwise.log_prob(y.double()).sum(1), grey.new, n_noises=k
     )
     for k in (1, 20, 500)
-]
+]  # fmt: skip
 check(
     "one draw, 20 draws, 500 draws: each bound is above the last",
     np.diff(bounds) > 0,
@@ -200,7 +200,7 @@ for name, row in repeated.items():
                 "nats", family="independent pixels", seed=0
             )[0]
         },
-    )
+    )  # fmt: skip
 nats = explorers.means_of(bits, "nats")
 coins, flat = nats["mixture of coins"], nats["independent pixels"]
 check(
@@ -267,7 +267,7 @@ print(digits)
 names, values, kinds = likelihoods(digits, "bits")
 for name, value, kind in sorted(
     zip(names, values, kinds, strict=True), key=lambda r: r[1].mean()
-):
+):  # fmt: skip
     print(f"{name:22} {value.mean():6.3f} ± {value.std(ddof=1):.3f} bits  {kind}")
 
 # %%
@@ -347,7 +347,7 @@ def table(runs, names, keys):
             + "".join(
                 "             ·" if v is None else f"{v.mean():14.3g}" for v in found
             )
-        )
+        )  # fmt: skip
 
 
 keys = ["fd", "precision", "recall", "coverage", "nearest", "edges", "rarest"]
@@ -409,7 +409,7 @@ fd_stored = digits.column("fd", family="GAN")
 print(
     f"GAN, seed 0: FD {again['fd']:.2f} here, {fd_stored[0]:.2f} stored; "
     f"the seeds: {fd_stored.round(1)}"
-)
+)  # fmt: skip
 
 # %%
 check(
@@ -475,7 +475,7 @@ shares = np.array([1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01])
 with np.errstate(divide="ignore"):
     log_m = np.array(
         [np.logaddexp(math.log(s) + log_p, np.log(1 - s) + log_q) for s in shares]
-    )
+    )  # fmt: skip
 cost = log_p.mean() - log_m.mean(1)
 check(
     "the cost is at most log(1 / share)",
@@ -513,7 +513,7 @@ def diluted(share, n, rng):
 looks = [
     recipe.look(bit, lambda n, rng, s=s: diluted(s, n, rng), seed=1)[0]["fd"]
     for s in shares
-]
+]  # fmt: skip
 bit_fd = explorers.means_of(bits, "fd")
 plots.show(
     pictures.two_scales(
@@ -556,7 +556,7 @@ for flip in flips:
     exact.append(noisy.log_prob(bit.new).mean().item())
     seen.append(
         recipe.look(bit, lambda n, rng, m=noisy: m.sample(n, rng=rng), seed=1)[0]
-    )
+    )  # fmt: skip
 fds = np.array([row["fd"] for row in seen])
 plots.show(
     pictures.two_scales(
@@ -631,14 +631,14 @@ clashes = sum(
     (both[a][0] < both[b][0]) != (both[a][1] < both[b][1])
     for i, a in enumerate(rated)
     for b in rated[:i]
-)
+)  # fmt: skip
 pairs = len(rated) * (len(rated) - 1) // 2
 print(f"{clashes} of {pairs} pairs of trained models are ordered differently")
 better, worse = "MADE", "VAE, mixture prior"
 bits_of, fd_of = (
     {n: explorers.values_of(digits, n, key, 64) for n in (better, worse)}
     for key in ("bits", "fd")
-)
+)  # fmt: skip
 check(
     "MADE has fewer bits per pixel than the VAE with a mixture prior, in every seed",
     bits_of[worse].min() - bits_of[better].max(),
@@ -693,7 +693,7 @@ check(
         "the masked model, 8 passes for 64": speed["masked model"]
         / speed["masked model: 8 passes"]
     },
-)
+)  # fmt: skip
 check(
     "at an FD within a fifth of all the steps",
     by_fd["DDPM: DDIM, 50"] / by_fd["DDPM"],
@@ -703,7 +703,7 @@ check(
         "8 passes of the masked model": by_fd["masked model: 8 passes"]
         / by_fd["masked model"]
     },
-)
+)  # fmt: skip
 
 # %% [markdown]
 # *Holds*: one pass through a perceptron takes milliseconds, a thousand passes seconds. *Does not hold*: "autoregressive is slow" is a word about the network. MADE goes pixel by pixel too, with one small product each, and is far quicker than the PixelCNN. "Diffusion is slow" is a word about the sampler: 50 strides do. (The masked model's 8 passes are quick as well, but they cost it much of its quality.) And "one step" is no privilege of games: mixture, autoencoder, VAE and flow have it.
@@ -972,7 +972,7 @@ on_train = judge.features(shade(grey.x[order[:700]]))
 copies = judge.features(shade(grey.x[order[:1000]]))
 fd_copy, fd_new = (
     evaluation.frechet_distance(each, on_train) for each in (copies, real)
-)
+)  # fmt: skip
 half, other = real[:180], real[180:]
 as_it_should_be = evaluation.frechet_distance(half, other)
 as_it_should_be /= evaluation.frechet_distance(copies[:180], other)
@@ -987,14 +987,14 @@ check(
 # %% tags=["nbval-ignore-output"]
 print(
     f"against training images: copies FD {fd_copy:.2f}, new real digits FD {fd_new:.2f}"
-)
+)  # fmt: skip
 
 # %%
 faint = recipe.Copies(bit.x, torch.tensor([[0.999, 0.001], [0.001, 0.999]]))
 learned_from, unseen = (
     [model.log_prob(images).mean().item() for model in (faint, family)]
     for images in (bit.x[:1437], bit.new)
-)
+)  # fmt: skip
 print("nats on training images, copies and coins:", np.round(learned_from, 1))
 print("nats on new images,      copies and coins:", np.round(unseen, 1))
 check(

@@ -539,7 +539,8 @@ def test_boxes_of_the_map_keep_apart():
         assert 0 < y < height
         for other, (where, at) in place.items():
             if other != item and where == column:
-                assert abs(y - at) > picture.ROW / 2
+                sizes = (picture.ROW if isinstance(one, str) else picture.LANE for one in (item, other))
+                assert abs(y - at) >= sum(sizes) / 2 - 1e-9
     for earlier, later, _ in picture.arrows(chosen):
         assert place[earlier][0] < place[later][0]
 
