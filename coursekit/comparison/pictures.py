@@ -9,7 +9,7 @@ from coursekit.plots import COLORS, digits_strip
 # Marker of a likelihood: the truth is where the mark is, or to its right, or uncertain by the error of log Z.
 MARKERS = {"exact": "o", "bound": ">", "estimate": "D", "none": "o"}
 SIGNS = {"exact": "● exact", "bound": "▶ lower bound", "estimate": "◆ estimated log Z"}
-LETTER, LINE = 7.2, 15.0  # pixels of a letter and of a line of labels, roughly
+LETTER, LINE = 7.6, 18.0  # pixels of a letter and of a line of labels, roughly
 
 
 def color_of(name):
@@ -140,7 +140,7 @@ def place_labels(ax, x, y, names):
 def _free_box(point, width, taken, frame):
     """(left, low, right, high) of a free place near a point, and its distance; the nearest found."""
     best = None
-    for radius in range(12, 150, 6):
+    for radius in range(12, 270, 6):
         for angle in np.linspace(0, 2 * np.pi, 24, endpoint=False):
             x = point[0] + np.cos(angle) * (radius + width / 2)
             y = point[1] + np.sin(angle) * radius

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 35
+#     cpu_seconds: 42
 #     minutes: 110
 # ---
 
@@ -178,21 +178,21 @@ plots.show(
 # %% [markdown]
 # Every learned family beats independent pixels, and all but one crowd within half a nat, from an EM that takes a third of a second to a Boltzmann machine. The PixelCNN is more than a nat behind: small convolutions learn slowly, and ten seconds are not much for them. The noisy copy, which is the training set with 2 % of its bits turned over, is *worse than independent pixels*: each new digit differs from every old one in more pixels than it allows for.
 #
-# Is a stored number the number of the recipe? Two rows of this track, with stored seeds: the coins, and the VAE.
+# Is a stored number the number of the recipe? Two rows of this track, with stored seeds: the coins, and the DBN, whose likelihood takes every estimate there is.
 
 # %% tags=["nbval-ignore-output"]
 repeated = {}
-for name in ("mixture of coins", "VAE"):
+for name in ("mixture of coins", "DBN"):
     family = recipe.train(tracks["bits"], name, seed=0)
-    repeated[name], _ = recipe.measure(tracks["bits"], family, seed=0)
+    repeated[name], _ = family.log_prob(tracks["bits"].new)
     before = bits.column("nats", family=name, seed=0)[0]
-    print(f"{name}: {repeated[name]['nats']:.3f} nats here, {before:.3f} stored")
+    print(f"{name}: {repeated[name]:.3f} nats here, {before:.3f} stored")
 
 # %%
-for name, row in repeated.items():
+for name, here in repeated.items():
     check(
         f"{name}, seed 0: here as stored, within .3 nats",
-        row["nats"],
+        here,
         bits.column("nats", family=name, seed=0)[0],
         atol=0.3,
         control={
@@ -400,24 +400,24 @@ plots.show(
 # %% [markdown]
 # The best samples come from a model *without* likelihood: an autoencoder of eight numbers, and a mixture of ten Gaussians for its codes. In FD it comes close to the training set. The PixelCNN, first in likelihood, is in the middle. And the GAN, after ten seconds, makes few kinds of digits.
 #
-# The third repeated row is that game, where luck weighs most: the GAN with seed 0.
+# The third repeated row is the winner, with seed 0.
 
 # %% tags=["nbval-ignore-output"]
-game = recipe.train(grey, "GAN", seed=0)
-again, _ = recipe.look(grey, game.draw, seed=0)
-fd_stored = digits.column("fd", family="GAN")
+winner = recipe.train(grey, "autoencoder", seed=0)
+again, _ = recipe.look(grey, winner.draw, seed=0)
+fd_stored = digits.column("fd", family="autoencoder")
 print(
-    f"GAN, seed 0: FD {again['fd']:.2f} here, {fd_stored[0]:.2f} stored; "
+    f"autoencoder, seed 0: FD {again['fd']:.2f} here, {fd_stored[0]:.2f} stored; "
     f"the seeds: {fd_stored.round(1)}"
 )  # fmt: skip
 
 # %%
 check(
-    "GAN, seed 0: FD here as stored, within 30 %",
+    "autoencoder, seed 0: FD here as stored, within 40 %",
     again["fd"],
     fd_stored[0],
-    rtol=0.3,
-    control={"uniform noise": by_fd["noise"]},
+    rtol=0.4,
+    control={"mixture of Gaussians": by_fd["mixture of Gaussians"]},
 )
 check(
     "the training set copies: all of its samples are nearer than new images are",
@@ -510,10 +510,14 @@ def diluted(share, n, rng):
     return torch.where(real, family.sample(n, rng=rng), noise)
 
 
-looks = [
-    recipe.look(bit, lambda n, rng, s=s: diluted(s, n, rng), seed=1)[0]["fd"]
-    for s in shares
-]  # fmt: skip
+def bits_fd(samples):
+    """Fréchet distance of samples to the new bits, in the judge's features."""
+    features = [bit.judge.features(bit.shade(each)) for each in (samples, bit.new)]
+    return evaluation.frechet_distance(*features)
+
+
+rng = torch.Generator().manual_seed(1)
+looks = [bits_fd(diluted(share, 1000, rng)) for share in shares]
 bit_fd = explorers.means_of(bits, "fd")
 plots.show(
     pictures.two_scales(
@@ -550,14 +554,11 @@ check(
 
 # %%
 flips = np.array([0.001, 0.005, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3])
-exact, seen = [], []
+exact, fds = [], []
 for flip in flips:
     noisy = recipe.Copies(bit.x, torch.tensor([[1 - flip, flip], [flip, 1 - flip]]))
     exact.append(noisy.log_prob(bit.new).mean().item())
-    seen.append(
-        recipe.look(bit, lambda n, rng, m=noisy: m.sample(n, rng=rng), seed=1)[0]
-    )  # fmt: skip
-fds = np.array([row["fd"] for row in seen])
+    fds.append(bits_fd(noisy.sample(1000, rng=rng)))
 plots.show(
     pictures.two_scales(
         flips,
@@ -1057,7 +1058,7 @@ check(
 # | a density changes by d log c with the unit; a mass does not | section 1 |
 # | uniform noise inside the logarithm: a lower bound that closes in on the mass | section 1 |
 # | on bits all learned families but one are within .6 nats, a mixture of coins among them | section 2 |
-# | three stored rows come out again: coins, VAE, GAN | sections 2 and 4 |
+# | three stored rows come out again: coins, DBN, autoencoder | sections 2 and 4 |
 # | on grey levels whoever sees levels, and the flow, beats the histogram of each pixel; smooth densities do not | section 3 |
 # | FD, precision and coverage cannot tell copies from learning; the share nearer to training images can | section 4 |
 # | the best looks come from a model without likelihood | section 4 |
