@@ -19,6 +19,8 @@ ASIDE = re.compile(
     r"\(|(?:Below|Here|Now|We (?:begin|move|try|ask)|To see|Let us|Look at|Does the package)\b"
     r"|The (?:first )?cell\b"
 )
+# They announce a finding and are none.
+POINTS = re.compile(r"(?:Two|Three|Four|Five) \w+\.$|(?:Follow|Look|Compare|Read|See|Watch|Start)\b")
 ABBREVIATION = re.compile(r"\b(?:al|vs|cf|e\.g|i\.e|Fig|Sect|eq)\.[*_]*$")
 
 
@@ -104,6 +106,8 @@ def finding(text):
     The first sentence, with the second if the first only points.
     """
     parts = [part for part in sentences(text) if not part.startswith("(")] or [text]
+    if POINTS.match(parts[0]) and len(" ".join(parts[:2]).split()) > HEADLINE:
+        parts = parts[1:] or parts
     if parts[0].endswith("?"):
         return "", parts[0]
     if re.match(r"(?:Now|Below|Here|The cell|In the explorer)\b", parts[0]):

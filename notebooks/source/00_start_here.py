@@ -48,7 +48,7 @@ plots.show(
 #
 # Why would one want a machine that makes new points? To *simulate*: what else could have happened? To fill in what is missing or too noisy. To learn *features* from plentiful unlabelled data, for tasks with few labels. And as a test of understanding: being able to make something shows deeper understanding than being able to recognise it.
 
-# %% [markdown] slide="slide" says="Each says at its top which of the others it needs; 06, 08, 12 and 16 need none."
+# %% [markdown] slide="slide" says="Each lecture says at its top which of the others it needs; 06, 08, 12 and 16 need none."
 # ## 2 · The map
 #
 # | | Notebook | The question | Homework |

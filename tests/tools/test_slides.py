@@ -156,6 +156,15 @@ def test_the_finding_of_a_figure_is_a_sentence_that_says_something():
 # Room: formulas, tables, frames
 
 
+def test_what_only_announces_a_finding_is_no_headline():
+    said = "It starts as noise, wanders about for more than half of the way, comes near one of the eight "
+    said += "points of the ring, and is that very point in the end."
+    for opening in ("Follow one path from the right.", "Two lessons.", "Look at the left panel first."):
+        assert wording.finding(f"{opening} {said}") == (said, "")
+    assert wording.finding("Two lessons.") == ("Two lessons.", ""), "where there is nothing else"
+    assert wording.finding("Look right. It is long.")[0] == "Look right. It is long.", "short enough for both"
+
+
 def test_long_formulas_are_broken_at_a_relation_and_lose_nothing():
     long = (
         r"$$\log p(x) = \log \mathbb E_q\left[\frac{p(x, z) = 1}{q(z\mid x)}\right] \ge \mathbb E_q"
