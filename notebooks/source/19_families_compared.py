@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 42
+#     cpu_seconds: 37
 #     minutes: 110
 # ---
 
