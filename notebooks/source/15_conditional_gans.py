@@ -518,8 +518,6 @@ figure = pictures.rows_of_pictures(rows, ["sketch", *losses.values(), "original"
 plots.show(figure,
            alt="Rows of eight pictures: outlines; fillings by three losses; the "
            "originals in red and blue. Squared error is purple.")  # fmt: skip
-
-# %%
 for key, name in losses.items():
     columns = (colouring.column(word, model=key) for word in ("murky", "blue", "both"))
     murky, blue, both = map(seeds, columns)
@@ -717,9 +715,8 @@ for way, shares in zip(methods, readable, strict=True):
     swing = np.abs(np.diff(shares[:, 2:], axis=1)).max()
     last = longer_runs.column("readable", model=way)[-1]
     print(f"{way:8} read at the end {np.round(shares[:, -1], 2)}, "
-          f"largest step between looks {swing:.2f}; three times the updates {last:.2f}")  # fmt: skip
-
-# %%
+          f"largest step between looks {swing:.2f}; "
+          f"three times the updates {last:.2f}")  # fmt: skip
 figure = pictures.growth(seconds, readable, kinds, methods)
 plots.show(figure,
            alt="Two panels over CPU-seconds, three curves each for growing and direct "
