@@ -124,8 +124,8 @@ def place_labels(ax, x, y, names):
     frame = ax.get_window_extent()
     taken = [(p[0] - 6, p[1] - 6, p[0] + 6, p[1] + 6) for p in at]
     for point, name in sorted(zip(at.tolist(), names, strict=True)):
-        width = LETTER * len(name)
-        box, radius = _free_box(point, width, taken, frame)
+        width = LETTER * len(name) + 6  # short names are capitals, which are wider
+        box, far = _free_box(point, width, taken, frame, at)
         taken.append(box)
         middle = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
         offset = (middle - point) * scale
@@ -133,24 +133,35 @@ def place_labels(ax, x, y, names):
         ax.annotate(
             name, ax.transData.inverted().transform(point), xytext=offset, textcoords="offset points",
             ha="center", va="center", fontsize=9.6, color=color_of(name),
-            arrowprops=arrow if radius > 20 else None,
+            arrowprops=arrow if far else None,
         )  # fmt: skip
 
 
-def _free_box(point, width, taken, frame):
-    """(left, low, right, high) of a free place near a point, and its distance; the nearest found."""
-    best = None
+def _free_box(point, width, taken, frame, points):
+    """(left, low, right, high) of a free place for a name, and whether it needs a line to its point.
+
+    At best none of points (n, 2) is nearer to the place, or the name would seem to belong to that one; where
+    there is no such place close by, the nearest free one is taken.
+    """
+    free_ones = []
     for radius in range(12, 270, 6):
         for angle in np.linspace(0, 2 * np.pi, 24, endpoint=False):
             x = point[0] + np.cos(angle) * (radius + width / 2)
             y = point[1] + np.sin(angle) * radius
-            box = (x - width / 2, y - LINE / 2, x + width / 2, y + LINE / 2)
+            box = np.array([x - width / 2, y - LINE / 2, x + width / 2, y + LINE / 2])
             inside = box[0] > frame.x0 and box[2] < frame.x1 and box[1] > frame.y0 and box[3] < frame.y1
-            free = all(box[2] < t[0] or t[2] < box[0] or box[3] < t[1] or t[3] < box[1] for t in taken)
-            best = best or (box, radius)
-            if inside and free:
-                return box, radius
-    return best
+            if not inside or any(
+                box[2] >= t[0] and t[2] >= box[0] and box[3] >= t[1] and t[3] >= box[1] for t in taken
+            ):
+                continue
+            free_ones.append(box)
+            gaps = np.maximum(np.maximum(box[:2] - points, points - box[2:]), 0)
+            own = np.maximum(np.maximum(box[:2] - point, point - box[2:]), 0)
+            if np.hypot(*own) <= np.hypot(*gaps.T).min() + 1e-6:
+                return box, radius > 20
+        if free_ones and radius > 30:
+            return free_ones[0], True
+    return np.array([x - width / 2, y - LINE / 2, x + width / 2, y + LINE / 2]), True
 
 
 def gallery(rows, names, image_shape, *, top, title):
