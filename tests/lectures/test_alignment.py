@@ -213,6 +213,16 @@ def test_too_many_texts_are_refused():
 # PPO
 
 
+def test_a_hundred_thousand_texts_are_not_too_many():
+    assert all_texts(10, 5).shape == (100_000, 5)
+
+
+def test_the_clip_is_a_fifth_unless_said_otherwise():
+    log_ratio = torch.tensor([1.19, 1.21]).log().requires_grad_()
+    ppo_loss(log_ratio, torch.ones(2)).backward()
+    assert log_ratio.grad[0] < 0 == log_ratio.grad[1]
+
+
 def test_ppo_at_ratio_one_has_the_policy_gradient():
     log_ratio, advantage = torch.zeros(5, 3, **DOUBLE, requires_grad=True), normal(5, 3)
     ppo_loss(log_ratio, advantage).backward()
