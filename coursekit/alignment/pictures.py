@@ -78,7 +78,7 @@ def rewards(taste, learned, weight, *, title):
     jitter = np.random.default_rng(0).uniform(-0.25, 0.25, len(taste))
     size = 3 + 12_000 * np.asarray(weight)
     ax.scatter(taste + jitter, learned, s=size, color=COLORS["critic"], alpha=0.3, linewidth=0)
-    ax.set(xlabel="people's taste (moved a little aside)", ylabel="learned reward", title=title)
+    ax.set(xlabel="people's taste (a whole number; jittered)", ylabel="learned reward", title=title)
     return figure
 
 
@@ -135,7 +135,7 @@ def frontier(curves, *, title, points=()):
             line_label(ax, kl[-1], values[-1], name, COLORS[color])
     for kl, value, color in points:
         ax.plot(kl, value, "o", color=COLORS[color])
-    ax.set(xlabel="KL(policy ‖ reference), nats", ylabel="reward", title=title)
+    ax.set(xlabel="KL(policy ‖ reference), nats", ylabel="mean of reward or taste", title=title)
     return figure
 
 
@@ -143,14 +143,14 @@ def estimates(values, weights, kl):
     """Histograms of two estimates of a divergence; values: (k1, k3); weights: probability of each text."""
     figure, axes = plt.subplots(1, 2, figsize=(8.8, 3.3), sharex=True, sharey=True)
     bins = np.linspace(-4, 6, 51)
-    for ax, each, name in zip(axes, values, ("k1 = log p/q", "k3 = q/p - 1 + log p/q"), strict=True):
+    for ax, each, name in zip(axes, values, ("k1 = log π/ρ", "k3 = ρ/π - 1 + log π/ρ"), strict=True):
         heights, _ = np.histogram(np.clip(each, -3.99, 5.99), bins, weights=weights)
         middles = (bins[1:] + bins[:-1]) / 2
         colors = [COLORS["wrong"] if m < 0 else COLORS["model"] for m in middles]
         ax.bar(middles, heights, 0.19, color=colors)
         ax.axvline(kl, color=COLORS["data"], linestyle=":")
         spread = np.sqrt(weights @ (each - kl) ** 2)
-        ax.set(xlabel="nats", title=f"{name}: sd {spread:.1f}")
+        ax.set(xlabel="nats (6 and more in the last bar)", title=f"{name}: sd {spread:.1f}")
     axes[0].set_ylabel("probability")
     figure.suptitle("both have the mean KL (dotted); only k1 is ever negative (red)")
     return figure

@@ -30,9 +30,9 @@ plots.use_course_style()
 # %% [markdown] slide="slide" says="You give it three examples, and it does the task. No weight has moved. So where did it learn?"
 # ## 1 · A prompt is data
 #
-# **Question.** A trained model is shown a few examples of a new task in its prompt, and does the task. No weight changes. What happens there, and how well could it be done at all?
+# **Question.** A trained model is shown a few examples of a new task in its prompt, and does the task. No weight changes. What is going on, and how well could it possibly be done?
 #
-# **A world with a known answer.** Each sequence has a Markov chain *of its own*: four states, and a transition matrix whose rows are drawn evenly from all distributions. Whoever reads the sequence has to find out the matrix on the way. Nothing about it can be learned beforehand; only *how to find out* can. Learning from the prompt is called **in-context learning**.
+# **A world with a known answer.** Each sequence has a Markov chain *of its own*: four states, and a transition matrix whose rows are drawn uniformly from all distributions. A reader has to find out the matrix while reading. Nothing about it can be learned beforehand; only *how to find out* can. Learning from the prompt is called **in-context learning**.
 #
 # **Formula.** Let $\theta_i$ be the row of state $i$, and $n_{ij}$ the number of transitions from $i$ to $j$ so far. Before anything is seen, all $\theta_i$ are equally likely, so by Bayes' rule the posterior density is proportional to $\prod_j \theta_{ij}^{n_{ij}}$: a Dirichlet distribution. The next state is $j$ with the posterior mean of $\theta_{ij}$. Dirichlet's integral $\int \prod_j \theta_j^{n_j}\,d\theta \propto \prod_j n_j! \,/\, (\sum_j n_j + K - 1)!$, once with $n_j$ raised by one and once without, gives
 #
@@ -74,7 +74,7 @@ check(
 # **Predict before you run:** a model is trained on sixty thousand such sequences, and then reads a new one. Can its weights hold the new matrix? What must they hold?
 #
 # <details><summary>Answer</summary>
-# They cannot: every sequence has another matrix. They can only hold the rule itself: look up the earlier visits to the present state, and count what came next.
+# They cannot: every sequence has a matrix of its own. They can only hold the rule itself: look up the earlier visits to the present state, and count what came next.
 # </details>
 #
 # We train a GPT with two blocks of width 32 for 300 steps. The prompt is whatever it has read so far.
@@ -90,7 +90,7 @@ excess = (exact - ours).mean()
 print(f"{history.cpu_seconds[-1]:.1f} CPU-seconds, {excess:.4f} nats above Bayes' rule")
 
 # %% [markdown] slide="subslide"
-# **Zero-shot, one-shot, few-shot.** Call it a *shot* each time the sequence has left the present state before: so many examples there are of the very thing that is asked. At zero shots nothing better than $\log 4$ nats is possible. As a baseline we take the rule that counts states and ignores which state they followed.
+# **Zero-shot, one-shot, few-shot.** Call each earlier departure from the present state a *shot*: it is one example of the very thing that is asked. At zero shots no predictor can do better than $\log 4$ nats on average. As a baseline we take the rule that counts states and ignores which state they followed.
 
 
 # %%
@@ -148,7 +148,7 @@ plots.show(
 # %% [markdown]
 # The blue line lies on the dotted one: the model learns from its prompt as fast as is possible. It cannot be recalling anything, since the matrix of a new sequence is new.
 #
-# How is it done? Each block of attention is a look-up. To count what followed earlier visits, a place has to know its predecessor, and that is one look-up; then it can be found by whoever asks for that predecessor, and that is the second. The pair is known as an **induction head** (Olsson et al. 2022). So one block should not be enough. We gave one block the same CPU-seconds as two, and three times as many.
+# How is it done? Each block of attention is a look-up. To count what followed earlier visits, a place has to know its predecessor, and that is one look-up; then it can be found by whoever asks for that predecessor, and that is the second. The pair is known as an **induction head** (Olsson et al. 2022). So one block should not be enough. We gave one block the same CPU-seconds as two, and three times as many. (A layer in the labels below is one such block.)
 
 # %%
 reading = data.results("alignment_reading")
@@ -176,6 +176,8 @@ plots.show(
 )
 
 # %%
+for name, excesses, _ in groups:
+    print(f"{name:33}", np.round(excesses, 4), "nats above Bayes' rule")
 two, short = (
     reading.column("excess", model=name) for name in ("2 layers", "2 layers, short")
 )  # fmt: skip
@@ -197,22 +199,31 @@ check(
 )
 
 # %%
-looks = reader.attention_weights(torch.tensor(test[:400]))[1]  # second block
-looks = looks.detach().numpy()[:, :, 48]  # from the last place, (400, heads, 49)
+prompts = torch.tensor(test[:400])
+looks = [each.detach().numpy() for each in reader.attention_weights(prompts)]
+# Each is (400, heads, 49, 49); below the diagonal is the weight on the place before.
+previous = [each.diagonal(-1, 2, 3).mean((0, 2)).max() for each in looks]
+check(
+    "a head of the first block: over half of its weight on the place before it",
+    previous[0],
+    0.5,
+    relation=">=",
+    control={"the second block": previous[1]},
+)
 # Places whose token followed an earlier visit to the present state:
 after = np.zeros((400, 49))
 after[:, 2:] = test[:400, :-1] == test[:400, -1:]
-share, chance = (looks * after[:, None]).sum(2).mean(), after.mean()
+share = [(each[:, :, 48] * after[:, None]).sum(2).mean() for each in looks]
 check(
     "the second block's weight on what followed earlier visits: over twice chance",
-    share,
-    2 * chance,
+    share[1],
+    2 * after.mean(),
     relation=">=",
-    control={"even weights": chance},
+    control={"even weights": after.mean(), "the first block": share[0]},
 )
 
 # %% [markdown]
-# That is a statement about these seconds and this width. Of one block we measured only that three times the seconds hardly moved it.
+# Both look-ups are there. One head of the first block reads the place before; the second block reads what followed earlier visits. That one block fails is a statement about these seconds and this width, at which it also has half as many parameters: we measured only that three times the seconds hardly moved it.
 #
 # A large language model has learned facts as well. But the part of its skill that comes from the prompt works as here: **a prompt is data**, and the weights hold the rule by which to learn from it.
 
@@ -221,9 +232,9 @@ check(
 #
 # **Question.** Asked for the result alone, a model fails; told to write down its steps, it succeeds (*chain of thought*). Why should writing help?
 #
-# **A task where steps can be counted.** Five places in a row, and three moves, each a permutation of them: shift all by one, swap the first two, turn the last three. Ten moves are announced; where does somebody end who starts at a given place? No shortcut is in sight: the moves generate all 120 permutations of five places, so their order matters.
+# **A task where steps can be counted.** Five places in a row, and three moves, each a permutation of them: shift all by one, swap the first two, turn the last three. Ten moves are announced; where do you end if you start at a given place? No shortcut is in sight: the moves generate all 120 permutations of five places, so their order matters.
 #
-# A network of two blocks answers after two look-ups, however many moves there are. If it writes down the place after each move and reads it again, it has two more for each place written, and each step is one look-up in a table of $5 \times 3$ entries. In between: write down every second place, or every fifth. Training counts the loss of the answer only; test questions are new. What is compared has equal steps, then three times as many.
+# A network of two blocks answers after two look-ups, however many moves there are. If it writes down the place after each move and reads it again, it has two more for each place written, and each step is one look-up in a table of $5 \times 3$ entries. In between: write down every second place, or every fifth. Training counts the loss of the answer only; test questions are new. All get equal steps, and then three times as many. Since ten places written are also ten answers to learn from, and the last place alone is one, the last alone gets ten times the steps as well.
 
 # %%
 reached, frontier = {tuple(range(5))}, [tuple(range(5))]
@@ -236,15 +247,15 @@ check("the three moves generate all permutations of five places", len(reached), 
 moves = data.results("alignment_moves")
 print(moves)
 groups = []
-for per_step in (1, 2, 5, 10):
-    for times in (1, 3) if per_step > 1 else (1,):
+for per_step, budgets in ((1, (1,)), (2, (1, 3)), (5, (1, 3)), (10, (1, 3, 10))):
+    for times in budgets:
         last = moves.column("last", per_step=per_step, times=times)
         name = (
             f"{per_step} moves per place written"
             if per_step > 1
             else "each place written"
         )  # fmt: skip
-        name += ", three times the steps" * (times == 3)
+        name += {1: "", 3: ", 3 times the steps", 10: ", 10 times the steps"}[times]
         groups.append((name, last, "model" if last.mean() > 0.5 else "wrong"))
 
 # %%
@@ -262,17 +273,17 @@ plots.show(
     "one fifth.",
 )
 for name, last, _ in groups:
-    print(f"{name:46} {last.mean():.2f}")
+    print(f"{name:48} {last.mean():.2f}")
 written, unwritten = groups[0][1], groups[-1][1]
 check(
     "each place written: all seeds over .99",
     written,
     0.99,
     relation=">=",
-    control={"chance": 0.2, "only the last, three times the steps": unwritten},
+    control={"chance": 0.2, "only the last, ten times the steps": unwritten},
 )
 check(
-    "only the last: within .05 of chance, after three times the steps too",
+    "only the last: within .05 of chance, after ten times the steps too",
     np.abs(unwritten - 0.2),
     0.05,
     relation="<=",
@@ -280,14 +291,14 @@ check(
 )
 
 # %% [markdown]
-# Two moves at a time can be learned as well, more slowly: that is a table of $5 \times 9$ entries. Five at a time is one of $5 \times 243$, and in these steps hardly anything of it is learned; nor is it of ten. Writing does not make the model cleverer. It cuts the task into pieces that are small enough to learn, and gives each piece its own pass through the network.
+# Two moves at a time can be learned as well, more slowly: that is a table of $5 \times 9$ entries. Five at a time is one of $5 \times 243$, and in these steps hardly any of it is learned. Of ten at a time nothing is, though as many answers were learned from. Writing does not make the model cleverer. It cuts the task into pieces that are small enough to learn, and gives each piece its own pass through the network.
 
 # %% [markdown] slide="subslide"
 # **Does an ability appear at once?** Curves of large models are said to stay at chance and then jump ("emergence", Wei et al. 2022). Part of that is arithmetic. An answer of ten places is right if all ten are, and by the chain rule
 #
 # $$P(\text{all right}) = \prod_{i=1}^{10} p_i = \exp\Big(\sum_i \log p_i\Big), \qquad \text{about } p^{10} \text{ if all are alike.}$$
 #
-# With $p = .5$ that is a thousandth, with $p = .9$ a third. The likelihood may creep up while the *exact match* sits at zero and then leaps (Schaeffer et al. 2023). Here is the walker while it learns. We train it live once more, and compare with the stored run.
+# With $p = .5$ that is a thousandth, with $p = .9$ a third. The likelihood may creep up while the *exact match*, the share of answers that are right throughout, sits at zero and then leaps (Schaeffer et al. 2023). Here is the network that writes each place, while it learns. We train it live once more, and compare with the stored run.
 
 # %% tags=["nbval-ignore-output"]
 rng = np.random.default_rng(0)
@@ -321,13 +332,13 @@ plots.show(
     alt="Probability of being right over steps of training, three seeds: one place "
     "rises in steps from a fifth; ten in a row stay at zero and then leap to one.",
 )
-half = [steps[int(np.argmax(curve.mean(0) >= 0.5))] for curve in (np.exp(-nats), whole)]
+quiet = (whole < 0.01).all(0).cumprod().astype(bool)  # before any seed gets 1 % right
 check(
-    "one place passes one half before ten in a row do",
-    half[0],
-    half[1] - 5,
-    relation="<=",
-    control={"ten in a row": half[1]},
+    "before 1 % of walks are right, each seed has twice the chance level per place",
+    np.exp(-nats)[:, quiet].max(1),
+    0.4,
+    relation=">=",
+    control={"chance": 0.2, "all ten places": whole[:, quiet].max(1)},
 )
 
 # %% [markdown]
@@ -366,7 +377,7 @@ learned = sum(p.numel() for p in layer.parameters() if p.requires_grad)
 check("and 3 (32 + 128) numbers are learned", learned, 3 * (32 + 128))
 
 # %% [markdown] slide="subslide"
-# **What should be low about the rank?** By the theorem of Eckart and Young (notebook 01), the best approximation of rank $r$ to a matrix leaves the tail of its singular values, $\sum_{k > r} s_k^2$. So LoRA is promising where the *change* that full fine-tuning would make has few large singular values. We test it on the topic worlds of notebook 07. The base model has learned the old world: 80 words, four topics, four classes with a grammar. In the **new world** topics and words are the same, and another grammar says which class follows which. Both floors are known. Of the new world there are 200 documents, and, to compare, 4000. Each method makes 100 steps; because 200 documents are soon known by heart, a third of that too, and LoRA three times as many. Three seeds.
+# **What should be low about the rank?** By the theorem of Eckart and Young (notebook 01), the best approximation of rank $r$ to a matrix leaves the tail of its singular values, $\sum_{k > r} s_k^2$. So LoRA is promising where the *change* that full fine-tuning would make has few large singular values. We test it on the topic worlds of notebook 07. The base model has learned the old world: 80 words, four topics, four classes with a grammar. In the **new world** topics and words are the same, and another grammar says which class follows which. Both floors are known. Of the new world there are 200 documents, and, to compare, 4000. Each method makes 100 steps; because 200 documents are soon memorised, full fine-tuning and training from scratch a third of that too, and LoRA three times as many. Fine-tuning is by AdamW, with a larger learning rate for LoRA; from scratch by Muon, as the base was, which learns faster. Three seeds.
 
 # %%
 worlds = data.results("alignment_lora")
@@ -386,7 +397,7 @@ figure = pictures.lines(
     np.arange(25),
     lines,
     xlabel="rank r of the best approximation",
-    ylim=(0, 1.02),
+    ylim=(-0.05, 1.02),
     ylabel="share of the change left over",
     title="the change by fine-tuning has a few large directions",
 )
@@ -422,13 +433,14 @@ plan += [
     ("rank 16", 200, 100),
     ("rank 4", 200, 300),
     ("from scratch", 200, 33),
+    ("from scratch", 200, 100),
 ]
 plan += [(name, 4000, 100) for name in ("all weights", "rank 4", "from scratch")]
 for name, documents, steps in plan:
     new_gap, old_gap = (gap.mean() for gap in measured(name, documents, steps))
     n = int(worlds.column("trainable", model=name)[0])
     print(
-        f"{name:12} {n:6} learned, {documents:4} documents, {steps:3} steps;", end=" "
+        f"{name:12} {n:5} learned, {documents:4} documents, {steps:3} steps;", end=" "
     )  # fmt: skip
     print(f"above the floor: new {new_gap:.2f}, old {old_gap:.2f} bits")
 points = [("base", *measured("base", 0, 350), "data", "left")]
@@ -493,6 +505,13 @@ check(
     relation=">=",
     control={"after 100": thin[0]},
 )
+check(
+    "rank 16 is behind all weights after 100 steps, each of three seeds",
+    measured("rank 16", 200)[0],
+    full[0],
+    relation=">=",
+    control={"rank 4": thin[0]},
+)
 many, alone = (measured(name, 4000)[0] for name in ("all weights", "from scratch"))
 check(
     "4000 documents: from scratch comes within .05 bits of fine-tuning",
@@ -510,7 +529,7 @@ check(
 )
 
 # %% [markdown]
-# With 200 documents and 100 steps, a seventh of the numbers does better than all of them: all weights together learn the documents by heart. A thin update does so more slowly; more slowly, not never, as its 300 steps show. And whoever stops full fine-tuning in time gets as far. With 4000 documents even the base is hardly worth having. So what LoRA saves here is not data but storage: a few thousand numbers per task, beside one base for all.
+# With 200 documents and 100 steps, a seventh of the numbers does better than all of them: all weights together memorise the documents. A thin update does so more slowly; more slowly, not never, as its 300 steps show. Rank 16 at the same learning rate is no protection either: it is behind all weights. And if full fine-tuning is stopped in time, it gets as far. With 4000 documents even the base is hardly worth having. So what LoRA saves here is not data but storage: a few thousand numbers per task, beside one base for all.
 #
 # It is often said that LoRA "does not forget". Here it forgets too: the new grammar replaces the old one, whichever weights hold it. What is true is something else. The base is still there, and without the adapter it answers as before, to the last digit.
 
@@ -534,7 +553,7 @@ check(
 #
 # **Question.** A language model continues texts as its corpus would. People want *good* answers, and cannot say in a formula what that is. How does their opinion get into a loss?
 #
-# **A world with a known answer.** Texts of five letters from a, b, c, d, e: all 3125 can be listed. The corpus is one Markov chain. People like texts with many different letters, dislike doubled letters, and are fond of texts that end as they began; the sum of it we call their **taste**. The models never see it. They see what people *do*: texts that people wrote (**demonstrations**), and which of two texts they prefer.
+# **A world with a known answer.** Texts of five letters from a, b, c, d, e: all 3125 can be listed. The corpus is one Markov chain. People like texts with many different letters, dislike doubled letters, and are fond of texts that end as they began; we call the sum their **taste**. The models never see it. They see what people *do*: texts that people wrote (**demonstrations**), and which of two texts they prefer.
 #
 # **Step 1, supervised fine-tuning:** 500 demonstrations, in which good texts are more frequent than in the corpus; 60 steps of maximum likelihood. The result is the **reference**. Steps 0 to 2 are trained here, in a few seconds.
 
@@ -643,6 +662,13 @@ check(
     (floor + math.log(2)) / 2,
     relation="<=",
     control={"a coin": math.log(2)},
+)
+check(
+    "correlation with taste over .65 where the reference writes",
+    correlation,
+    0.65,
+    relation=">=",
+    control={"over all texts alike": uniform},
 )
 title = "learned from what the reference writes, and so less sure elsewhere"
 figure = pictures.rewards(taste.numpy(), r.numpy(), p.numpy(), title=title)
@@ -819,38 +845,38 @@ check(
 #
 # **Question.** Real texts cannot be listed. How is the policy found from samples?
 #
-# Write texts, judge them, and make what turned out well more likely. With the **advantage** $A$, by how much a token did better than a **critic** expected, and the ratio $\varrho = \pi_{\text{new}} / \pi_{\text{old}}$ of its probabilities after and before the step, **PPO** (Schulman et al. 2017) maximises
+# Write texts, judge them, and make what turned out well more likely. With the **advantage** $A$, by how much a token did better than expected by a **critic** (a network that estimates the reward still to come), and the ratio $w = \pi_{\text{new}} / \pi_{\text{old}}$ of its probabilities after and before the step, **PPO** (Schulman et al. 2017) maximises
 #
-# $$\min\big(\varrho A,\ \mathrm{clip}(\varrho, 1 - c, 1 + c)\, A\big).$$
+# $$\min\big(w A,\ \mathrm{clip}(w, 1 - c, 1 + c)\, A\big).$$
 #
-# The clip makes a step careful. Once a good token's probability has risen by the factor $1 + c$, there is no gradient left; nor for a bad one below $1 - c$. In the other direction there is: an overshoot is taken back. At $\varrho = 1$ the gradient is $A\, \nabla \log \pi$, the plain policy gradient.
+# The clip makes a step careful. Once a good token's probability has risen by the factor $1 + c$, there is no gradient left; nor for a bad one below $1 - c$. In the other direction there is: an overshoot is taken back. At $w = 1$ the gradient is $A\, \nabla \log \pi$, the plain policy gradient.
 
 
 # %%
 def ppo_by_hand(log_ratio, advantage, c=0.2):
     """Minus the clipped objective, mean over tokens, in plain Python."""
     total = 0.0
-    for log_rho, A in zip(log_ratio, advantage, strict=True):
-        rho = math.exp(log_rho)
-        total += min(rho * A, min(max(rho, 1 - c), 1 + c) * A)
+    for log_w, A in zip(log_ratio, advantage, strict=True):
+        w = math.exp(log_w)
+        total += min(w * A, min(max(w, 1 - c), 1 + c) * A)
     return -total / len(log_ratio)
 
 
 rng = torch.Generator().manual_seed(3)
-log_rho, A = torch.randn(2, 50, generator=rng, dtype=torch.float64) * torch.tensor(
+log_w, A = torch.randn(2, 50, generator=rng, dtype=torch.float64) * torch.tensor(
     [[0.3], [1.0]]
 )  # fmt: skip
-log_rho.requires_grad_()
-loss = alignment.ppo_loss(log_rho, A)
+log_w.requires_grad_()
+loss = alignment.ppo_loss(log_w, A)
 check(
     "the clipped loss by hand = coursekit",
-    ppo_by_hand(log_rho.tolist(), A.tolist()),
+    ppo_by_hand(log_w.tolist(), A.tolist()),
     loss,
     atol=1e-14,
 )
-(gradient,) = torch.autograd.grad(loss, log_rho)
-stopped = ((log_rho.exp() > 1.2) & (A > 0)) | ((log_rho.exp() < 0.8) & (A < 0))
-plain = -log_rho.exp().detach() * A / 50
+(gradient,) = torch.autograd.grad(loss, log_w)
+stopped = ((log_w.exp() > 1.2) & (A > 0)) | ((log_w.exp() < 0.8) & (A < 0))
+plain = -log_w.exp().detach() * A / 50
 expected = torch.where(stopped, 0.0, plain)
 check(
     "no gradient where the step has gone far enough, the plain one elsewhere",
@@ -859,10 +885,10 @@ check(
     atol=1e-14,
     control={"without the clip": plain},
 )
-rho = torch.linspace(0.4, 1.8, 141).double()
-objectives = [torch.minimum(rho * s, rho.clamp(0.8, 1.2) * s) for s in (1.0, -1.0)]
+w = torch.linspace(0.4, 1.8, 141).double()
+objectives = [torch.minimum(w * s, w.clamp(0.8, 1.2) * s) for s in (1.0, -1.0)]
 figure = pictures.clipped(
-    rho, objectives, ["a good token, A = 1", "a bad token, A = -1"]
+    w, objectives, ["a good token, A = 1", "a bad token, A = -1"]
 )  # fmt: skip
 plots.show(
     figure,
@@ -871,9 +897,9 @@ plots.show(
 )
 
 # %% [markdown] slide="subslide"
-# Each token pays $\beta \log \frac{\pi}{\rho}$ as it is written, and the last one earns the reward. The critic starts as a copy of the reward model. We add one thing, **annealing** of the penalty: the leash is short at first, and $1/\beta$ grows from near zero to its value over the first 60 % of the rounds. Section 9 shows why.
+# Each token pays $\beta \log \frac{\pi}{\rho}$ as it is written, and the last one earns the reward. The critic starts as a copy of the reward model. We add one thing, **annealing** of the penalty: the penalty is heavy at first, and $1/\beta$ grows from near zero to its value over the first 60 % of the rounds. Section 9 shows why.
 #
-# 60 rounds of 512 texts. Before each round we list all texts, and ask how far it still is to the optimum.
+# 60 rounds of 512 texts. Before each round we list all texts, and ask how far the policy still is from the optimum.
 
 # %% tags=["nbval-ignore-output"]
 path = []
@@ -920,7 +946,7 @@ check(
     share.mean(),
     0.95,
     relation=">=",
-    control={"the reference": 0.0},
+    control={"beta fixed": runs.column("share", model="PPO, beta fixed").mean()},
 )
 check(
     "none of three seeds below 93 %",
@@ -931,7 +957,7 @@ check(
 )
 
 # %% [markdown] slide="subslide"
-# The grey area is the divergence from the best policy, times $\beta$: not a bound on what is missing but all of it. Here is what people think of each policy. DPO saw the same 4000 comparisons. It never sees the learned reward, so compare it by taste and by divergence.
+# The height of the grey area is the divergence from the best policy, times $\beta$: not a bound on what is missing but all of it. Here is what people think of each policy. DPO saw the same 4000 comparisons. It never sees the learned reward, so compare it by taste and by divergence.
 
 # %%
 for name in (
@@ -942,8 +968,12 @@ for name in (
     "DPO",
     "DPO, three times the steps",
 ):
-    liked, spent = (runs.column(key, model=name).mean() for key in ("taste", "kl"))
-    print(f"{name:27} taste {liked:.2f}, KL from the reference {spent:.2f} nats")
+    keys = ("taste", "kl", "seconds")
+    liked, spent, seconds = (runs.column(key, model=name).mean() for key in keys)
+    print(
+        f"{name:27} taste {liked:.2f}, KL from the reference {spent:.2f} nats,"
+        f" {seconds:.0f} CPU-seconds"
+    )  # fmt: skip
 liked = {name: runs.column("taste", model=name) for name in ("reference", "PPO", "DPO")}
 check(
     "PPO raises taste by over 1.5, each of three seeds",
@@ -951,6 +981,17 @@ check(
     liked["reference"] + 1.5,
     relation=">=",
     control={"the reference": liked["reference"]},
+)
+missing = [
+    np.abs(runs.column("taste", model=name) - runs.column("taste", model="optimum"))
+    for name in ("DPO, three times the steps", "DPO")
+]
+check(
+    "DPO, three times the steps: within .3 of the best policy's taste, each seed",
+    missing[0],
+    0.3,
+    relation="<=",
+    control={"DPO": missing[1]},
 )
 bars = {"reference": (log_ref, "noise"), "PPO": (path[-1], "model")}
 bars["best policy"] = log_best, "data"
@@ -967,7 +1008,7 @@ plots.show(
 )
 
 # %% [markdown]
-# People like PPO's texts even a little better than those of the best policy. That is no mistake: it has gone further from the reference than the objective wants, and $J$ counts what it spent. DPO after 200 steps has come less than half of the way; with three times the steps it comes close to the best policy in taste and in divergence, without a reward model, a critic, or a text written by the policy.
+# People like PPO's texts even a little better than those of the best policy. That is no mistake: it has gone further from the reference than the objective wants, and $J$ counts what it spent. DPO after 200 steps has come less than half of the way. With three times the steps, which takes a little longer than PPO, it comes close to the best policy in taste and in divergence, without a reward model, a critic, or a text written by the policy.
 
 # %% [markdown] slide="subslide"
 # **"My KL is negative."** Users of such programs report it again and again. From a text $y$ that the policy wrote, the divergence is estimated by $k_1 = \log\frac{\pi(y)}{\rho(y)}$. Its mean is $\mathrm{KL}(\pi \,\Vert\, \rho)$, but it is negative for every text that the reference finds likelier than the policy does. So a batch may have a negative mean, and nothing is wrong. Schulman (2020) adds a term of mean zero, $\frac{\rho}{\pi} - 1$:
@@ -1062,52 +1103,60 @@ check(
 
 # %%
 lengths, rate, results = (3, 5, 10, 20, 40), [], {}
+rows, other = np.arange(2000), (author + 7) % 30
 for n_seen in lengths:
     log_x, log_y = by_document(n_seen)
     none = chains.log_prob(asked[:, 40 - n_seen :])[:, n_seen:].sum(1)
-    rows, best_five = np.arange(2000), log_x.topk(5, 1).indices
-    likeliest, other = log_x.argmax(1), (author + 7) % 30
-    rate.append((likeliest.numpy() == author).mean())
+    queries = chains.counts(asked[:, 40 - n_seen : 40]).reshape(-1, 16)
+    found, _ = alignment.retrieve(queries, keys, k=5)
+    rate.append((found[:, 0].numpy() == author).mean())
+    missing = log_x.clone()
+    missing[rows, author] = -math.inf  # as if the library lacked that document
     answers = {
         "no document": none,
         "the author's own": log_y[rows, author],
         "another author's": log_y[rows, other],
-        "the likeliest": log_y[rows, likeliest],
+        "the first hit": log_y[rows, found[:, 0]],
         "all, mixed": alignment.mixed_answer(log_x, log_y),
+        "mixed, author missing": alignment.mixed_answer(missing, log_y),
     }
-    answers["five, mixed"] = alignment.mixed_answer(
-        log_x.gather(1, best_five), log_y.gather(1, best_five)
+    answers["five hits, mixed"] = alignment.mixed_answer(
+        log_x.gather(1, found), log_y.gather(1, found)
     )  # fmt: skip
     for name, log_p in answers.items():
         results.setdefault(name, []).append(-float(np.asarray(log_p).mean()) / 6)
 print("states asked:", lengths, " right document first:", np.round(rate, 2))
 for name, values in results.items():
-    print(f"{name:17}", np.round(values, 2), "nats per state")
+    print(f"{name:21}", np.round(values, 2), "nats per state")
 
 # %%
 colors = {
     "no document": "data",
     "another author's": "wrong",
-    "the likeliest": "latent",
+    "the first hit": "latent",
     "all, mixed": "model",
+    "mixed, author missing": "model",
     "the author's own": "critic",
 }
-curves = [(name, np.array(results[name]), color, "-") for name, color in colors.items()]
+curves = [
+    (name, np.array(results[name]), color, "--" if "missing" in name else "-")
+    for name, color in colors.items()
+]  # fmt: skip
 figure = pictures.lines(
     np.array(lengths),
     curves,
     xlabel="states of the question",
     ylabel="nats per state of the answer",
-    spread=0.08,
+    spread=0.065,
     ylim=(1.0, 1.65),
-    title="one document pays once the search is good; a mixture of all always does",
+    title="a mixture pays if the right document is there; one alone if it is found",
 )
 plots.show(
     figure,
     alt="Nats per state of the answer over the length of the question. Another "
-    "author's document is worst, the author's own best. The likeliest document "
-    "starts worse than none and crosses it; the mixture of all is below no "
-    "document everywhere.",
+    "author's document is worst, the author's own best. The first hit "
+    "starts worse than none and crosses it; the mixture of all is below no document "
+    "everywhere, and above it everywhere, dashed, if the author's own is missing.",
 )
 none, own, other, one = (np.array(results[name]) for name in list(results)[:4])
 check(
@@ -1118,7 +1167,7 @@ check(
     control={"the author's own": own},
 )
 check(
-    "at 5 states the likeliest document is worse than none",
+    "at 5 states the first hit is worse than none",
     one[1],
     none[1],
     relation=">=",
@@ -1129,7 +1178,14 @@ check(
     results["all, mixed"],
     none,
     relation="<=",
-    control={"the likeliest": one},
+    control={"the first hit": one},
+)
+check(
+    "but it is, at each length, if the right document is missing",
+    results["mixed, author missing"],
+    none + 0.01,
+    relation=">=",
+    control={"with it": results["all, mixed"]},
 )
 needed = (other - none) / (other - own)
 print(
@@ -1139,6 +1195,8 @@ print(
 # %% [markdown] slide="subslide"
 # If a search is right with probability $h$, reading what it finds costs $h\,\ell_{\text{own}} + (1 - h)\,\ell_{\text{other}}$, which is below $\ell_{\text{none}}$ if and only if $h > (\ell_{\text{other}} - \ell_{\text{none}}) / (\ell_{\text{other}} - \ell_{\text{own}})$. That is the printed line: about .6, and more for longer questions, which need a document less. (A miss of the search is milder than a random one: it at least fits the question.) The mixture does not need this rule, because it *knows* when it does not know: its weights are spread over many documents, and together they are as good as none.
 #
+# But it knows only what its formula knows. The sum runs over thirty authors, so it takes for granted that one of them wrote the question. Remove the right document (the dashed line), and the mixture is worse than reading nothing, at every length.
+#
 # **WebGPT** (Nakano et al. 2021) lets the model choose its own searches: it is given a text browser, its commands are tokens like any others, it is tuned on demonstrations of people browsing, and then by a reward model and best-of-$n$, the methods of sections 4 and 5. What it adds to retrieval is that the query is an action which can be learned, and that answers quote their sources so that people can judge them.
 #
 # **Self-reflection** (Shinn et al. 2023; Madaan et al. 2023) lets the model criticise its answer in words and try again, with the criticism in the prompt. In our terms that is a second look-up with more data, section 1, and a choice among drafts, section 5. It can only help as far as judging is easier than writing, or as far as the outside world (a test, a compiler) answers. A model that cannot tell its good drafts from its bad ones gains nothing by choosing.
@@ -1146,7 +1204,7 @@ print(
 # %% [markdown] slide="slide" says="What is different about the real ones? Mostly the exponents."
 # ## 8 · Scale, and experts
 #
-# **Question.** The deck's models have 175 billion parameters and read a trillion tokens. What do such numbers mean?
+# **Question.** The deck speaks of 175 billion parameters and of 1.4 trillion tokens. What do such numbers mean?
 #
 # **Parameters.** A block of width $w$ has four matrices of attention, $4 w^2$, and two of the perceptron, $8 w^2$. So $n$ blocks have about $12\, n\, w^2$; norms and biases add $9 w$ each, words and positions their tables.
 
@@ -1178,7 +1236,7 @@ plots.show(
 )
 
 # %% [markdown] slide="subslide"
-# **Computing.** A parameter costs one multiplication and one addition per token on the way forward, and twice as much on the way back: $C \approx 6 N D$ operations for $N$ parameters and $D$ tokens. At given $C$, how should it be divided? Hoffmann et al. (2022) measured that both should grow alike, about 20 tokens per parameter: "70B + 1.4T tokens", with which Chinchilla was ahead of Gopher, a model four times its size that had read less.
+# **Computing.** A parameter costs one multiplication and one addition per token on the way forward, and twice as much on the way back: $C \approx 6 N D$ operations for $N$ parameters and $D$ tokens. At given $C$, how should it be divided? Hoffmann et al. (2022) measured that both should grow in proportion, about 20 tokens per parameter: "70B + 1.4T tokens", with which Chinchilla was ahead of Gopher, a model four times its size that had read less.
 
 # %%
 cost = {"the reader": 6 * ours * read, "GPT-3": 6 * 175e9 * 300e9}
@@ -1201,11 +1259,11 @@ check(
 # **What a laptop cannot show.** That the loss goes on falling as a power of $C$ over eight decades; that few-shot learning carries over to tasks nobody trained for; that people prefer a small aligned model to a large one that is not (Ouyang et al. 2022: 1.3 against 175 billion). For these we have to take the papers' word. What could be checked here are the mechanisms.
 
 # %% [markdown] slide="subslide"
-# **Mixture of experts** (in the deck, GPT-4's): many perceptrons, of which each token uses one or two. A **router** gives probabilities $p = \mathrm{softmax}(W x)$; the $k$ likeliest experts compute, and $y = \sum_e p_e\, f_e(x)$ over these. All parameters count for what can be stored, only $k$ experts for the cost. The trouble is the **load**: an expert that is chosen more learns more, and is chosen more still. Fedus et al. (2022) add
+# **Mixture of experts** (which the deck ascribes to GPT-4): many perceptrons, of which each token uses one or two. A **router** gives probabilities $p = \mathrm{softmax}(W x)$; the $k$ likeliest experts compute, and $y = \sum_e p_e\, f_e(x)$ over these. All parameters count for what can be stored, only $k$ experts for the cost. The trouble is the **load**: an expert that is chosen more learns more, and is chosen more still. Fedus et al. (2022) add
 #
 # $$\text{balance} = n \sum_e f_e P_e, \qquad f_e \text{ the share of tokens sent to } e,\quad P_e \text{ the mean of } p_e,$$
 #
-# which is 1 for an even load and $n$ if one expert gets everything. A test: tokens of eight kinds, each to be multiplied by a matrix of its own; eight experts, one per token.
+# which is 1 for an even load and $n$ if one expert gets everything. A test: tokens of eight kinds, each to be multiplied by a matrix of its own; eight experts, of which each token uses one.
 
 # %% tags=["nbval-ignore-output"]
 penalties, seeds = (0.0, 0.5), (0, 1, 2)
@@ -1259,9 +1317,9 @@ print(
 )  # fmt: skip
 print(
     "share of the variance missed: without",
-    errors[0].round(1),
+    errors[0].round(2),
     "with",
-    errors[1].round(1),
+    errors[1].round(2),
 )
 check(
     "with the term no expert has over 1.5 even shares, each of three seeds",
@@ -1274,7 +1332,7 @@ check(
 # %% [markdown] slide="slide" says="You get what you reward. Not what you meant."
 # ## 9 · What goes wrong
 #
-# **The reward is gamed.** A reward model from 500 comparisons instead of 4000, and the best policy for it, for each $\beta$. No training of the policy is involved, so nothing can be blamed on PPO. Then the same with three times the comparisons. Six seeds each, for what a small $\beta$ finds depends on single texts, and scatters.
+# **The reward is gamed.** A reward model from 500 comparisons instead of 4000, and the best policy for it, for each $\beta$. No training of the policy is involved, so nothing can be blamed on PPO. Then the same with three times the comparisons, and as many passes over them. Six seeds each, because what a small $\beta$ finds depends on single texts, and scatters.
 
 # %%
 limits = data.results("alignment_limits")
@@ -1288,15 +1346,15 @@ curves = [
     (name, *table[:, [0, 2]].T, "data", "-")
     for name, table in zip(names, few, strict=True)
 ]  # fmt: skip
-curves.append(("learned", *few.mean(0)[:, :2].T, "wrong", "-"))
+curves.append(("learned, mean", *few.mean(0)[:, :2].T, "wrong", "-"))
 figure = pictures.frontier(
     curves, title="the learned reward goes on rising, taste need not (500 comparisons)"
 )
 plots.show(
     figure,
-    alt="Reward over the divergence from the reference. The learned reward, in red, "
-    "rises all the way. Six dark curves of taste, one per reward model, rise by "
-    "different amounts, and some fall steeply at the end.",
+    alt="Reward over the divergence from the reference. The learned reward, in red "
+    "and averaged over the six, rises all the way. Six dark curves of taste, one per "
+    "reward model, rise by different amounts, and some fall steeply at the end.",
 )
 
 # %%
@@ -1328,7 +1386,7 @@ check(
 # This is Goodhart's law with both sides visible: a measure that becomes a target ceases to be a good measure. At first what is learned and what is meant rise together. Then the policy reaches texts that the reference hardly ever wrote, of which no comparison said anything, and goes wherever the reward happens to be highest. That may be a good text, by luck, or one that people dislike. Three times the comparisons raise the peaks; at the smallest $\beta$ luck decides with them too. In practice only the red curve can be seen (Gao et al. 2022). The divergence penalty is what keeps the policy in the part where the two agree.
 
 # %% [markdown] slide="subslide"
-# **PPO gives up too early.** If $\beta$ has its final value from the first round on, PPO is fast, and stops short of the optimum. A rare text that is as good as a common one is written once in a thousand texts; the common one is rewarded long before, probability moves over to it, and the rare one is never seen again. What is missing in $J$ is again a divergence, and where the policy still writes but part of $\pi^*$, it has a plain meaning: for a policy that is $\pi^*$ restricted to a set of probability $m$, $\mathrm{KL} = -\log m$.
+# **PPO gives up too early.** If $\beta$ has its final value from the first round on, PPO is fast, and stops short of the optimum. The likely reason: a rare text that is as good as a common one is written once in a thousand texts; the common one is rewarded long before, probability moves over to it, and the rare one is hardly ever seen again. What is missing in $J$ is again a divergence, which then has a plain meaning: for a policy that is $\pi^*$ restricted to a set of probability $m$, $\mathrm{KL} = -\log m$.
 
 # %%
 fixed, ours = (runs.column("share", model=name) for name in ("PPO, beta fixed", "PPO"))
@@ -1344,7 +1402,7 @@ check(
     control={"beta fixed": fixed},
 )
 covered = np.exp(-runs.column("to_best", model="PPO, beta fixed"))
-print("beta fixed covers as little as this share of the best policy:", covered.round(2))
+print("beta fixed: as far off as pi* restricted to this share:", covered.round(2))
 some = log_best.argsort(descending=True)[:5]
 restricted = log_best[some].log_softmax(0)
 check(
@@ -1360,15 +1418,15 @@ check(
 # | Claim | Where it was checked | Code in [`alignment`](../coursekit/alignment/policy.py) |
 # | --- | --- | --- |
 # | a prompt is data: two blocks read it within .005 nats of Bayes' rule, one does not | section 1 | `data.markov_chains`, `recipe.reader` |
-# | steps written down can each be learned; ten at once were not, with three times the steps either | section 2 | `recipe.walks` |
+# | steps written down can each be learned; ten at once were not, with ten times the steps either | section 2 | `recipe.walks` |
 # | exact match is a product: it leaps where the likelihood climbs | section 2 | |
-# | LoRA merged = LoRA beside; a seventh of the numbers learns 200 documents by heart more slowly than all of them; both forget | section 3 | `LoRA`, `with_lora` |
+# | LoRA merged = LoRA beside; a seventh of the numbers memorises 200 documents more slowly than all of them; both forget | section 3 | `LoRA`, `with_lora` |
 # | Bradley-Terry sees differences only; a tie is no observation | section 4 | `bradley_terry_loss`, `RewardModel` |
 # | $\pi^* \propto \rho\, e^{r/\beta}$, and $J^* - J(\pi) = \beta\,\mathrm{KL}(\pi \Vert \pi^*)$ | sections 5, 6 | `optimal_policy`, `objective` |
 # | DPO is Bradley-Terry with the policy's own reward; best-of-$n$ by order statistics | section 5 | `dpo_loss`, `best_of_n` |
 # | PPO goes 95 % of the way on average, none of three seeds under 93 % | section 6 | `ppo_loss`, `recipe.ppo` |
 # | $k_1$ and $k_3$ both have the mean KL; only $k_1$ is ever negative | section 6 | `kl_estimates` |
-# | one retrieved document pays above a hit rate; a wrong one hurts; the mixture of all never did | section 7 | `retrieve`, `mixed_answer` |
+# | one retrieved document pays above a hit rate; a wrong one hurts; a mixture pays if the right one is in it | section 7 | `retrieve`, `mixed_answer` |
 # | $12 n w^2$ parameters, $6 N D$ operations; a router needs a balance term | section 8 | `MixtureOfExperts`, `load_balance` |
 # | a reward from few comparisons is gamed | section 9 | |
 #
@@ -1391,7 +1449,7 @@ check(
 # </details>
 #
 # <details><summary>5. Retrieval finds the right document in 40 % of the cases. Should the model read the first hit?</summary>
-# In the world of section 7 no: from about .6 on it pays. Reading several and mixing by their probabilities is safer.
+# In the world of section 7 no: from about .6 on it pays. Reading several and mixing by their probabilities is safer, if the right one is among them.
 # </details>
 #
 # **Homework:** [`hw18_alignment`](homework/release/hw18_alignment/hw18_alignment.ipynb): the gradient of comparisons, a clipped objective, the best policy and DPO's identity, best-of-$n$, and a leak to find. [Solutions](../notebooks/homework/source/hw18_alignment/hw18_alignment.ipynb) are in a folder of their own.

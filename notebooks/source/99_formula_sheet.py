@@ -579,11 +579,11 @@ check(claim, ddim, signal_11 * x0 + spread_11 * noise, atol=1e-10)
 # %% [markdown] slide="slide"
 # ## 18 · Alignment
 #
-# From [notebook 18](18_alignment.ipynb). Texts $y$, a reference $\rho$, a reward $r$, a policy $\pi$, and $\beta > 0$; the ratio $\varrho = \pi_{\text{new}} / \pi_{\text{old}}$ and the advantage $A$ of a token.
+# From [notebook 18](18_alignment.ipynb). Texts $y$, a reference $\rho$, a reward $r$, a policy $\pi$, and $\beta > 0$; the ratio $w = \pi_{\text{new}} / \pi_{\text{old}}$ and the advantage $A$ of a token.
 #
 # $$P(y \text{ beats } y') = \sigma(r(y) - r(y')), \qquad J(\pi) = \mathbb E_\pi r - \beta\, \mathrm{KL}(\pi \Vert \rho), \qquad \pi^* = \frac{\rho\, e^{r/\beta}}{Z}, \qquad J(\pi) = \beta \log Z - \beta\, \mathrm{KL}(\pi \Vert \pi^*) .$$
 #
-# So $r = \beta \log(\pi^*/\rho) + \beta \log Z$, which DPO puts into the first formula. PPO maximises the mean of $\min(\varrho A, \mathrm{clip}(\varrho, 1 - c, 1 + c) A)$ (definition): at $\varrho = 1$ its gradient is that of $A \log \pi$. LoRA: $y = Wx + BAx$.
+# So $r = \beta \log(\pi^*/\rho) + \beta \log Z$, which DPO puts into the first formula. PPO maximises the mean of $\min(w A, \mathrm{clip}(w, 1 - c, 1 + c) A)$ (definition): at $w = 1$ its gradient is that of $A \log \pi$. LoRA: $y = Wx + BAx$.
 
 # %%
 from coursekit import alignment

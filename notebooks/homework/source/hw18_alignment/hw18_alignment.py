@@ -95,7 +95,7 @@ probes = [
 # %% [markdown]
 # ## 2 · A careful step (4 points)
 #
-# Of each token we know the log ratio $\ell = \log \pi_{\text{new}} - \log \pi_{\text{old}}$ and the advantage $A$. Write `clipped(log_ratio, advantage, clip)`: return the *objective* (to be maximised), the mean of $\min(\varrho A, \mathrm{clip}(\varrho, 1 - c, 1 + c) A)$ with $\varrho = e^\ell$, and its gradient in `log_ratio`, an array of the same shape $(n,)$.
+# Of each token we know the log ratio $\ell = \log \pi_{\text{new}} - \log \pi_{\text{old}}$ and the advantage $A$. Write `clipped(log_ratio, advantage, clip)`: return the *objective* (to be maximised), the mean of $\min(w A, \mathrm{clip}(w, 1 - c, 1 + c) A)$ with the ratio $w = e^\ell$ and $c$ = `clip`, and its gradient in `log_ratio`, an array of the same shape $(n,)$.
 #
 # <details><summary>Hint 1</summary>Which of the two terms is the smaller one decides about the gradient too.</details>
 # <details><summary>Hint 2</summary>Where the minimum is the clipped term and the clip is active, nothing depends on the ratio.</details>
