@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 37
+#     cpu_seconds: 53
 #     minutes: 110
 # ---
 
@@ -12,7 +12,7 @@
 #
 # **Time:** just under two hours to work through; it runs in under a minute. **You need:** [notebook 08](08_rbm_cdk.ipynb) (annealed importance sampling), [notebook 11](11_vae_elbo.ipynb) (bounds and importance weights), [notebook 12](12_gan_optimal_discriminator.ipynb) (games) and [notebook 16](16_flows.ipynb) (densities and dequantisation); every family is from one of the lectures 01 to 17. **It follows** the last slide of every deck, the one with pros and cons. **It adds** the measurements that those slides lack.
 #
-# Training everything takes too long for a notebook, so it was done once: `python3 course.py bench families` makes the stored tables again. Three rows are repeated here before your eyes.
+# Training everything takes too long for a notebook, so it was done once: `python3 course.py bench families` makes the stored tables again. Four rows are repeated here before your eyes.
 
 # %%
 import math
@@ -37,7 +37,7 @@ plots.use_course_style()
 # - **digits**: 8 × 8 digits in 17 grey levels, 1437 to learn from and 360 new ones;
 # - **mini-MNIST**: 14 × 14 digits in 17 grey levels, 5000 and 1000.
 #
-# Everybody gets the same images and about ten CPU-seconds on the small digits (15 on the larger ones), as a fixed number of steps; networks and settings are those of each family's own lecture. Every sample is rounded to whole levels before anyone looks at it. There is **one judge** per track: `evaluation.digit_judge`, a small classifier of real digits, trained once with the fixed seed 100.
+# Every family gets the same images and at most about ten CPU-seconds on the small digits (15 on the larger ones), as a fixed number of steps. Networks and settings follow the family's own lecture; several lectures train for longer, and the table knows nothing of what a family does after its ten seconds. Every sample is rounded to whole levels before anyone looks at it. There is **one judge** per track: `evaluation.digit_judge`, a small classifier of real digits, trained once with the fixed seed 100.
 
 # %%
 from coursekit.comparison import explorers, pictures, recipe
@@ -47,18 +47,18 @@ stored = {name: data.results(f"comparison_{name}") for name in recipe.TASKS}
 for runs in stored.values():
     print(f"{runs.name}: {len(explorers.families(runs))} rows, seeds {runs.seeds}")
 for name, track in tracks.items():
-    right = (
-        track.judge.predict_proba(track.shade(track.new)).argmax(1) == track.new_labels
+    read = track.judge.predict_proba(track.shade(track.new)).argmax(1)
+    right, shifted = (
+        (read == labels).double().mean()
+        for labels in (track.new_labels, track.new_labels.roll(1))
     )  # fmt: skip
     check(
         f"the judge of {name} reads at least 9 new images in 10",
-        right.double().mean(),
+        right,
         0.9,
         relation=">=",
-        control={
-            "labels in another order": (right & (track.new_labels == 3)).double().mean()
-        },
-    )  # fmt: skip
+        control={"labels moved by one image": shifted},
+    )
 
 # %% [markdown]
 # **Masses and densities do not mix.** A flow or a Gaussian does not give *probabilities* to images but a *density*, a probability per unit of volume. Change the unit and the number changes, while the model stays what it was:
@@ -167,7 +167,7 @@ plots.show(
         values,
         kinds=kinds,
         xlabel="log-likelihood of new images, nats",
-        title="black and white digits: seven of eight families are all but equal",
+        title="black and white digits: seven of eight families within half a nat",
     ),
     alt="Ladder of log-likelihoods on black and white digits, a mark "
     "per seed. Seven learned families crowd at the upper end, the "
@@ -176,7 +176,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Every learned family beats independent pixels, and all but one crowd within half a nat, from an EM that takes a third of a second to a Boltzmann machine. The PixelCNN is more than a nat behind: small convolutions learn slowly, and ten seconds are not much for them. The noisy copy, which is the training set with 2 % of its bits turned over, is *worse than independent pixels*: each new digit differs from every old one in more pixels than it allows for.
+# Every learned family beats independent pixels, and all but one crowd within half a nat, from an EM that takes a third of a second to a Boltzmann machine. The PixelCNN is more than a nat behind. Seconds are part of it: `recipe.train(tracks["bits"], "PixelCNN", seed=0, factor=3)` takes half a minute and, when we tried, made up about a third. The rest has a cause that we did not look for. The noisy copy, which is the training set with 2 % of its bits turned over, is *worse than independent pixels*: each new digit differs from every old one in more pixels than it allows for.
 #
 # Is a stored number the number of the recipe? Two rows of this track, with stored seeds: the coins, and the DBN, whose likelihood takes every estimate there is.
 
@@ -191,14 +191,13 @@ for name in ("mixture of coins", "DBN"):
 # %%
 for name, here in repeated.items():
     check(
-        f"{name}, seed 0: here as stored, within .3 nats",
+        f"{name}, seed 0: here as stored, within .1 nats",
         here,
         bits.column("nats", family=name, seed=0)[0],
-        atol=0.3,
+        atol=0.1,
         control={
-            "independent pixels": bits.column(
-                "nats", family="independent pixels", seed=0
-            )[0]
+            n: bits.column("nats", family=n, seed=0)[0]
+            for n in ("masked model", "PixelCNN")
         },
     )  # fmt: skip
 nats = explorers.means_of(bits, "nats")
@@ -224,6 +223,8 @@ print(f"the coins are {behind:.2f} nats behind the best")
 
 # %% [markdown]
 # That proves *repeatability*, from one seed. The three marks of each row say how much a result depends on luck.
+#
+# One warning for all that follows. Where a check compares *stored* rows, its bar was chosen with these three seeds in view. It guards the sentence beside it against a table that has changed; it is no evidence about other seeds. The spread of the marks is all there is, and three marks are few.
 #
 # What do draws look like? In this track a draw is bits too: the coins are tossed.
 
@@ -259,7 +260,7 @@ plots.show(
 #
 # With 17 levels the autoregressive families and the noisy copy still give masses. The Gaussians, probabilistic PCA, the VAE with a Gaussian decoder and the flow come over the bridge of section 1, with 20 draws each. And the diffusion model? Its chain is trained on the levels themselves, so its last step, a Gaussian of variance $\beta_1$ around the guess of $x_0$, can give each level the mass of its interval (Ho and others, 2020, eq. 13), and the bound of notebook 17 is one on a mass. The conditional VAE is asked for $p(x, y) = p(x \mid y)/10$ with the right class, which bounds $p(x)$.
 #
-# GANs, the autoencoder and NMF have *none*: a deterministic decoder puts all its probability on a surface of volume zero. (So has the training set.) It is not that the number is small. There is no number.
+# GANs, the autoencoder and NMF have *none*: a deterministic decoder puts all its probability on a surface of volume zero, so there is no density. Once their samples are rounded to levels there is a mass, the probability of all codes that lead to exactly this image; but we have no way to compute or to bound it. The bare training set has one that is useless: 0 for each new image.
 
 # %% tags=["nbval-ignore-output"]
 digits = stored["digits"]
@@ -279,7 +280,7 @@ plots.show(
         [-values[i] for i in short],
         kinds=[kinds[i] for i in short],
         xlabel="minus bits per pixel of new images",
-        title="grey digits: first those that go pixel by pixel, and the flow",
+        title="grey digits: the pixel-by-pixel models and the flow lead",
     ),
     alt="Ladder of minus bits per pixel on grey digits, a mark per seed. PixelCNN, "
     "flow, MADE and the masked model are ahead of independent pixels; mixtures of "
@@ -289,27 +290,135 @@ plots.show(
 print(f"off the scale: noisy copy, {per_pixel['noisy copy']:.1f} bits per pixel")
 
 # %% [markdown]
-# Here the order is a different one, and the mixture, all but tied with the best in black and white, falls behind *independent pixels* now that its components are Gaussians. Why? Many pixels of a digit are always 0. A histogram gets them for nothing. A smooth density has to build a cube of width 1 out of Gaussians, in 64 dimensions, and pays in each. The families that see *levels* (PixelCNN, MADE, masked model) can put all their weight on one of them; so can the flow, whose logit stretches the cube.
+# Here the order is a different one. A mixture was all but tied with the best in black and white; now that its components are Gaussians it falls behind *independent pixels*. The first explanation that comes to mind is that many pixels of a digit are always 0, and that a histogram gets them for nothing. Let us test it. Forget how pixels depend on each other, and give each level of each pixel the mass that the mixture gives it. Where does it need more bits than the histogram?
+
+# %%
+from coursekit.flow import dequantize
+
+mixtures = []
+for seed in bits.seeds:
+    noise = torch.Generator().manual_seed(seed)
+    y = dequantize(grey.x.repeat(3, 1), rng=noise).double()
+    mixtures.append((y, recipe.fitted_mixture(y, 10, seed, ridge=recipe.RIDGE)))
+gauss = mixtures[0][1]
+pixel = torch.distributions.Normal(gauss.means, (gauss.factors**2).sum(2).sqrt())
+level = torch.arange(17).double()[:, None, None]
+of_level = gauss.weights[:, None] * (pixel.cdf(level + 1) - pixel.cdf(level))
+histogram = torch.nn.functional.one_hot(grey.x.long(), 17).sum(0).T + 0.5
+histogram = histogram / histogram.sum(0)
+new = grey.new.long()
+extra = (histogram.log2() - of_level.sum(1).log2())[new, torch.arange(d)]
+
+# %%
+blank = (grey.x == 0).double().mean(0) > 0.99
+ends = ~blank & ((new == 0) | (new == 16))
+places = {
+    "blank pixels": blank.expand_as(ends),
+    "0 or 16 elsewhere": ends,
+    "levels 1 to 15": ~(blank | ends),
+}
+cost_of = {n: (extra * at).sum().item() / new.numel() for n, at in places.items()}
+for name, more in cost_of.items():
+    print(f"{name:18} {more:+.2f} bits per pixel more than the histogram")
+check(
+    "levels 0 and 16 of the other pixels cost 10 times what blank pixels cost",
+    cost_of["0 or 16 elsewhere"],
+    10 * cost_of["blank pixels"],
+    relation=">=",
+    control={"levels 1 to 15": cost_of["levels 1 to 15"]},
+)
+
+# %% [markdown]
+# So the first explanation is nearly all wrong. Blank pixels cost little. What costs is the *ends of the scale* in pixels that sometimes carry ink: no ink at all, or full ink, occur far more often than a bell can allow, while between them the bells even gain. If that is the reason, it should help to stretch the ends: let the same mixture model $z = \log\frac{y}{17 - y}$, as the flow does with its logit. The change of variables adds $\log\frac{dz}{dy} = \log \frac{17}{y\,(17-y)}$ per pixel.
+
+
+# %%
+def stretched(y):
+    """Levels (n, d) between 0 and 17 -> their logits, and log |dz/dy| (n,)."""
+    y = y.double().clamp(1e-6, 17 - 1e-6)
+    return (y / (17 - y)).log(), (17 / (y * (17 - y))).log().sum(1)
+
+
+behind_logit = []
+for seed, (y, _) in enumerate(mixtures):
+    gauss = recipe.fitted_mixture(stretched(y)[0], 10, seed, ridge=recipe.RIDGE)
+    bound = recipe.density_bound(
+        lambda y, gauss=gauss: gauss.log_prob(stretched(y)[0]) + stretched(y)[1],
+        grey.new,
+    )  # fmt: skip
+    behind_logit.append(-bound / d / math.log(2))
+print("ten Gaussians behind a logit, bits per pixel:", np.round(behind_logit, 3))
+check(
+    "behind a logit the mixture beats the histogram, by .3 bits in every seed",
+    max(behind_logit),
+    per_pixel["independent pixels"] - 0.3,
+    relation="<=",
+    control={"without the logit": per_pixel["mixture of Gaussians"]},
+)
+
+# %% [markdown]
+# A fraction of a second of EM, and no more networks than before, and the mixture is level with MADE. It was the *scale* that lost, not the Gaussians as such. One Gaussian, PCA and the VAE may gain in the same way; the table has no such rows.
 #
-# The diffusion model's bound is worse than that of *uniform noise*. Its samples are digits (section 4). But the widths of its steps come from the schedule, not from the data: near $t = 1$ they are so narrow that the smallest error of the guess costs many nats, and ten seconds leave more than a small error.
+# The diffusion model's bound is worse than that of *uniform noise*, though its samples are digits (section 4). Where do its nats go? The bound is a sum over steps (notebook 17), so we can look. This is the third repeated row.
+
+# %% tags=["nbval-ignore-output"]
+from coursekit.ddpm import recipe as ddpm_recipe
+from coursekit.draws import normal
+
+torch.manual_seed(0)
+made = ddpm_recipe.digits(grey.train, grey.test)
+ddpm = recipe.trained(made, 0, recipe.STEPS["digits"]["DDPM"])
+x0, rng = 2 * grey.shade(grey.new) - 1, torch.Generator().manual_seed(0)
+kl = np.zeros(ddpm.schedule.T + 1)  # nats of step t; 0 and 1 stay empty
+for step in range(2, len(kl)):
+    t = torch.full((len(x0),), step)
+    with torch.no_grad():
+        xt = ddpm.q_sample(x0, t, normal(x0, rng))
+        kl[step] = ddpm.denoising_kl(x0, xt, t).mean()
+ddpm_stored = -digits.column("nats", family="DDPM", seed=0)[0]
+print(f"{kl.sum():.1f} nats in all steps but the last; stored: {ddpm_stored:.1f}")
+for low, high in ((2, 10), (11, 100), (101, 1000)):
+    print(f"steps {low:3} to {high:4}: {kl[low : high + 1].sum():5.1f} nats")
+longer = data.results("comparison_longer")
+longer_nats = -longer.column("nats", family="DDPM")
+print("with three times the steps of training, all:", longer_nats.round(1))
+
+# %%
+check(
+    "DDPM, seed 0: steps 2 to T are all of the stored bound, within 3 nats",
+    kl.sum(),
+    ddpm_stored,
+    atol=3,
+    control={"without the steps 2 to 10": kl[11:].sum()},
+)
+check(
+    "three times the training: in every seed still behind uniform noise",
+    longer_nats.min(),
+    d * math.log(17),
+    relation=">=",
+    control={"independent pixels": per_pixel["independent pixels"] * d * math.log(2)},
+)
+
+# %% [markdown]
+# The last step, with its variance $\beta_1$, costs nothing. The loss is in the steps before it, most of all in those up to 10, where the noise is far narrower than a level and the smallest error of the guess is divided by a tiny variance. Nor are seconds the main cause: three times the steps of training bring the FD to a third (section 7), but the bound is still worse than noise in every seed. What would, a different schedule or learned variances, was not measured here.
 #
 # Read the marks, too: a lower bound that *wins* has won, one that loses may have lost to its own gap.
 
 # %%
 smooth = ["mixture of Gaussians", "one Gaussian", "PCA", "VAE", "VAE, mixture prior"]
 level_by_level = ["PixelCNN", "MADE", "masked model", "flow"]
-histogram = per_pixel["independent pixels"]
+flat_bits = per_pixel["independent pixels"]
 check(
     "whoever sees levels, and the flow, beats the histogram of each pixel",
     max(per_pixel[n] for n in level_by_level),
-    histogram - 0.2,
+    flat_bits - 0.2,
     relation="<=",
     control={"mixture of Gaussians": per_pixel["mixture of Gaussians"]},
 )
 check(
-    "smooth densities, as bounds, do not",
+    "densities that are smooth in the levels, as bounds, do not",
     min(per_pixel[n] for n in smooth),
-    histogram,
+    flat_bits,
     relation=">=",
     control={"flow": per_pixel["flow"]},
 )
@@ -324,16 +433,17 @@ check(
 # %% [markdown] slide="slide"
 # ## 4 · What do the samples look like?
 #
-# A judge that reads digits turns each image into 64 features, its last hidden layer. In these features we ask four questions of 1000 samples:
+# A judge that reads digits turns each image into 64 features, its last hidden layer. In these features we ask four questions of samples, and a fifth on the pixels. FD takes 1000 samples; precision, recall and coverage take as many as there are new images. A *ball* around an image reaches to its third nearest neighbour of its own kind:
 #
 # | Column | Question | What it overlooks |
 # | --- | --- | --- |
 # | Fréchet distance, FD | do mean and covariance agree with those of new images? | everything but mean and covariance; copying |
-# | precision | how many samples lie near some new image? | modes that are missing; copying |
-# | coverage | how many new images have a sample near? | bad samples beside the good ones; copying |
+# | precision | what share of samples lies in a ball of some new image? | modes that are missing; copying |
+# | recall | what share of new images lies in a ball of some sample? | wild samples, whose balls are huge; copying |
+# | coverage | what share of the balls of new images holds a sample? | bad samples beside the good ones; copying |
 # | nearest | is a sample nearer to a *training* image than new images are? (1/2: as new data) | whether the sample is any good |
 #
-# Controls stand in the same table: uniform noise and independent pixels below, the training set and its noisy copy above. If a model beats the training set in FD, then the column has no room left, and the model is not better than data.
+# (The last two columns, `edges` and `rarest`, belong to section 6.) The controls are in the same table: uniform noise and independent pixels at the bottom, the training set and its noisy copy at the top. If a model beats the training set in FD, then the column has no room left, and the model is not better than data.
 
 
 # %%
@@ -363,7 +473,7 @@ plots.show(
         log=True,
         floor=(by_fd["training set"], "training images"),
         xlabel="Fréchet distance to new images",
-        title="how far from new digits, in the judge's features",
+        title="after ten seconds the autoencoder is nearest to new digits",
     ),
     alt="Ladder of Fréchet distances on grey digits, logarithmic, a "
     "mark per seed, with the distance of training images as a "
@@ -389,7 +499,7 @@ plots.show(
         shown,
         (8, 8),
         top=16,
-        title="ten draws each, grey digits, seed 0",
+        title="ten draws each after ten seconds, grey digits, seed 0",
     ),
     alt="Ten draws of ten families on grey digits in rows: training "
     "images, the mixture of Gaussians, the autoencoder, the VAE "
@@ -398,9 +508,9 @@ plots.show(
 )
 
 # %% [markdown]
-# The best samples come from a model *without* likelihood: an autoencoder of eight numbers, and a mixture of ten Gaussians for its codes. In FD it comes close to the training set. The PixelCNN, first in likelihood, is in the middle. And the GAN, after ten seconds, makes few kinds of digits.
+# In this race the smallest FD belongs to a model *without* likelihood: an autoencoder of eight numbers, and a mixture of ten Gaussians for its codes. It comes close to the training set. The PixelCNN, first in likelihood, is in the middle. And the GAN, after ten seconds, makes few kinds of digits (section 7 gives it half a minute).
 #
-# The third repeated row is the winner, with seed 0.
+# The last repeated row is the winner, with seed 0. Its tolerance is as wide as its seeds are apart: on a different processor the sums are rounded differently, and a rounding grows into a different run.
 
 # %% tags=["nbval-ignore-output"]
 winner = recipe.train(grey, "autoencoder", seed=0)
@@ -534,7 +644,7 @@ plots.show(
                 (bit_fd["independent pixels"], "independent pixels", "left"),
             ],
         ),
-        title="99 % noise: a small cost in likelihood, all of the looks",
+        title="99 % noise: at most log 100 nats, but all of the looks",
     ),
     alt="Two curves over the share of draws that come from the "
     "model. As the share falls to one percent, the cost in nats "
@@ -550,7 +660,7 @@ check(
 )
 
 # %% [markdown]
-# So a model that nobody could use still beats independent pixels in likelihood. Now the other way round: **great looks and a bad likelihood.** Take the training set and turn over each bit with probability $\epsilon$. This is a mixture with one component for each training image, so its likelihood is exact. Turn the knob.
+# So a useless model still beats independent pixels in likelihood. Now the other way round: **great looks and a bad likelihood.** Take the training set and turn over each bit with probability $\epsilon$. This is a mixture with one component for each training image, so its likelihood is exact. Turn the knob.
 
 # %%
 flips = np.array([0.001, 0.005, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3])
@@ -571,7 +681,7 @@ plots.show(
             [(coins, "mixture of coins")],
             [(bit_fd["mixture of coins"], "mixture of coins")],
         ),
-        title="noisier copies: better in likelihood, worse in looks",
+        title="up to one flip in ten: better in likelihood, worse in looks",
     ),
     alt="Two curves over the probability that a bit of a training "
     "image is turned over. The log-likelihood of new images "
@@ -635,28 +745,31 @@ clashes = sum(
 )  # fmt: skip
 pairs = len(rated) * (len(rated) - 1) // 2
 print(f"{clashes} of {pairs} pairs of trained models are ordered differently")
-better, worse = "MADE", "VAE, mixture prior"
-bits_of, fd_of = (
-    {n: explorers.values_of(digits, n, key, 64) for n in (better, worse)}
-    for key in ("bits", "fd")
-)  # fmt: skip
+
+
+def gap(key, larger, smaller):
+    """The least of one family's seeds above the greatest of another's."""
+    above, below = column(digits, (larger, smaller), key)
+    return above.min() - below.max()
+
+
 check(
     "MADE has fewer bits per pixel than the VAE with a mixture prior, in every seed",
-    bits_of[worse].min() - bits_of[better].max(),
+    gap("bits", "VAE, mixture prior", "MADE"),
     0,
     relation=">=",
-    control={"the other way round": bits_of[better].min() - bits_of[worse].max()},
+    control={"two VAEs, whose seeds overlap": gap("bits", "VAE", "conditional VAE")},
 )
 check(
     "and that VAE has the smaller FD, in every seed",
-    fd_of[better].min() - fd_of[worse].max(),
+    gap("fd", "MADE", "VAE, mixture prior"),
     0,
     relation=">=",
-    control={"the other way round": fd_of[worse].min() - fd_of[better].max()},
+    control={"MADE and PixelCNN, too": gap("fd", "PixelCNN", "MADE")},
 )
 
 # %% [markdown]
-# Two trained models, three seeds each, no overlap: one is ahead in likelihood, the other in looks. (The VAE's likelihood is a bound, so its loss might be the bound's. The FD is none.) So "better" needs a purpose.
+# Two trained models, three seeds each, no overlap: one is ahead in likelihood, the other in looks. (The VAE's likelihood is a bound, so the deficit may be the bound's. The FD is not a bound.) So "better" needs a purpose.
 
 # %% [markdown] slide="slide"
 # ## 6 · Pros and cons, measured
@@ -677,7 +790,7 @@ plots.show(
             ("CPU-seconds to train", column(digits, every, "seconds"), True),
             ("Fréchet distance", column(digits, every, "fd"), True),
         ],
-        title="drawing takes milliseconds or many seconds; the slow are not the best",
+        title="drawing takes milliseconds to many seconds; the slow are not the best",
     ),
     alt="Three columns of dots for grey digits, sorted by the seconds to draw 1000 "
     "images, which span four powers of ten, with the seconds of training and the "
@@ -696,7 +809,7 @@ check(
     },
 )  # fmt: skip
 check(
-    "at an FD within a fifth of all the steps",
+    "after ten seconds of training, at an FD within a fifth of all the steps",
     by_fd["DDPM: DDIM, 50"] / by_fd["DDPM"],
     1.2,
     relation="<=",
@@ -707,7 +820,7 @@ check(
 )  # fmt: skip
 
 # %% [markdown]
-# *Holds*: one pass through a perceptron takes milliseconds, a thousand passes seconds. *Does not hold*: "autoregressive is slow" is a word about the network. MADE goes pixel by pixel too, with one small product each, and is far quicker than the PixelCNN. "Diffusion is slow" is a word about the sampler: 50 strides do. (The masked model's 8 passes are quick as well, but they cost it much of its quality.) And "one step" is no privilege of games: mixture, autoencoder, VAE and flow have it.
+# *Holds*: one pass through a perceptron takes milliseconds, a thousand passes seconds. *Does not hold*: "autoregressive is slow" is a word about the network. MADE goes pixel by pixel too, with one small product each, and is far quicker than the PixelCNN, as both are written here. "Diffusion is slow" is a word about the sampler: for this model 50 strides do; for the one of section 7, trained longer, they cost more of the FD. (The masked model's 8 passes are quick as well, but they cost it much of its quality.) And "one step" is no privilege of games: mixture, autoencoder, VAE and flow have it.
 #
 # **"Blurry" and "mode collapse".** Blur has a measure: the squared steps between neighbouring pixels, relative to those of new images. A collapse has two: how many new images have a sample near (*coverage*), and the share of the rarest of the ten classes.
 
@@ -746,7 +859,7 @@ check(
 )
 
 # %% [markdown]
-# *Holds*: the VAE is soft, the GAN sharp and short of modes. *Does not hold*: blur is no privilege of the VAE. Whatever ends in a Gaussian is soft here: mixtures, PCA, the diffusion model after ten seconds; while the autoencoder, which has no noise at its end, is not. Nor is collapse a law of games: the WGAN of the same size, in the same seconds, keeps its classes. And ten seconds are a third of what lecture 12 gives its GAN: section 7 gives it more.
+# *Holds*: the VAE is soft, the GAN sharp and short of modes. *Does not hold*: "blur is the VAE's". NMF, PCA and the diffusion model after ten seconds are softer; the autoencoder hardly is. Nor is the Gaussian noise at the end the culprit: the VAE's means, drawn without it, are softer than its samples, and NMF has no such noise. What makes a family soft was not measured. Nor is collapse a law of games: the WGAN of the same size, in the same seconds, keeps its classes. And the GAN got about a quarter of the steps of its own lecture: section 7 gives it more.
 #
 # **"A latent you can infer".** Bring 100 new images back from their own latents: through an encoder, an inverse, DDIM walked backwards, or, for a generator without any way back, by searching the code (notebook 13).
 
@@ -761,21 +874,22 @@ check(
     seconds["VAE"],
     seconds["GAN"] / 100,
     relation="<=",
-    control={"a search": seconds["WGAN"]},
+    control={n: seconds[n] for n in ("NMF", "DDPM")},
 )
 
 # %% [markdown]
-# *Holds*: flows exactly, VAEs in one pass. *Does not hold*: "a GAN has no inference". It can be had, by a search that takes a hundred times the seconds and more, and the WGAN's comes back about as near as the autoencoder's eight numbers do. Diffusion has a way back as well, by DDIM.
+# *Holds*: flows exactly, VAEs in one pass. *Does not hold*: "a GAN has no inference". It can be had, by a search that takes a hundred times the seconds and more, and the WGAN's 16 numbers come back about as near as the autoencoder's eight do. (The plain GAN's do not, after ten seconds.) Diffusion has a way back as well, by DDIM. Mind how much each keeps: flow and diffusion keep 64 numbers, as many as there are pixels.
 #
 # **"Easy to condition".** The judge reads digits made on demand.
 
 # %%
 obeys = {n: explorers.values_of(digits, n, "obeys") for n in every}
 obeys = {n: value for n, value in obeys.items() if value is not None}
-recall = explorers.means_of(digits, "recall")
+recall, covered = (explorers.means_of(digits, key) for key in ("recall", "coverage"))
 for name, value in obeys.items():
     plain = name.removeprefix("conditional ")
-    print(f"{name:17} obeys {value.mean():.2f}, recall {recall[name]:.2f}; ", end="")
+    print(f"{name:17} obeys {value.mean():.2f}, recall {recall[name]:.2f}, ", end="")
+    print(f"coverage {covered[name]:.2f}; ", end="")
     print(f"FD {by_fd[name]:5.1f}, without classes {by_fd[plain]:5.1f}")
 asked = torch.arange(1000) % 10
 check(
@@ -794,17 +908,18 @@ check(
 )
 
 # %% [markdown]
-# *Holds*, for all three, and there is a gift with it: told the class, each family draws *better* digits overall in the same seconds. Above all the game does. A generator that is asked for a 7 cannot answer with its favourite 3. But it may answer with its favourite 7: its recall is by far the lowest of the three. Obeying is not variety.
+# *Holds*, for all three. Each conditional family also has a smaller FD than its namesake without classes, the game above all: asked for a 7, it cannot answer with its favourite 3. But this is no clean comparison. The conditional game has a different discriminator and different learning rates, the conditional VAE starts differently, and the conditional diffusion model learns with $v$ as its target and is drawn with 50 strides. So the class may not be all of the gain. And asked for a 7, a game may answer with its favourite 7: recall and coverage are the lowest of the three. Obeying is not variety.
 #
 # **"Unstable".** The range of FD over three seeds:
 
 # %%
 spread = {n: explorers.values_of(digits, n, "fd") for n in recipe.GREY}
-for name in sorted(spread, key=lambda n: -np.ptp(spread[n]))[:6]:
+ordered = sorted(spread, key=lambda n: -np.ptp(spread[n]))
+for name in [*ordered[:6], "WGAN", "MADE"]:
     print(f"{name:20} FD {spread[name].min():5.1f} to {spread[name].max():5.1f}")
 
 # %% [markdown]
-# *Holds*: the plain game has by far the widest range, and it is luck which digits it loses. *Does not hold* for every game: the WGAN is as steady as a likelihood.
+# *Holds*: after ten seconds the plain game has by far the widest range. *Does not hold* for every game: the WGAN varies no more than MADE, which is trained by likelihood.
 
 # %% [markdown] slide="slide"
 # ## 7 · More seconds, more pixels
@@ -812,7 +927,6 @@ for name in sorted(spread, key=lambda n: -np.ptp(spread[n]))[:6]:
 # **Question.** Ten seconds are a rule. The three families that were cut furthest below the length of their own lectures got three times the steps. What changes?
 
 # %%
-longer = data.results("comparison_longer")
 print(longer)
 for name in recipe.LONGER:
     runs_of = [explorers.values_of(runs, name, "fd") for runs in (digits, longer)]
@@ -824,7 +938,7 @@ check(
     max(long_fd[n] / by_fd[n] for n in recipe.LONGER),
     0.7,
     relation="<=",
-    control={"the same steps again": 1.0},
+    control={"the luckiest GAN at the old steps": spread["GAN"].min() / by_fd["GAN"]},
 )
 check(
     "and the game has all its classes: at least 4 % for the rarest",
@@ -833,13 +947,15 @@ check(
     relation=">=",
     control={"a third of the steps": rarest["GAN"]},
 )
+strides = [means["DDPM: DDIM, 50"] / means["DDPM"] for means in (by_fd, long_fd)]
+print("FD of 50 strides / all steps: {:.2f}, trained longer {:.2f}".format(*strides))
 
 # %% [markdown]
-# So the table's last places were places in a race of ten seconds. With half a minute all three join the leaders, and the collapse of the game is gone. A table of generative models without its budget in the title says little.
+# So the table's last places were places in a race of ten seconds. After half a minute all three are where the front of that race was, behind the autoencoder, and the collapse of the game is gone. They do not overtake anybody by that: *only these three* got more, and what half a minute would do for flow, MADE, PixelCNN or VAE is not in the table. (It may also change a verdict: the shortcut of 50 strides costs the better diffusion model more.) A table of generative models without its budget in the title says little.
 #
 # **Question.** Does the order on 8 × 8 digits survive on 14 × 14 ones?
 #
-# Fewer families were measured here (to draw 1000 images from the PixelCNN would take four minutes per seed), at most 15 CPU-seconds each. Mind the unit: *per image* everybody needs more bits than on the small digits, *per pixel* fewer, because a neighbour tells more.
+# Fewer families were measured here, at most 15 CPU-seconds each. Missing are the PixelCNN (its 1000 draws would take four minutes per seed) and, to keep the table affordable, MADE, WGAN, the VAE with a mixture prior and the three conditional families; the large digits say nothing about them. Mind the unit: *per image* everybody needs more bits than on the small digits, *per pixel* fewer, because a neighbour tells more.
 
 # %%
 large = stored["mini_mnist"]
@@ -854,7 +970,7 @@ plots.show(
         [-values14[i] for i in short],
         kinds=[kinds14[i] for i in short],
         xlabel="minus bits per pixel of new images",
-        title="14 × 14 digits: likelihood",
+        title="14 × 14 digits: flow and masked model beat independent pixels",
     ),
     alt="Ladder of minus bits per pixel on 14 by 14 digits, a mark per seed. The flow "
     "and the masked model are ahead of independent pixels, the smooth densities behind "
@@ -870,7 +986,7 @@ plots.show(
         [large_fd[n] for n in shared],
         xlabel="Fréchet distance, 8 × 8 digits",
         ylabel="Fréchet distance, 14 × 14 digits",
-        title="the looks on small digits and on larger ones",
+        title="the autoencoder leads at both sizes; the others change places",
         logs=(True, True),
     ),
     alt="Fréchet distance on 8 by 8 digits across and on 14 by 14 digits upwards, a "
@@ -895,7 +1011,7 @@ check(
 )
 
 # %% [markdown]
-# At its head it does: the autoencoder leads in looks by more than before, and the flow in likelihood (no PixelCNN took part). The histogram of each pixel still beats every smooth density, and the diffusion model is still behind uniform noise in its bound, and far ahead of it in looks. The rest of the order is shuffled, because the seconds buy less here: the masked model, second in looks on the small digits, falls far behind, and the GAN has hardly begun to learn.
+# At its head it does: the autoencoder leads in looks by more than before, and the flow in likelihood (no PixelCNN took part). The histogram of each pixel still beats every density that is smooth in the levels. The diffusion model is still behind uniform noise in its bound, and far ahead of it in looks. The rest of the order is shuffled: the masked model, second in looks on the small digits, falls far behind, and the GAN is the worst. Both got 15 seconds of a larger network and nobody got more, so this says how they start, not what they can do.
 
 # %% [markdown] slide="slide"
 # ## 8 · Which model should I take for ...?
@@ -914,13 +1030,14 @@ trained = list(recipe.GREY)
 cost_of_training = explorers.means_of(digits, "seconds")
 good = [n for n in trained if by_fd[n] <= 2 * by_fd["training set"]]
 encoders = ["PCA", "NMF", "autoencoder", "VAE", "VAE, mixture prior"]
+obedient = [n for n, value in obeys.items() if value.min() >= 0.9]
 instant = [n for n in trained if cost_of_training[n] < 1]
 answers = {
-    "how probable is this image? (odd ones out, compression)": ("bits", trained, -1),
+    "how probable is this image? (compression, comparing models)": ("bits", trained, -1),
     "images that look right": ("fd", trained, -1),
     "a great many good images": ("draw_seconds", good, -1),
     "an image in a few numbers": ("rebuilt", encoders, -1),
-    "an image of the class I name": ("obeys", trained, 1),
+    "an image of the class I name": ("fd", obedient, -1),
     "something by the end of this sentence": ("fd", instant, -1),
 }
 for question, (key, among, sign) in answers.items():
@@ -930,13 +1047,13 @@ for question, (key, among, sign) in answers.items():
     print(f"    {first} ({values.mean():.3g}), then {', '.join(others[:2])}")
 
 # %% [markdown]
-# What a newcomer may take home, for small grey images and ten seconds; the reasons will travel further than the names.
+# What a newcomer may take home, for small grey images and ten seconds. Names may change with the budget (section 7); the questions stay.
 #
-# - **A probability**: what goes pixel by pixel, or a flow. Exact beats bounded, because an exact number needs no excuse.
+# - **A probability**: what goes pixel by pixel, or a flow. At equal numbers take the exact one: it has no gap to wonder about. (To call an image *odd* is a different task, and was not measured.)
 # - **Looks**, and **many images**: an autoencoder with a simple density of its codes. The network has to learn how digits look; where the codes lie, ten Gaussians can say. (Latent diffusion, notebook 17, is this idea with a better density.)
 # - **A short code**: an encoder. The VAE's has 16 numbers, PCA's 20, NMF's 24, the plain autoencoder's 8: mind that before you rank them.
-# - **A named class**: any family, told the class.
-# - **No time**: expectation-maximisation. Start there, always: on bits nothing beat it by more than a fraction of a nat, and it is the baseline that a network has to justify itself against.
+# - **A named class**: any of the three obeys; the conditional VAE has the smallest FD and the best recall of them.
+# - **No time**: expectation-maximisation. Start there: on bits nothing beat it by more than a fraction of a nat, behind a logit it was level with MADE, and it is the baseline that a network has to beat.
 
 # %% [markdown] slide="slide"
 # ## 9 · What goes wrong
@@ -970,7 +1087,7 @@ for n, value in by_size.items():
 
 # %%
 on_train = judge.features(shade(grey.x[order[:700]]))
-copies = judge.features(shade(grey.x[order[:1000]]))
+copies = judge.features(shade(grey.x[order[: len(real)]]))  # as many as real ones
 fd_copy, fd_new = (
     evaluation.frechet_distance(each, on_train) for each in (copies, real)
 )  # fmt: skip
@@ -1019,11 +1136,11 @@ check(
 # </details>
 #
 # <details><summary>B. "A GAN has likelihood zero on new images, so it is the worst model."</summary>
-# False. It has no likelihood that one could put into the column. Its images lie on a surface of volume zero, and so does the model with a perfect generator. Judge its samples.
+# Does not follow. Its images lie on a surface of volume zero, so it has no density, and a generator whose samples look perfect has none either. There is nothing to put into the column. Judge its samples.
 # </details>
 #
 # <details><summary>C. "The bound of the VAE is below the likelihood of MADE, so MADE is the better model."</summary>
-# Not proved. The bound may be loose. If the *bound* were above MADE's exact value, the VAE would have won for certain.
+# Not proved. The bound may be loose. If the *bound* were above MADE's exact value by more than its sampling error, the VAE would have won.
 # </details>
 #
 # <details><summary>D. "Its FD is as good as that of the training set, so it has learned the distribution."</summary>
@@ -1047,7 +1164,7 @@ check(
 # </details>
 #
 # <details><summary>I. "It is a mean over the orders of log P, so it is the log-likelihood of the masked model."</summary>
-# It is a lower bound on it: the model that draws a random order first is a mixture over orders, and the logarithm of a mean is at least the mean of the logarithms.
+# False. It is a lower bound on it: the model that draws a random order first is a mixture over orders, and the logarithm of a mean is at least the mean of the logarithms.
 # </details>
 
 # %% [markdown] slide="slide"
@@ -1058,15 +1175,16 @@ check(
 # | a density changes by d log c with the unit; a mass does not | section 1 |
 # | uniform noise inside the logarithm: a lower bound that closes in on the mass | section 1 |
 # | on bits all learned families but one are within .6 nats, a mixture of coins among them | section 2 |
-# | three stored rows come out again: coins, DBN, autoencoder | sections 2 and 4 |
-# | on grey levels whoever sees levels, and the flow, beats the histogram of each pixel; smooth densities do not | section 3 |
+# | four stored rows come out again: coins, DBN, DDPM, autoencoder | sections 2, 3 and 4 |
+# | on grey levels whoever sees levels, and the flow, beats the histogram of each pixel; densities smooth in the levels do not, but ten Gaussians behind a logit do | section 3 |
+# | the diffusion model's bound is lost in the steps nearest to the image, not in the last one; three times the training does not save it | section 3 |
 # | FD, precision and coverage cannot tell copies from learning; the share nearer to training images can | section 4 |
-# | the best looks come from a model without likelihood | section 4 |
+# | after ten seconds the smallest FD belongs to a model without likelihood | section 4 |
 # | 99 % noise costs at most log 100 nats, whatever the size, and is still ahead of independent pixels | section 5 |
 # | noisier copies: more likelihood, worse looks | section 5 |
 # | MADE ahead of a VAE in likelihood, behind it in looks, in every seed | section 5 |
-# | DDIM: over 10 times as quick at nearly the same FD; a VAE is soft; a game of ten seconds drops classes | section 6 |
-# | a flow comes back exactly; an encoder costs a hundredth of a search | section 6 |
+# | DDIM after ten seconds of training: over 10 times as quick at nearly the same FD; a VAE is soft; a game of ten seconds drops classes | section 6 |
+# | a flow comes back exactly; an encoder costs less than a hundredth of a search | section 6 |
 # | conditional families obey; the game with the least variety | section 6 |
 # | three times the steps bring GAN, WGAN and DDPM much nearer, and the GAN to all its classes | section 7 |
 # | on 14 × 14 digits the autoencoder leads in looks and the flow in likelihood | section 7 |
