@@ -1033,7 +1033,7 @@ encoders = ["PCA", "NMF", "autoencoder", "VAE", "VAE, mixture prior"]
 obedient = [n for n, value in obeys.items() if value.min() >= 0.9]
 instant = [n for n in trained if cost_of_training[n] < 1]
 answers = {
-    "how probable is this image? (compression, comparing models)": ("bits", trained, -1),
+    "how probable is this image? (to compress it, say)": ("bits", trained, -1),
     "images that look right": ("fd", trained, -1),
     "a great many good images": ("draw_seconds", good, -1),
     "an image in a few numbers": ("rebuilt", encoders, -1),
