@@ -988,7 +988,7 @@ plots.show(
         [large_fd[n] for n in shared],
         xlabel="Fréchet distance, 8 × 8 digits",
         ylabel="Fréchet distance, 14 × 14 digits",
-        title="the autoencoder leads at both sizes; the others change places",
+        title="the autoencoder leads at both sizes; in the middle places change",
         logs=(True, True),
     ),
     alt="Fréchet distance on 8 by 8 digits across and on 14 by 14 digits upwards, a "
