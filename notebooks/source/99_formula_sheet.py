@@ -82,6 +82,82 @@ claim = "Ward's height = root of twice the rise"
 check(claim, tree[-1, 2], np.sqrt(2 * rise), rtol=1e-12)
 
 # %% [markdown] slide="slide"
+# ## 03 · Maps from distances
+#
+# From [notebook 03](03_manifold_learning.ipynb). $D^2$ holds squared distances of $n$ centred points, $J = I - \frac1n 11^\top$; $w_{ij}$ are symmetric weights, $L = \operatorname{diag}(w1) - w$; $P$ is a random walk with stationary shares $\pi$ and $P\psi_k = \lambda_k\psi_k$; in t-SNE $p$ and $q$ are the shares of pairs among the points and in the map $y$:
+#
+# $$-\tfrac12 J D^2 J = XX^\top, \qquad f^\top L f = \tfrac12\sum_{ij} w_{ij}(f_i-f_j)^2, \qquad \sum_l \frac{(P^t_{il}-P^t_{jl})^2}{\pi_l} = \sum_k \lambda_k^{2t}(\psi_{ki}-\psi_{kj})^2,$$
+#
+# $$\frac{\partial}{\partial y_i}\mathrm{KL}(p\,\|\,q) = 4\sum_j \frac{(p_{ij}-q_{ij})(y_i-y_j)}{1+\|y_i-y_j\|^2}.$$
+#
+# Classical MDS is therefore PCA: its map is $V\Lambda^{1/2}$ of $XX^\top$.
+
+# %%
+from scipy.spatial.distance import cdist
+
+from coursekit import manifold
+from coursekit.manifold.tsne import joint_probabilities, kl_and_gradient
+
+rng = np.random.default_rng(3)
+X = rng.normal(size=(12, 4)) * [3, 2, 1, 0.5] + 5
+squared, centred = cdist(X, X) ** 2, X - X.mean(axis=0)
+gram = centred @ centred.T
+check("double centring gives X X'", manifold.double_center(squared), gram, atol=1e-11)
+flat = manifold.ClassicalMDS(2).fit_transform(X)
+scores = np.abs(PCA(2).fit(X).transform(X))  # up to the sign of each column
+check("classical MDS = PCA", np.abs(flat), scores, atol=1e-11)
+weights = np.triu(rng.uniform(size=(12, 12)), 1)
+weights, f = weights + weights.T, rng.normal(size=12)
+differences = (weights * (f[:, None] - f) ** 2).sum() / 2
+check("f'Lf adds up the differences", f @ manifold.graph_laplacian(weights) @ f,
+      differences, rtol=1e-12)  # fmt: skip
+
+# %%
+walk = manifold.DiffusionMap(11, bandwidth=3.0, t=2).fit(X)
+two_steps = walk.transition_ @ walk.transition_
+apart = (two_steps[:, None] - two_steps) ** 2 / walk.stationary_
+check("diffusion distance = distance in the diffusion map", apart.sum(axis=2),
+      cdist(walk.embedding_, walk.embedding_) ** 2, atol=1e-10)  # fmt: skip
+p, y = joint_probabilities(squared, perplexity=4), torch.randn(12, 2, requires_grad=True)
+others = ~torch.eye(12, dtype=torch.bool)
+w = (1 / (1 + (y[:, None] - y).square().sum(dim=2)))[others]
+pairs = torch.tensor(p)[others]
+kl = (pairs * (pairs * w.sum() / w).log()).sum()
+by_autograd = torch.autograd.grad(kl, y)[0]
+check("t-SNE's gradient = autograd", kl_and_gradient(p, y.detach().numpy())[1],
+      by_autograd, atol=1e-12)  # fmt: skip
+
+# %% [markdown] slide="slide"
+# ## 04 · Non-negative factors
+#
+# From [notebook 04](04_nmf_ratings.ipynb). $X \approx WH$, all entries non-negative; $\sigma_j$ are singular values of $X$; $m_{ij}$ is 1 where $X$ is observed:
+#
+# $$W \leftarrow W \odot \frac{(m \odot X)H^\top}{(m \odot WH)H^\top} \;\text{ never raises }\; \tfrac12\sum_{ij} m_{ij}(X-WH)_{ij}^2, \qquad \|X-WH\|^2 \ge \sum_{j>k}\sigma_j^2, \qquad WH = (WS)(S^{-1}H).$$
+#
+# By symmetry the same holds for $H$. After an update of $W$ for the Kullback-Leibler divergence, $WH$ has the row sums of $X$; after one of $H$, its column sums.
+
+# %%
+from coursekit.factorization.updates import frobenius_step, kullback_leibler_step
+
+X, W, H = rng.uniform(size=(9, 7)), rng.uniform(size=(9, 3)), rng.uniform(size=(3, 7))
+observed = rng.uniform(size=X.shape) < 0.7
+up, down = (observed * X) @ H.T, (observed * (W @ H)) @ H.T
+masked_step = W * up / down
+found = frobenius_step(np.where(observed, X, 0), W, H, observed)
+check("one masked update", found, masked_step, rtol=1e-12)
+after, before, upside_down = (
+    (observed * (X - w @ H) ** 2).sum() for w in (masked_step, W, W * down / up))  # fmt: skip
+check("an update lowers the error", after, before, relation="<=",
+      control={"the fraction upside down": upside_down})  # fmt: skip
+tail = (np.linalg.svd(X)[1][3:] ** 2).sum()
+check("no factors beat the SVD", ((X - W @ H) ** 2).sum(), tail, relation=">=",
+      theorem="Eckart and Young 1936")  # fmt: skip
+sums = (kullback_leibler_step(X, W, H) @ H).sum(axis=1)
+check("KL keeps the row sums", sums, X.sum(axis=1), rtol=1e-12)
+S = np.diag([2.0, 3.0, 0.5])
+check("other factors, the same product", W @ S @ (np.linalg.inv(S) @ H), W @ H, rtol=1e-12)
+
+# %% [markdown] slide="slide"
 # ## 05 · Word vectors
 #
 # From [notebook 05](05_word_vectors.ipynb). Counts $\#(w,c)$ of word $w$ and context $c$, row sums $\#(w)$, column sums $\#(c)$, total $|D|$; scores $s = W C^\\top$; $k$ negatives from $q(c) = \#(c)/|D|$:
@@ -109,6 +185,42 @@ text = [0, 3, 3, 5]
 vector = documents.infer(text).requires_grad_()
 slope = torch.autograd.grad(documents.document_loss(vector, text), vector)[0]
 check("inference ends where the slope is 0", slope, 0.0, atol=1e-9)
+
+# %% [markdown] slide="slide"
+# ## 06 · Pixel by pixel
+#
+# From [notebook 06](06_autoregressive_images.ipynb). For any order of the $d$ pixels, with the logistic function $\sigma$ and levels $0, \dots, K-1$:
+#
+# $$\log p(x) = \sum_{i=1}^d \log p(x_i \mid x_{<i}), \qquad P(k \mid \mu, s) = \sigma\!\Big(\frac{k+\frac12-\mu}{s}\Big) - \sigma\!\Big(\frac{k-\frac12-\mu}{s}\Big),$$
+#
+# with $-\infty$ and $\infty$ as the outer edges of levels $0$ and $K-1$. Pixels drawn in parallel lose their total correlation, $\sum_i H(x_i) - H(x) = \mathrm{KL}\big(p \,\|\, \prod_i p_i\big) \ge 0$.
+
+# %%
+from itertools import product
+
+from coursekit.autoregressive import MADE, discretized_logistic_log_prob
+
+made = MADE(4, hidden=(12,))
+for parameter in made.parameters():
+    torch.nn.init.normal_(parameter)
+states = torch.tensor(list(product([0.0, 1.0], repeat=4)))
+p = made.log_prob(states).exp().detach()
+check("the chain rule sums to 1", p.sum(), 1.0, atol=1e-12)
+later = torch.cat([states[:, :1], 1 - states[:, 1:]], dim=1)  # all but pixel 0 turned over
+check("pixel 1 sees pixel 0 alone", made.logits(later)[:, 1], made.logits(states)[:, 1],
+      atol=0)  # fmt: skip
+mean, scale = torch.randn(5), torch.rand(5) + 0.3
+edges = torch.tensor([-torch.inf, 0.5, 1.5, 2.5, torch.inf])
+masses = torch.sigmoid((edges[:, None] - mean) / scale).diff(dim=0)
+levels = torch.arange(4.0)[:, None]
+ours = discretized_logistic_log_prob(levels, mean, scale.log(), n_levels=4).exp()
+check("the discretised logistic", ours, masses, atol=1e-12)
+ones = p @ states  # P(x_i = 1)
+apart = (states * ones + (1 - states) * (1 - ones)).prod(dim=1)
+entropy, entropies = -(p * p.log()).sum(), -(ones * ones.log()
+                                             + (1 - ones) * (1 - ones).log()).sum()  # fmt: skip
+check("total correlation = KL to the product", entropies - entropy,
+      (p * (p / apart).log()).sum(), atol=1e-12)  # fmt: skip
 
 # %% [markdown] slide="slide"
 # ## 07 · Transformers
@@ -191,6 +303,31 @@ with torch.no_grad():
     model = rbm.log_prob(all_v).exp()
 claim = "CD-k for large k: every row of step^k = p(v)"
 check(claim, far, model.expand(16, -1), atol=1e-9)
+
+# %% [markdown] slide="slide"
+# ## 09 · Deep belief networks
+#
+# From [notebook 09](09_deep_belief_networks.ipynb). A machine below, $p(v \mid h)$ and its recognition $q(h \mid v)$; whatever stands on top gives $p(h)$:
+#
+# $$\log p(v) = \underbrace{E_q\big[\log p(v \mid h) + \log p(h)\big] + H(q)}_{\text{the bound}} + \mathrm{KL}\big(q(h \mid v) \,\|\, p(h \mid v)\big).$$
+#
+# A second machine that starts as the first one turned over leaves $p(v)$ as it was, and the bound is tight. Training it raises the bound and may open the gap.
+
+# %%
+from coursekit.dbn import DBN
+
+machine = RBM(5, 3).double()
+for parameter in machine.parameters():
+    torch.nn.init.normal_(parameter)
+v = torch.tensor(list(product([0.0, 1.0], repeat=5)))
+stack = DBN.from_rbm(machine)
+check("turned over, p(v) is the machine's", stack.log_prob(v), machine.log_prob(v),
+      atol=1e-12)  # fmt: skip
+check("and the bound is tight", stack.bound(v)["bound"], machine.log_prob(v), atol=1e-12)
+torch.nn.init.normal_(stack.machines[1].weight)
+check("another machine on top: the bound is below", stack.bound(v)["bound"].detach(),
+      stack.log_prob(v).detach(), relation="<=",
+      theorem="KL(q || p(h | v)) is never negative")  # fmt: skip
 
 # %% [markdown] slide="slide"
 # ## 10 · Autoencoders
