@@ -118,7 +118,8 @@ two_steps = walk.transition_ @ walk.transition_
 apart = (two_steps[:, None] - two_steps) ** 2 / walk.stationary_
 check("diffusion distance = distance in the diffusion map", apart.sum(axis=2),
       cdist(walk.embedding_, walk.embedding_) ** 2, atol=1e-10)  # fmt: skip
-p, y = joint_probabilities(squared, perplexity=4), torch.randn(12, 2, requires_grad=True)
+p = joint_probabilities(squared, perplexity=4)
+y = torch.randn(12, 2, requires_grad=True)
 others = ~torch.eye(12, dtype=torch.bool)
 w = (1 / (1 + (y[:, None] - y).square().sum(dim=2)))[others]
 pairs = torch.tensor(p)[others]
