@@ -105,7 +105,7 @@ for side in (2, 3, 4, 8, 28):
 print("(at a billion pictures per second)")
 
 # %% [markdown]
-# The conditional of one unit needs no $Z$, so we could *walk*: redraw one unit after another, given all others. But each unit waits for its neighbours, and between two valleys such a walk takes ages. There is a cure for the waiting: forbid most couplings. (We shall meet the valleys again in section 7.)
+# The conditional of one unit needs no $Z$, so we could *walk*: redraw one unit after another, given all others. But each unit waits for its neighbours, and between two valleys such a walk can take very long. There is a cure for the waiting: forbid most couplings. (We shall meet the valleys again in section 7.)
 
 # %% [markdown] slide="slide" says=""
 # ## 2 · Forbid the couplings within a layer
@@ -495,7 +495,7 @@ control = {"CD-1, three times the updates": (longer["CD-1"] - end["CD-1"]).mean(
 check(claim, (end["PCD-1"] - end["CD-1"]).mean(), 0.2, relation=">=", control=control)
 
 # %% [markdown]
-# So the machine is large enough: along the exact gradient its 116 numbers come close to the best there is. CD-1 gains nothing from more updates, although nearly nine tenths of its probability are now on the 22 pictures: it must be spread unevenly among them (section 10). The gain of PCD-1 is no larger than the scatter of its three seeds (the ± is their standard deviation). The exact gradient gains half a nat, so for it the number of updates was the limit. What the other two still lack at 6000 is the fault of the *estimator*, and section 7 asks why.
+# So the machine is large enough: along the exact gradient its 116 numbers come close to the best there is. CD-1 gains nothing in the mean from more updates (the ± is the standard deviation over its three seeds), although nearly nine tenths of its probability are now on the 22 pictures: it must be spread unevenly among them (section 10). The mean gain of PCD-1 is hardly larger than its ±, so three seeds do not tell it from none. The exact gradient gains half a nat, so what held it back was, for the most part, the number of updates. At 6000 updates the other two end below it, and the *estimator* is all in which they differ from it. Section 7 asks what is wrong with that of CD.
 #
 # What has the machine learned? Samples after 2000 Gibbs steps each, and the weights, from the first persistent run:
 
@@ -510,18 +510,18 @@ plots.show(
 )
 
 # %% [markdown]
-# The machine was never told about rows or columns. Each hidden unit holds an opinion about some of the pixels, and a sample is what all these opinions agree on. Many of the samples still have a wrong pixel or more: that is what stopping at 2000 updates leaves.
+# The machine was never told about rows or columns. Each hidden unit holds an opinion about some of the pixels, and a sample is what all these opinions agree on. Several of the samples still have a wrong pixel or more. This run stopped at 2000 updates; after 6000, as printed above, nearly nine tenths of the probability of PCD-1 are on nature's pictures.
 
 # %% [markdown] slide="slide"
 # ## 7 · How wrong is CD-k?
 #
 # **Question.** Is CD-k a little wrong or badly wrong, and does a larger $k$ mend it?
 #
-# On this machine we can measure it. The exact gradient is an arrow with 116 entries, the expected CD-k gradient is another. We compare their **direction**, by the cosine of the angle between them, and their **length**.
+# On this machine we can measure it. The exact gradient is an arrow with 116 entries, the expected CD-k gradient is another. We compare their **direction**, by the cosine of the angle between them, and their **length**. *Early* means three machines before training, *late* the three that section 6 trained by CD-1 for 2000 updates.
 #
 # <details><summary><b>Predict before you run:</b> when is CD-1 better, at the start of learning or at its end?</summary>
 #
-# At the start. Fresh weights are small, so all units are nearly independent coins, and one Gibbs step forgets everything: the chain is at its goal after a single step. Later the weights are large, valleys are deep, and a chain that starts in a data valley stays there.
+# At the start. Fresh weights are small, so all units are nearly independent coins, and one Gibbs step forgets nearly everything: the chain is almost at its goal after a single step. Later the weights are large, valleys are deep, and a chain that starts in a data valley stays there.
 # </details>
 
 # %%
@@ -562,7 +562,7 @@ plots.show(pictures.cd_bias(ks, groups),
            "0.6.")  # fmt: skip
 
 # %% [markdown]
-# Before training CD-k *is* the gradient to within one per cent, already with one step. At the end the expected update of CD-1 is less than a tenth as long as the gradient and nearly at right angles to it: CD-1 has all but come to rest, at a place where the gradient has not vanished. Twenty steps point roughly the right way and still see only a part of the slope.
+# Before training the expected update of CD-k has the length of the gradient to within one per cent and a cosine above 0.999 with it, already with one step. At the end of the three CD-1 runs (*late*) the figure shows an expected update of CD-1 that is less than a tenth as long as the gradient and nearly at right angles to it: CD-1 has all but come to rest, at a place where the gradient has not vanished. Twenty steps point roughly the right way and still see only a part of the slope.
 #
 # **Why is 20 not enough?** Let $\pi$ be the distribution of a chain (a row of 4096 probabilities) and $p$ that of the machine. One step multiplies by the table $K$, and $p K = p$. So the difference $\pi - p$ is multiplied by $K$ at each step. Four facts tell us how fast it fades.
 #
@@ -595,7 +595,7 @@ claim = "late: after 20 steps a third of the slowest part is left"
 check(claim, at_end**20, 0.33, relation=">=", control={"early": at_start**20})
 
 # %% [markdown]
-# Before training a chain forgets its start at once. Afterwards it hardly leaves: no step is impossible, but between one of nature's pictures and another there are mostly pictures which it never shows, and these lie high. **Learning makes the chain slow**, so a $k$ that was ample at the start is far too small at the end. Short chains that start at the data explore the neighbourhood of the data and little else; section 10 shows what they fail to learn.
+# Before training a chain forgets its start almost at once. After CD-1 it forgets slowly. The usual picture: no step is impossible, but between one of nature's pictures and another there are mostly pictures which nature never shows, and these lie high. **Learning has made the chain slow**, on all three seeds, so a $k$ that was ample at the start is too small at the end. A short chain that starts at the data then sees the neighbourhood of its start and little else; section 10 shows what can go wrong in consequence.
 #
 # Now play with the two knobs. All runs were made beforehand, each from the same start with 22 chains and a constant learning rate.
 
@@ -652,7 +652,7 @@ claim = "at rate 3.2 every k ends at least a nat lower than at 0.8"
 check(claim, fall, 1.0, relation=">=", control=control)
 
 # %% [markdown]
-# At the smallest rate all three $k$ give nearly the same curve, since 600 such steps are "early". At the two rates above it the machine gets further, the cosine of CD-1 drops, and ten steps end well above one. At the largest rate no $k$ does well: the curves jump up and down, and all end at least a nat below those at 0.8. (This is one run for each pair, so trust the large differences only.)
+# At the smallest rate all three $k$ give nearly the same curve: 600 such steps are still "early". At the two rates above it the machine gets further, the cosine of CD-1 drops, and ten steps end well above one. At the largest rate no $k$ does well: the curves jump up and down, and all end at least a nat below those at 0.8. (This is one run for each pair, so trust the large differences only.)
 
 # %% [markdown] slide="slide"
 # ## 8 · Too many states to count: annealed importance sampling
@@ -814,12 +814,12 @@ rule = torch.sigmoid(gauss.hidden_bias + grid[::999] @ gauss.weight.T)
 check("p(h_j = 1 | v) = sigmoid(b_j + W_j v)", p_h.T @ h3, rule, atol=1e-12)
 
 # %% [markdown]
-# So with $n$ hidden units the machine is a mixture of $2^n$ Gaussians, all of width 1, whose means are $c$ plus sums of only $n$ vectors, the rows of $W$. Data must come in units in which 1 is a sensible width: the lecture **standardises** every column. Then the machine's own noise is already as wide as a column, and what is left to gain lies mostly where columns vary *together*.
+# So with $n$ hidden units the machine is a mixture of $2^n$ Gaussians, all of width 1, whose means are $c$ plus sums of only $n$ vectors, the rows of $W$. Data must come in units in which 1 is a sensible width: the lecture **standardises** every column. Then the machine's own noise is already as wide as a column, so the hope is to gain where columns vary *together*.
 
 # %% [markdown] slide="slide"
 # ## 10 · What goes wrong
 #
-# **A learning rate that only binary units survive.** A pixel that is a bit cannot leave [0, 1], whatever the weights say. A real-valued one can: its mean grows with the weights, the update grows with the mean, and the loop feeds itself. That is why the deck asks for a smaller learning rate there (one or two orders of magnitude, says Hinton's guide). 8 × 8 digits, as bits and as standardised grey values, 10 hidden units each, two rates:
+# **A learning rate that only binary units survive.** A pixel that is a bit cannot leave [0, 1], whatever the weights say. A real-valued one can: its mean grows with the weights, the update grows with the mean, and the loop feeds itself. That is why the deck asks for a smaller learning rate there (one or two orders of magnitude, says Hinton's guide). We test it on 8 × 8 digits, as bits and as standardised grey values, with 10 hidden units each and two rates:
 
 # %% tags=["nbval-ignore-output"]
 eight = data.digits().split()[0]
@@ -884,7 +884,7 @@ plots.show(pictures.error_and_likelihood(too_long[0][1][1:, 0], errors, likeliho
            "likelihood rises for about 500, then falls in jerks.")  # fmt: skip
 
 # %% [markdown]
-# The error measures how well the chain *stays where it starts*. A machine whose chain cannot move reconstructs perfectly. So the curve improves while the model gets worse, and nothing on the screen says so. In section 6 it improved, too, though there the likelihood rose.
+# The error measures how well the chain *stays where it starts*. A machine whose chain cannot move reconstructs perfectly. Here the curve improves while the model gets worse, and nothing on the screen says so. In section 6 it improved too, but there the likelihood rose: the curve alone cannot tell the two apart.
 #
 # **Predict before you run:** where has the probability gone?
 #
@@ -922,7 +922,7 @@ plots.show(pictures.valleys(p_of_data[0].numpy(), x.numpy(), (3, 4), 1 / 22),
            "equal shares, many far below.")  # fmt: skip
 
 # %% [markdown]
-# More than nine chains in ten do not change a single pixel: nearly every step ends in the valley in which it began. So CD-1 sees to it that the data lie in valleys, and hardly learns **how deep one valley is compared with another**: too few chains walk from one to the next. The depths drift, and the likelihood, which does compare them, falls.
+# More than nine chains in ten do not change a single pixel: nearly every step ends in the valley in which it began. So CD-1 has put the data into valleys, but in these runs it has not learned **how deep one valley is compared with another**. That fits the chains: hardly any walks from one valley to the next, and only such a walk compares two depths. The likelihood does compare them, and it falls.
 
 # %% [markdown] slide="slide"
 # ## 11 · Summary
@@ -936,8 +936,8 @@ plots.show(pictures.valleys(p_of_data[0].numpy(), x.numpy(), (3, 4), 1 / 22),
 # | positive minus negative phase = autograd of the exact log-likelihood | section 5 | `exact_gradient`, `moments` |
 # | $\partial \log Z / \partial\theta$ is an average over the model | section 5 | `moments` |
 # | CD by hand = coursekit; CD-k is unbiased for its own expectation only | section 6 | `cd_gradient`, `expected_cd_gradient` |
-# | the machine is large enough: the exact gradient comes near the best, CD-1 and PCD-1 do not | section 6 | [`recipe.py`](../coursekit/rbm/recipe.py) |
-# | CD-k agrees with the gradient before training; after it CD-1 is nearly at right angles to it, and $k = 20$ is much too short | section 7 | `expected_cd_gradient` |
+# | the machine is large enough: in 6000 updates the exact gradient comes near the best, CD-1 and PCD-1 do not | section 6 | [`recipe.py`](../coursekit/rbm/recipe.py) |
+# | CD-k agrees with the gradient before training; after training by CD-1 the cosine of CD-1 is below 0.3, and even $k = 20$ reaches at most three quarters of the length | section 7 | `expected_cd_gradient` |
 # | the mean weight of annealed importance sampling is $Z_K / Z_0$, at any number of steps | section 8 | `evaluation.ais_log_partition` |
 # | Gaussian units: mean $c + W^\top h$, variance 1 | section 9 | `visible_mean`, `sample_visible` |
 # | the reconstruction error may fall while the likelihood falls | section 10 | |

@@ -8,11 +8,11 @@
 # %% [markdown] slide="slide"
 # # 10 · Autoencoders: what must a short code remember?
 #
-# **After this notebook you can** write a training loop by hand, say in which sense a linear autoencoder is PCA and in which it is not, tell a plateau from a dead end by looking at the whole curve, train denoising and contractive autoencoders and hold them against the best linear answer, derive what a perfect denoiser knows about the density, read the slope of an encoder as a map of the data, and say why an autoencoder does not generate.
+# **After this notebook you can** write a training loop by hand, say in which sense a linear autoencoder is PCA and in which it is not, tell a plateau from a dead end by looking at the whole curve, train denoising autoencoders and hold them against the best linear answer, train contractive ones, derive what a perfect denoiser knows about the density, read the slope of an encoder as a map of the data, and say why an autoencoder does not generate.
 #
 # **Time:** 110 minutes to work through; it runs in about 45 seconds. **You need:** notebook 01 (components, reconstruction error), gradients, a little PyTorch; for section 4 it helps to have seen notebooks 08 and 09. **It follows** the autoencoder parts of the unsupervised learning deck, of the generative models deck and, for tangents, of the generative AI deck. **It adds** the curves over training, linear baselines, and the proof of Tweedie's formula. **Elsewhere:** transfer to a task with few labels, by a network that starts from what was learned without them (09), codes of documents (05), convolutions (06; `ConvAutoencoder` is in the package and is not used here), codes from which one can sample (11).
 #
-# Every line that starts with ✓ is a claim that has just been computed on your machine, or checked there on stored runs, of which one is repeated. Most claims about training are made over three seeds, and all of them with a tolerance, since a different processor rounds differently.
+# Every line that starts with ✓ is a claim that has just been computed on your machine, or checked there on stored runs; of most sets of them one run is repeated. Most claims about training are made over three seeds, and all of them with a tolerance, since a different processor rounds differently.
 
 # %%
 import numpy as np
@@ -103,7 +103,7 @@ check("w1 w2 ends at 1, once at 0 (saddle)", ends, [1] * 5 + [0, 1], atol=1e-3)
 explorers.saddle_explorer()
 
 # %% [markdown]
-# The ends are scattered along the hyperbola, and all but one are perfect. The one that starts with exactly opposite weights is drawn into the saddle. A random start is never exactly opposite, but close is enough to lose time: near a saddle the slope is small. Keep the two lessons; both return with 196 inputs. **The best weights are not unique, and at zero there is no slope.**
+# The ends are scattered along the hyperbola, and all but one are perfect. The one that starts with exactly opposite weights is drawn into the saddle. A random start is practically never exactly opposite, but a path that passes close to the saddle loses time there: the slope is small. Keep the two lessons; both return with 196 inputs. **The best weights are not unique, and at zero there is no slope.**
 
 # %% [markdown] slide="slide" says="The 50 states of notebook 01: four numbers each, squeezed into two."
 # ## 2 · The training loop, once by hand
@@ -224,12 +224,12 @@ print("each halving of the weights divides the gap by", np.round(ratios, 1))
 check("for small weights by 16", ratios[-1], 16, rtol=0.05)
 
 # %% [markdown]
-# With weights of ordinary size the sigmoid bends and the error is visibly larger; there more than the first neglected term counts, and a halving divides the gap by less than 16. A trained sigmoid encoder may choose any size of weights, but it never gets below the error of PCA: that is the second theorem of section 7 in notebook 01.
+# With weights of ordinary size the sigmoid bends; there more than the first neglected term counts, and a halving divides the gap by less than 16. A trained sigmoid encoder may choose any size of weights, but it never gets below the error of PCA: that is the second theorem of section 7 in notebook 01.
 
 # %% [markdown] slide="slide" says="Digits of 14 × 14 pixels: 5000 to learn from, 1000 unseen ones to judge by. Squared error of an unseen image, by the steps of training:"
 # ## 4 · Deep: a bent sheet instead of a flat one
 #
-# **Question.** With a linear decoder nothing beats PCA, whatever the encoder. So to win, the *decoder* must bend. How much does it gain, and after how much training?
+# **Question.** With a linear decoder nothing beats PCA on the data it was fitted to, whatever the encoder. So to win, the *decoder* must bend. How much does it gain, and after how much training?
 #
 # The data are digits of 14 × 14 pixels, ink from 0 to 1: 5000 images to learn from and 1000 unseen ones to judge by. The error is $\lVert x - \hat x\rVert^2$, summed over the 196 pixels, mean over the unseen images.
 #
@@ -293,7 +293,7 @@ for k in (2, 8, 32):
     check(claim, ended[:, -1], 0.8, relation="<=", control=control)
 
 # %% [markdown]
-# Stop at 200 steps and you would report that short codes gain from depth and long ones do not. That is a sentence about 200 steps. PCA solves its problem at once; a deep network has to *learn* even what a flat plane does for free, and the better the plane is, the longer that takes. Where the flat plane does the job, take the flat plane.
+# Stop at 200 steps and you would report that short codes gain from depth and long ones do not. That is a sentence about 200 steps. PCA solves its problem at once; a deep network has to *learn* even what a flat plane does for free, and with these three lengths that took longer, the better the plane was. Where the flat plane does the job, take the flat plane.
 
 # %%
 columns = [int(np.flatnonzero(test_set.labels == digit)[3]) for digit in range(10)]
@@ -308,7 +308,7 @@ plots.show(pictures.image_rows({name: im[columns] for name, im in rows.items()},
 # %% [markdown]
 # Look at the grey shadows beside the strokes. PCA adds and subtracts whole patterns, so ink that is too much in one place cannot be taken back without changing others. The deep decoder is not tied to sums of fixed patterns.
 #
-# **Is the code a description?** Take an unseen digit, look up the ten training images with the nearest codes, and count how many show the same digit. This is **retrieval**, and the code makes it cheap: eight numbers to compare instead of 196. It does not make it better: look at the last number below, for comparison by all pixels. (The codes come from networks trained for 400 steps.) (Hinton and Salakhutdinov did the same with documents: word counts in, a short code out, and similar texts have neighbouring codes. Notebook 05 builds codes of documents.)
+# **Is the code a description?** Take an unseen digit, look up the ten training images with the nearest codes, and count how many show the same digit. This is **retrieval**, and the code makes it cheap: eight numbers to compare instead of 196. Here it does not make it better: look at the last number below, for comparison by all pixels. (The codes come from networks trained for 400 steps; we did not try more.) Hinton and Salakhutdinov did the same with documents: word counts went in, a short code came out, and similar texts had neighbouring codes. Notebook 05 builds codes of documents.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -334,7 +334,7 @@ claim = "8 numbers, 3 seeds: as many neighbours agree as by PCA, or more"
 check(claim, hits, by_flat, relation=">=", control=control)
 
 # %% [markdown] slide="subslide"
-# **How it was done in 2006.** The first deep autoencoders had sigmoid layers. The slope of a sigmoid is at most a quarter, so with weights of ordinary size each layer passes back only a fraction of the gradient, and little arrives at the first layers. The cure of Hinton and Salakhutdinov was to start near a solution: train a *restricted Boltzmann machine* (notebook 08) on the images, a second one on its hidden probabilities, and so on, as in notebook 09. Machine $k$ then becomes layer $k$ of the encoder, and its transpose the mirror layer of the decoder; from there the whole network is trained by gradient descent. A year later Bengio and others showed that small autoencoders, one for each *pair of layers*, do the same job.
+# **How it was done in 2006.** The first deep autoencoders had sigmoid layers. The slope of a sigmoid is at most a quarter, so, the usual explanation goes, with weights of ordinary size each layer passes back only a fraction of the gradient, and little arrives at the first layers. The cure of Hinton and Salakhutdinov was to start near a solution: train a *restricted Boltzmann machine* (notebook 08) on the images, a second one on its hidden probabilities, and so on, as in notebook 09. Machine $k$ then becomes layer $k$ of the encoder, and its transpose the mirror layer of the decoder; from there the whole network is trained by gradient descent. A year later Bengio and others showed that small autoencoders, one for each *pair of layers*, do much the same job.
 #
 # All networks are 196-128-64-32-8 and back, with the same objective (the cross-entropy of section 10; what is shown is still the squared error) and the same batches; none starts at the mean image; pre-training counts as 4 × 400 steps; each rate is the best of three on a seed that is not shown. The plain sigmoid network was also given three times the steps.
 #
@@ -396,7 +396,7 @@ check(claim, hundred, 0.75, relation="<=",
       control={"no RBMs, 100 steps": early / by_mean})  # fmt: skip
 
 # %% [markdown]
-# So pre-training is worth more than a head start here: the plain network does not catch up in three times the steps. The stacked machines by themselves are no better than the mean image. But from there gradient descent finds its way within a few steps, where the plain network waits a hundred. And what replaced it is visible as well: ReLU ends about level with the pre-trained pairs, and SiLU with norm below everything, both without any first stage. The usual explanation is that the slope of an active ReLU is 1, so that gradients pass undiminished, and that normalisation keeps the numbers of a layer in a range where slopes are large. The figure does not separate SiLU from norm; section 10 adds them one at a time.
+# So pre-training is worth more than a head start here: the plain network does not catch up in three times the steps. The stacked machines, after a single step of gradient descent, are still no better than the mean image. But from there descent gets well below it in 25 steps, while the plain network is still at the mean image after a hundred. And what replaced it is visible as well: ReLU ends about level with the pre-trained pairs, and SiLU with norm below everything, both without any first stage. The usual explanation is that the slope of an active ReLU is 1, so that gradients pass undiminished, and that normalisation keeps the numbers of a layer in a range where slopes are large. The figure does not separate SiLU from norm; section 10 adds them one at a time.
 
 # %% [markdown] slide="slide"
 # ## 5 · Denoising: repair what was broken on purpose
@@ -487,7 +487,7 @@ plots.show(pictures.image_rows(
            "strokes.")  # fmt: skip
 
 # %% [markdown]
-# Look at the first column. The plain network, with its long code, is a near-perfect copier of clean images, and a poor repairer. Masked images it returns almost as they came. Gaussian noise it does reduce, but to twice the error of the best linear map, hardly less than answering with the mean image. The same network trained on noise beats the best linear map by about a sixth, and three times the steps add to that.
+# Look at the first column. The plain network, with its long code, is a near-perfect copier of clean images, and a poor repairer. On masked images its error is hardly smaller than if it had returned them as they came. Gaussian noise it does reduce, but to twice the error of the best linear map, hardly less than answering with the mean image. The same network trained on noise beats the best linear map by between a seventh and a sixth, for both kinds of noise, and three times the steps add to that. (The plain network had one budget only.)
 #
 # The second column is a warning. Ask which training image is nearest, and with Gaussian noise the *unrepaired* images fare better than the repaired ones, whichever method repaired them. There is a reason. $-\log p(\tilde x \mid x) = \lVert\tilde x - x\rVert^2 / 2\sigma^2$ plus a constant, so of all training images the nearest to $\tilde x$ is already the one most likely to have led to it. The repair cannot add information about $x$, and it replaces the image by a *mean* over all digits it might have been. (This is an argument and not a proof: the true $x$ is unseen, so it is not among the training images.) With masking the distance has no such meaning, and there the repair helps.
 
@@ -641,7 +641,7 @@ check(claim, spent, 1.1 * saved, relation=">=", control={"plain": saved})
 # %% [markdown]
 # The penalty does not make a sharp cut. Measured against the strongest direction, nearly all others lose, and the weak ones from the middle on lose most. (The curves are relative. The printed lines give the sizes: the strongest direction itself shrinks only a little.)
 #
-# **Why tied?** Untied, the penalty can be dodged: let the encoder shrink, let the decoder grow by the same factor, and the slope falls while the image stays. For linear maps that is the hyperbola of section 1 for the third time; for sigmoids, section 3 has shown that it comes as close to PCA as you like.
+# **Why tied?** Untied, the penalty can be dodged: let the encoder shrink, let the decoder grow by the same factor, and the slope falls while the image stays. For linear maps that is the hyperbola of section 1 for the third time; for sigmoids, section 3 has shown that it comes as close to PCA as you like. (This is an argument; we train no untied network here.)
 
 # %% [markdown] slide="slide"
 # ## 7 · Tangents: the encoder knows roughly which way the data lie
@@ -700,7 +700,7 @@ lengths_along = (J @ torch.tensor(found).mT).norm(dim=1)
 check("|J v| = singular value", lengths_along, torch.linalg.svdvals(J), rtol=1e-3)
 
 # %% [markdown]
-# A cosine of 0.8 to 0.9 is an angle of 25 to 36 degrees: far better than chance, but only a rough map. In the figure most of the askew segments are on the inner turn.
+# These cosines are medians, and a cosine of 0.8 to 0.9 is an angle of 25 to 36 degrees: better than random planes and than the untrained network, which miss the bar, but only a rough map. In the figure most of the askew segments are on the inner turn.
 
 # %% [markdown] slide="slide"
 # ## 8 · Tangent prop: what tangents are good for
@@ -777,7 +777,7 @@ plots.show(pictures.tangent_rows(rows, shape),
            "strokes.")  # fmt: skip
 
 # %% [markdown]
-# On moved digits, knowing the tangents of moving is worth about as much as seeing moved copies; directions at random are worth a quarter of it. On digits as they are the differences are small, and random directions do at least as well as the tangents. The *learned* tangents do not help against moves. They are grainy; and the training digits are all centred, so there may be little in the data from which an encoder could learn what moving is. Rifai and others built their *manifold tangent classifier* on such tangents; with 300 labels and eight numbers ours gains nothing.
+# On moved digits, knowing the tangents of moving is worth about as much as seeing moved copies; directions at random are worth a quarter of it. On digits as they are the differences are small, and in the mean random directions do at least as well as the tangents. One weight of the penalty serves all the directions. With it the *learned* tangents do not help against moves. They are grainy; and the training digits are all centred, so there may be little in the data from which an encoder could learn what moving is. Rifai and others built their *manifold tangent classifier* on such tangents; with 300 labels, eight numbers and this weight ours gains nothing.
 
 # %% [markdown] slide="slide"
 # ## 9 · Does it generate?
@@ -804,7 +804,7 @@ widgets.static_frames(partial(explorers.walk_frame, *args),
                       "stroke with blurred edges.")  # fmt: skip
 
 # %% [markdown]
-# The second place was chosen for its emptiness, and the decoder still draws a stroke there, with blurred edges. Two numbers leave little room for holes; eight leave a lot. So where should one draw codes from? Three ways for the networks with eight numbers: evenly from the box that holds all codes; from a Gaussian fitted to them; from the neighbourhood of training codes. The yardstick is the squared distance of an image to the nearest training image, the median over 500; unseen digits set the standard. (It sees broken shapes, but not everything: a blurred digit, or a copy of a training image, comes out *nearer* than a real one.)
+# The second place was chosen for its emptiness, and the decoder still draws a stroke there, with blurred edges. Two numbers leave little room for holes; eight leave far more. So where should one draw codes from? We try three ways, for the networks with eight numbers that section 4 trained for 400 steps: evenly from the box that holds all codes; from a Gaussian fitted to them; from the neighbourhood of training codes. The yardstick is the squared distance of an image to the nearest training image, the median over 500; unseen digits set the standard. (It sees broken shapes, but not everything: a blurred digit, or a copy of a training image, comes out *nearer* than a real one.)
 
 
 # %%
@@ -843,12 +843,12 @@ plots.show(pictures.image_rows(rows, shape),
            "every row; the box has the most broken shapes.")  # fmt: skip
 
 # %% [markdown]
-# A box in eight dimensions is mostly corners where no code has ever been, and there the decoder may do as it likes: the map has **holes**. Some of its images are digits all the same; a Gaussian fitted afterwards does better, and a better density of the codes may do better still. But nothing in the loss asks for codes that any simple distribution describes. The variational autoencoder of the next notebook puts that into the objective.
+# What is wrong with the box? In eight dimensions it has 256 corners, and a cloud of codes need not reach into any of them. Where there are no codes the training asks nothing of the decoder: the map has **holes**. (That is the likely reason; the check measures only the images.) Some of its images are digits all the same; a Gaussian fitted afterwards does better, and a better density of the codes may do better still. But nothing in the loss asks for codes that any simple distribution describes. The variational autoencoder of the next notebook puts that into the objective.
 
 # %% [markdown] slide="slide"
 # ## 10 · What goes wrong
 #
-# **The network that says the mean.** Raw ink instead of centred data, sigmoid layers, no normalisation, squared error. The first thing to learn is the mean image. Soon the decoder answers every image with it, whatever the code, and there is hardly any slope: it looks like the saddle of section 1 again. The loss stands still, and you might take that for the end. (The last row of the figure is a network with all the remedies that are listed below it.)
+# **The network that says the mean.** Raw ink instead of centred data, sigmoid layers, no normalisation, squared error. The first thing to learn is the mean image. Soon the decoder answers every image with nearly that, whatever the code, and the loss hardly moves: it looks like the saddle of section 1 again (we do not measure the slope). You might take that for the end. (The last row of the figure is a network with all the remedies, or *courtesies*, that are listed below it.)
 
 # %% tags=["nbval-ignore-output"]
 stuck, _ = recipe.curve("1 sigmoid, squared error", ink, ink_test, seed=0, n_steps=100)
@@ -921,7 +921,7 @@ control = {"linear output": linear_out / squared}
 check(claim, entropy / squared, 1.0, atol=0.1, control=control)
 
 # %% [markdown]
-# At 100 steps this figure would read "without courtesies it dies". It does not die; but three times the steps do not bring it down to PCA either, so SiLU buys more than a quicker start. The next two courtesies mostly buy time: at 3200 steps networks 2 to 4 are level, LayerNorm having added nothing that lasts. The sigmoid at the output is worth more, early and late. And the loss, which usually gets the credit, is not what does it: with the same output the curves of squared error and cross-entropy lie on each other. (What the figure shows is the squared error, which one of the two was trained for.) So before you say that a network *cannot*, give it three times the steps; and before you say *why* one can, change one thing at a time.
+# At 100 steps this figure would read "without courtesies it dies". It does not die; but at this rate three times the steps do not bring it down to PCA either, so SiLU buys more than a quicker start. The next two courtesies mostly buy time: at 3200 steps networks 2 to 4 are level, LayerNorm having added nothing that lasts. The sigmoid at the output is worth more, early and late. And the loss, which usually gets the credit, is not what does it: with the same output the curves of squared error and cross-entropy lie on each other. (What the figure shows is the squared error, which one of the two was trained for.) So before you say that a network *cannot*, give it three times the steps; and before you say *why* one can, change one thing at a time.
 
 # %% [markdown] slide="slide"
 # ## 11 · Summary
@@ -931,12 +931,12 @@ check(claim, entropy / squared, 1.0, atol=0.1, control=control)
 # | scalar case: zero loss exactly on $w_1 w_2 = 1$, saddle at the origin | section 1 | |
 # | the loop by hand = `training.fit`, all weights | section 2 | [`training/fit.py`](../coursekit/training/fit.py) |
 # | linear: principal plane, error = discarded eigenvalues, other axes | section 3 | `Autoencoder(activation="linear")` |
-# | sigmoid encoder, linear decoder: PCA only for vanishing weights | section 3 | |
-# | deep codes of 2, 8 and 32 numbers end below PCA; long ones need more steps | section 4 | [`recipe.py`](../coursekit/autoencoder/recipe.py) |
+# | sigmoid encoder, linear decoder: the error tends to that of PCA as the weights shrink | section 3 | |
+# | deep codes of 2, 8 and 32 numbers end below PCA; the longer ones needed more steps | section 4 | [`recipe.py`](../coursekit/autoencoder/recipe.py) |
 # | sigmoid layers: RBMs or layer pairs first help; ReLU, and SiLU with norm, need neither | section 4 | [`pretraining.py`](../coursekit/autoencoder/pretraining.py) |
-# | denoisers beat the best linear repair; Gaussian noise: repair costs labels | section 5 | `corrupt` |
+# | denoisers beat the best linear repair; under Gaussian noise the nearest training image shows a wrong digit more often after the repair | section 5 | `corrupt` |
 # | Tweedie: a perfect denoiser moves by $\sigma^2$ times the score | section 5 | `posterior_mean` |
-# | contractive penalty in closed form; untied, it can be dodged | section 6 | `sigmoid_jacobian_norm` |
+# | contractive penalty in closed form; it shrinks the weak directions most, at the expense of the images | section 6 | `sigmoid_jacobian_norm` |
 # | the first columns of $V$ span the tangent plane, roughly | section 7 | `tangent_vectors` |
 # | the tangent penalty is the mean squared change of the outputs under small moves, divided by $\tau^2$ | section 8 | [`tangent_prop.py`](../coursekit/autoencoder/tangent_prop.py) |
 # | codes drawn from their box decode to images farther from the training images than unseen digits are | section 9 | |
