@@ -146,8 +146,8 @@ up, down = (observed * X) @ H.T, (observed * (W @ H)) @ H.T
 masked_step = W * up / down
 found = frobenius_step(np.where(observed, X, 0), W, H, observed)
 check("one masked update", found, masked_step, rtol=1e-12)
-after, before, upside_down = (
-    (observed * (X - w @ H) ** 2).sum() for w in (masked_step, W, W * down / up))  # fmt: skip
+starts = (masked_step, W, W * down / up)
+after, before, upside_down = ((observed * (X - w @ H) ** 2).sum() for w in starts)
 check("an update lowers the error", after, before, relation="<=",
       control={"the fraction upside down": upside_down})  # fmt: skip
 tail = (np.linalg.svd(X)[1][3:] ** 2).sum()
@@ -156,7 +156,8 @@ check("no factors beat the SVD", ((X - W @ H) ** 2).sum(), tail, relation=">=",
 sums = (kullback_leibler_step(X, W, H) @ H).sum(axis=1)
 check("KL keeps the row sums", sums, X.sum(axis=1), rtol=1e-12)
 S = np.diag([2.0, 3.0, 0.5])
-check("other factors, the same product", W @ S @ (np.linalg.inv(S) @ H), W @ H, rtol=1e-12)
+check("other factors, the same product", W @ S @ (np.linalg.inv(S) @ H), W @ H,
+      rtol=1e-12)  # fmt: skip
 
 # %% [markdown] slide="slide"
 # ## 05 · Word vectors
@@ -324,7 +325,8 @@ v = torch.tensor(list(product([0.0, 1.0], repeat=5)))
 stack = DBN.from_rbm(machine)
 check("turned over, p(v) is the machine's", stack.log_prob(v), machine.log_prob(v),
       atol=1e-12)  # fmt: skip
-check("and the bound is tight", stack.bound(v)["bound"], machine.log_prob(v), atol=1e-12)
+check("and the bound is tight", stack.bound(v)["bound"], machine.log_prob(v),
+      atol=1e-12)  # fmt: skip
 torch.nn.init.normal_(stack.machines[1].weight)
 check("another machine on top: the bound is below", stack.bound(v)["bound"].detach(),
       stack.log_prob(v).detach(), relation="<=",
