@@ -14,7 +14,7 @@
 #
 # **It follows** the flow part of the generative AI deck: the two terms of the loss, why the network must be invertible with a cheap determinant, the chain of generators, and Glow's 1 × 1 convolution. The deck writes $c$ for the noise, $x = g(c)$ for the generator and $g^{-1}$ for its inverse; we write $z$ for the noise and $z = f(x)$ for the inverse, so $f = g^{-1}$. **It adds** the coupling layers of Dinh, Sohl-Dickstein and Bengio (2017), the densities of moons, classes and bridges, dequantisation and bits per dimension, which no deck has. Diffusion models, which lift the restriction to invertible maps, are in notebook 17.
 #
-# Every line that starts with ✓ is a claim that was computed just now, on your machine, except that the long runs of sections 9 and 10 are read from a record. The bars on trained flows were chosen on seeds 3 to 5, about halfway between the flow and its control; the seeds shown are 0 to 2. (Only the bars on the 14 × 14 digits of section 9 were set with their three seeds in view.)
+# Every line that starts with ✓ is a claim that was computed just now, on your machine, except that the long runs of sections 9 and 10 are read from a record. From section 6 on, the bars on trained flows were chosen on seeds 3 to 5, between the flow and its control, most of them about halfway; the seeds shown are 0 to 2. (Only the bars on the 14 × 14 digits of section 9 were set with their three seeds in view.)
 
 # %%
 import math
@@ -259,7 +259,7 @@ plots.show(pictures.cells_and_images(stretched),
 #
 # **Why not any network?** Two conditions stand in the way.
 #
-# *Invertible.* If two places $x$ had the same $z$, sand from one origin would be in two places, and the formula would count it twice: the density would not integrate to 1. And without a way back there is no drawing.
+# *Invertible.* If two places $x$ had the same $z$, sand from one origin would be in two places, and the formula would count it twice: in general the density would no longer integrate to 1. And without a way back there is no drawing.
 #
 # *A cheap determinant.* The determinant of a general $d \times d$ matrix takes about $d^3/3$ multiplications, **for each example and each step of training**:
 
@@ -392,7 +392,7 @@ plots.show(
 )
 
 # %% [markdown]
-# In the middle the white triangle: the determinant is the product of the diagonal. On the right two couplings in a row, the second with the roles exchanged. All but one corner of the Jacobian is filled now (there only the diagonal is), a third coupling would fill that too, and yet the log-determinant is a sum of numbers that we read off. That is the trick of the coupling.
+# The middle panel has a white triangle, so its determinant is the product of the diagonal. On the right two couplings in a row, the second with the roles exchanged. All but one corner of the Jacobian is filled now (there only the diagonal is). A third coupling would fill that too, since by then the half that talks depends on every input. And yet the log-determinant is a sum of numbers that we read off. That is the trick of the coupling.
 
 # %% [markdown] slide="slide"
 # ## 5 · Everyone takes a turn
@@ -620,7 +620,7 @@ widgets.static_frames(
 #
 # Perhaps in part. But it never vanishes altogether. The noise is *one* piece. A continuous map takes one piece to one piece. The two moons are *two* pieces, with a gap between them. Take a point on each moon, find their noise, and walk from one to the other in a straight line, through noise that is nowhere rare. The generator carries this walk to a curve from moon to moon, without a jump, and the curve has to cross the gap somewhere. So the model puts density there. The truth has next to none. ("Nowhere rare": on a straight line the normal density is never below its value at the less likely end.)
 #
-# This much is a theorem: on any curve from one half circle to the other some point is equally far from both, for the difference of the two distances changes its sign on the way. The two distances add up to at least the gap, so each is at least half of it. We try it with 200 pairs of points. And we draw one walk that is made to cross the middle of the veil: from the noise of a point on one moon straight to the noise of $(0.5, 0.25)$, and straight on to that of a point on the other. Half a turn about $(0.5, 0.25)$ swaps the moons, so it is the middle of the gap.
+# This much is a theorem: on any curve from one half circle to the other some point is equally far from both, for the difference of the two distances changes its sign on the way. The two distances add up to at least the gap, so each is at least half of it. We try it with 200 pairs of points; the check allows 0.03 less, for the walks and the half circles are rows of separate points. And we draw one walk that is made to cross the middle of the veil: from the noise of a point on one moon straight to the noise of $(0.5, 0.25)$, and straight on to that of a point on the other. Half a turn about $(0.5, 0.25)$ swaps the moons, so it is the middle of the gap.
 
 # %%
 half_gap = torch.cdist(upper_moon, lower_moon).min() / 2
@@ -657,7 +657,7 @@ plots.show(
 )  # fmt: skip
 
 # %% [markdown]
-# Off the moons the truth falls off a cliff, by tens of nats. The model falls by a few: this is the bridge. The theorem says that there is a way across, not how wide it is: by stretching harder and harder a flow may make it as thin as one likes. How much mass does our flow put off the moons? A point of the data is five standard deviations away from its half circle with a probability of at most $e^{-5^2/2}$, about four in a million (the length of Gaussian noise in the plane exceeds $r$ standard deviations with probability $e^{-r^2/2}$). We count among 20 000 samples of each seed. And where do they lie, *between* the moons, on the bridge, or in the whiskers at their ends? Between, say, if the directions to the two moons are more than a right angle apart: a whisker has both moons on the same side.
+# On this walk the truth falls off a cliff between the moons, by tens of nats. The model falls by a few: this is the bridge. The theorem says that there is a way across, not how wide it is: by stretching harder and harder a flow may make it as thin as one likes. How much mass does our flow put off the moons? A point of the data is five standard deviations away from its half circle with a probability of at most $e^{-5^2/2}$, about four in a million (the length of Gaussian noise in the plane exceeds $r$ standard deviations with probability $e^{-r^2/2}$). We count among 20 000 samples of each seed. And where are they: *between* the moons, on the bridge, or in the whiskers at their ends? Between, say, if the directions to the two moons are more than a right angle apart: a whisker has both moons on the same side.
 
 
 # %%
@@ -688,7 +688,7 @@ for name, shares in (("off the moons", off), ("between them", bridge)):
     print(f"samples {name}, by seed:", " ".join(f"{each:.2%}" for each in shares))
 
 # %% [markdown]
-# Most of them lie between the moons. So the flow's missing mass is the bridge, and the whiskers hold little.
+# Most of them are between the moons. So most of the mass that the flow puts off the moons is on the bridge; the whiskers, counted in the same way, hold little.
 
 # %% [markdown] slide="subslide"
 # **Depth.** In one coupling half of the numbers stay, and the others are only scaled and shifted as these dictate; further flexibility must come from stacking. We trained two and eight above, and two with as many weights as the eight.
@@ -702,7 +702,7 @@ for name, ratios in (("eight couplings", left_over), ("two, wide", wide_left)):
     print(f"gap of {name} / gap of two:", ratios.round(2))
 
 # %% [markdown]
-# At equal numbers of weights the deep flow is far ahead: width does not replace depth here. But every layer has a network of its own, to be computed on the way there and on the way back: time and memory grow in proportion to the depth. (The deck's words are "slow training and inference".) The layers of a VAE or a GAN may be narrow and throw information away. A flow carries all $d$ numbers through every layer, to the end. That is what exactness costs. Glow for faces of 256 × 256 pixels has 6 levels of 32 steps.
+# At equal numbers of weights and of steps the deep flow is far ahead: width does not replace depth here. (We did not train the wide one for longer.) But every layer has a network of its own, to be computed on the way there and on the way back: time and memory grow in proportion to the depth. (The deck's words are "slow training and inference".) The layers of a VAE or a GAN may be narrow and throw information away. A flow carries all $d$ numbers through every layer, to the end. That is what exactness costs. Glow for faces of 256 × 256 pixels has 6 levels of 32 steps.
 #
 # **Remedies.** There are several, each with a cost: a base distribution with several humps; more dimensions than the data (then the density is no longer exact); a diffusion model (17), which takes hundreds of tiny steps with noise on the way. And one that needs labels, next.
 
@@ -798,7 +798,7 @@ plots.show(pictures.density_panels(panels, box),
            "flow that was, one moon each and almost no veil.")  # fmt: skip
 
 # %% [markdown]
-# The bridge has gone from the picture, and for a reason: each class is *one* piece, so its map has nothing to tear. Thin whiskers remain at the ends. Of the very few samples still off the moons, most lie between them: the bridge is a great deal narrower, not gone. The comparison is not quite even. The second flow was given more information while it learned; at the test neither got any. Where labels are at hand, this is an easy remedy.
+# The bridge has gone from the picture (of seed 0), as the argument of section 7 would suggest: each class is *one* piece, so its map has nothing to tear. Thin whiskers remain at the ends. Very few samples are still off the moons, though most of these few are between them. Whether they are a thin bridge or merely strays from one moon, so small a number cannot tell. The comparison is not quite even. The second flow was given more information while it learned; at the test neither got any. Where there are labels, and each class is one piece, this is an easy remedy.
 
 # %% [markdown] slide="slide"
 # ## 9 · Digits: from grey levels to a density and back
@@ -861,9 +861,9 @@ plots.show(
 )  # fmt: skip
 
 # %% [markdown] slide="subslide"
-# On the left, where the spikes are, there is no density; on the right the variable is one that a transformed Gaussian can match.
+# On the left, where the spikes are, there is no density; on the right there are no spikes and no ends, so a transformed Gaussian has a chance.
 #
-# **Bits per dimension.** Nats per image depend on the size of the image, so one divides: $-\log P(x) / (64 \log 2)$ is the number of bits per pixel that an ideal code spends. (We put in the dequantised bound for $\log P$, so our bits are, on average, a little too many.) The unit matters. If somebody scales the pixels to $[0, 1]$, the density grows by $17^{64}$, and unless this is corrected for, the result is $\log_2 17 = 4.09$ bits too good. In both units the same image must cost the same.
+# **Bits per dimension.** Nats per image depend on the size of the image, so one divides: $-\log P(x) / (64 \log 2)$ is the number of bits per pixel that an ideal code spends. (We put in the dequantised bound for $\log P$, so our bits are, on average, too many; by how much we do not measure on the digits.) The unit matters. If somebody scales the pixels to $[0, 1]$, the density grows by $17^{64}$, and unless this is corrected for, the result is $\log_2 17 = 4.09$ bits too good. In both units the same image must cost the same.
 
 # %%
 from coursekit.evaluation import bits_per_dim
@@ -923,7 +923,7 @@ print(f"bits per pixel: all levels alike {math.log2(17):.2f}, one "
                   f"{final.mean():.2f}")  # fmt: skip
 
 # %% [markdown]
-# From one Gaussian on, most of the gain comes from the logit and not from the couplings: many pixels of these images are nearly white or nearly black, and a Gaussian cannot model mass piled up at the ends of an interval. What the couplings and the matrices between them add is less than a fifth of a bit. It does not sound like much, but there are 64 pixels in an image. Together that is about 10 bits, so on average the flow makes a test image about a thousand times as likely as the Gaussian behind the logit does.
+# Starting from one Gaussian, most of the gain comes from the logit and not from the couplings. A likely reason: many pixels of these images are nearly white or nearly black, and a Gaussian cannot model mass piled up at the ends of an interval. What the couplings and the matrices between them add is less than a fifth of a bit. It does not sound like much, but there are 64 pixels in an image. Together that is about 10 bits, so the flow makes a test image about a thousand times as likely as the Gaussian behind the logit does (a geometric mean over the images).
 #
 # **Digits on demand.** Now larger ones, 14 × 14, and the class of section 8: the same couplings once with the label and once without, 1500 steps, all else equal. The flow that is told gets the label of each *test* image, too, and a label is worth something: telling one of ten classes costs $\log_2 10 = 3.3$ bits per image. A fair comparison charges it for that. Again three seeds are stored; we play 50 steps of the first.
 
@@ -987,7 +987,7 @@ print(f"read as asked: unseen digits {read_as(x_test, y_test):.0%}, ten "
                    f"{' '.join(f'{each:.0%}' for each in read)}")  # fmt: skip
 
 # %% [markdown]
-# Many of the digits asked for can be read, how many depends on the seed, and none is sharp. Ten Gaussians are read better than the flows, and better than real digits: the judge is lenient with a blur, so this number ranks nothing (notebook 17 takes that up). It only says that the flow has heard the class. The deck counts "sharp images" among the results of flows; the faces of Glow, which it means, took hundreds of layers, several scales and a great deal of computing. A likely reason for the grey specks is that a flow may throw nothing away: every pixel carries its share of the noise through all layers.
+# Many of the digits asked for can be read, how many depends on the seed, and none of those drawn here is as clear as the data above it. Ten Gaussians are read better than the flows, and no worse than real digits. To be read is not yet to look like a digit, so this number ranks nothing (notebook 17 takes that up). It only says that the flow has heard the class. The deck counts "sharp images" among the results of flows; the faces of Glow, which it means, took hundreds of layers, several scales and a great deal of computing. A likely reason for the grey specks is that a flow may throw nothing away: every pixel carries its share of the noise through all layers.
 
 # %% [markdown] slide="slide"
 # ## 10 · What goes wrong
@@ -1016,7 +1016,7 @@ plots.show(
 )
 
 # %% [markdown]
-# By the training curves alone the flow without dropout is the better one, at every look. On images that it has not seen it is at its best after a few hundred steps, and from there it gains on the training images while it loses on new ones. Report likelihoods on images that the flow has not seen, and look at the whole curve: after 200 steps the two are still nearly level, and a short experiment would have missed the difference.
+# By the training curves alone the flow without dropout is the better one, at every look. On images that it has not seen it is at its best after a few hundred steps, and from there on it gains on the training images while it loses on new ones. Report likelihoods on images that the flow has not seen, and look at the whole curve: after 200 steps the two are still nearly level, and a short experiment would have missed the difference.
 
 # %% [markdown] slide="subslide" says="The quietest slip: the flow that one gets is the same, and only the number one reports is that of another variable, the logits."
 # **Forgetting the logit's Jacobian.** The quietest slip. The logit has no parameters, so its log-determinant is a constant of training: the flow that one gets is the same, and only the number one reports is that of another variable, the logits. Here the forgotten terms even cancel in part: those of nearly white and nearly black pixels are positive, those of the greys between negative.
@@ -1044,7 +1044,7 @@ check("of all pairs of images at least one in ten changes its order", changed, 0
                reordered(correct + term.mean())})  # fmt: skip
 
 # %% [markdown]
-# We see it on the flow of 100 steps from section 9. On average one would hardly notice, and that makes it dangerous: image by image the number is wrong by a good part of a bit per pixel, in both directions, so that even the *order* of likely and unlikely images changes for many pairs. The cure is section 5's sweep: compare every layer's log-determinant with autograd, once, and never trust a log-determinant merely because training ran.
+# The numbers are for the flow of 100 steps from section 9. On average one would hardly notice, and that makes it dangerous: image by image the number is wrong, by up to a good part of a bit per pixel and in both directions, so that even the *order* of likely and unlikely images changes for many pairs. The cure is section 5's sweep: compare every layer's log-determinant with autograd, once, and never trust a log-determinant merely because training ran.
 
 # %% [markdown] slide="slide"
 # ## 11 · Summary
@@ -1057,7 +1057,7 @@ check("of all pairs of images at least one in ten changes its order", changed, 0
 # | coupling: there and back, log-det = sum of $s$ = autograd; by hand = coursekit | section 4 | `AffineCoupling` |
 # | 1 × 1 convolution: $H W \log\lvert\det W\rvert$; LU form = slogdet | section 5 | `InvertibleLinear` |
 # | every layer: inverse, log-determinant, both ways cancel | section 5 | all layers |
-# | density integrates to 1, samples follow it; the cascade ends where the inverse does | section 6 | `Flow.log_prob`, `Flow.cascade` |
+# | density sums to 1 over the box, samples follow it (seed 0); the cascade ends where the inverse does | section 6 | `Flow.log_prob`, `Flow.cascade` |
 # | a walk through the noise crosses the gap: the bridge, and the share of samples off the moons | section 7 | |
 # | told the class: exact densities of each, few samples off the moons, Bayes' rule | section 8 | `condition=` in each method |
 # | dequantised bound ≤ log-probability, all nine images | section 9 | `dequantize`, `discrete_log_prob` |
@@ -1084,7 +1084,7 @@ check("of all pairs of images at least one in ten changes its order", changed, 0
 # </details>
 #
 # <details><summary>5. Can a flow with Gaussian noise model two separated clusters exactly?</summary>
-# No. A continuous map of one piece is one piece, so some density remains between them. It may be thin; a mixture as base, or one class per cluster, would remove it.
+# No. A continuous map of one piece is one piece, so some density remains between them. It may be thin; with a mixture as base, or one class per cluster, this obstacle is gone.
 # </details>
 #
 # **Homework:** [`hw16_flows`](homework/release/hw16_flows/hw16_flows.ipynb): a density in one line, a coupling whose roles change, the logit in bits, and a bridge to explain. The [solutions](../notebooks/homework/source/hw16_flows/hw16_flows.ipynb) are in a folder of their own.
