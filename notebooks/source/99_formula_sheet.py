@@ -208,7 +208,7 @@ for parameter in made.parameters():
 states = torch.tensor(list(product([0.0, 1.0], repeat=4)))
 p = made.log_prob(states).exp().detach()
 check("the chain rule sums to 1", p.sum(), 1.0, atol=1e-12)
-later = torch.cat([states[:, :1], 1 - states[:, 1:]], dim=1)  # all but pixel 0 turned over
+later = torch.cat([states[:, :1], 1 - states[:, 1:]], dim=1)  # pixel 0 as it was
 check("pixel 1 sees pixel 0 alone", made.logits(later)[:, 1], made.logits(states)[:, 1],
       atol=0)  # fmt: skip
 mean, scale = torch.randn(5), torch.rand(5) + 0.3
@@ -219,8 +219,8 @@ ours = discretized_logistic_log_prob(levels, mean, scale.log(), n_levels=4).exp(
 check("the discretised logistic", ours, masses, atol=1e-12)
 ones = p @ states  # P(x_i = 1)
 apart = (states * ones + (1 - states) * (1 - ones)).prod(dim=1)
-entropy, entropies = -(p * p.log()).sum(), -(ones * ones.log()
-                                             + (1 - ones) * (1 - ones).log()).sum()  # fmt: skip
+entropy = -(p * p.log()).sum()
+entropies = -torch.stack([ones.xlogy(ones), (1 - ones).xlogy(1 - ones)]).sum()
 check("total correlation = KL to the product", entropies - entropy,
       (p * (p / apart).log()).sum(), atol=1e-12)  # fmt: skip
 
