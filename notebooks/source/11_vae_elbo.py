@@ -14,7 +14,7 @@
 #
 # **It follows** the variational autoencoder lectures of the *generative models deck* and of the *VAE and GAN class*, and the short one of the *generative AI deck*; where a slide slips, the right form is named beside it. **It adds** the size of the bound's gap and what it is made of, the gradient with respect to the variance, importance weights, and a comparison with the machine of notebook 08 on the same bits. Diffusion models, which extend the same bound over a thousand steps, are in notebook 17.
 #
-# Every line that starts with ✓ is a claim that was checked just now, on your machine: an identity has both of its sides computed, and a bound on a measured number names its *control*, something simpler that fails the same bound. (Where three seeds would take too long, the numbers are stored, as the text says, and one seed is repeated.) The bars on trained models were chosen on seeds 3, 4 and 5, about halfway between the model and its control; the seeds shown are 0, 1 and 2. If a check fails, the notebook stops there.
+# Every line that starts with ✓ is a claim that was checked just now, on your machine: an identity has both of its sides computed, and a bound on a measured number names either its *control*, which must fail the same bound, or the theorem it follows from. (Where three seeds would take too long, the numbers are stored, as the text says; of most records one run is repeated.) The bars on trained models were chosen on seeds 3, 4 and 5, about halfway between the model and its control; the seeds shown are 0, 1 and 2. Of the model with two latents only seed 0 is shown. If a check fails, the notebook stops there.
 
 # %%
 import numpy as np
@@ -62,7 +62,7 @@ plots.show(figure,
     "around it; x1 is near its middle, x2 at its right end.")  # fmt: skip
 
 # %% [markdown]
-# One hidden number, and the cloud is a wave that PCA cannot flatten. The samples crowd in the middle because the prior does.
+# There is one hidden number, and yet the cloud is a wave: no straight axis, such as PCA would give, can follow it. The samples crowd in the middle because the prior does.
 
 # %% [markdown] slide="subslide"
 # **Why is $\log p(x)$ hard?** An integral is a mean: draw $z_1,\dots,z_S$ from the prior and average $p(x\mid z_s)$. That average is unbiased. But most hidden numbers have nothing to do with *this* picture. It is like finding the author of a letter by asking strangers in the street.
@@ -170,7 +170,7 @@ plots.show(figure,
 # The bar's length *is* the divergence from the posterior. So raising the ELBO does two jobs at once: in $q$ it brings the approximate posterior closer to the true one, since the left side $\log p(x)$ does not depend on $q$; in $\theta$ it raises the likelihood, or tightens the bound, or both.
 
 # %% [markdown] slide="subslide"
-# **With paper and pencil.** If the decoder is linear, $x = Wz + b + \text{noise}$ with noise variance $s^2$, all the integrals are Gaussian. As a sum of independent Gaussians, $x$ has $p(x)=\mathcal N(b,\,WW^\top + s^2 I)$. In the exponent of $p(x\mid z)\,p(z)$ the terms with $z$ are $-\tfrac12 z^\top(I+W^\top W/s^2)\,z+z^\top W^\top(x-b)/s^2$; so the posterior is Gaussian with covariance $C=(I+W^\top W/s^2)^{-1}$ and mean $C\,W^\top(x-b)/s^2$. And under a $q$ with covariance $\Sigma$ the mean squared error is that at $q$'s mean plus $\operatorname{tr}(W\Sigma W^\top)$. The identity must hold up to rounding, in any dimension, for any Gaussian $q$.
+# **With pencil and paper.** If the decoder is linear, $x = Wz + b + \text{noise}$ with noise variance $s^2$, all the integrals are Gaussian. As a sum of independent Gaussians, $x$ has $p(x)=\mathcal N(b,\,WW^\top + s^2 I)$. In the exponent of $p(x\mid z)\,p(z)$ the terms with $z$ are $-\tfrac12 z^\top(I+W^\top W/s^2)\,z+z^\top W^\top(x-b)/s^2$; so the posterior is Gaussian with covariance $C=(I+W^\top W/s^2)^{-1}$ and mean $C\,W^\top(x-b)/s^2$. And under a $q$ with covariance $\Sigma$ the mean squared error is that at $q$'s mean plus $\operatorname{tr}(W\Sigma W^\top)$. The identity must hold up to rounding, in any dimension, for any Gaussian $q$.
 
 # %%
 W, b, x = (torch.randn(*s, generator=rng).double() for s in ((5, 3), (5,), (5,)))
@@ -231,7 +231,7 @@ check("the deck's loss = 2 (minus ELBO), up to a constant", deck,
 # %% [markdown] slide="subslide"
 # The **decoder** returns the parameters of $p_\theta(x\mid z)$. For pixels that are 0 or 1 these are probabilities $\pi_i$, and pixels are independent *given* $z$: $\log p(x\mid z)=\sum_i \left[x_i\log\pi_i+(1-x_i)\log(1-\pi_i)\right]$. This is minus the binary cross-entropy, **summed** over the pixels: probabilities of independent pixels multiply, so their logarithms add. (Libraries default to the mean; section 9 shows what that does.)
 #
-# **On grey pixels the cross-entropy is no likelihood.** The VAE and GAN class computes it for pixels such as 0.1, 0.8, 0.7. The formula runs, but $\pi^x(1-\pi)^{1-x}$ is not a density on $[0,1]$. Write it as $(1-\pi)\,e^{ax}$ with $a=\log\frac{\pi}{1-\pi}$ and integrate: $(1-\pi)\,\frac{e^{a}-1}{a}=\frac{2\pi-1}{a}$, which is never more than ½ (the limit at $\pi=\tfrac12$), let alone 1. A "log-likelihood" made of it cannot be compared with a true one. Three ways out: draw bits, use a Gaussian (section 7), or divide by that constant (the *continuous Bernoulli* of Loaiza-Ganem and Cunningham, 2019).
+# **On grey pixels the cross-entropy is no likelihood.** The VAE and GAN class computes it for pixels such as 0.1, 0.8, 0.7. The formula runs, but $\pi^x(1-\pi)^{1-x}$ is not a density on $[0,1]$. Write it as $(1-\pi)\,e^{ax}$ with $a=\log\frac{\pi}{1-\pi}$ and integrate: $(1-\pi)\,\frac{e^{a}-1}{a}=\frac{2\pi-1}{a}$. Now $2\pi-1=\tanh\frac a2$, and $|\tanh t|\le|t|$; so this is never more than ½ (the limit at $\pi=\tfrac12$), let alone 1. A "log-likelihood" made of it cannot be compared with a true one. Three ways out: draw bits, use a Gaussian (section 7), or divide by that constant (the *continuous Bernoulli* of Loaiza-Ganem and Cunningham, 2019).
 
 # %%
 logits = 3 * torch.randn(4, 64, generator=rng).double()
@@ -319,7 +319,7 @@ torch.manual_seed(0)
 young = vae.VAE(196, 8, hidden=128, activation="silu")
 
 # %% [markdown]
-# One step of the algorithm, each line a thing we have derived. A single draw of $z$ per picture is enough, since the mean over many pictures and many steps does the averaging.
+# One step of the algorithm, each line a thing we have derived. We take a single draw of $z$ per picture: its gradient is unbiased, and the noise averages out over many pictures and many steps.
 
 # %% tags=["slide-code"]
 batch = x_train[:128]
@@ -342,7 +342,7 @@ terms = young.elbo(batch, rng=rng.manual_seed(5))
 check("coursekit's elbo", terms["elbo"], -cross_entropy.sum(-1) - kl, rtol=1e-5)
 
 # %% [markdown]
-# So `fit` may do the loop. We train three seeds with eight latents, and one with two latents for the maps of section 6 (it gets residual blocks, without which two latents train slowly). To judge a number of nats we need a floor: pixels that are independent of each other, each with its own frequency.
+# So `fit` may do the loop. We train three seeds with eight latents, and one with two latents for the maps of section 6 (it has *residual blocks*, which add their input to their output; so it differs from the other three by more than its number of latents). To judge a number of nats we need a floor: pixels that are independent of each other, each with its own frequency.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -366,7 +366,7 @@ check("8 latents: test ELBO 9 nats above the floor or more, 3 seeds",
       control={"untrained": bound(young), "2 latents": bound(plane)})  # fmt: skip
 
 # %% [markdown] slide="subslide"
-# **Sampling in three steps**: draw $z$ from the *prior*, not from $q$ (there is no $x$ to look at); decode it to probabilities; draw each pixel. (This is *ancestral sampling*: causes first.) Many pictures in papers stop after the second step and show the probabilities, which look smoother than any picture the model would draw.
+# **Sampling in three steps**: draw $z$ from the *prior*, not from $q$ (there is no $x$ to look at); decode it to probabilities; draw each pixel. (This is *ancestral sampling*: causes first.) Many pictures in papers stop after the second step and show the probabilities, which look smoother than the pictures that the model draws.
 
 # %%
 model = eight[0]
@@ -387,7 +387,7 @@ plots.show(figure,
     "between two; and binary draws from them, as rough as the data.")  # fmt: skip
 
 # %% [markdown]
-# The reconstructions look cleaner than the data: the roughness is the pixels' own noise, which no latent explains. But are they the *same* digits? A classifier of real grey digits reads the bits, and the reconstructions from eight latents and from two.
+# The reconstructions look cleaner than the data: the roughness is the pixels' own noise, which no latent explains. But are they the *same* digits? A classifier reads the bits, and the reconstructions from eight latents and from two. (It learned on grey digits, so some of the misreadings may be its own.)
 
 # %%
 from coursekit.evaluation import digit_judge
@@ -426,7 +426,7 @@ check("16 latents and beta = 1/4: at most 17 % misread, 3 seeds", more, 0.17,
 # %% [markdown]
 # Not always: through 8 latents about one in five is misread, through 2 more than half, and one in seven of the bits themselves. What limits a code? The first thing is how much it *tells*: section 6 shows that on average the KL is at least the information that a drawn $z$ carries about $x$, and with $I$ nats one can tell about $e^I$ pictures apart. For two latents that is about twenty. Naming the ten digits would take $\log 10=2.3$ nats of the 2.9, and the rest would have to do for slant and width. (We decode the mean of $q$; the bound on the information is for draws, on which the decoder was trained.)
 #
-# For 8 latents the KL no longer explains the errors. The stored runs change two things, alone and together. Twice as many latents at $\beta=1$ tell no more, and as much is misread. A lighter penalty, $\beta=\tfrac14$ (section 9), makes 8 latents tell twice as much, and still about a fifth is misread. Only both together bring the errors down, nearly to those of the bits. So in these runs neither room nor nats alone were missing. A reconstruction is the decoder's answer *given the code*, and may be a clean picture of a different digit.
+# For 8 latents the printed $e^{\mathrm{KL}}$ is over a thousand, enough for ten names many times over, and still about one in five is misread. The stored runs change two things, alone and together. Twice as many latents at $\beta=1$ tell no more, and as much is misread. A lighter penalty, $\beta=\tfrac14$ (section 9), makes 8 latents tell twice as much, and still about a fifth is misread. Only both together bring the errors below the bar, nearly down to those of the bits. So in these runs neither more latents nor more nats were enough by themselves. (The runs with both also tell the most nats. But in the record of section 9, 8 latents with $\beta=0.1$ tell about as many, and about a fifth is misread: see `data.results("vae_beta").column("misread", beta=0.1)`.) A reconstruction is the decoder's answer *given the code*, and may be a clean picture of a different digit.
 
 # %% [markdown] slide="slide"
 # ## 6 · A walk through the latent plane
@@ -461,7 +461,7 @@ widgets.static_frames(frame, corners,
     "different grey shapes are decoded there.")  # fmt: skip
 
 # %% [markdown]
-# Drag slowly: the picture changes without a jump, since the decoder is continuous, and gradually, since during training the noise of $q$ smeared each code over its neighbourhood. Below is nearly the whole plane at once, spaced by quantiles of the prior, so that neighbouring tiles are equally far apart in probability.
+# Drag slowly: the picture changes without a jump, since the decoder is continuous. That it also changes gradually is what one expects, since during training the noise of $q$ smears each code over its neighbourhood (we have not trained without the noise to compare). Below is most of the prior's mass at once, spaced by quantiles of the prior, so that neighbouring tiles are equally far apart in probability.
 
 # %%
 at = D.Normal(0.0, 1.0).icdf(torch.linspace(0.02, 0.98, 10))
@@ -593,7 +593,7 @@ print(f"not turned {cost_of_turning(0):.3f}, by 45 degrees {costs[0]:.3f} nats; 
       f"second eigenvalue {spectrum[1]:.2f}, s^2 {left:.2f}")  # fmt: skip
 
 # %% [markdown]
-# In the linear case this is the core of **disentangling**: a preference for axes along which the data can be rebuilt independently, not for the causes that you have in mind. Two factors of equal strength leave it undecided, and without further assumptions no unsupervised method can know better (Locatello et al. 2019).
+# In the linear case this is the core of **disentangling**: a preference for axes along which the data can be rebuilt independently, not for the causes that you have in mind. Two factors of equal strength leave it undecided (then $M$ is a multiple of $I$ at every angle), and without further assumptions no unsupervised method can know better (Locatello et al. 2019).
 
 # %% [markdown] slide="subslide"
 # **Blur.** Suppose the code cannot tell whether a stroke was in this column or in the next. Which picture should a Gaussian decoder put out? The one with the smallest expected squared error, and that is the *mean* $\bar x$ of the possible pictures: $\mathbb E\lVert x-\hat x\rVert^2=\mathbb E\lVert x-\bar x\rVert^2+\lVert\bar x-\hat x\rVert^2$, since the mixed term contains $\mathbb E(x-\bar x)=0$. Is it the fault of the VAE, or of Gaussian pixels? We compare, with equal layers and steps: a Gaussian VAE with 4 latents and with 32, a Bernoulli VAE with 4, and a plain autoencoder with a code of 4 numbers. What counts is how much of the data's *edges*, squared steps from pixel to pixel, the reconstructions keep (three stored seeds; one is repeated here).
@@ -631,7 +631,7 @@ plots.show(figure,
     "sharper.")  # fmt: skip
 
 # %% [markdown]
-# All three short codes lose more than half of the edges, the autoencoder as much as the Gaussian VAE and the Bernoulli VAE most; with the long code it is less, though still more than two fifths. So the smear is what a mean looks like when the code leaves much open, under a cross-entropy as under a squared error. (A GAN, notebook 12, has nothing to gain from averaging two possible strokes, since its discriminator would see the smear; a diffusion model, notebook 17, averages too, but asks again.)
+# All three short codes lose more than half of the edges, the autoencoder as much as the Gaussian VAE and the Bernoulli VAE most; with the long code it is less, though still more than two fifths. So neither the VAE nor the Gaussian is to blame by itself: the results fit the calculation, a mean over what the code leaves open, and under a cross-entropy, too, the best output is a mean. (Not tested here: a GAN, notebook 12, has nothing to gain from averaging two possible strokes as long as its discriminator sees the smear; a diffusion model, notebook 17, averages too, but at each of many small steps.)
 
 # %% [markdown] slide="slide"
 # ## 8 · A tighter bound, and whose gap it is
@@ -706,7 +706,7 @@ plots.show(figure,
     "for a few pictures.")  # fmt: skip
 
 # %% [markdown]
-# The gap is mostly the *encoder's*, and much of it comes from a few pictures. So it is, at least, for this model of two latents and these hundred pictures. Diagonal Gaussians would do; the network has not found them. Forty gradient steps per picture have closed that part of the gap. Training the encoder alone for longer, with the decoder held fixed, closes about half of the gap.
+# The gap is mostly the *encoder's*, and much of it comes from a few pictures. So it is, at least, for this model of two latents and these hundred pictures. Diagonal Gaussians would do much better than they do here; the network has not found the best ones. We count as the encoder's part what forty gradient steps per picture gain; if more steps gained more, that part would be larger still. Training the encoder alone for longer, with the decoder held fixed, closes about half of the gap.
 #
 # **Beside another model, on the same bits.** A bound in nats can be compared with any other likelihood of the same bits. Notebook 08's machine, the RBM, has no such bound, but notebook 08 estimated its likelihood by annealed importance sampling. The results are stored, three seeds each.
 
@@ -726,7 +726,7 @@ check("seed 0, trained in section 5: ELBO as stored", bound(model), then, atol=0
 # %% [markdown] slide="slide" says="**A mean for a sum.** A library takes the *mean* of the cross-entropy over 196 pixels, while the KL is summed. That is the ELBO with a $\\beta$ of 196 that was never written down."
 # ## 9 · What goes wrong
 #
-# **A mean for a sum.** A library's default takes the *mean* of the cross-entropy over the 196 pixels; the KL is summed over the latents. Multiply that loss by 196, which moves no minimum: it is the ELBO with the KL weighed 196-fold, a $\beta$ that was never written down.
+# **A mean for a sum.** A library's default takes the *mean* of the cross-entropy over the 196 pixels; the KL is summed over the latents. Multiply that loss by 196, which moves no minimum: it is minus the ELBO with the KL weighed 196-fold, a $\beta$ that was never written down.
 
 # %%
 torch.manual_seed(1)
@@ -773,7 +773,7 @@ check("beta = 16, seed 0 again: ELBO", bound(collapsed), elbo_at[16.0][0], atol=
 print(f"independent pixels have {floor:.1f} nats")
 
 # %% [markdown]
-# Neither end is a good model. With $\beta=0.1$ the copies are firm, but they cost far more nats of KL than they save in reconstruction: the ELBO is lower. With $\beta=16$ every picture is the same ghost, and the ELBO is that of independent pixels. No error message appeared. (Two common remedies for collapse: start with $\beta=0$ and raise it during training, *KL annealing*; or do not charge for the first few nats of each latent, *free bits*.)
+# Neither end is a good model. With $\beta=0.1$ the copies are firm, but they cost more nats of KL than they save in reconstruction: the ELBO is lower. With $\beta=16$ every picture is the same ghost, and the ELBO is about that of independent pixels. No error message appeared. (Two common remedies for collapse: start with $\beta=0$ and raise it during training, *KL annealing*; or do not charge for the first few nats of each latent, *free bits*.)
 
 # %% [markdown] slide="subslide"
 # **A pixel variance that was never chosen.** A common VAE loss on grey pictures in $[0,1]$ is half the squared error plus KL. By the formula of section 7 that means $s^2=1$; without the half it means $s^2=\tfrac12$.
@@ -827,10 +827,10 @@ plots.show(figure,
     "latents: one, two and four of them are above zero.")  # fmt: skip
 
 # %% [markdown]
-# Half the squared error + KL on small digits in $[0,1]$ learns *nothing* with a linear network, as probabilistic PCA predicts. Without the half, three eigenvalues are above $s^2$, and three latents can come back; with the *mean* over 64 pixels $s^2$ is 32, and none can. The cure is to state $s^2$, or to learn it.
+# Half the squared error + KL on small digits in $[0,1]$ leaves next to nothing in the code of a linear network: no latent's mean varies by more than 0.05, and probabilistic PCA predicts that none varies at all. Without the half, three eigenvalues are above $s^2$, and three latents can come back; with the *mean* over 64 pixels $s^2$ is 32, and none can. The cure is to choose $s^2$ on purpose, or to learn it.
 
 # %% [markdown] slide="subslide"
-# **exp(log_var) used as a standard deviation.** The network puts out log-variances; the sampler must use $\exp(\ell/2)$. Forget the half and, where $\ell<0$, the draws are *narrower* than the $q$ that the KL charges for. The bound of section 2 is then no bound.
+# **exp(log_var) used as a standard deviation.** The network puts out log-variances; the sampler must use $\exp(\ell/2)$. Forget the half and, where $\ell<0$, the draws are *narrower* than the $q$ that the KL charges for. What is computed is then no longer a bound.
 
 # %%
 ells = torch.linspace(-5, -0.5, 46, dtype=torch.float64)
@@ -847,7 +847,7 @@ check("with exp(log_var / 2): never above log p(x)", right, log_p[0], relation="
       control={"exp(log_var)": slip})  # fmt: skip
 
 # %% [markdown]
-# A test log-likelihood that is too good to be true may have this cause. The identity of section 2 on a small model, as here, reveals it in a second.
+# A test log-likelihood that is too good to be true may have this cause. Compare the bound with the exact $\log p(x)$ on a small model, as here, and the slip shows.
 
 # %% [markdown] slide="slide"
 # ## 10 · Summary
@@ -855,19 +855,19 @@ check("with exp(log_var / 2): never above log p(x)", right, log_p[0], relation="
 # | Claim | Where it was checked | Code in [`vae/model.py`](../coursekit/vae/model.py) |
 # | --- | --- | --- |
 # | naive Monte Carlo of p(x) is unbiased, its logarithm far off where few draws land | section 1 | |
-# | ELBO + KL(q ‖ posterior) = log p(x), for any q | section 2, and 6 on digits | `VAE.elbo` |
+# | ELBO + KL(q ‖ posterior) = log p(x), derived for any q, computed for random Gaussian ones | section 2, and 6 on digits | `VAE.elbo` |
 # | tight when q is the posterior | section 2 | |
 # | closed-form KL = Monte Carlo = torch.distributions | section 3 | `gaussian_kl` |
 # | log p(x given z) = minus cross-entropy, summed; on grey pixels it is no likelihood | section 3 | `log_bernoulli` |
-# | gradients in mean and log-variance: both estimators unbiased; in the mean, here, the reparametrised one less noisy | section 4 | `reparametrize` |
+# | gradients in mean and log-variance: both estimators unbiased; here the reparametrised one is less noisy | section 4 | `reparametrize` |
 # | the step by hand = coursekit; sampling in three steps | section 5 | `VAE.loss`, `VAE.sample` |
 # | mean KL = information + misfit to the prior | section 6 | |
 # | the linear VAE finds the principal plane and its noise | section 7 | `observation_variance` |
-# | the bound prefers axes, beta times as much; the likelihood does not | section 7 | |
+# | the bound prefers axes, beta times as much (that the likelihood does not is argued, not computed) | section 7 | |
 # | a short code blurs under either likelihood | section 7 | [`recipe.rebuilder`](../coursekit/vae/recipe.py) |
 # | with 256 importance weights the bound comes within 0.05 nats of log p(x) | section 8 | `importance_weighted_bound` |
-# | for two latents, on a hundred pictures, most of the gap is amortisation; more training of the encoder halves it | section 8 | |
-# | collapse, counted and predicted | section 9 | `active_units` |
+# | for two latents, on a hundred pictures, most of the gap is amortisation; more training of the encoder about halves it (one seed) | section 8 | |
+# | collapse: counted, and for linear networks predicted | section 9 | `active_units` |
 #
 # ### Five questions
 #
