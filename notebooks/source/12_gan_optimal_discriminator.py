@@ -209,7 +209,7 @@ for name, divergence in zip(pairs, by_hand, strict=True):
     print(f"{name:17} JSD = {divergence:.3f}")
 
 # %% [markdown]
-# "Far apart" has reached the ceiling: $\log 2 = 0.693$ nats is the most that one yes-or-no answer can convey. Push the two apart further and its first three digits do not move. Remember this when a generator starts far from its data; the explorer of section 5 shows the whole curve.
+# "Far apart" has reached the ceiling, to the three digits shown: $\log 2 = 0.693$ nats is the most that one yes-or-no answer can convey. Push the two further apart and the divergence has nowhere to go. Remember this when a generator starts far from its data; the explorer of section 5 shows the whole curve.
 
 # %% [markdown] slide="subslide"
 # **The same game in other signs.** The GAN deck labels real samples 0 and generated ones 1, halves the sum, and lets the discriminator minimise. Its $\tilde D$ is the probability of being *generated*, so $\tilde D = 1 - D$, and its cost is $-\frac12 V$. The best cost is $\log 2 - \mathrm{JSD}$; the deck states its negative, $\mathrm{JSD} - \log 2$. Before you copy a loss from any text, look up which label is 1.
@@ -253,7 +253,7 @@ check("= cross-entropy with labels 1 and 0, both halves added", by_softplus, by_
       atol=1e-12)  # fmt: skip
 
 # %% [markdown]
-# **Smoothed labels.** A network that is never contradicted grows ever surer. A common remedy is to aim at $1-\alpha$ instead of 1 for real samples, say 0.9. (Texts differ: some call the *target* $\alpha$, some the amount taken off. Here it is the amount.) Allow a target $\beta$ instead of 0 for generated ones too. At one point the cost is $-p_\text{data}\,[(1-\alpha)\log D + \alpha\log(1-D)] - p_\text{model}\,[\beta\log D + (1-\beta)\log(1-D)]$. Collect what multiplies $\log D$ and what multiplies $\log(1-D)$; these add up to $p_\text{data} + p_\text{model}$, so the derivation of section 2 gives
+# **Smoothed labels.** A network that is never contradicted can grow ever surer. A common remedy is to aim at $1-\alpha$ instead of 1 for real samples, say 0.9. (Texts differ: some call the *target* $\alpha$, some the amount taken off. Here it is the amount.) Allow a target $\beta$ instead of 0 for generated ones too. At one point the cost is $-p_\text{data}\,[(1-\alpha)\log D + \alpha\log(1-D)] - p_\text{model}\,[\beta\log D + (1-\beta)\log(1-D)]$. Collect what multiplies $\log D$ and what multiplies $\log(1-D)$; these add up to $p_\text{data} + p_\text{model}$, so the derivation of section 2 gives
 #
 # $$D^*(x) = \frac{(1-\alpha)\,p_\text{data}(x) + \beta\,p_\text{model}(x)}{p_\text{data}(x) + p_\text{model}(x)} .$$
 #
@@ -337,7 +337,7 @@ plots.show(figure,
            "range they part from the dashed line.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
-# In the grey band, where samples fall, the networks are close to $D^*$. Outside, hardly any sample ever corrected them. At the left edge of the picture all nine say "probably real", where the right answer is 0. The generator gets its directions from this network, so where few samples have been its advice is not to be trusted.
+# Over most of the grey band, where samples fall, the networks are close to $D^*$; at its left end they already begin to part from it. Outside, hardly any sample ever corrected them. At the left edge of the picture all nine say "probably real", where the right answer is 0. The generator gets its directions from this network, so where few samples have been its advice may be wrong, as it is here.
 #
 # **Why smooth one side only?** Look at the numerator. With $\alpha$ alone, $D^*$ keeps its shape and is scaled by $1-\alpha$. With $\beta > 0$ the model's own density enters: wherever the generator puts many samples and the data none, $D^*$ tends to $\beta$ rather than 0. The discriminator then gives a place credit only because the generator keeps going there.
 
@@ -364,7 +364,7 @@ plots.show(figure,
 # </details>
 
 # %% [markdown] slide="fragment"
-# Both say "raise $s$". But the first *saturates*: the worse the sample, the smaller its push. The **$\log D$ trick** is to let the generator maximise $\log D$ instead of minimising $\log(1-D)$; this is the *non-saturating loss*. Each player then has a loss of its own: the game is no longer *zero-sum*, where one player's gain is the other's loss.
+# Both say "raise $s$". But the first *saturates*: the less $D$ believes a sample, the smaller its push. The **$\log D$ trick** is to let the generator maximise $\log D$ instead of minimising $\log(1-D)$; this is the *non-saturating loss*. Each player then has a loss of its own: the game is no longer *zero-sum*, where one player's gain is the other's loss.
 
 # %%
 score = torch.linspace(-6, 6, 241, dtype=torch.float64, requires_grad=True)
@@ -411,7 +411,7 @@ widgets.static_frames(
 )
 
 # %% [markdown]
-# At distance 5.5 the divergence has almost reached its ceiling. The saturating slope is almost zero: there is next to nothing left to descend. The trick still pulls. Here both slopes vanish at the same place, where the model is the data: **the equilibrium is shared**, the way there is not.
+# At distance 5.5 the divergence has almost reached its ceiling. The saturating slope is almost zero: there is everything left to descend, and next to no slope to descend by. The trick still pulls. Here both slopes vanish at the same place, where the model is the data: **the equilibrium is shared**, the way there is not.
 #
 # **Formula.** Write $q_\theta$ for the model's density and $p$ for the data's. In each step of the game the generator meets a discriminator that is *held still*: take $D = D^*$ of the present moment, freeze it, and differentiate with respect to $\theta$ only where $\theta$ moves the samples.
 #
@@ -476,7 +476,7 @@ slope = np.array([numerical_slope(kl_of_the_mean, at) for at in positions])
 check("log D trick: slope of 2 KL(m || p)", trick, 2 * slope, atol=1e-6)
 
 # %% [markdown]
-# The word *frozen* matters. For the trick $D^*$ is not a maximum, so if we computed $D^*$ anew at each $\theta$ and then differentiated, we would get another slope. The extra term is what $\theta$ does to $D^*$ itself: from $-\log D^* = \log(p+q) - \log p$ its derivative in $\theta$ is $\frac{\nabla q}{p+q}$, so the extra is $\int q\,\frac{\nabla q_\theta}{p+q}$. So the trick does not descend its own loss $\mathbb E[-\log D^*]$, the number that is printed during training; it descends $\mathrm{KL} - 2\,\mathrm{JSD}$, and only as far as the discriminator is $D^*$.
+# The word *frozen* matters. For the trick $D^*$ is not a maximum, so if we computed $D^*$ anew at each $\theta$ and then differentiated, we would get another slope. The extra term is what $\theta$ does to $D^*$ itself: from $-\log D^* = \log(p+q) - \log p$ its derivative in $\theta$ is $\frac{\nabla q}{p+q}$, so the extra is $\int q\,\frac{\nabla q_\theta}{p+q}$. So a step of the trick does not follow the gradient of $\mathbb E[-\log D^*]$, which a training log would print if its discriminator were $D^*$; it follows that of $\mathrm{KL} - 2\,\mathrm{JSD}$, and only as far as the discriminator is $D^*$. (With one parameter, as in the table below, the two slopes have the same sign and differ in size. With many, their directions may differ as well.)
 
 
 # %%
@@ -650,12 +650,12 @@ plots.show(pictures.value_over_time(looks, at_best, fresh, running),
            "4.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
-# Blue and green nearly agree: on a line, a fresh discriminator is a good instrument, and it needs nothing but samples. The red curve, the one that a training log estimates, starts not far from $-\log 4$, the generator's triumph, while the samples are as bad as they will ever be. That is the trap announced in section 1. The running value is low when the generator is good *or when the discriminator is bad* (at the first step it has learned next to nothing), and the number does not say which. Computed with the true densities, as here, it can only be too low, since nothing beats $D^*$. Measured on the training samples it can be too high as well: see the next section.
+# Blue and green nearly agree: in this game on a line, a fresh discriminator is a good instrument, and it needs nothing but samples. The red curve, the one that a training log estimates, starts below $-1$ with all three seeds, and with one of them close to $-\log 4$, the generator's triumph, while the samples are still about as bad as at the start. That is the trap announced in section 1. The running value is low when the generator is good *or when the discriminator is bad* (at the first step it has learned next to nothing), and the number does not say which. Computed with the true densities, as here, it can only be too low, since nothing beats $D^*$. Measured on the training samples it can be too high as well: see the next section.
 
 # %% [markdown] slide="slide"
 # ## 7 · How many steps for the discriminator?
 #
-# **Question.** With larger $k$ the discriminator stays nearer to its best answer, and each turn costs more. How much value does it leave on the table along the way?
+# **Question.** With a larger $k$ each turn costs more. Does the discriminator stay nearer to its best answer in return? How much value does it leave on the table along the way, with $k=1$ and with $k=5$?
 
 
 # %%
@@ -681,7 +681,7 @@ for k, each in mean_gaps.items():
     print(f"k = {k}: {each.mean():.2f} nats left on the table")
 
 # %% [markdown]
-# So why not a huge $k$? The decks disagree. The generative models deck says not to keep $D$ from becoming "too smart", since $D$ is supposed to be perfect; others ask for a balance. Three reasons for few steps are given, and they are not equally good. *Time:* each extra step costs some. *A flat loss:* with the saturating loss a perfect discriminator leads back to the flat part of section 5; with the $\log D$ trick, which this game uses, the slope at $D^*$ is large, so it does not apply here. *Overfitting*, which the generative AI deck names: $D$ sees finitely many real samples. Trained on them for long, it learns these samples rather than their density. Let us see that: the same network, once with 20 real samples, once with 5000, as many steps for both.
+# So why not a huge $k$? The decks disagree. The generative models deck says not to keep $D$ from becoming "too smart", since $D$ is supposed to be perfect; others ask for a balance. Three reasons for few steps are given, and they are not equally good. *Time:* each extra step costs some. *A flat loss:* with the saturating loss a perfect discriminator leads back to the flat part of section 5; with the $\log D$ trick, which this game uses, the slope at $D^*$ is large as long as the model is far away, so it does not apply here. *Overfitting*, which the generative AI deck names: $D$ sees finitely many real samples. Trained on them for long, it learns these samples rather than their density. Let us see that: the same network, once with 20 real samples, once with 5000, as many steps for both.
 
 
 # %%
@@ -727,7 +727,7 @@ plots.show(figure,
            "are.")  # fmt: skip
 
 # %% [markdown]
-# (One of the three red curves leaves the picture.) This is a good reason, and it depends on the amount of data. The discriminator of 20 samples ends worse than a coin on new samples, and a generator that followed it would be pulled towards these 20 points instead of their distribution. (No generator moved in this experiment.) With 5000 samples the same number of steps did no harm. Notebook 14 changes the game so that even a perfect discriminator, there called a *critic*, still has a useful slope.
+# (One of the three red curves leaves the picture.) This is a good reason, and it depends on the amount of data. The discriminator of 20 samples ends worse than a coin on new samples, and a generator that followed it could be pulled towards these 20 points instead of their distribution. (We have not tried: no generator moved in this experiment.) With 5000 samples the same number of steps did no harm. Notebook 14 changes the game so that even a perfect discriminator, there called a *critic*, still has a useful slope.
 
 # %% [markdown] slide="slide"
 # ## 8 · Who moves first?
@@ -956,9 +956,9 @@ plots.show(pictures.sample_clouds(
            "the last panel.")  # fmt: skip
 
 # %% [markdown]
-# So ten generator steps per turn are enough to collapse this game, and patience does not help: after 450 turns it is about as narrow as after 150. Was its discriminator taught too little? After equally many of *its* updates, 150, the game one to one is not yet even either, though all its seeds are wider than those of ten to one. (One of them is just above the bar of this check, 1.5 nats. The bar was chosen on other seeds, where one to one stayed below 1 nat.) But one to one goes on from there, and ten to one does not: after 450 updates each, and at equal totals, the two are far apart. We have not tried how long ten to one would have to go on.
+# So ten generator steps per turn are enough to collapse this game, and three times as many turns do not help: after 450 it is still narrow with all three seeds. Was its discriminator taught too little? After equally many of *its* updates, 150, the game one to one is not yet even either, though all its seeds are wider than those of ten to one. (One of them is just above the bar of this check, 1.5 nats. The bar was chosen on other seeds, where one to one stayed below 1 nat.) After that two of the three seeds of one to one become much more even, the third does not, and none of ten to one does so within 450 turns. After 450 updates each, and at equal totals, every seed of one to one is wider than every seed of ten to one. We have not tried ten to one for longer.
 #
-# What the other game has learned is less than its picture suggests. The table shows that it finds no more modes than noise does, and that its share of good samples is hardly above that of noise (the standard error is 0.2 %). After so few updates it knows roughly the size of the square and not yet the humps. Nor is one to one a guarantee: with the third seed it, too, crowds into part of the grid (see its KL), though not into a point.
+# What the other game has learned is less than its picture suggests. The table shows that it finds no more modes than noise does, and that its share of good samples is above that of noise in only one row and with one seed, and then not by much; elsewhere it is below (the standard error is about 0.2 %). After so few updates it knows at best the rough size of the square, and not yet the humps. Nor is one to one a guarantee: with the third seed it, too, crowds into part of the grid (see its KL), though not into a point.
 #
 # The collapsed generator has not settled on its favourite mode, though. The usual explanation is that wherever it piles up, the discriminator soon learns to say "generated", and it moves on. Here is, over time, the share of its samples that are *nearest* to each mode. Nearest does not mean good: as the table shows, few of them are within three standard deviations.
 
@@ -992,10 +992,10 @@ check("on average the favourite holds at least two fifths of all samples",
       control={"one to one": [run[2].max(axis=1).mean() for run in even]})  # fmt: skip
 
 # %% [markdown]
-# A photograph of one moment would suggest that the model "knows only one mode". The film shows that it has been near most of them, and stays at none. So look at samples over time, count modes where you can, and do not trust a loss: section 6 has shown what a running value is worth.
+# A photograph of one moment would suggest that the model "knows only one mode". The film shows one that wanders from mode to mode and stays at none. So look at samples over time, count modes where you can, and do not trust a loss: section 6 has shown what a running value is worth.
 
 # %% [markdown] slide="subslide" says="*A penalty on slopes,* R1: the same game, 6000 steps, with R1 and without. With it the modes get even shares; without it some get nearly nothing.\n\n*Several samples at a time:* a batch from one mode looks like no batch of data, even if each sample in it looks real."
-# **What helps: a penalty on slopes.** Section 8 showed R1 turning a circle into a spiral. Does it help here? The same plain game one to one, larger networks, 6000 steps at a constant rate, three seeds, once with `r1=0.1` and once without, all else equal. These runs take longer than a notebook may, so we load a record of them and replay the beginning of one.
+# **What helps: a penalty on slopes.** In section 8 this penalty turned a circle into a spiral. Does it help here? The same plain game one to one, larger networks, 6000 steps at a constant rate, three seeds, once with `r1=0.1` and once without, all else equal. These runs take longer than a notebook may, so we load a record of them and replay the beginning of one.
 
 # %%
 from coursekit.gan import recipe
@@ -1031,7 +1031,7 @@ plots.show(pictures.penalty_alone(
 # %% [markdown]
 # With R1 the modes get even shares, and at the end more of them are found; without it some get far too much and others nearly nothing. In *sharpness* R1 is no gain in this game: without it more samples are good at most of our looks, and at the end it depends on the seed. Even shares alone would prove nothing (noise has them too); it is even shares together with samples that are sharper than noise. The [benchmark](../benchmarks/README.md) adds falling rates and averaged weights, and with R1 most samples are then good as well. It also shows that R1 is not the only way: the vanilla GAN in the same table finds nearly all modes without it, with more of its samples in between.
 #
-# **Several samples at a time.** A discriminator that sees several samples at a time notices that a batch from one mode looks like no batch of data, even if each sample in it looks real. `gan.MinibatchStd`, the *minibatch standard deviation*, is the simplest such layer: it appends the spread of the batch to the features of every sample (Karras et al. 2018). [Notebook 13](13_training_gans.ipynb) goes on with minibatch features, unrolled games and images.
+# **Several samples at a time.** A discriminator that sees several samples at a time can notice that a batch from one mode looks like no batch of data, even if each sample in it looks real. `gan.MinibatchStd`, the *minibatch standard deviation*, is the simplest such layer: it appends the spread of the batch to the features of every sample (Karras et al. 2018). [Notebook 13](13_training_gans.ipynb) goes on with minibatch features, unrolled games and images.
 
 # %% [markdown] slide="slide"
 # ## 10 · Summary
@@ -1041,14 +1041,14 @@ plots.show(pictures.penalty_alone(
 # | the value from samples is the integral | section 1 |
 # | D* = p_data / (p_data + p_model): ten thousand answers tried, no perturbation gains, both variations | section 2 |
 # | value at D* = 2 JSD − log 4, for five pairs; the deck's signs | section 3 |
-# | a trained network approaches D*, with cross-entropy, smoothed labels, least squares | section 4 |
+# | a trained network comes near D* where samples fall, with cross-entropy, smoothed labels, least squares | section 4 |
 # | slopes −D and −(1 − D) on the score | section 5 |
 # | with D* frozen: log(1 − D) follows 2 JSD, −log D follows KL − 2 JSD = 2 KL(m ‖ p); with D* computed anew it does not | section 5 |
 # | Algorithm 1 by hand = coursekit, every weight | section 6 |
-# | a Gaussian is learned: by quadrature and by a fresh discriminator the value falls to −log 4 | section 6 |
-# | the running value starts low though nothing has been learned | section 6 |
-# | k = 5 is nearer to D* than k = 1 in this game; with 20 real samples D memorises them | section 7 |
-# | minimax is not maximin; with D fixed the generator shrinks to a point, with D answering it becomes the data | section 8 |
+# | a Gaussian is learned, with three seeds: by quadrature and by a fresh discriminator the value falls to −log 4 | section 6 |
+# | the running value starts below −1 though next to nothing has been learned | section 6 |
+# | k = 5 is nearer to D* than k = 1 in this game; with 20 real samples D ends worse than a coin on new ones | section 7 |
+# | minimax is not maximin; with D fixed the generator shrinks towards a point, with D answering it becomes the data | section 8 |
 # | on xy: at once diverges, in turns circles, with a penalty (R1) converges | section 8 |
 # | ten generator steps per turn: collapse, at equal numbers of updates of D and at equal totals; and wandering | section 9 |
 # | R1 alone: even shares of the modes, but no sharper samples (stored runs) | section 9 |
