@@ -14,7 +14,7 @@
 #
 # **It follows** the diffusion lecture of the generative AI deck, which follows Ho, Jain and Abbeel (2020): the chain, the leap, the step back, the bound, both algorithms. Where a slide slips, the right form is named beside it. **It adds** the score, the time embedding, the bound's three terms with proof and test, the size of the error at finite $T$, guidance (the deck: diffusion "can be made conditional easily"), and DDIM.
 #
-# Every line that starts with ✓ was checked just now, on your machine; a bound on a measured number names its *control*, something simpler that fails it. (Where three seeds take too long, the numbers are stored.) For a mixture of Gaussians in one dimension everything is known exactly, including the best noise predictor.
+# Every line that starts with ✓ was checked just now, on your machine; a bound on a measured number names its *control*, something simpler that fails it. (Where three seeds take too long, the numbers are stored; what is shown of one network is seed 0.) For a mixture of Gaussians in one dimension everything is known exactly, including the best noise predictor.
 
 # %%
 from functools import partial
@@ -31,7 +31,7 @@ dice = torch.Generator().manual_seed(17)
 # %% [markdown] slide="slide"
 # ## 1 · How does one drown a picture?
 #
-# **Question.** How could a machine make a picture out of nothing but noise? Put that way, it is hard to know where to begin. So turn it round: how does a picture *become* noise? That is easy. Let a drop of ink fall into water. At each moment the molecules take a tiny random step, and after a while the water is evenly grey. Nothing has to be learned for that. And each single step is so small that one could imagine undoing it.
+# **Question.** How could a machine make a picture out of nothing but noise? Turn it round: how does a picture *become* noise? That is easy. Let a drop of ink fall into water. At each moment the molecules take a tiny random step, and after a while the water is evenly grey. And each single step is so small that one could imagine undoing it.
 #
 # Let $x_0$ be a clean image, its pixels scaled to $[-1, 1]$. Step $t$ shrinks the image a little and adds a little Gaussian noise:
 #
@@ -79,7 +79,7 @@ plots.show(figure,
 #
 # $$x_t = \sqrt{\bar\alpha_t}\;x_0 + \sqrt{1-\bar\alpha_t}\;\varepsilon, \qquad\text{in short}\qquad q(x_t \mid x_0) = \mathcal N\!\big(\sqrt{\bar\alpha_t}\,x_0,\ (1-\bar\alpha_t) I\big).$$
 #
-# Mind the index on the right: $x_0$, the clean image. (One slide has $x_{t-1}$ there, which would count the leap twice.) Is it true? Take any mean and any covariance matrix for $x_0$, push both through a thousand single steps, and compare with the leap.
+# Mind the index on the right: $x_0$, the clean image. (One slide has $x_{t-1}$ there, which would count the leap twice.) Take any mean and any covariance matrix for $x_0$, push both through a thousand single steps, and compare with the leap.
 
 # %%
 b1, b2 = 0.2, 0.5
@@ -200,7 +200,7 @@ check("mean in x_0 form = mean in noise form, t = 2..1000", in_x0_form, in_noise
       atol=1e-8, control={"the deck's root of 1 - alpha": slip})  # fmt: skip
 
 # %% [markdown] slide="skip"
-# **Why the noise, and not $x_{t-1}$ itself?** The deck says that it works better in practice, which we do not test. A plausible reason: $x_{t-1}$ is nearly $x_t$, so a network asked for it would mostly learn to copy its input. The noise has variance 1 at every $t$: the same scale of question everywhere.
+# **Why the noise, and not $x_{t-1}$ itself?** The deck says that it works better in practice, which we do not test. A plausible reason: $x_{t-1}$ is nearly $x_t$, so a network asked for it would mostly learn to copy its input. The noise has variance 1 at every $t$.
 
 # %% [markdown] slide="subslide"
 # **What would the best noise predictor say?** Let $m(x_t)=\mathbb E[\varepsilon\mid x_t]$ be the mean of the noise among all cases with this $x_t$. For any other predictor $g$, write $\varepsilon-g=(\varepsilon-m)+(m-g)$ and square. The mixed term $\mathbb E\,(\varepsilon-m)(m-g)$ is zero: given $x_t$ the second factor is fixed, and the first has mean 0. So
@@ -332,7 +332,7 @@ check("KL of a step = weighted noise error, t = 2..8", model_8.denoising_kl(x0, 
       weight * squared, rtol=1e-9, control={"unweighted": squared})  # fmt: skip
 
 # %% [markdown]
-# **The short form.** Ho et al. drop the weights and train with $\mathbb E\,\lVert \varepsilon - \varepsilon_\theta(x_t, t)\rVert^2$, each $t$ equally often. What does that change? A common factor changes no minimum, so we compare shapes: which share of all the weight falls on which $t$?
+# **The short form.** Ho et al. drop the weights and train with $\mathbb E\,\lVert \varepsilon - \varepsilon_\theta(x_t, t)\rVert^2$, each $t$ equally often. What does that change? A common factor changes no minimum, so we compare shapes: what share of the weight falls on each $t$?
 
 # %%
 weights = linear.betas[2:] / (2 * linear.alphas[2:] * (1 - linear.alpha_bars[1:-1]))
@@ -489,7 +489,7 @@ plots.show(figure,
     "off, at large t nearly a straight line.")  # fmt: skip
 
 # %% [markdown]
-# At $t = 80$ nine tenths of the variance of $x_t$ are noise, so the best estimate of the noise is nearly proportional to $x_t$: a straight line. In this last band the best line misses less than the networks do (the table's last column); no network is needed there. At $t = 10$ the estimate is zero near the middle of each hump and jumps between them: to the left of the gap it says "you belong to the left hump". The small networks round the jump off, and among the places where $x_t$ occurs they are furthest off there. Where $x_t$ hardly ever falls, their estimates were never trained and mean nothing.
+# At $t = 80$ nine tenths of the variance of $x_t$ are noise, so the best estimate of the noise is nearly proportional to $x_t$: a straight line. In this last band the best line misses less than the networks do (the table's last column); no network is needed there. At $t = 10$ the estimate is zero near the middle of each hump and jumps between them: to the left of the gap it says "you belong to the left hump". The small networks round the jump off; in the picture that is where they miss by most. Where $x_t$ hardly ever falls, their estimates were hardly trained and mean nothing.
 
 # %% [markdown] slide="subslide"
 # **Algorithm 2, sampling.** Start with $x_T \sim \mathcal N(0, I)$. For $t = T, \dots, 1$: draw $z \sim \mathcal N(0, I)$, but $z = 0$ when $t = 1$; then
@@ -529,13 +529,13 @@ plots.show(figure,
     "right anywhere and end on the left in the two humps.")  # fmt: skip
 
 # %% [markdown]
-# Follow one path from the right. For a long time it is undecided, around the middle of the chain it drifts to one side, and the last steps only polish. Nothing but the noise chose the hump.
+# Follow one path from the right. For a long time it is undecided, around the middle of the chain it drifts to one side, and the last steps only polish. Nothing but noise chose the hump: that of the start, and that of the steps.
 
 # %% [markdown] slide="subslide"
 # **Predict before you run:** with the *exact* predictor, do samples follow the data's distribution exactly?
 #
 # <details><summary>Answer</summary>
-# No, not for any finite $T$. The true step back $q(x_{t-1}\mid x_t)$ is a mixture of Gaussians, one for each possible $x_0$, and we replace it by a single Gaussian with the variance of one of them. Small steps make the error small: that is what a large $T$ is for.
+# Not in general, for any finite $T$. The true step back $q(x_{t-1}\mid x_t)$ is a mixture of Gaussians, one for each possible $x_0$, and we replace it by a single Gaussian with the variance of one of them. Small steps make the error small: that is what a large $T$ is for.
 # </details>
 #
 # To see a small error we cannot rely on samples: their own scatter would hide it. So take data that are one Gaussian, $\mathcal N(m, s^2)$. Then everything stays Gaussian, the true step back included, and two numbers tell all. Only the wrong *variance* of the step remains to be seen. The score of $x_t$ is $-(x-\sqrt{\bar\alpha_t}\,m)/(\bar\alpha_t s^2+1-\bar\alpha_t)$. By section 4, Algorithm 2 adds $\beta_t$ times the score to $x_t$. With $c_t=\beta_t/(\bar\alpha_t s^2+1-\bar\alpha_t)$ the step is therefore *linear*, $x_{t-1}=\big(x_t-c_t\,(x_t-\sqrt{\bar\alpha_t}\,m)\big)/\sqrt{\alpha_t}+\sqrt{\tilde\beta_t}\,z$, and the variance of the samples becomes $(1-c_t)^2/\alpha_t$ times what it was, plus $\tilde\beta_t$: a recursion from $\mathcal N(0,1)$ at $t=T$ down to $t=0$.
@@ -580,14 +580,14 @@ check("mean of 20 000 samples = computed", draws.mean(), computed, se=std / 20_0
 check("their standard deviation too", draws.std(), std, se=std / 40_000**0.5)
 
 # %% [markdown]
-# The samples are a little too narrow at each of the six $T$: $\tilde\beta_t$, which was derived for a known $x_0$, is the right variance only if the data are a single point. ($\sigma_t^2=\beta_t$, the other choice of Ho et al., is right if they are a standard normal; with many steps the two differ little at most $t$.)
+# The samples are too narrow at each of the six $T$, less and less so: $\tilde\beta_t$, which was derived for a known $x_0$, is the right variance only if the data are a single point. ($\sigma_t^2=\beta_t$, the other choice of Ho et al., is right if they are a standard normal; with many steps the two differ little at most $t$.)
 #
-# And the red line? It always takes the mean and leaves the noise out, and its samples lose their whole width, however large $T$ is. Every step is an average over many possible pasts, and averaging shrinks the spread, a thousand times over. The noise is essential: it puts back the spread that each mean takes out. (Section 9 does without noise after all, with another step.)
+# And the red line? It always takes the mean and leaves the noise out, and its samples lose their whole width, at each of the six $T$. Every step is an average over many possible pasts, and averaging shrinks the spread. The noise is essential: it puts back the spread that each mean takes out. (Section 9 does without noise after all, with another step.)
 
 # %% [markdown] slide="slide" says="**Where to diffuse?** An image has many pixels but few ways to vary. So first compress, then diffuse the codes, then decode: **latent diffusion**.\n\n**What to predict?** $v = \\sqrt{\\bar\\alpha_t}\\,\\varepsilon - \\sqrt{1-\\bar\\alpha_t}\\,x_0$: never a nearly empty task, neither at small $t$ nor at large."
 # ## 7 · Digits, and why they come out sharp
 #
-# **Where to diffuse?** An image has many pixels but few ways to vary. So first compress, then diffuse the codes, then decode: **latent diffusion**. For larger images the compressor is an autoencoder; for 14 × 14 digits PCA will do. We keep 40 scores and divide them all by one number, so that their mean variance is 1.
+# **Where to diffuse?** An image has many pixels but few ways to vary. So first compress, then diffuse the codes, then decode: **latent diffusion**. For larger images the compressor is an autoencoder; for 14 × 14 digits PCA will do. We keep 40 scores (coordinates, not the *score* of section 4) and divide them all by one number, so that their mean variance is 1.
 
 # %%
 from coursekit import pca
@@ -605,7 +605,7 @@ def decode(codes):
 
 
 # %% [markdown]
-# **What should the network predict?** At large $t$ the noise is nearly $x_t$ itself, at small $t$ the clean image is: either task is then nearly empty, and what follows from it is badly determined (section 10 shows how badly). Salimans and Ho (2022) turn from one into the other: $v = \sqrt{\bar\alpha_t}\,\varepsilon - \sqrt{1-\bar\alpha_t}\,x_0$. Multiply $x_t$ by $\sqrt{\bar\alpha_t}$, subtract $\sqrt{1-\bar\alpha_t}\,v$, and the noise cancels: $x_0=\sqrt{\bar\alpha_t}\,x_t-\sqrt{1-\bar\alpha_t}\,v$. In the same way $\varepsilon=\sqrt{\bar\alpha_t}\,v+\sqrt{1-\bar\alpha_t}\,x_t$. We ask the package: a model with `target="v"` whose network says the true $v$ must know both.
+# **What should the network predict?** At large $t$ the noise is nearly $x_t$ itself, at small $t$ the clean image is: either task is then nearly empty, and what follows from it is badly determined (section 10 shows how badly). Salimans and Ho (2022) turn from one into the other: $v = \sqrt{\bar\alpha_t}\,\varepsilon - \sqrt{1-\bar\alpha_t}\,x_0$. Multiply $x_t$ by $\sqrt{\bar\alpha_t}$, subtract $\sqrt{1-\bar\alpha_t}\,v$, and the noise cancels: $x_0=\sqrt{\bar\alpha_t}\,x_t-\sqrt{1-\bar\alpha_t}\,v$. In the same way $\varepsilon=\sqrt{\bar\alpha_t}\,v+\sqrt{1-\bar\alpha_t}\,x_t$. We ask the package: a model with `target="v"` whose network puts out the true $v$ must recover both.
 
 
 # %%
@@ -630,7 +630,7 @@ model = recipe.class_digits(encode(train), labels, seed=0).requires_grad_(False)
 chain = model.schedule  # cosine, T = 200
 
 # %% [markdown]
-# **How good are the samples?** A *judge*, a small classifier of real digits, reads them. Its *confidence* is its mean largest probability. Beside it we use measures from its features (notebook 13): the *Fréchet distance* between Gaussians fitted to samples and test digits; *precision*, the share of samples that look like test digits; and *recall*, the share of test digits that some samples look like. For comparison: real digits, real digits that have been through the 40 scores, samples from a single Gaussian, and the mean image of each class.
+# **How good are the samples?** A *judge*, a small classifier of real digits, reads them. Its *confidence* is its mean largest probability. Beside it we use measures from its features (notebook 13): the *Fréchet distance* between Gaussians fitted to samples and test digits; *precision*, the share of samples that look like test digits; and *recall*, the share of test digits that some samples look like. (The samples are drawn in 50 strides, as in section 9.) For comparison: real digits, real digits that have been through the 40 scores, samples from a single Gaussian, and the mean image of each class.
 
 # %%
 from coursekit import evaluation
@@ -687,10 +687,10 @@ plots.show(figure,
     "one can read; samples of a Gaussian, tangles of grey strokes.")  # fmt: skip
 
 # %% [markdown]
-# Read the table by its last two rows. The mean of each class is what the judge is *surest* of, and its precision is perfect: confidence alone would call ten blurred pictures the best generator of all. Recall unmasks them. The single Gaussian has the opposite fault: its recall is as high as diffusion's, but only half of its samples are close to test digits, and fewer still look like digits to the eye. Diffusion comes near to what the 40 scores let through, in both respects, but not all the way: its Fréchet distance is about twice theirs.
+# Read the table from its last two rows. The mean of each class is what the judge is *surest* of, and its precision is perfect: confidence alone would call ten blurred pictures the best generator of all. Recall unmasks them. The single Gaussian has the opposite fault: its recall is as high as diffusion's, but only half of its samples are close to test digits, and fewer still look like digits to the eye. (Unlike diffusion it is not told the class, so its share read as asked is chance level. Ten Gaussians, one per class, as in notebook 16, would be the closer rival.) Diffusion comes near to what the 40 scores let through, in both respects, but not all the way: its Fréchet distance is about twice theirs.
 
 # %% [markdown]
-# **Why is this sharp where autoencoders and VAEs blur?** You have met three explanations of the blur: the squared error averages (notebook 11), maximum likelihood would rather blur than miss anything (00), and the deck's "assumption that $x\sim\mathcal N$". They are one. A Gaussian likelihood per pixel *is* a squared error; where several images are possible its maximum is their average, which covers them all. A decoder must answer *once*. Diffusion has the same squared error! Its estimate of $x_0$ from pure noise is the average of all digits of the class. But it does not stop there. It takes a small step, to a slightly less noisy point, and asks again. At the new point fewer images are possible, so the next estimate is an average of fewer. Repeated asking is what makes it sharp, not the fresh noise: section 9 draws none.
+# **Why does this not end in a blur, as autoencoders and VAEs do?** You have met three explanations of the blur: the squared error averages (notebook 11), maximum likelihood would rather blur than miss anything (00), and the deck's "assumption that $x\sim\mathcal N$". They are one. A Gaussian likelihood per pixel *is* a squared error; where several images are possible its maximum is their average, which covers them all. A decoder must answer *once*. Diffusion has the same squared error! Its estimate of $x_0$ from pure noise is the average of all digits of the class. But then it takes a small step, to a slightly less noisy point, and asks again. At the new point fewer images are possible, so the next estimate is an average of fewer. Repeated asking is what leads away from the mean, not the fresh noise: section 9 draws none. (The check below measures the distance from the class means, not sharpness.)
 
 # %%
 digits, code, estimates = torch.arange(10), torch.randn(10, 40, generator=dice), {}
@@ -731,7 +731,7 @@ widgets.static_frames(frame, [{"t": 25}, {"t": 100}, {"t": 180}],
     "nearly coincide there, too.")  # fmt: skip
 
 # %% [markdown]
-# Look at the bell curves: at $t = 180$ the estimate is far from the truth, and yet the two curves nearly coincide. One step back depends little on $x_0$. So a vague estimate does little harm there, and a vague estimate is all one can have.
+# Look at the bell curves: at $t = 180$ the estimate is far from the truth, and yet the two curves nearly coincide. One step back depends little on $x_0$. So a vague estimate does little harm there.
 #
 # **Is it merely memorising?** A sharp question, since we know the best predictor for the *training set*: a mixture with one hump of width zero at each training digit. It has the smallest possible training loss; no network gets below it. Here is what it samples. Over all pairs of a sample and a new digit we count *how often the sample is nearer to the training set*: half of the time if samples keep the distance that new digits keep, always for copies.
 
@@ -751,14 +751,14 @@ check("our network does not memorise: a share of at most 0.6", share["our networ
       0.6, relation="<=", control={"perfect": share["perfect predictor"]})  # fmt: skip
 
 # %% [markdown]
-# The perfect predictor memorises, and our network does not. By itself that is no praise, as the last two lines show: noise does not copy anything either. So a diffusion model makes *new* images only because its network falls short of the minimum; ours is too smooth to single out every training image. A large network, trained for long on few images, can come close to the minimum, and then it memorises.
+# The perfect predictor memorises. Our network, by this measure and for seed 0, does not; a few copies would not show. By itself that is no praise, as the last two lines show: noise does not copy anything either. So a diffusion model makes *new* images only because its network falls short of the minimum; ours, we suppose, is too smooth to single out every training image.
 
 # %% [markdown] slide="slide" says="**Tell the network the class** $y$: a learned vector, added to the time embedding. Hide it in one of ten training examples, and one network knows both $\\varepsilon_\\theta(x_t,t,y)$ and $\\varepsilon_\\theta(x_t,t)$.\n\n**Classifier-free guidance** goes further in the direction in which the two differ:"
 # ## 8 · A digit on demand
 #
 # **Question.** How do we ask for a seven? "Diffusion can be made conditional easily", says the deck. How?
 #
-# **Tell the network the class.** Each class $y$ gets a learned vector, and that vector is added to the time embedding, as computed by hand in section 6: it reaches every scale, shift and gate. Nothing else changes. By section 4 the best $\varepsilon_\theta(x_t, t, y)$ is $-\sqrt{1-\bar\alpha_t}\;\nabla\log q(x_t\mid y)$. In one of ten training examples the label is hidden, and a further vector, for "no class", is used instead: so the same network also learns the unconditional score. (Expect that one to be the worse of the two: it has seen only a tenth of the examples.)
+# **Tell the network the class.** Each class $y$ gets a learned vector, and that vector is added to the time embedding, as computed by hand in section 6: it reaches every scale, shift and gate. Nothing else changes. By section 4 the best $\varepsilon_\theta(x_t, t, y)$ is $-\sqrt{1-\bar\alpha_t}\;\nabla\log q(x_t\mid y)$. In one of ten training examples the label is hidden, and a further vector, for "no class", is used instead: so the same network also learns the unconditional score.
 #
 # **Guidance.** With both at hand one can exaggerate (Ho and Salimans 2022). Bayes' rule, $q(y\mid x_t)=q(x_t\mid y)\,q(y)/q(x_t)$, has the slope
 #
@@ -844,7 +844,7 @@ for w, row in zip((0, 4), clipped, strict=True):
 print(f"w = 4: largest pixel {at_w('largest pixel', 4.0).mean():.1f}")
 
 # %% [markdown]
-# A little guidance mends the doubtful digits: the judge reads more of them as asked, and the Fréchet distance falls, while precision already falls a little. With more of it the samples leave the data: at $w=4$ the judge reads every one of them as asked, and yet hardly any is close to a test digit; the darkest pixels are far beyond the 1 that stands for black. Clipping the pixels, as image generators do, brings back part of the precision but not the variety: recall stays far below that of the unguided samples, clipped likewise. (One caution: the distributions $q(x_t\mid y)\,q(y\mid x_t)^w$ at different $t$ do not belong to one noising chain, so not even an exact network samples any of them exactly.)
+# A little guidance mends the doubtful digits: the judge reads more of them as asked, and the Fréchet distance falls, while precision already falls a little. With more of it the samples leave the data: at $w=4$ the judge reads every one of them as asked, and yet hardly any is close to a test digit; the darkest pixels are far beyond the 1 that stands for black. Clipping the pixels, as image generators do, brings back part of the precision but not the variety (here for seed 0): recall stays far below that of the unguided samples, clipped likewise. Clipping itself costs recall, too: compare section 7's table. (One caution: the distributions $q(x_t\mid y)\,q(y\mid x_t)^w$ at different $t$ do not belong to one noising chain, so not even an exact network samples any of them exactly.)
 
 # %% [markdown] slide="slide"
 # ## 9 · Fewer steps: DDIM
@@ -916,10 +916,10 @@ for n, eta in ((5, 0), (20, 0), (20, 1), (100, 0), (100, 1)):
     print(f"{n:7} {eta:4} {row[0]:9.1f} {row[1]:7.2f} {row[2]:10.2f} {row[3]:14.1%}")
 
 # %% [markdown]
-# One stride gives the mean image of the class asked for, as section 7 showed, and the judge is surer of it than of real digits: confidence measures the wrong thing. Without fresh noise 20 strides come close to 100; five do not. The network is trained once, for all $t$; the number of strides is chosen afterwards. By distance and recall $\eta=0$ is the better choice from two strides on, at 100 as well. By precision and by the share read as asked $\eta=1$ is a little ahead from five strides on.
+# One stride gives nearly the mean image of the class asked for, as section 7 showed, and the judge is surer of it than of real digits from 40 scores: confidence measures the wrong thing. Without fresh noise 20 strides are still a little behind 100, by distance and by recall; five are far behind. But precision and the share read as asked *fall* from 5 strides to 100. By distance and recall $\eta=0$ is the better choice from two strides on, at 100 as well. By precision and by the share read as asked $\eta=1$ is a little ahead from five strides on.
 
 # %% [markdown] slide="skip"
-# **On a laptop, for larger images.** Put the pieces together: an autoencoder compresses 28 × 28 pixels to 32 numbers, a diffusion model learns these, DDIM samples in 50 strides, the decoder paints. `benchmarks/ddpm.py` does that for MNIST, beside a U-Net on the pixels that is given the same CPU time. Many of today's image generators follow the same plan with larger parts.
+# **On a laptop, for larger images.** An autoencoder compresses 28 × 28 pixels to 32 numbers, a diffusion model learns these, DDIM samples in 50 strides, the decoder paints. `benchmarks/ddpm.py` does that for MNIST, beside a U-Net on the pixels that is given the same CPU time.
 
 # %% [markdown] slide="slide"
 # ## 10 · What goes wrong
@@ -935,10 +935,10 @@ check("linear, T = 1000: prior term below 0.01 nats for every digit", forgotten,
 print(f"T = 20: {remembered.min():.0f} nats or more for every digit")
 
 # %% [markdown]
-# The prior term of the bound contains no parameter: it says *before any training* that this chain does not forget. The walk back would start from $\mathcal N(0, I)$, where the walk out never ends, and even a perfect predictor would be asked about points that the walk out hardly ever visits. Is that the cause, or is it that 20 steps are few? On our mixture we can tell them apart.
+# The prior term of the bound contains no parameter: it says *before any training* that this chain does not forget. The walk back would start from $\mathcal N(0, I)$, a distribution that the walk out never reaches. Is that the cause, or is it that 20 steps are few? On our mixture we can tell them apart.
 
 # %% [markdown] slide="subslide"
-# The next cell starts the same 20 steps from $\mathcal N(0,1)$, and from where the walk out really ends. Only the second walk comes near the data. (Fresh data are as near; our mixture is forgiving, its mean is near 0 and its variance near 1.) Twenty steps *are* few, too: a cosine schedule of 20, which does forget, makes a smaller error, but one that is seen. So look at $\bar\alpha_T$ before you train.
+# The next cell starts the same 20 steps from $\mathcal N(0,1)$, and from where the walk out really ends. Only the second walk comes near the data. (Fresh data are as near; our mixture is forgiving, its mean is near 0 and its variance near 1.) Twenty steps *are* few, too: a cosine schedule of 20, which does forget, makes a smaller error, but still a visible one. So look at $\bar\alpha_T$ before you train.
 #
 # **Predicting the noise near $t = T$.** An estimate of the noise gives an estimate of the image,
 # $\hat x_0 = (x_t - \sqrt{1-\bar\alpha_t}\;\hat\varepsilon)/\sqrt{\bar\alpha_t}$. Any error of $\hat\varepsilon$ is multiplied by $\sqrt{(1-\bar\alpha_t)/\bar\alpha_t}$.
@@ -946,7 +946,7 @@ print(f"T = 20: {remembered.min():.0f} nats or more for every digit")
 # **Predict before you run:** the cosine schedule has $\bar\alpha_T$ near 0. Train the network of section 7 for 200 steps, to put out the *noise* instead of $v$; and, to be fair, another for 200 steps with the target $v$. What will the samples look like, and what will the judge say?
 #
 # <details><summary>Answer</summary>
-# With the target v they are smeared digits. With the noise they blow up to numbers a thousand times larger than in any digit. And of these the judge is more confident than of real digits.
+# With the target v they are smeared digits. With the noise they blow up to numbers more than a hundred times larger than in any digit. And the judge is more confident about these than about real digits.
 # </details>
 
 # %%
@@ -1007,7 +1007,7 @@ plots.show(figure,
     "to 9, many of which can be read.")  # fmt: skip
 
 # %% [markdown]
-# Two lessons. The last $\beta$ of the cosine schedule is 0.999, and the first step, from $t = T$, magnifies any error. Ho's linear schedule, with its last $\beta$ of 0.02, takes no such step, and many implementations clip $\hat x_0$ to $[-1, 1]$; predicting $v$ removes the cause. And a number without a picture beside it is worth little: a classifier may be most confident far away from everything it knows.
+# Two lessons. (After 200 steps; we did not train for longer.) The last $\beta$ of the cosine schedule is 0.999, and the first step, from $t = T$, magnifies any error. Ho's linear schedule, with its last $\beta$ of 0.02, takes no such step; predicting $v$ removes the cause. And a classifier may be most confident far away from everything it knows.
 
 # %% [markdown] slide="slide"
 # ## 11 · Summary
@@ -1021,11 +1021,11 @@ plots.show(figure,
 # | log-ratio of whole paths = three terms of the bound; KL of a step = weighted noise error | section 5 | `DDPM.denoising_kl`, `DDPM.elbo` |
 # | Algorithms 1 and 2 by hand = package | section 6 | `DDPM.loss`, `DDPM.p_sample` |
 # | inner products of the time embedding depend on time differences; the network by hand | section 6 | [`networks.time_embedding`, `TimeMLP`](../coursekit/networks.py) |
-# | the exact predictor's samples are too narrow by an error that halves when $T$ is doubled; without noise they lose their width | section 6 | `DDPM.sample` |
+# | data of one Gaussian: the exact predictor's samples are too narrow by an error that about halves when $T$ is doubled; without noise they lose their width | section 6 | `DDPM.sample` |
 # | from $v$ follow $x_0$ and $\varepsilon$ | section 7 | `DDPM.predict` |
-# | one estimate blurs, many small steps do not; the network does not memorise | section 7 | |
+# | the first estimate is nearly the class mean, the last is not; the network does not memorise (seed 0) | section 7 | |
 # | guidance = score of $q(x\mid y)\,q(y\mid x)^w$; a little helps, much destroys variety | section 8 | `DDPM.output` |
-# | DDIM with $\eta = 1$ and all steps is DDPM; by distance and recall 20 strides come close to 100 | section 9 | `DDPM.ddim_step`, `DDPM.sample_ddim` |
+# | DDIM with $\eta = 1$ and all steps is DDPM; by distance and recall 20 strides are far ahead of five | section 9 | `DDPM.ddim_step`, `DDPM.sample_ddim` |
 #
 # ### Five questions
 #
