@@ -337,7 +337,7 @@ plots.show(figure,
            "range they part from the dashed line.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
-# Over most of the grey band, where samples fall, the networks are close to $D^*$; at its left end they already begin to part from it. Outside, hardly any sample ever corrected them. At the left edge of the picture all nine say "probably real", where the right answer is 0. The generator gets its directions from this network, so where few samples have been its advice may be wrong, as it is here.
+# Over most of the grey band, where samples fall, the networks are close to $D^*$. At its left end they begin to part from it, and at the left edge of the picture, where hardly any sample ever corrected them, all nine say "probably real", where the right answer is 0. The generator gets its directions from this network, so where few samples have been its advice may be wrong, as it is here.
 #
 # **Why smooth one side only?** Look at the numerator. With $\alpha$ alone, $D^*$ keeps its shape and is scaled by $1-\alpha$. With $\beta > 0$ the model's own density enters: wherever the generator puts many samples and the data none, $D^*$ tends to $\beta$ rather than 0. The discriminator then gives a place credit only because the generator keeps going there.
 
@@ -411,7 +411,7 @@ widgets.static_frames(
 )
 
 # %% [markdown]
-# At distance 5.5 the divergence has almost reached its ceiling. The saturating slope is almost zero: there is everything left to descend, and next to no slope to descend by. The trick still pulls. Here both slopes vanish at the same place, where the model is the data: **the equilibrium is shared**, the way there is not.
+# At distance 5.5 the divergence has almost reached its ceiling. The saturating slope is almost zero: the curve is flat there, though far above its minimum. The trick still pulls. Here both slopes vanish at the same place, where the model is the data: **the equilibrium is shared**, the way there is not.
 #
 # **Formula.** Write $q_\theta$ for the model's density and $p$ for the data's. In each step of the game the generator meets a discriminator that is *held still*: take $D = D^*$ of the present moment, freeze it, and differentiate with respect to $\theta$ only where $\theta$ moves the samples.
 #
@@ -476,7 +476,7 @@ slope = np.array([numerical_slope(kl_of_the_mean, at) for at in positions])
 check("log D trick: slope of 2 KL(m || p)", trick, 2 * slope, atol=1e-6)
 
 # %% [markdown]
-# The word *frozen* matters. For the trick $D^*$ is not a maximum, so if we computed $D^*$ anew at each $\theta$ and then differentiated, we would get another slope. The extra term is what $\theta$ does to $D^*$ itself: from $-\log D^* = \log(p+q) - \log p$ its derivative in $\theta$ is $\frac{\nabla q}{p+q}$, so the extra is $\int q\,\frac{\nabla q_\theta}{p+q}$. So a step of the trick does not follow the gradient of $\mathbb E[-\log D^*]$, which a training log would print if its discriminator were $D^*$; it follows that of $\mathrm{KL} - 2\,\mathrm{JSD}$, and only as far as the discriminator is $D^*$. (With one parameter, as in the table below, the two slopes have the same sign and differ in size. With many, their directions may differ as well.)
+# The word *frozen* matters. For the trick $D^*$ is not a maximum, so if we computed $D^*$ anew at each $\theta$ and then differentiated, we would get another slope. The extra term is what $\theta$ does to $D^*$ itself: from $-\log D^* = \log(p+q) - \log p$ its derivative in $\theta$ is $\frac{\nabla q}{p+q}$, so the extra is $\int q\,\frac{\nabla q_\theta}{p+q}$. So a step of the trick does not follow the gradient of $\mathbb E[-\log D^*]$, which a training log would print if its discriminator were $D^*$; it follows that of $\mathrm{KL} - 2\,\mathrm{JSD}$, and only as far as the discriminator is $D^*$. (In the table below, the two slopes have the same sign and differ in size.)
 
 
 # %%
@@ -650,12 +650,12 @@ plots.show(pictures.value_over_time(looks, at_best, fresh, running),
            "4.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
-# Blue and green nearly agree: in this game on a line, a fresh discriminator is a good instrument, and it needs nothing but samples. The red curve, the one that a training log estimates, starts below $-1$ with all three seeds, and with one of them close to $-\log 4$, the generator's triumph, while the samples are still about as bad as at the start. That is the trap announced in section 1. The running value is low when the generator is good *or when the discriminator is bad* (at the first step it has learned next to nothing), and the number does not say which. Computed with the true densities, as here, it can only be too low, since nothing beats $D^*$. Measured on the training samples it can be too high as well: see the next section.
+# Blue and green nearly agree: in this game, a fresh discriminator is a good instrument, and it needs nothing but samples. The red curve, the one that a training log estimates, starts below $-1$ with all three seeds, and with one of them close to $-\log 4$, the generator's triumph, while the samples are still about as bad as at the start. That is the trap announced in section 1. The running value is low when the generator is good *or when the discriminator is bad* (at the first step it has learned next to nothing), and the number does not say which. Computed with the true densities, as here, it can only be too low, since nothing beats $D^*$. Measured on the training samples it can be too high as well: see the next section.
 
 # %% [markdown] slide="slide"
 # ## 7 · How many steps for the discriminator?
 #
-# **Question.** With a larger $k$ each turn costs more. Does the discriminator stay nearer to its best answer in return? How much value does it leave on the table along the way, with $k=1$ and with $k=5$?
+# **Question.** With a larger $k$ each turn costs more. How much less value does the discriminator leave on the table along the way?
 
 
 # %%
@@ -727,7 +727,7 @@ plots.show(figure,
            "are.")  # fmt: skip
 
 # %% [markdown]
-# (One of the three red curves leaves the picture.) This is a good reason, and it depends on the amount of data. The discriminator of 20 samples ends worse than a coin on new samples, and a generator that followed it could be pulled towards these 20 points instead of their distribution. (We have not tried: no generator moved in this experiment.) With 5000 samples the same number of steps did no harm. Notebook 14 changes the game so that even a perfect discriminator, there called a *critic*, still has a useful slope.
+# (One of the three red curves leaves the picture.) This is a good reason, and it depends on the amount of data. The discriminator of 20 samples ends worse than a coin on new samples, and a generator that followed it could be pulled towards these 20 points instead of their distribution. (No generator moved in this experiment.) With 5000 samples the same number of steps did no harm. Notebook 14 changes the game so that even a perfect discriminator, there called a *critic*, still has a useful slope.
 
 # %% [markdown] slide="slide"
 # ## 8 · Who moves first?
@@ -873,7 +873,7 @@ check("squared slope at the data = y²", squared_slope, y_small[None] ** 2, rtol
 #
 # **Collapse, on purpose.** The data are 25 narrow humps on a 5 × 5 grid. Two games with the same networks, the same rate and the same optimiser: (a) *ten to one*, ten steps of the generator for each of the discriminator; (b) *one to one*. When are they to be compared? After equally many updates of the discriminator, 150 and 450, the generator of (a) has made ten times as many steps as that of (b). After equally many updates in *all*, 1650, the discriminator of (b) has made 825 and that of (a) 150. We do both: (a) after 150 and 450 turns, (b) after 150, 450 and 825, three seeds each.
 #
-# **How to count.** `mode_coverage` reports the modes found (at least a thousandth of the samples within three standard deviations), and the KL divergence of the shares per mode from even ones: 0 if every mode gets the same, $\log 25 = 3.2$ if one gets everything. What would *noise* get, spread evenly over the square? We put it beside the games, so that we know which numbers mean anything.
+# **How to count.** `mode_coverage` reports the modes found (at least a thousandth of the samples within three standard deviations), and the KL divergence of the shares per mode from even ones: 0 if every mode gets the same, $\log 25 = 3.2$ if one gets everything. What would *noise* get, spread evenly over the square? We put it beside the games.
 
 # %%
 from coursekit.evaluation import mode_coverage
@@ -956,11 +956,11 @@ plots.show(pictures.sample_clouds(
            "the last panel.")  # fmt: skip
 
 # %% [markdown]
-# So ten generator steps per turn are enough to collapse this game, and three times as many turns do not help: after 450 it is still narrow with all three seeds. Was its discriminator taught too little? After equally many of *its* updates, 150, the game one to one is not yet even either, though all its seeds are wider than those of ten to one. (One of them is just above the bar of this check, 1.5 nats. The bar was chosen on other seeds, where one to one stayed below 1 nat.) After that two of the three seeds of one to one become much more even, the third does not, and none of ten to one does so within 450 turns. After 450 updates each, and at equal totals, every seed of one to one is wider than every seed of ten to one. We have not tried ten to one for longer.
+# So ten generator steps per turn are enough to collapse this game, and three times as many turns do not help. Was its discriminator taught too little? After equally many of *its* updates, 150, all seeds of one to one are wider, though not yet even. (One is just above the bar of this check, 1.5 nats, which was chosen on other seeds, where one to one stayed below 1 nat.) After that two seeds of one to one become much more even, the third does not, and none of ten to one does. After 450 updates each, and at equal totals, every seed of one to one is wider than every seed of ten to one. We have not tried ten to one for longer.
 #
-# What the other game has learned is less than its picture suggests. The table shows that it finds no more modes than noise does, and that its share of good samples is above that of noise in only one row and with one seed, and then not by much; elsewhere it is below (the standard error is about 0.2 %). After so few updates it knows at best the rough size of the square, and not yet the humps. Nor is one to one a guarantee: with the third seed it, too, crowds into part of the grid (see its KL), though not into a point.
+# What the other game has learned is less than its picture suggests. It finds no more modes than noise does, and its share of good samples is above that of noise in only one run (the standard error is about 0.2 %). After so few updates it knows at best the rough size of the square, and not yet the humps. Nor is one to one a guarantee: the third seed, too, crowds into part of the grid (see its KL), though not into a point.
 #
-# The collapsed generator has not settled on its favourite mode, though. The usual explanation is that wherever it piles up, the discriminator soon learns to say "generated", and it moves on. Here is, over time, the share of its samples that are *nearest* to each mode. Nearest does not mean good: as the table shows, few of them are within three standard deviations.
+# The collapsed generator has not settled on its favourite mode, though. The usual explanation is that wherever it piles up, the discriminator soon learns to say "generated", and it moves on. Here is, over time, the share of its samples that are *nearest* to each mode. Nearest does not mean good: few of them are within three standard deviations.
 
 # %%
 plots.show(
@@ -992,7 +992,7 @@ check("on average the favourite holds at least two fifths of all samples",
       control={"one to one": [run[2].max(axis=1).mean() for run in even]})  # fmt: skip
 
 # %% [markdown]
-# A photograph of one moment would suggest that the model "knows only one mode". The film shows one that wanders from mode to mode and stays at none. So look at samples over time, count modes where you can, and do not trust a loss: section 6 has shown what a running value is worth.
+# A photograph of one moment would suggest that the model "knows only one mode". The film shows one that wanders from mode to mode and stays at none. So look at samples over time, count modes where you can, and do not trust a loss (section 6).
 
 # %% [markdown] slide="subslide" says="*A penalty on slopes,* R1: the same game, 6000 steps, with R1 and without. With it the modes get even shares; without it some get nearly nothing.\n\n*Several samples at a time:* a batch from one mode looks like no batch of data, even if each sample in it looks real."
 # **What helps: a penalty on slopes.** In section 8 this penalty turned a circle into a spiral. Does it help here? The same plain game one to one, larger networks, 6000 steps at a constant rate, three seeds, once with `r1=0.1` and once without, all else equal. These runs take longer than a notebook may, so we load a record of them and replay the beginning of one.
