@@ -332,9 +332,9 @@ figure = pictures.learned_answers(x[inside], answers[:, inside], learned[:, :, i
                                   list(versions), visited[inside])  # fmt: skip
 plots.show(figure,
            alt="Three panels with D* dashed and three learned answers in green, for "
-           "cross-entropy, smoothed labels and least squares. They agree in the shaded "
-           "range where samples fall; the smoothed ones stay below 0.9; outside the "
-           "range they part from the dashed line.")  # fmt: skip
+           "cross-entropy, smoothed labels and least squares. They agree in most of "
+           "the shaded range, where samples fall; the smoothed ones stay below 0.9; at "
+           "its left end and outside they part from the dashed line.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # Over most of the grey band, where samples fall, the networks are close to $D^*$. At its left end they begin to part from it, and at the left edge of the picture, where hardly any sample ever corrected them, all nine say "probably real", where the right answer is 0. The generator gets its directions from this network, so where few samples have been its advice may be wrong, as it is here.
@@ -951,9 +951,9 @@ plots.show(pictures.sample_clouds(
     colors=["wrong", "wrong", "model", "model", "model", "noise"]),
            alt="Six panels over the 25 modes of the grid. With ten generator steps per "
            "turn all samples form one short streak, after 150 turns and after 450. "
-           "With one to one they cover a wide fan at the lower edge after 150 turns "
-           "and the whole grid after 450 and 825, not more sharply than the noise in "
-           "the last panel.")  # fmt: skip
+           "With one to one they cover a wide fan at the lower edge after 150 turns; "
+           "after 450 and 825 they fill a crooked frame about as large as the grid and "
+           "sit on none of the modes. The last panel is even noise.")  # fmt: skip
 
 # %% [markdown]
 # So ten generator steps per turn are enough to collapse this game, and three times as many turns do not help. Was its discriminator taught too little? After equally many of *its* updates, 150, all seeds of one to one are wider, though not yet even. (One is just above the bar of this check, 1.5 nats, which was chosen on other seeds, where one to one stayed below 1 nat.) After that two seeds of one to one become much more even, the third does not, and none of ten to one does. After 450 updates each, and at equal totals, every seed of one to one is wider than every seed of ten to one. We have not tried ten to one for longer.
@@ -967,9 +967,9 @@ plots.show(
     pictures.modes_over_time(
         3 * np.arange(1, 51), collapsed[0][2][:50],
         title="most samples are nearest to one or two modes, which keep changing"),
-    alt="Share of the samples at each of the 25 modes over time, as a heat map. At any "
-    "time one or two modes are dark red and the rest are empty; every few turns the "
-    "dark cell jumps to another mode.",
+    alt="Share of the samples at each of the 25 modes over time, as a heat map. At "
+    "most times one or two modes are red and the rest nearly empty; every few turns "
+    "the red cell jumps to a different mode.",
 )  # fmt: skip
 
 
