@@ -152,7 +152,7 @@ def spectra(curves):
         line_label(ax, *at, label, color, **place)
     ax.set(xlim=(1, numbers[-1]), ylim=(0, 1.05), xlabel="direction of the code, strongest first")
     ax.set(ylabel="singular value / largest", xticks=[1, 6, 12, 18, 24])
-    ax.set(title="tied weights: beside the strongest direction, the penalty weakens all others")
+    ax.set(title="tied weights: beside the strongest direction, the penalty weakens nearly all others")
     return figure
 
 
@@ -166,7 +166,7 @@ def tangents_on_roll(x, position, points, planes):
         ends = point[[0, 2]] + 0.36 * np.outer([-1, 1], direction)
         ax.plot(*ends.T, color=COLORS["latent"], linewidth=2.4)
     ax.set(aspect="equal", xlabel="$x_1$", ylabel="$x_3$")
-    ax.set(title="the encoder's tangent planes follow the sheet; colour: angle")
+    ax.set(title="the encoder's tangent planes follow the sheet roughly; colour: angle")
     return figure
 
 

@@ -281,7 +281,7 @@ for k, color in ((2, "latent"), (8, "critic"), (32, "model")):
     print(f"{k:2} numbers: below PCA from {marks[first]:4} steps on, every seed")
 plots.show(pictures.errors_over_steps(
     lengths, marks, levels=[(error, f"PCA, {k}") for k, error in by_pca.items()],
-    title="a deep code needs more steps, the longer it is, to get below PCA"),
+    title="of three lengths, the longer code takes more steps to get below PCA"),
            alt="Squared error of unseen images over the steps of training for codes of "
            "2, 8 and 32 numbers, three seeds each, with dashed lines for PCA of the "
            "same length. The shortest code crosses its line first, the longest last; "
@@ -893,7 +893,7 @@ for name, color, dy in zip(names, colors, (9, 26, 14, 2, 0, -12), strict=True):
 plots.show(pictures.errors_over_steps(
     ladder, recipe.MARKS,
     levels=[(by_mean, "mean image"), (by_pca[8], "PCA, 8 numbers")],
-    title="each network leaves the plateau; the courtesies decide when"),
+    title="each network leaves the plateau; the courtesies decide when, and how far"),
            alt="Squared error over the steps for six networks. The sigmoid network "
            "stays at the mean image for about 100 steps and is still falling after "
            "9600. SiLU, start at the mean and norm leave earlier and meet at 3200 "
