@@ -952,8 +952,8 @@ plots.show(pictures.sample_clouds(
            alt="Six panels over the 25 modes of the grid. With ten generator steps per "
            "turn all samples form one short streak, after 150 turns and after 450. "
            "With one to one they cover a wide fan at the lower edge after 150 turns; "
-           "after 450 and 825 they fill a crooked frame about as large as the grid and "
-           "sit on none of the modes. The last panel is even noise.")  # fmt: skip
+           "after 450 and 825 they fill a crooked frame about as large as the grid, "
+           "without gathering at the modes. The last panel is even noise.")  # fmt: skip
 
 # %% [markdown]
 # So ten generator steps per turn are enough to collapse this game, and three times as many turns do not help. Was its discriminator taught too little? After equally many of *its* updates, 150, all seeds of one to one are wider, though not yet even. (One is just above the bar of this check, 1.5 nats, which was chosen on other seeds, where one to one stayed below 1 nat.) After that two seeds of one to one become much more even, the third does not, and none of ten to one does. After 450 updates each, and at equal totals, every seed of one to one is wider than every seed of ten to one. We have not tried ten to one for longer.
