@@ -966,7 +966,7 @@ check(
 same = {name: manifold.same_label_share(Y, whose) for name, Y in maps.items()}
 far = {name: spearmanr(pdist(some), pdist(maps[name])).statistic
        for name in ("t-SNE", "PCA")}  # fmt: skip
-print("order of all distances:", {name: f"{value:.2f}" for name, value in far.items()})
+print("order of all distances:", {name: f"{value:.1f}" for name, value in far.items()})
 print(f"a random map: trustworthiness {trust['random']:.2f}, same label "
       f"{same['random']:.2f}")  # fmt: skip
 panels = [(f"{name}: {trust[name]:.2f}, {same[name]:.2f}", maps[name])
