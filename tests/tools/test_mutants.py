@@ -109,9 +109,7 @@ def test_of_every_module_enough_faults_are_drawn():
     for module in runs.modules(ROOT):
         if module.name != "draws":  # it is short
             assert len(runs.mutants_of(ROOT, module)) >= 20, module.name
-    with pytest.raises(
-        ValueError, match="no module 'nothing' with tests of its own; there is .*autoenc"
-    ):
+    with pytest.raises(ValueError, match="no module 'nothing' with tests of its own; there is .*autoenc"):
         runs.modules(ROOT, ["nothing"])
 
 
