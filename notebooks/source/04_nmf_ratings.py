@@ -19,14 +19,8 @@ import numpy as np
 
 from coursekit import data, factorization, pca, plots
 from coursekit.checks import check
-from coursekit.factorization import (
-    NMF,  # fmt: skip
-    explorers,
-    hold_out,
-    parts_found,
-    pictures,
-    rmse,
-)
+from coursekit.factorization import NMF, explorers, hold_out, parts_found
+from coursekit.factorization import pictures, rmse
 from coursekit.plots import show
 
 plots.use_course_style()

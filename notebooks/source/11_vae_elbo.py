@@ -827,7 +827,7 @@ plots.show(figure,
     "latents: one, two and four of them are above zero.")  # fmt: skip
 
 # %% [markdown]
-# Half the squared error + KL on small digits in $[0,1]$ leaves next to nothing in the code of a linear network: no latent's mean varies by more than 0.05, and probabilistic PCA predicts that none varies at all. Without the half, three eigenvalues are above $s^2$, and three latents can come back; with the *mean* over 64 pixels $s^2$ is 32, and none can. The cure is to choose $s^2$ on purpose, or to learn it.
+# Half the squared error + KL on small digits in $[0,1]$ leaves next to nothing in a linear code. No latent's mean varies by more than 0.05, and probabilistic PCA predicts that none varies at all. Without the half, three eigenvalues are above $s^2$, and three latents can come back; with the *mean* over 64 pixels $s^2$ is 32, and none can. The cure is to choose $s^2$ on purpose, or to learn it.
 
 # %% [markdown] slide="subslide"
 # **exp(log_var) used as a standard deviation.** The network puts out log-variances; the sampler must use $\exp(\ell/2)$. Forget the half and, where $\ell<0$, the draws are *narrower* than the $q$ that the KL charges for. What is computed is then no longer a bound.
