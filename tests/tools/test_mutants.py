@@ -188,6 +188,7 @@ def test_good_tests_notice_and_a_hole_is_shown_until_it_is_listed_or_closed(hous
 
 
 @needs_fork
+@pytest.mark.timing
 def test_a_mutant_that_never_ends_counts_as_noticed(house):
     module = runs.modules(house, ["norms"])[0]
     edit = edits_of("coursekit/norms/model.py", MODEL)[0]
