@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 32
+#     cpu_seconds: 35
 #     minutes: 150
 # ---
 

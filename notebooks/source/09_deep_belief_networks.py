@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 26
+#     cpu_seconds: 30
 #     minutes: 120
 # ---
 

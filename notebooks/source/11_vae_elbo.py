@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 40
+#     cpu_seconds: 46
 #     minutes: 120
 # ---
 
@@ -10,7 +10,7 @@
 #
 # **After this notebook you can** say what a latent variable model is and why its likelihood is hard to compute, derive the evidence lower bound in two ways and tell exactly how much it misses, send a gradient through a random draw, train a VAE line by line, read its latent space, and recognise the ways in which it goes wrong without an error message.
 #
-# **Time:** 120 minutes to work through; it runs in about 40 seconds. **You need:** Gaussian densities, expectations, logarithms, a neural network trained by gradient descent (notebook 10).
+# **Time:** 120 minutes to work through; it runs in under a minute. **You need:** Gaussian densities, expectations, logarithms, a neural network trained by gradient descent (notebook 10).
 #
 # **It follows** the variational autoencoder lectures of the *generative models deck* and of the *VAE and GAN class*, and the short one of the *generative AI deck*; where a slide slips, the right form is named beside it. **It adds** the size of the bound's gap and what it is made of, the gradient with respect to the variance, importance weights, and a comparison with the machine of notebook 08 on the same bits. Diffusion models, which extend the same bound over a thousand steps, are in notebook 17.
 #

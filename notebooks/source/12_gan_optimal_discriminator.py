@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 48
+#     cpu_seconds: 60
 #     minutes: 100
 # ---
 
@@ -10,7 +10,7 @@
 #
 # **After this notebook you can** write down the game of a generator against a discriminator, derive the best discriminator and the value of the game it leads to, say why the first loss one would write hardly moves a bad generator and what to write instead, program Algorithm 1, and recognise a generator that has collapsed.
 #
-# **Time:** 100 minutes to work through; it runs in about 50 seconds. **You need:** densities, expectations, the logarithm, a derivative, the eigenvalues and the determinant of a 2 × 2 matrix, and having seen a network trained by gradient descent.
+# **Time:** 100 minutes to work through; it runs in about a minute. **You need:** densities, expectations, the logarithm, a derivative, the eigenvalues and the determinant of a 2 × 2 matrix, and having seen a network trained by gradient descent.
 #
 # **It follows** the GAN lectures of the unsupervised learning deck, the generative models deck, the VAE and GAN class, and the GAN deck, which labels real samples 0 where the others label them 1. We write 1 for real and show that it makes no difference. **It adds** what the $\log D$ trick follows and what it does not, a discriminator that memorises, the order of play on $J = xy$, and R1. **Not here:** everything about images (DCGAN and its rules, walks in the space of codes), unrolled games, minibatch features and the batch norms are in [notebook 13](13_training_gans.ipynb), the Wasserstein GAN in 14, conditional GANs, pix2pix and CycleGAN in 15. Here we stay on a line and in the plane, where the truth is known.
 #

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 50
+#     cpu_seconds: 56
 #     minutes: 140
 # ---
 

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 43
+#     cpu_seconds: 51
 #     minutes: 140
 # ---
 

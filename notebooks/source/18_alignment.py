@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 40
+#     cpu_seconds: 60
 #     minutes: 150
 # ---
 

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 45
+#     cpu_seconds: 52
 #     minutes: 110
 # ---
 
