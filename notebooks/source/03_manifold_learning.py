@@ -405,12 +405,8 @@ check("turned, shifted, scaled data have the same weights", moved, W, atol=1e-10
 # %%
 f = rng.normal(size=600)
 mixture_error = np.sum((f - W @ f) ** 2)
-check(
-    "LLE: f'Mf = error of the mixtures",
-    f @ manifold.lle_matrix(roll, neighbors) @ f,
-    mixture_error,
-    rtol=1e-12,
-)
+check("LLE: f'Mf = error of the mixtures", f @ manifold.lle_matrix(roll, neighbors) @ f,
+    mixture_error, rtol=1e-12)  # fmt: skip
 
 
 def unexplained(columns):
@@ -917,17 +913,11 @@ def gap_ratio(x):
 in_a_row = rng.normal(size=(180, 10)) + np.outer(np.repeat([0, 10, 70], 60), away)
 gaps = gap_ratio(manifold.TSNE(max_iter=500).fit_transform(in_a_row))
 by_pca = gap_ratio(PCA(2).fit_transform(in_a_row))
-check(
-    "a gap six times as wide is drawn less than twice as wide",
-    gaps,
-    2,
-    relation="<=",
-    control={"PCA": by_pca},
-)
+check("a gap six times as wide is drawn less than twice as wide", gaps, 2,
+    relation="<=", control={"PCA": by_pca})  # fmt: skip
 clumps = looseness(drawn[2])
-calm = {"perplexity 50":
-        looseness(manifold.TSNE(perplexity=50, max_iter=500).fit_transform(
-            one))}  # fmt: skip
+calm = {"perplexity 50": looseness(manifold.TSNE(perplexity=50,
+    max_iter=500).fit_transform(one))}  # fmt: skip
 check("noise looks like groups", clumps, 0.75 * looseness(one[:, :2]), relation="<=",
       control=calm)  # fmt: skip
 print(f"second gap / first: 6 in the data, {gaps:.1f} on the map, {by_pca:.1f} by PCA")
@@ -956,13 +946,8 @@ maps["random"] = rng.normal(size=(400, 2))
 trust = {name: evaluation.trustworthiness(some, Y, k=5) for name, Y in maps.items()}
 theirs = [other_trust(some, Y, n_neighbors=5) for Y in maps.values()]
 check("trustworthiness = scikit-learn", list(trust.values()), theirs, atol=1e-12)
-check(
-    "t-SNE reaches 0.97",
-    trust["t-SNE"],
-    0.97,
-    relation=">=",
-    control={k: v for k, v in trust.items() if k != "t-SNE"},
-)
+check("t-SNE reaches 0.97", trust["t-SNE"], 0.97, relation=">=",
+    control={k: v for k, v in trust.items() if k != "t-SNE"})  # fmt: skip
 same = {name: manifold.same_label_share(Y, whose) for name, Y in maps.items()}
 far = {name: spearmanr(pdist(some), pdist(maps[name])).statistic
        for name in ("t-SNE", "PCA")}  # fmt: skip
@@ -972,10 +957,9 @@ print(f"a random map: trustworthiness {trust['random']:.2f}, same label "
 panels = [(f"{name}: {trust[name]:.2f}, {same[name]:.2f}", maps[name])
           for name in contest]  # fmt: skip
 plots.show(pictures.labelled_maps(panels, whose),
-           alt="Eight maps of 400 digits, each point drawn as its digit. PCA mixes "
-           "most digits; Isomap separates some; the local methods pull two or three "
-           "digits out into arms and crowd the rest; t-SNE shows ten "
-           "groups.")  # fmt: skip
+    alt="Eight maps of 400 digits, each point drawn as its digit. PCA mixes "
+    "most digits; Isomap separates some; the local methods pull two or three "
+    "digits out into arms and crowd the rest; t-SNE shows ten " "groups.")  # fmt: skip
 
 # %% [markdown]
 # t-SNE wins by far, at what it was made for. The two numbers above each map are its trustworthiness, and how often the nearest point has the same label. At the order of *all* distances, printed first as a rank correlation, PCA does better, and neither does well: two dimensions are few. The local methods spend their two coordinates on pulling out two or three digits. Before you conclude that local methods fail on digits, here is what another implementation would have told you.

@@ -96,13 +96,10 @@ def best_regression(i, known):
 
 entropy_of_p = -(p * p.log()).sum()
 by_table = (-(p * spelled).sum(1) - entropy_of_p).abs()
-fits = {
-    (i, frozenset(order[:k])): best_regression(i, order[:k])
-    for order in orders for k, i in enumerate(order)
-}  # fmt: skip
-by_order = torch.stack([
-    sum(fits[i, frozenset(order[:k])] for k, i in enumerate(order)) for order in orders
-]) - entropy_of_p  # fmt: skip
+fits = {(i, frozenset(order[:k])): best_regression(i, order[:k]) for order in orders
+    for k, i in enumerate(order)}  # fmt: skip
+by_order = torch.stack([sum(fits[i, frozenset(order[:k])] for k, i in enumerate(order))
+    for order in orders]) - entropy_of_p  # fmt: skip
 check("a table loses nothing in any order", by_table, 0.0, atol=1e-12)
 check("regressions: worst order at least 0.02 nats behind the best",
       by_order.max() - by_order.min(), 0.02, relation=">=",
@@ -216,7 +213,6 @@ def slopes(network, n_pixels, seed=3):
     return jacobian.reshape(n_pixels, -1, n_pixels).abs().sum(1)
 
 
-# %%
 free = randomised(autoregressive.MADE(9, hidden=(24,)))
 for layer in (free.net[0], free.net[2]):
     layer.mask = torch.ones_like(layer.mask)
@@ -338,6 +334,7 @@ def feature_slopes(model, shape, seed=3):
     return jacobian.reshape(math.prod(shape), -1).abs()
 
 
+# %%
 def with_nonsense(model, x, nonsense):
     """Logits of every pixel, each with nonsense from that pixel on."""
     mixed = [torch.cat([x[:, :i], nonsense[:, i:]], 1) for i in range(x.shape[1])]
@@ -352,24 +349,23 @@ leaky = randomised(autoregressive.PixelCNN(shape, n_levels=4, **size))
 leaky.layers[0].mask = autoregressive.causal_mask(3, "B")
 x, nonsense = torch.randint(4, (2, 3, 36), generator=dice)
 own_or_later = torch.triu(torch.ones(36, 36)) > 0
+slopes, leaks = feature_slopes(plain, shape), feature_slopes(leaky, shape)
 with torch.no_grad():
     check("no feature has a slope in its own pixel or a later one",
-          feature_slopes(plain, shape)[own_or_later], 0.0,
-          control={"mask B first":
-                   feature_slopes(leaky, shape)[own_or_later]})  # fmt: skip
+          slopes[own_or_later], 0.0,
+          control={"mask B first": leaks[own_or_later]})  # fmt: skip
     check("one pass = 36 conditionals computed one by one, the future nonsense",
           plain.logits(x), with_nonsense(plain, x, nonsense), atol=1e-12,
           control={"mask B first": with_nonsense(leaky, x, nonsense)})  # fmt: skip
     small = randomised(autoregressive.PixelCNN((3, 3), **size))
     check("and the 512 probabilities add up to 1", small.log_prob(all_nine).exp().sum(),
           1.0, atol=1e-12)  # fmt: skip
-show(pictures.matrices([("mask A, then B", feature_slopes(plain, shape), "pixel j",
-                         "features at pixel i"),
-                        ("mask B first: the diagonal", feature_slopes(leaky, shape),
-                         "pixel j", "features at pixel i")]),
-     alt="Two Jacobians of 36 by 36 entries, empty above the diagonal. In the right "
-     "one, of the network with mask B in its first layer, the diagonal itself is "
-     "dark.")  # fmt: skip
+axes = ("pixel j", "features at pixel i")
+show(pictures.matrices([("mask A, then B", slopes, *axes),
+                        ("mask B first: the diagonal", leaks, *axes)]),
+    alt="Two Jacobians of 36 by 36 entries, empty above the diagonal. In the right "
+    "one, of the network with mask B in its first layer, the diagonal itself is "
+    "dark.")  # fmt: skip
 
 # %% [markdown]
 # The dark diagonal on the right is a pixel that sees itself. It trains beautifully; section 10 shows what it is worth.

@@ -332,10 +332,8 @@ def mean_log_prob(model):
 
 
 alone = np.array([mean_log_prob(first) for first in firsts])
-second, longer = (
-    np.array([mean_log_prob(spent_on(first, where)) for first in firsts])
-    for where in ("second", "first")
-)  # fmt: skip
+second, longer = (np.array([mean_log_prob(spent_on(first, where)) for first in firsts])
+    for where in ("second", "first"))  # fmt: skip
 compared = {"one machine": alone, "a second on top": second,
             "the first trained on": longer}  # fmt: skip
 for name, values in compared.items():
@@ -652,10 +650,9 @@ def up_down_curve(seed, learns="", n_steps=600, every=100):
 def trained_on(seed):
     """Exact log p of the first machine after 300 exact steps and 600 of CD-3."""
     machine = spent_on(firsts[0], "first")
-    options = {"k": 3, "n_steps": 600, "batch_size": 88, "learning_rate": 0.15,
-               "momentum": 0.0}  # fmt: skip
-    fit_contrastive(machine, bars.repeat(4, 1), centring=False, seed=seed, device="cpu",
-        **options)  # fmt: skip
+    options = {"k": 3, "n_steps": 600, "batch_size": 88, "learning_rate": 0.15}
+    fit_contrastive(machine, bars.repeat(4, 1), centring=False, momentum=0.0, seed=seed,
+                    device="cpu", **options)  # fmt: skip
     return mean_log_prob(machine)
 
 

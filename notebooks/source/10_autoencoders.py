@@ -887,22 +887,18 @@ check("cross-entropy by hand = coursekit", by_hand, theirs, rtol=1e-5)
 # %%
 colors = "wrong", "latent", "critic", "data", "latent", "model"
 names = [name for name in recipe.CASES if name[0] in "123456"]
-ladder = {}
-for name, color, dy in zip(names, colors, (9, 26, 14, 2, 0, -12), strict=True):
-    ladder[name] = (C[color], runs.arrays[name], dy)
-plots.show(pictures.errors_over_steps(
-    ladder, recipe.MARKS,
+places = zip(names, colors, (9, 26, 14, 2, 0, -12), strict=True)
+ladder = {name: (C[color], runs.arrays[name], dy) for name, color, dy in places}
+plots.show(pictures.errors_over_steps(ladder, recipe.MARKS,
     levels=[(by_mean, "mean image"), (by_pca[8], "PCA, 8 numbers")],
     title="each network leaves the plateau; the courtesies decide when, and how far"),
-           alt="Squared error over the steps for six networks. The sigmoid network "
-           "stays at the mean image for about 100 steps and is still falling after "
-           "9600. SiLU, start at the mean and norm leave earlier and meet at 3200 "
-           "steps. The two with a sigmoid at the output lie on each other, lowest "
-           "from the start.")  # fmt: skip
+    alt="Squared error over the steps for six networks. The sigmoid network stays at "
+    "the mean image for about 100 steps and is still falling after 9600. SiLU, start "
+    "at the mean and norm leave earlier and meet at 3200 steps. The two with a sigmoid "
+    "at the output lie on each other, lowest from the start.")  # fmt: skip
 for name, (_, errors, _) in ladder.items():
     below = (errors < by_pca[8]).all(axis=0)
-    mark = recipe.MARKS[below.argmax()]
-    first = f"from {mark} steps on" if below.any() else "at no mark"
+    first = f"from {marks[below.argmax()]} steps on" if below.any() else "at no mark"
     last = errors[:, marks.index(3200)].mean()
     print(f"{name:26} below PCA {first}; at 3200: {last:.2f}")
 sigmoid = ladder["1 sigmoid, squared error"][1]
@@ -911,9 +907,9 @@ control = {"after 100 steps": sigmoid[:, marks.index(100)] / by_mean}
 check(claim, sigmoid[:, -1] / by_mean, 0.7, relation="<=", control=control)
 at = {name: errors[:, marks.index(400)] for name, (_, errors, _) in ladder.items()}
 claim = "400 steps, 3 seeds: with all courtesies at most 0.8 of SiLU alone"
-control = {"start at the mean alone":
-           at["3 start at the mean"].mean() / at["2 SiLU"].mean()}  # fmt: skip
-check(claim, at["6 cross-entropy"] / at["2 SiLU"], 0.8, relation="<=", control=control)
+third, second = at["3 start at the mean"], at["2 SiLU"]
+control = {"start at the mean alone": third.mean() / second.mean()}
+check(claim, at["6 cross-entropy"] / second, 0.8, relation="<=", control=control)
 last = {name: runs.arrays[name][:, marks.index(3200)] for name in names[3:]}
 linear_out, squared, entropy = last.values()
 claim = "3200 steps, 3 seeds: with a sigmoid output both losses end within 10 %"

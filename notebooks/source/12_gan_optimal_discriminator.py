@@ -144,8 +144,7 @@ def gains(D):
 
 
 check("none of 1000 perturbations of D* gains anything", gains(best), 0.0,
-      relation="<=",
-      control={"perturbations of the guess": gains(guess(x))})  # fmt: skip
+    relation="<=", control={"perturbations of the guess": gains(guess(x))})  # fmt: skip
 
 
 def variations(D, eta, step=1e-3):
@@ -311,9 +310,8 @@ def error(D, target):
 versions = {"cross-entropy": ("minimax", 0.0), "smoothed, α = 0.1": ("minimax", 0.1),
             "least squares": ("least_squares", 0.0)}  # fmt: skip
 alphas = [alpha for _, alpha in versions.values()]
-answers = np.array(
-    [gan.optimal_discriminator(p_data, p_model, alpha=alpha) for alpha in alphas],
-)
+answers = np.array([gan.optimal_discriminator(p_data, p_model, alpha=alpha)
+    for alpha in alphas])  # fmt: skip
 learned = np.array([[trained(*version, seed) for seed in range(3)]
                     for version in versions.values()])  # fmt: skip
 
@@ -831,26 +829,21 @@ def discriminant(matrix):
 
 
 r, gamma = 0.1, 0.4
-dances = {
-    "both at once: diverges": np.array([[1, -r], [r, 1]]),
+dances = {"both at once: diverges": np.array([[1, -r], [r, 1]]),
     "in turns: circles": in_turns(r, 0),
-    "in turns, penalty: converges": in_turns(r, gamma),
-}
+    "in turns, penalty: converges": in_turns(r, gamma)}  # fmt: skip
 steps = np.array(list(dances.values()))
 check("all three turn the plane", [discriminant(step) for step in steps], 0,
       relation="<=",
       control={"r + gamma = 2.2": discriminant(in_turns(r, 2.1))})  # fmt: skip
-check("|eigenvalue|² = 1 + r², 1, 1 - r gamma",
-      np.abs(np.linalg.eigvals(steps)) ** 2,
-      np.transpose([[1 + r**2, 1, 1 - r * gamma]] * 2), rtol=1e-12)  # fmt: skip
+check("|eigenvalue|² = 1 + r², 1, 1 - r gamma", np.abs(np.linalg.eigvals(steps)) ** 2,
+    np.transpose([[1 + r**2, 1, 1 - r * gamma]] * 2), rtol=1e-12)  # fmt: skip
 paths = [[np.linalg.matrix_power(step, k) @ (0.8, 0.6) for k in range(150)]
          for step in steps]  # fmt: skip
-plots.show(
-    pictures.dances(paths, list(dances)),
+plots.show(pictures.dances(paths, list(dances)),
     alt="Three paths in the plane from the same start. Steps taken at once spiral "
     "outwards, steps taken in turns close to an ellipse around the origin, steps in "
-    "turns with a penalty spiral into the origin.",
-)
+    "turns with a penalty spiral into the origin.")  # fmt: skip
 
 # %% [markdown] slide="subslide" says="Data at $0$, samples at $x$, score $s(u) = -y\\,u$: near equilibrium $V = -\\log 4 + \\frac12 xy$, and $y^2$ is the squared slope at the data.\n\n**R1:** $\\frac\\gamma2\\, \\mathbb E_\\text{data} \\lVert\\nabla s(x)\\rVert^2$. Where $D = \\frac12$ it is zero, so the equilibrium stays."
 # **That penalty has a name in GANs.** Let all data be at $0$, all samples at $x$, and let the score be a line, $s(u) = -y\,u$. Then $V = \log\sigma(0) + \log(1 - \sigma(-y x)) = -\log 2 - \log(1 + e^{-xy})$. To first order in $xy$ this is $-\log 4 + \frac12 xy$: the same dance, half as fast, so that the same $\gamma$ weighs twice as much.

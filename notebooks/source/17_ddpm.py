@@ -810,18 +810,14 @@ for w in (0.0, 0.25, 4.0):
     sheets.append((f"w = {w:g}", decode(model.sample_ddim(30, 50, eta=1.0, **given))))
 title = "digits, asked for by name"
 figure = pictures.strips(sheets, (14, 14), n_columns=10, title=title)
-plots.show(figure,
-    alt="Three blocks of three rows; each row has the digits 0 to 9 in "
-    "order. Without guidance nearly all can be read and a few are "
-    "faint or smeared; with a little guidance those become clearer; "
-    "with w = 4 all are black and neat.")  # fmt: skip
-figure = pictures.guidance(stored)
-plots.show(figure,
-    alt="Three panels against the guidance from 0 to 4, three seeds. The "
-    "share of digits the judge misreads falls from three per cent to "
-    "nearly zero. The Fréchet distance is lowest at 0.25 and then "
-    "rises steeply. Precision falls from 0.9 to zero, recall more "
-    "slowly.")  # fmt: skip
+plots.show(figure, alt="Three blocks of three rows; each row has the digits 0 to 9 in "
+    "order. Without guidance nearly all can be read and a few are faint or smeared; "
+    "with a little those become clearer; at w = 4 all are black and neat.")  # fmt: skip
+plots.show(pictures.guidance(stored),
+    alt="Three panels against the guidance from 0 to 4, three seeds. The share of "
+    "digits the judge misreads falls from three per cent to nearly zero. The Fréchet "
+    "distance is lowest at 0.25 and then rises steeply. Precision falls from 0.9 to "
+    "zero, recall more slowly.")  # fmt: skip
 
 
 def at_w(key, w):

@@ -105,40 +105,22 @@ seen = onehot.cumsum(1)[:, :-1] + 1
 # The baseline: how frequent was each state so far, whatever came before it?
 frequency = np.log((seen * onehot[:, 1:]).sum(2) / seen.sum(2))
 n_shots = shots(test)
-losses = {
-    "state frequencies": frequency,
-    "GPT": ours[:, 1:],
-    "Bayes' rule": exact[:, 1:],
-}
-curves = {
-    name: [-each[n_shots == m].mean() for m in range(11)]
-    for name, each in losses.items()
-}  # fmt: skip
-check(
-    "GPT is within .02 nats of Bayes' rule at each number of shots",
-    curves["GPT"],
-    np.array(curves["Bayes' rule"]),
-    atol=0.02,
-    control={"state frequencies": curves["state frequencies"]},
-)
+losses = {"state frequencies": frequency, "GPT": ours[:, 1:],
+    "Bayes' rule": exact[:, 1:]}  # fmt: skip
+curves = {name: [-each[n_shots == m].mean() for m in range(11)]
+    for name, each in losses.items()}  # fmt: skip
+check("GPT is within .02 nats of Bayes' rule at each number of shots", curves["GPT"],
+    np.array(curves["Bayes' rule"]), atol=0.02,
+    control={"state frequencies": curves["state frequencies"]})  # fmt: skip
 print("Bayes' rule:", [f"{value:.2f}" for value in curves["Bayes' rule"]])
-check(
-    "zero shots cost log 4 by Bayes' rule",
-    curves["Bayes' rule"][0],
-    math.log(4),
-    atol=1e-12,
-)
+check("zero shots cost log 4 by Bayes' rule", curves["Bayes' rule"][0], math.log(4),
+    atol=1e-12)  # fmt: skip
 styles = zip(curves.items(), ("noise", "model", "data"), ("-", "-", ":"), strict=True)
 curves = [(name, values, color, style) for (name, values), color, style in styles]
-figure = pictures.lines(
-    np.arange(11),
-    curves,
-    xlabel="shots: earlier visits to the present state",
-    ylabel="nats per state",
-    spread=0.04,
-    ylim=(1.15, 1.5),
-    title="each example helps, as much as Bayes' rule says it can",
-)
+figure = pictures.lines(np.arange(11), curves,
+    xlabel="shots: earlier visits to the present state", ylabel="nats per state",
+    spread=0.04, ylim=(1.15, 1.5),
+    title="each example helps, as much as Bayes' rule says it can")  # fmt: skip
 plots.show(
     figure,
     alt="Nats per state over the number of shots. Bayes' rule falls from 1.39 to below "
@@ -148,7 +130,7 @@ plots.show(
 # %% [markdown]
 # The blue line lies on the dotted one: the model learns from its prompt as fast as is possible. It cannot be recalling anything, since the matrix of a new sequence is new.
 #
-# How is it done? Each block of attention is a look-up. To count what followed earlier visits, a place has to know its predecessor, and that is one look-up; then it can be found by whoever asks for that predecessor, and that is the second. The pair is known as an **induction head** (Olsson et al. 2022). So one block should not be enough. We gave one block the same CPU-seconds as two, and three times as many. (A layer in the labels below is one such block.)
+# How is it done? Each block of attention is a look-up. To count what followed earlier visits, a place has to know its predecessor, and that is one look-up; then a place that asks for that predecessor can find it, and that is the second. The pair is known as an **induction head** (Olsson et al. 2022). So one block should not be enough. We gave one block the same CPU-seconds as two, and three times as many. (A layer in the labels below is one such block.)
 
 # %%
 reading = data.results("alignment_reading")
@@ -385,34 +367,19 @@ print(worlds)
 values = worlds.arrays["singular_values"].astype(float)  # (12 matrices, 32)
 left = 1 - np.cumsum(values**2, 1) / (values**2).sum(1, keepdims=True)
 mean = np.concatenate([[1.0], left.mean(0)])[:25]
-noise = np.linalg.svd(
-    np.random.default_rng(0).normal(size=(100, 128, 32)), compute_uv=False
-)  # fmt: skip
+noise = np.linalg.svd(np.random.default_rng(0).normal(size=(100, 128, 32)),
+    compute_uv=False)  # fmt: skip
 even = 1 - np.cumsum(noise**2, 1) / (noise**2).sum(1, keepdims=True)
-lines = [
-    ("full fine-tuning", mean, "model", "-"),
-    ("noise", np.concatenate([[1.0], even.mean(0)])[:25], "noise", "--"),
-]
-figure = pictures.lines(
-    np.arange(25),
-    lines,
-    xlabel="rank r of the best approximation",
-    ylim=(-0.05, 1.02),
-    ylabel="share of the change left over",
-    title="the change by fine-tuning has a few large directions",
-)
-plots.show(
-    figure,
+lines = [("full fine-tuning", mean, "model", "-"),
+    ("noise", np.concatenate([[1.0], even.mean(0)])[:25], "noise", "--")]  # fmt: skip
+figure = pictures.lines(np.arange(25), lines, xlabel="rank r of the best approximation",
+    ylim=(-0.05, 1.02), ylabel="share of the change left over",
+    title="the change by fine-tuning has a few large directions")  # fmt: skip
+plots.show(figure,
     alt="Share of the squared change that the best approximation leaves over, by rank: "
-    "for full fine-tuning it falls steeply, for a matrix of noise slowly.",
-)
-check(
-    "rank 4 leaves under .6 of the change, mean over the matrices",
-    mean[4],
-    0.6,
-    relation="<=",
-    control={"noise": even.mean(0)[3]},
-)
+    "for full fine-tuning it falls steeply, for a matrix of noise slowly.")  # fmt: skip
+check("rank 4 leaves under .6 of the change, mean over the matrices", mean[4], 0.6,
+    relation="<=", control={"noise": even.mean(0)[3]})  # fmt: skip
 
 
 # %%
@@ -422,46 +389,30 @@ def measured(name, documents, steps=100):
     return [worlds.column(key, **chosen) for key in ("new", "old")]
 
 
-plan = [
-    ("base", 0, 350),
-    ("all weights", 200, 100),
-    ("all weights", 200, 33),
-    ("rank 1", 200, 100),
-]
-plan += [
-    ("rank 4", 200, 100),
-    ("rank 16", 200, 100),
-    ("rank 4", 200, 300),
-    ("from scratch", 200, 33),
-    ("from scratch", 200, 100),
-]
+plan = [("base", 0, 350), ("all weights", 200, 100), ("all weights", 200, 33),
+        ("rank 1", 200, 100), ("rank 4", 200, 100), ("rank 16", 200, 100),
+        ("rank 4", 200, 300), ("from scratch", 200, 33),
+        ("from scratch", 200, 100)]  # fmt: skip
 plan += [(name, 4000, 100) for name in ("all weights", "rank 4", "from scratch")]
 for name, documents, steps in plan:
     new_gap, old_gap = (gap.mean() for gap in measured(name, documents, steps))
     n = int(worlds.column("trainable", model=name)[0])
-    print(
-        f"{name:12} {n:5} learned, {documents:4} documents, {steps:3} steps;", end=" "
-    )  # fmt: skip
+    print(f"{name:12} {n:5} learned, {documents:4} documents, {steps:3} steps;",
+        end=" ")  # fmt: skip
     print(f"above the floor: new {new_gap:.2f}, old {old_gap:.2f} bits")
 points = [("base", *measured("base", 0, 350), "data", "left")]
 for name, steps, color, side in (
-    ("all weights", 33, "latent", "left"),
-    ("all weights", 100, "latent", "right"),
-    ("rank 1", 100, "model", "right"),
-    ("rank 4", 100, "model", "right"),
-    ("from scratch", 33, "wrong", "right"),
-):
+        ("all weights", 33, "latent", "left"), ("all weights", 100, "latent", "right"),
+        ("rank 1", 100, "model", "right"), ("rank 4", 100, "model", "right"),
+        ("from scratch", 33, "wrong", "right")):  # fmt: skip
     points.append((f"{name}, {steps} steps", *measured(name, 200, steps), color, side))
-figure = pictures.old_and_new(
-    points, title="200 documents: whoever learns the new grammar forgets the old one"
-)
-plots.show(
-    figure,
+title = "200 documents: a model that learns the new grammar forgets the old one"
+figure = pictures.old_and_new(points, title=title)
+plots.show(figure,
     alt="Bits above the old world's floor over bits above the new one's. The base "
     "model is low on the old and high on the new. LoRA, and full fine-tuning that is "
     "stopped early, are low on the new and higher on the old; full fine-tuning of "
-    "100 steps is worse on both, and from scratch is far off.",
-)
+    "100 steps is worse on both, and from scratch is far off.")  # fmt: skip
 
 # %%
 few, _ = recipe.new_world().sample(4000, recipe.WORLD_LENGTH, rng=4)
@@ -478,55 +429,26 @@ check(
 )
 
 # %%
-base, full, thin = (
-    measured("base", 0, 350),
-    measured("all weights", 200),
-    measured("rank 4", 200),
-)
-check(
-    "200 documents, 100 steps: rank 4 is ahead of all weights, each of three seeds",
-    thin[0],
-    full[0],
-    relation="<=",
-    control={"the base": base[0]},
-)
+base, full, thin = (measured("base", 0, 350), measured("all weights", 200),
+    measured("rank 4", 200))  # fmt: skip
+check("200 documents, 100 steps: rank 4 is ahead of all weights, each of three seeds",
+    thin[0], full[0], relation="<=", control={"the base": base[0]})  # fmt: skip
 early, late = measured("all weights", 200, 33)[0], measured("rank 4", 200, 300)[0]
-check(
-    "all weights stopped after 33 steps are no worse than rank 4, within .03 bits",
-    early,
-    thin[0] + 0.03,
-    relation="<=",
-    control={"after 100 steps": full[0]},
-)
-check(
-    "after 300 steps rank 4 has lost over .2 bits again",
-    late,
-    thin[0] + 0.2,
-    relation=">=",
-    control={"after 100": thin[0]},
-)
-check(
-    "rank 16 is behind all weights after 100 steps, each of three seeds",
-    measured("rank 16", 200)[0],
-    full[0],
-    relation=">=",
-    control={"rank 4": thin[0]},
-)
+check("all weights stopped after 33 steps are no worse than rank 4, within .03 bits",
+    early, thin[0] + 0.03, relation="<=",
+    control={"after 100 steps": full[0]})  # fmt: skip
+check("after 300 steps rank 4 has lost over .2 bits again", late, thin[0] + 0.2,
+    relation=">=", control={"after 100": thin[0]})  # fmt: skip
+check("rank 16 is behind all weights after 100 steps, each of three seeds",
+    measured("rank 16", 200)[0], full[0], relation=">=",
+    control={"rank 4": thin[0]})  # fmt: skip
 many, alone = (measured(name, 4000)[0] for name in ("all weights", "from scratch"))
-check(
-    "4000 documents: from scratch comes within .05 bits of fine-tuning",
-    alone,
-    many + 0.05,
-    relation="<=",
-    control={"200 documents": measured("from scratch", 200, 33)[0]},
-)
-check(
-    "both forget: over .2 bits further from the old floor than the base",
-    [thin[1].mean(), full[1].mean()],
-    base[1].mean() + 0.2,
-    relation=">=",
-    control={"the base": base[1].mean()},
-)
+check("4000 documents: from scratch comes within .05 bits of fine-tuning", alone,
+    many + 0.05, relation="<=",
+    control={"200 documents": measured("from scratch", 200, 33)[0]})  # fmt: skip
+check("both forget: over .2 bits further from the old floor than the base",
+    [thin[1].mean(), full[1].mean()], base[1].mean() + 0.2, relation=">=",
+    control={"the base": base[1].mean()})  # fmt: skip
 
 # %% [markdown]
 # With 200 documents and 100 steps, a seventh of the numbers does better than all of them: all weights together memorise the documents. A thin update does so more slowly; more slowly, not never, as its 300 steps show. Rank 16 at the same learning rate is no protection either: it is behind all weights. And if full fine-tuning is stopped in time, it gets as far. With 4000 documents even the base is hardly worth having. So what LoRA saves here is not data but storage: a few thousand numbers per task, beside one base for all.
@@ -609,31 +531,18 @@ loss = alignment.bradley_terry_loss(better, worse)
 odds = better.exp() / (better.exp() + worse.exp())  # e^r : e^r', the same as sigma
 check("Bradley-Terry by odds = coursekit", -odds.log().mean(), loss, atol=1e-14)
 (gradient,) = torch.autograd.grad(loss, better)
-check(
-    "its gradient is minus the chance of the upset, / n",
-    gradient,
-    -(1 - odds) / 6,
-    atol=1e-14,
-)
-check(
-    "a constant changes nothing",
-    alignment.bradley_terry_loss(better + 5, worse + 5),
-    loss,
-    atol=1e-13,
-    control={"a factor": alignment.bradley_terry_loss(2 * better, 2 * worse)},
-)
+check("its gradient is minus the chance of the upset, / n", gradient, -(1 - odds) / 6,
+    atol=1e-14)  # fmt: skip
+check("a constant changes nothing", alignment.bradley_terry_loss(better + 5, worse + 5),
+    loss, atol=1e-13, control={"a factor": alignment.bradley_terry_loss(2 * better,
+    2 * worse)})  # fmt: skip
 ranking = {"D": 3, "C": 2, "A": 1, "B": 1}
 pairs = [(a, b) for a in ranking for b in ranking if ranking[a] > ranking[b]]
 check("comparisons in D > C > A = B, out of six pairs", len(pairs), 5)
 a = torch.tensor([0.7, -0.7], dtype=torch.float64)  # r(A) - r(B), entered both ways
 tie = alignment.bradley_terry_loss(a, torch.zeros(2).double())
-check(
-    "a tie entered both ways costs least at equal rewards",
-    math.log(2),
-    tie,
-    relation="<=",
-    theorem="convexity of -log sigma",
-)
+check("a tie entered both ways costs least at equal rewards", math.log(2), tie,
+    relation="<=", theorem="convexity of -log sigma")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # The reward model is the reference with its last layer replaced: one number, read off after the last letter. It was fitted to 4000 comparisons of texts that the reference wrote. People here are not consistent: they prefer $y$ with probability $\sigma$ of the difference in taste. So even taste itself has a loss, which no reward can beat on average.
@@ -643,44 +552,29 @@ a, b = recipe.comparisons(reference, 4000, seed=99)  # new ones
 with torch.no_grad():
     ours = alignment.bradley_terry_loss(reward(a), reward(b)).item()
     floor = alignment.bradley_terry_loss(recipe.taste(a), recipe.taste(b)).item()
-print(
-    f"new comparisons: reward {ours:.2f} nats, taste itself {floor:.2f},"
-    f" a coin {math.log(2):.2f}"
-)  # fmt: skip
+print(f"new comparisons: reward {ours:.2f} nats, taste itself {floor:.2f},"
+    f" a coin {math.log(2):.2f}")  # fmt: skip
 p = log_ref.exp()
 centred, centred_taste = r - p @ r, taste - p @ taste
 norm = ((p @ centred**2) * (p @ centred_taste**2)).sqrt()
 correlation = (p @ (centred * centred_taste) / norm).item()
 uniform = np.corrcoef(r, taste)[0, 1]
-print(
-    f"correlation with taste: {correlation:.2f} where the reference writes, "
-    f"{uniform:.2f} over all texts alike"
-)
-check(
-    "the reward is nearer to taste's loss than to a coin's",
-    ours,
-    (floor + math.log(2)) / 2,
-    relation="<=",
-    control={"a coin": math.log(2)},
-)
-check(
-    "correlation with taste over .65 where the reference writes",
-    correlation,
-    0.65,
-    relation=">=",
-    control={"over all texts alike": uniform},
-)
+print(f"correlation with taste: {correlation:.2f} where the reference writes, "
+    f"{uniform:.2f} over all texts alike")  # fmt: skip
+check("the reward is nearer to taste's loss than to a coin's", ours,
+    (floor + math.log(2)) / 2, relation="<=",
+    control={"a coin": math.log(2)})  # fmt: skip
+check("correlation with taste over .65 where the reference writes", correlation, 0.65,
+    relation=">=", control={"over all texts alike": uniform})  # fmt: skip
 title = "learned from what the reference writes, and so less sure elsewhere"
 figure = pictures.rewards(taste.numpy(), r.numpy(), p.numpy(), title=title)
-plots.show(
-    figure,
+plots.show(figure,
     alt="Learned reward over people's taste, a dot for each of the 3125 texts, larger "
     "where the reference writes it more often. Dots rise to the right; small dots "
-    "scatter more than large ones.",
-)
+    "scatter more than large ones.")  # fmt: skip
 
 # %% [markdown]
-# Large dots are texts that the reference writes often; they lie in a band that rises with taste. Small dots were hardly ever compared. Whoever maximises this reward should stay where it is trusted. That is the next section.
+# Large dots are texts that the reference writes often; they lie in a band that rises with taste. Small dots were hardly ever compared. A policy that maximises this reward should stay where it is trusted. That is the next section.
 
 # %% [markdown] slide="slide" says="Earn reward, but do not run away. One line of algebra says what the best compromise is."
 # ## 5 · The best policy has a formula
@@ -703,12 +597,8 @@ plots.show(
 beta = recipe.BETA
 log_Z = (log_ref + r / beta).logsumexp(0)
 log_best = log_ref + r / beta - log_Z
-check(
-    "pi* by hand = coursekit",
-    log_best,
-    alignment.optimal_policy(log_ref, r, beta),
-    atol=1e-12,
-)
+check("pi* by hand = coursekit", log_best, alignment.optimal_policy(log_ref, r, beta),
+    atol=1e-12)  # fmt: skip
 
 
 def J(log_pi):
@@ -719,29 +609,20 @@ check("J(pi*) = beta log Z", J(log_best), beta * log_Z, atol=1e-12)
 rng = torch.Generator().manual_seed(2)
 others = torch.randn(200, len(texts), generator=rng, dtype=torch.float64).log_softmax(1)
 kl = (others.exp() * (others - log_best)).sum(1)
-check(
-    "200 random policies: J* - J(pi) = beta KL(pi || pi*)",
-    J(log_best) - J(others),
-    beta * kl,
-    atol=1e-11,
-)
+check("200 random policies: J* - J(pi) = beta KL(pi || pi*)", J(log_best) - J(others),
+    beta * kl, atol=1e-11)  # fmt: skip
 moved = alignment.optimal_policy(log_ref, r + 7, beta)
 check("a constant in the reward does not move pi*", moved, log_best, atol=1e-11)
 top = log_best.topk(8).indices
 names = ["".join("abcde"[i] for i in text) for text in texts[top]]
-policies = [
-    ("reference", log_ref[top].exp(), "noise"),
-    ("best policy", log_best[top].exp(), "model"),
-]
-figure = pictures.texts_of(
-    names, policies, title="the best policy turns up what was good and already possible"
-)
-plots.show(
-    figure,
+policies = [("reference", log_ref[top].exp(), "noise"),
+    ("best policy", log_best[top].exp(), "model")]  # fmt: skip
+figure = pictures.texts_of(names, policies,
+    title="the best policy turns up what was good and already possible")  # fmt: skip
+plots.show(figure,
     alt="Bars of the eight likeliest texts under the best policy, beside their "
     "probability under the reference, which is much smaller; all of them end with "
-    "the letter they begin with or nearly all letters differ.",
-)
+    "the letter they begin with or nearly all letters differ.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **Direct preference optimisation.** Read the formula backwards: $r(y) = \beta \log \frac{\pi^*(y)}{\rho(y)} + \beta \log Z$. In Bradley and Terry's loss the constant cancels. So one can skip the reward model and fit the policy to the comparisons directly, with $\beta \log \frac{\pi(y)}{\rho(y)}$ instead of $r$ (Rafailov et al. 2023).
@@ -772,21 +653,13 @@ order = r.argsort()
 F = log_ref.exp()[order].cumsum(0)
 by_hand = torch.empty_like(r)
 by_hand[order] = F**4 - torch.cat([torch.zeros(1), F[:-1]]) ** 4
-check(
-    "best of 4 by hand = coursekit",
-    by_hand,
-    alignment.best_of_n(log_ref, r, 4).exp(),
-    atol=1e-12,
-)
+check("best of 4 by hand = coursekit", by_hand,
+    alignment.best_of_n(log_ref, r, 4).exp(), atol=1e-12)  # fmt: skip
 by_beta, by_draws = explorers.landscape(log_ref, r, taste)
 n = np.array(explorers.DRAWS)
-check(
-    "KL of best-of-n is at most log n - (n - 1) / n",
-    by_draws[:, 0],
-    np.log(n) - (n - 1) / n + 1e-12,
-    relation="<=",
-    theorem="Beirami et al. 2024",
-)
+check("KL of best-of-n is at most log n - (n - 1) / n", by_draws[:, 0],
+    np.log(n) - (n - 1) / n + 1e-12, relation="<=",
+    theorem="Beirami et al. 2024")  # fmt: skip
 for each, (spent, gained, _) in list(zip(n, by_draws, strict=True))[1:7]:
     low, high = 1e-3, 100.0  # find the beta that spends as much
     for _ in range(60):
@@ -795,17 +668,10 @@ for each, (spent, gained, _) in list(zip(n, by_draws, strict=True))[1:7]:
         more = (log_pi.exp() * (log_pi - log_ref)).sum() > spent
         low, high = (middle, high) if more else (low, middle)
     best = (log_pi.exp() @ r).item()
-    print(
-        f"best of {each:2}: {spent:.1f} nats, reward {gained:.2f};"
-        f" best policy {best:.2f}"
-    )  # fmt: skip
-    check(
-        "   no better than the best policy of that divergence",
-        gained,
-        best,
-        relation="<=",
-        theorem="the optimality of pi*",
-    )
+    print(f"best of {each:2}: {spent:.1f} nats, reward {gained:.2f};"
+        f" best policy {best:.2f}")  # fmt: skip
+    check("   no better than the best policy of that divergence", gained, best,
+        relation="<=", theorem="the optimality of pi*")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **Predict before you run:** turn $\beta$ down, from 3 to a hundredth. What do the learned reward and people's taste do?
@@ -863,38 +729,24 @@ def ppo_by_hand(log_ratio, advantage, c=0.2):
 
 
 rng = torch.Generator().manual_seed(3)
-log_w, A = torch.randn(2, 50, generator=rng, dtype=torch.float64) * torch.tensor(
-    [[0.3], [1.0]]
-)  # fmt: skip
+log_w, A = torch.randn(2, 50, generator=rng,
+    dtype=torch.float64) * torch.tensor([[0.3], [1.0]])  # fmt: skip
 log_w.requires_grad_()
 loss = alignment.ppo_loss(log_w, A)
-check(
-    "the clipped loss by hand = coursekit",
-    ppo_by_hand(log_w.tolist(), A.tolist()),
-    loss,
-    atol=1e-14,
-)
+check("the clipped loss by hand = coursekit", ppo_by_hand(log_w.tolist(), A.tolist()),
+    loss, atol=1e-14)  # fmt: skip
 (gradient,) = torch.autograd.grad(loss, log_w)
 stopped = ((log_w.exp() > 1.2) & (A > 0)) | ((log_w.exp() < 0.8) & (A < 0))
 plain = -log_w.exp().detach() * A / 50
 expected = torch.where(stopped, 0.0, plain)
-check(
-    "no gradient where the step has gone far enough, the plain one elsewhere",
-    gradient,
-    expected,
-    atol=1e-14,
-    control={"without the clip": plain},
-)
+check("no gradient where the step has gone far enough, the plain one elsewhere",
+    gradient, expected, atol=1e-14, control={"without the clip": plain})  # fmt: skip
 w = torch.linspace(0.4, 1.8, 141).double()
 objectives = [torch.minimum(w * s, w.clamp(0.8, 1.2) * s) for s in (1.0, -1.0)]
-figure = pictures.clipped(
-    w, objectives, ["a good token, A = 1", "a bad token, A = -1"]
-)  # fmt: skip
-plots.show(
-    figure,
+figure = pictures.clipped(w, objectives, ["a good token, A = 1", "a bad token, A = -1"])
+plots.show(figure,
     alt="The clipped objective over the ratio. For a good token it rises up to 1.2 and "
-    "is flat beyond; for a bad one it is flat below 0.8 and falls beyond.",
-)
+    "is flat beyond; for a bad one it is flat below 0.8 and falls beyond.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # Each token pays $\beta \log \frac{\pi}{\rho}$ as it is written, and the last one earns the reward. The critic starts as a copy of the reward model. We add one thing, **annealing** of the penalty: the penalty is heavy at first, and $1/\beta$ grows from near zero to its value over the first 60 % of the rounds. Section 9 shows why.
@@ -960,52 +812,29 @@ check(
 # The height of the grey area is the divergence from the best policy, times $\beta$: not a bound on what is missing but all of it. Here is what people think of each policy. DPO saw the same 4000 comparisons. It never sees the learned reward, so compare it by taste and by divergence.
 
 # %%
-for name in (
-    "pretrained",
-    "reference",
-    "PPO",
-    "optimum",
-    "DPO",
-    "DPO, three times the steps",
-):
+for name in ("pretrained", "reference", "PPO", "optimum", "DPO",
+             "DPO, three times the steps"):  # fmt: skip
     keys = ("taste", "kl", "seconds")
     liked, spent, seconds = (runs.column(key, model=name).mean() for key in keys)
-    print(
-        f"{name:27} taste {liked:.2f}, KL from the reference {spent:.2f} nats,"
-        f" {seconds:.0f} CPU-seconds"
-    )  # fmt: skip
+    print(f"{name:27} taste {liked:.2f}, KL from the reference {spent:.2f} nats,"
+        f" {seconds:.0f} CPU-seconds")  # fmt: skip
 liked = {name: runs.column("taste", model=name) for name in ("reference", "PPO", "DPO")}
-check(
-    "PPO raises taste by over 1.5, each of three seeds",
-    liked["PPO"],
-    liked["reference"] + 1.5,
-    relation=">=",
-    control={"the reference": liked["reference"]},
-)
-missing = [
-    np.abs(runs.column("taste", model=name) - runs.column("taste", model="optimum"))
-    for name in ("DPO, three times the steps", "DPO")
-]
-check(
-    "DPO, three times the steps: within .3 of the best policy's taste, each seed",
-    missing[0],
-    0.3,
-    relation="<=",
-    control={"DPO": missing[1]},
-)
+check("PPO raises taste by over 1.5, each of three seeds", liked["PPO"],
+    liked["reference"] + 1.5, relation=">=",
+    control={"the reference": liked["reference"]})  # fmt: skip
+missing = [np.abs(runs.column("taste", model=name)
+    - runs.column("taste", model="optimum"))
+    for name in ("DPO, three times the steps", "DPO")]  # fmt: skip
+check("DPO, three times the steps: within .3 of the best policy's taste, each seed",
+    missing[0], 0.3, relation="<=", control={"DPO": missing[1]})  # fmt: skip
 bars = {"reference": (log_ref, "noise"), "PPO": (path[-1], "model")}
 bars["best policy"] = log_best, "data"
 policies = [(name, log_p[top].exp(), color) for name, (log_p, color) in bars.items()]
-figure = pictures.texts_of(
-    names,
-    policies,
-    title="PPO finds the texts of the best policy, nearly in its proportions",
-)
-plots.show(
-    figure,
+title = "PPO finds the texts of the best policy, nearly in its proportions"
+figure = pictures.texts_of(names, policies, title=title)
+plots.show(figure,
     alt="Bars of the eight likeliest texts of the best policy: the reference's are "
-    "tiny, PPO's are of similar height as the best policy's.",
-)
+    "tiny, PPO's are of similar height as the best policy's.")  # fmt: skip
 
 # %% [markdown]
 # People like PPO's texts even a little better than those of the best policy. That is no mistake: it has gone further from the reference than the objective wants, and $J$ counts what it spent. DPO after 200 steps has come less than half of the way. With three times the steps, which takes a little longer than PPO, it comes close to the best policy in taste and in divergence, without a reward model, a critic, or a text written by the policy.
@@ -1077,29 +906,22 @@ asked = chains.follow(matrices[author], 46, rng=4)
 def by_document(n_seen):
     """log p(question | z) and log p(answer | question, z), each (2000, 30)."""
     text = asked[:, 40 - n_seen :]
-    each = np.stack(
-        [chains.log_prob(text, before=counts) for counts in library], axis=1
-    )  # fmt: skip
-    return torch.tensor(each[..., :n_seen].sum(2)), torch.tensor(
-        each[..., n_seen:].sum(2)
-    )  # fmt: skip
+    each = np.stack([chains.log_prob(text, before=counts) for counts in library],
+        axis=1)  # fmt: skip
+    return torch.tensor(each[..., :n_seen].sum(2)), torch.tensor(each[...,
+        n_seen:].sum(2))  # fmt: skip
 
 
 log_x, log_y = by_document(10)
 queries = chains.counts(asked[:, 30:40]).reshape(-1, 16)
 found, scores = alignment.retrieve(queries, keys, k=5)
 brute = np.argsort(-(queries @ keys.T), axis=1, kind="stable")[:, :5]
-check(
-    "the search = sorting all scores",
-    scores,
-    np.take_along_axis(queries @ keys.T, brute, 1),
-    atol=1e-10,
-)
+check("the search = sorting all scores", scores,
+    np.take_along_axis(queries @ keys.T, brute, 1), atol=1e-10)  # fmt: skip
 mixed = alignment.mixed_answer(log_x, log_y)
 by_hand = (log_x.softmax(1) * log_y.exp()).sum(1).log()
-check(
-    "p(y | x) by adding up all thirty documents = coursekit", mixed, by_hand, atol=1e-12
-)  # fmt: skip
+check("p(y | x) by adding up all thirty documents = coursekit", mixed, by_hand,
+    atol=1e-12)  # fmt: skip
 
 # %%
 lengths, rate, results = (3, 5, 10, 20, 40), [], {}
@@ -1130,67 +952,33 @@ for name, values in results.items():
     print(f"{name:21}", np.round(values, 2), "nats per state")
 
 # %%
-colors = {
-    "no document": "data",
-    "another author's": "wrong",
-    "the first hit": "latent",
-    "all, mixed": "model",
-    "mixed, author missing": "model",
-    "the author's own": "critic",
-}
-curves = [
-    (name, np.array(results[name]), color, "--" if "missing" in name else "-")
-    for name, color in colors.items()
-]  # fmt: skip
-figure = pictures.lines(
-    np.array(lengths),
-    curves,
-    xlabel="states of the question",
-    ylabel="nats per state of the answer",
-    spread=0.065,
-    ylim=(1.0, 1.65),
-    title="a mixture pays if the right document is there; one alone if it is found",
-)
-plots.show(
-    figure,
+colors = {"no document": "data", "another author's": "wrong", "the first hit": "latent",
+    "all, mixed": "model", "mixed, author missing": "model",
+    "the author's own": "critic"}  # fmt: skip
+curves = [(name, np.array(results[name]), color, "--" if "missing" in name else "-")
+    for name, color in colors.items()]  # fmt: skip
+title = "a mixture pays if the right document is there; one alone if it is found"
+figure = pictures.lines(np.array(lengths), curves, xlabel="states of the question",
+    ylabel="nats per state of the answer", spread=0.065, ylim=(1.0, 1.65),
+    title=title)  # fmt: skip
+plots.show(figure,
     alt="Nats per state of the answer over the length of the question. Another "
     "author's document is worst, the author's own best. The first hit "
     "starts worse than none and crosses it; the mixture of all is below no document "
-    "everywhere, and above it everywhere, dashed, if the author's own is missing.",
-)
+    "everywhere, and above it, dashed, if the author's own is missing.")  # fmt: skip
 none, own, other, one = (np.array(results[name]) for name in list(results)[:4])
-check(
-    "a wrong document hurts: over .1 nats, at each length",
-    other,
-    none + 0.1,
-    relation=">=",
-    control={"the author's own": own},
-)
-check(
-    "at 5 states the first hit is worse than none",
-    one[1],
-    none[1],
-    relation=">=",
-    control={"all, mixed": results["all, mixed"][1]},
-)
-check(
-    "the mixture of all is never behind reading nothing",
-    results["all, mixed"],
-    none,
-    relation="<=",
-    control={"the first hit": one},
-)
-check(
-    "but it is, at each length, if the right document is missing",
-    results["mixed, author missing"],
-    none + 0.01,
-    relation=">=",
-    control={"with it": results["all, mixed"]},
-)
+check("a wrong document hurts: over .1 nats, at each length", other, none + 0.1,
+    relation=">=", control={"the author's own": own})  # fmt: skip
+check("at 5 states the first hit is worse than none", one[1], none[1], relation=">=",
+    control={"all, mixed": results["all, mixed"][1]})  # fmt: skip
+check("the mixture of all is never behind reading nothing", results["all, mixed"], none,
+    relation="<=", control={"the first hit": one})  # fmt: skip
+check("but it is, at each length, if the right document is missing",
+    results["mixed, author missing"], none + 0.01, relation=">=",
+    control={"with it": results["all, mixed"]})  # fmt: skip
 needed = (other - none) / (other - own)
-print(
-    "hit rate from which one document pays, if a miss is a random one:", needed.round(2)
-)  # fmt: skip
+print("hit rate from which one document pays, if a miss is a random one:",
+    needed.round(2))  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # If a search is right with probability $h$, reading what it finds costs $h\,\ell_{\text{own}} + (1 - h)\,\ell_{\text{other}}$, which is below $\ell_{\text{none}}$ if and only if $h > (\ell_{\text{other}} - \ell_{\text{none}}) / (\ell_{\text{other}} - \ell_{\text{own}})$. That is the printed line: about .6, and more for longer questions, which need a document less. (A miss of the search is milder than a random one: it at least fits the question.) The mixture does not need this rule, because it *knows* when it does not know: its weights are spread over many documents, and together they are as good as none.
@@ -1305,29 +1093,17 @@ figure = pictures.loads(
     ["without the balance term", "with it"],
     suptitle="a router left alone overloads some experts and forgets others (seed 0)",
 )
-plots.show(
-    figure,
+plots.show(figure,
     alt="Share of tokens of eight experts. Without the balance term some experts get "
     "several times an even share and others none; with it all are near the even "
-    "share.",
-)
+    "share.")  # fmt: skip
 most = 8 * loads.max(2)
-print(
-    "largest load, in even shares: without", most[0].round(1), "with", most[1].round(1)
-)  # fmt: skip
-print(
-    "share of the variance missed: without",
-    errors[0].round(2),
-    "with",
-    errors[1].round(2),
-)
-check(
-    "with the term no expert has over 1.5 even shares, each of three seeds",
-    most[1],
-    1.5,
-    relation="<=",
-    control={"without it": most[0]},
-)
+print("largest load, in even shares: without", most[0].round(1), "with",
+    most[1].round(1))  # fmt: skip
+print("share of the variance missed: without", errors[0].round(2), "with",
+    errors[1].round(2))  # fmt: skip
+check("with the term no expert has over 1.5 even shares, each of three seeds", most[1],
+    1.5, relation="<=", control={"without it": most[0]})  # fmt: skip
 
 # %% [markdown] slide="slide" says="You get what you reward. Not what you meant."
 # ## 9 · What goes wrong

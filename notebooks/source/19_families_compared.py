@@ -583,31 +583,16 @@ family = recipe.bernoulli_mixture(bit.x, 80, seed=0)
 log_p, log_q = family.log_prob(bit.new).numpy(), np.full(len(bit.new), -d * math.log(2))
 shares = np.array([1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01])
 with np.errstate(divide="ignore"):
-    log_m = np.array(
-        [np.logaddexp(math.log(s) + log_p, np.log(1 - s) + log_q) for s in shares]
-    )  # fmt: skip
+    log_m = np.array([np.logaddexp(math.log(s) + log_p, np.log(1 - s) + log_q)
+        for s in shares])  # fmt: skip
 cost = log_p.mean() - log_m.mean(1)
-check(
-    "the cost is at most log(1 / share)",
-    cost,
-    -np.log(shares) + 1e-12,
-    relation="<=",
-    theorem="dropping a positive term lowers a logarithm",
-)
-check(
-    "at 1 % the cost is all of log 100: the noise explains no digit",
-    cost[-1],
-    math.log(100),
-    atol=0.05,
-)
+check("the cost is at most log(1 / share)", cost, -np.log(shares) + 1e-12,
+    relation="<=", theorem="dropping a positive term lowers a logarithm")  # fmt: skip
+check("at 1 % the cost is all of log 100: the noise explains no digit", cost[-1],
+    math.log(100), atol=0.05)  # fmt: skip
 print(f"99 % noise: {log_m[-1].mean():.1f} nats; independent pixels: {flat:.1f}")
-check(
-    "99 % noise is still ahead of independent pixels",
-    log_m[-1].mean(),
-    flat,
-    relation=">=",
-    control={"100 % noise": log_q.mean()},
-)
+check("99 % noise is still ahead of independent pixels", log_m[-1].mean(), flat,
+    relation=">=", control={"100 % noise": log_q.mean()})  # fmt: skip
 for width in (8, 14, 28, 64):
     print(f"{width} x {width} pixels: {math.log2(100) / width**2:.4f} bits per pixel")
 
@@ -629,35 +614,18 @@ def bits_fd(samples):
 rng = torch.Generator().manual_seed(1)
 looks = [bits_fd(diluted(share, 1000, rng)) for share in shares]
 bit_fd = explorers.means_of(bits, "fd")
-plots.show(
-    pictures.two_scales(
-        shares,
-        cost,
-        looks,
-        xlabel="share of draws that come from the model",
-        labels=("cost in nats per image", "Fréchet distance to new images"),
-        logs=(True, True),
-        marks=(
-            [(math.log(100), "log 100")],
-            [
-                (bit_fd["noise"], "noise"),
-                (bit_fd["independent pixels"], "independent pixels", "left"),
-            ],
-        ),
-        title="99 % noise: at most log 100 nats, but all of the looks",
-    ),
+plots.show(pictures.two_scales(shares, cost, looks,
+    xlabel="share of draws that come from the model",
+    labels=("cost in nats per image", "Fréchet distance to new images"),
+    logs=(True, True), marks=([(math.log(100), "log 100")], [(bit_fd["noise"], "noise"),
+    (bit_fd["independent pixels"], "independent pixels", "left")]),
+    title="99 % noise: at most log 100 nats, but all of the looks"),
     alt="Two curves over the share of draws that come from the "
     "model. As the share falls to one percent, the cost in nats "
     "rises slowly to log 100, while the Fréchet distance rises "
-    "to that of noise.",
-)
-check(
-    "99 % noise has the FD of noise, within a tenth",
-    looks[-1],
-    bit_fd["noise"],
-    rtol=0.1,
-    control={"the model itself": looks[0]},
-)
+    "to that of noise.")  # fmt: skip
+check("99 % noise has the FD of noise, within a tenth", looks[-1], bit_fd["noise"],
+    rtol=0.1, control={"the model itself": looks[0]})  # fmt: skip
 
 # %% [markdown]
 # So a useless model still beats independent pixels in likelihood. Now the other way round: **great looks and a bad likelihood.** Take the training set and turn over each bit with probability $\epsilon$. This is a mixture with one component for each training image, so its likelihood is exact. Turn the knob.
@@ -738,11 +706,8 @@ widgets.static_frames(
 # %%
 rated = [n for n in names if n not in recipe.CONTROLS]
 both = {n: (per_pixel[n], by_fd[n]) for n in rated}
-clashes = sum(
-    (both[a][0] < both[b][0]) != (both[a][1] < both[b][1])
-    for i, a in enumerate(rated)
-    for b in rated[:i]
-)  # fmt: skip
+clashes = sum((both[a][0] < both[b][0]) != (both[a][1] < both[b][1])
+    for i, a in enumerate(rated) for b in rated[:i])  # fmt: skip
 pairs = len(rated) * (len(rated) - 1) // 2
 print(f"{clashes} of {pairs} pairs of trained models are ordered differently")
 
@@ -753,20 +718,13 @@ def gap(key, larger, smaller):
     return above.min() - below.max()
 
 
-check(
-    "MADE has fewer bits per pixel than the VAE with a mixture prior, in every seed",
-    gap("bits", "VAE, mixture prior", "MADE"),
-    0,
-    relation=">=",
-    control={"two VAEs, whose seeds overlap": gap("bits", "VAE", "conditional VAE")},
-)
-check(
-    "and that VAE has the smaller FD, in every seed",
-    gap("fd", "MADE", "VAE, mixture prior"),
-    0,
-    relation=">=",
-    control={"MADE and PixelCNN, too": gap("fd", "PixelCNN", "MADE")},
-)
+check("MADE has fewer bits per pixel than the VAE with a mixture prior, in every seed",
+    gap("bits", "VAE, mixture prior", "MADE"), 0, relation=">=",
+    control={"two VAEs, whose seeds overlap": gap("bits", "VAE",
+    "conditional VAE")})  # fmt: skip
+check("and that VAE has the smaller FD, in every seed",
+    gap("fd", "MADE", "VAE, mixture prior"), 0, relation=">=",
+    control={"MADE and PixelCNN, too": gap("fd", "PixelCNN", "MADE")})  # fmt: skip
 
 # %% [markdown]
 # Two trained models, three seeds each, no overlap: one is ahead in likelihood, the other in looks. (The VAE's likelihood is a bound, so the deficit may be the bound's. The FD is not a bound.) So "better" needs a purpose.
@@ -782,42 +740,23 @@ check(
 every = [n for n in explorers.families(digits) if n not in recipe.CONTROLS]
 speed = explorers.means_of(digits, "draw_seconds")
 every.sort(key=speed.get)
-plots.show(
-    pictures.ladders(
-        every,
-        [
-            ("CPU-seconds to draw 1000", column(digits, every, "draw_seconds"), True),
-            ("CPU-seconds to train", column(digits, every, "seconds"), True),
-            ("Fréchet distance", column(digits, every, "fd"), True),
-        ],
-        title="drawing takes milliseconds to many seconds; the slow are not the best",
-    ),
+plots.show(pictures.ladders(every,
+    [("CPU-seconds to draw 1000", column(digits, every, "draw_seconds"), True),
+    ("CPU-seconds to train", column(digits, every, "seconds"), True),
+    ("Fréchet distance", column(digits, every, "fd"), True)],
+    title="drawing takes milliseconds to many seconds; the slow are not the best"),
     alt="Three columns of dots for grey digits, sorted by the seconds to draw 1000 "
     "images, which span four powers of ten, with the seconds of training and the "
     "Fréchet distance beside them. The slowest, PixelCNN and DDPM, do not have the "
-    "smallest distance.",
-)
+    "smallest distance.")  # fmt: skip
 ddim = speed["DDPM"] / speed["DDPM: DDIM, 50"]
-check(
-    "50 strides of DDIM instead of 1000 steps: over 10 times as quick",
-    ddim,
-    10,
-    relation=">=",
-    control={
-        "the masked model, 8 passes for 64": speed["masked model"]
-        / speed["masked model: 8 passes"]
-    },
-)  # fmt: skip
-check(
-    "after ten seconds of training, at an FD within a fifth of all the steps",
-    by_fd["DDPM: DDIM, 50"] / by_fd["DDPM"],
-    1.2,
-    relation="<=",
-    control={
-        "8 passes of the masked model": by_fd["masked model: 8 passes"]
-        / by_fd["masked model"]
-    },
-)  # fmt: skip
+check("50 strides of DDIM instead of 1000 steps: over 10 times as quick", ddim, 10,
+    relation=">=", control={"the masked model, 8 passes for 64": speed["masked model"]
+    / speed["masked model: 8 passes"]})  # fmt: skip
+check("after ten seconds of training, at an FD within a fifth of all the steps",
+    by_fd["DDPM: DDIM, 50"] / by_fd["DDPM"], 1.2, relation="<=",
+    control={"8 passes of the masked model": by_fd["masked model: 8 passes"]
+    / by_fd["masked model"]})  # fmt: skip
 
 # %% [markdown]
 # *Holds*: one pass through a perceptron takes milliseconds, a thousand passes seconds. *Does not hold*: "autoregressive is slow" is a word about the network. MADE goes pixel by pixel too, with one small product each, and is far quicker than the PixelCNN, as both are written here. "Diffusion is slow" is a word about the sampler: for this model 50 strides do; for the one of section 7, trained longer, they cost more of the FD. (The masked model's 8 passes are quick as well, but they cost it much of its quality.) And "one step" is no privilege of games: mixture, autoencoder, VAE and flow have it.
@@ -827,36 +766,22 @@ check(
 # %%
 edges = explorers.means_of(digits, "edges")
 every.sort(key=edges.get)
-plots.show(
-    pictures.ladders(
-        every,
-        [
-            ("squared steps (new images: 1)", column(digits, every, "edges"), True),
-            ("coverage", column(digits, every, "coverage"), False),
-            ("share of the rarest class", column(digits, every, "rarest"), False),
-        ],
-        title="blur on the left, collapse in the middle and on the right",
-    ),
+plots.show(pictures.ladders(every,
+    [("squared steps (new images: 1)", column(digits, every, "edges"), True),
+    ("coverage", column(digits, every, "coverage"), False),
+    ("share of the rarest class", column(digits, every, "rarest"), False)],
+    title="blur on the left, collapse in the middle and on the right"),
     alt="Three columns of dots for grey digits: squared steps between neighbouring "
     "pixels relative to new images, coverage, and the share of the rarest class. NMF, "
     "PCA, VAEs, mixtures and the diffusion model are softer than new images; the GAN "
-    "has the smallest share of its rarest class.",
-)
+    "has the smallest share of its rarest class.")  # fmt: skip
 rarest = explorers.means_of(digits, "rarest")
-check(
-    "VAE: its means are softer than new digits by a tenth at least",
-    edges["VAE: means"],
-    0.9,
-    relation="<=",
-    control={"GAN": edges["GAN"], "autoencoder": edges["autoencoder"]},
-)
-check(
-    "GAN after ten seconds: its rarest class has less than 4 %",
-    rarest["GAN"],
-    0.04,
-    relation="<=",
-    control={"WGAN": rarest["WGAN"], "training set": rarest["training set"]},
-)
+check("VAE: its means are softer than new digits by a tenth at least",
+    edges["VAE: means"], 0.9, relation="<=",
+    control={"GAN": edges["GAN"], "autoencoder": edges["autoencoder"]})  # fmt: skip
+check("GAN after ten seconds: its rarest class has less than 4 %", rarest["GAN"], 0.04,
+    relation="<=", control={"WGAN": rarest["WGAN"],
+    "training set": rarest["training set"]})  # fmt: skip
 
 # %% [markdown]
 # *Holds*: the VAE is soft, the GAN sharp and short of modes. *Does not hold*: "blur is the VAE's". NMF, PCA and the diffusion model after ten seconds are softer; the autoencoder hardly is. Nor is the Gaussian noise at the end the culprit: the VAE's means, drawn without it, are softer than its samples, and NMF has no such noise. What makes a family soft was not measured. Nor is collapse a law of games: the WGAN of the same size, in the same seconds, keeps its classes. And the GAN got about a quarter of the steps of its own lecture: section 7 gives it more.

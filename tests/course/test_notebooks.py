@@ -112,7 +112,7 @@ def test_was_run_in_order_and_whole(path):
 
 @each
 def test_cells_are_short_and_narrow(path):
-    assert max(logical_lines(cell) for cell in code_cells(path)) <= 30
+    assert max(lines(cell) for cell in code_cells(path)) <= 30
     for cell in code_cells(path):
         assert "pip install" not in cell.source and "http" not in cell.source, "a notebook needs no network"
         assert [line for line in cell.source.splitlines() if len(line) > 88] == []
