@@ -36,7 +36,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "LaplacianEigenmap",
             "LocallyLinearEmbedding",
             "bottom_eigenvectors",
-            "eigenpairs",
+            "extreme_eigenpairs",
             "graph_laplacian",
             "hessian_matrix",
             "lle_matrix",

@@ -24,7 +24,7 @@ from sklearn.utils.validation import validate_data
 
 from coursekit.manifold.distances import check_n_components
 from coursekit.manifold.graphs import squared_distances
-from coursekit.manifold.spectral import eigenpairs
+from coursekit.manifold.spectral import extreme_eigenpairs
 from coursekit.pca import with_fixed_signs
 
 
@@ -92,7 +92,7 @@ class DiffusionMap(BaseEstimator):
         root = np.sqrt(degrees)
         free = root / np.linalg.norm(root)  # psi_0 = 1, with lambda_0 = 1, pushed to the bottom
         symmetric = K / np.outer(root, root) - 2 * np.outer(free, free)
-        values, vectors = eigenpairs(symmetric, n - k, n - 1)
+        values, vectors = extreme_eigenpairs(symmetric, n - k, n - 1)
         values, vectors = values[::-1].clip(0, 1), with_fixed_signs(vectors.T[::-1]).T
         if values[0] > 1 - 1e-14:
             raise ValueError(

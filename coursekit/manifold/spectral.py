@@ -147,7 +147,7 @@ def graph_laplacian(weights: ArrayLike) -> np.ndarray:
     return np.diag(weights.sum(axis=1)) - weights
 
 
-def eigenpairs(M: np.ndarray, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+def extreme_eigenpairs(M: np.ndarray, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
     """Eigenvalues number `first` to `last` (from 0, rising) of a symmetric M (n, n), and eigenvectors (n, k).
 
     LAPACK's routine for a few of them gives up on some matrices whose eigenvalues are nearly all equal; then
@@ -175,7 +175,7 @@ def bottom_eigenvectors(
     """
     free = free / np.linalg.norm(free)
     lifted = M + (np.trace(M) + 1) * np.outer(free, free)
-    values, vectors = eigenpairs(lifted, 0, n_components - 1)
+    values, vectors = extreme_eigenpairs(lifted, 0, n_components - 1)
     return values, with_fixed_signs(vectors.T).T
 
 
