@@ -59,12 +59,13 @@ def objective(log_policy: Tensor, log_reference: Tensor, reward: Tensor, beta: f
     """J = E_policy r - beta KL(policy || reference).
 
     Args:
-        log_policy: log probabilities of all texts, (n,).
+        log_policy: log probabilities of all texts, (n,); -inf for a text that is never written.
         log_reference: the same of the reference, (n,).
         reward: r of each text, (n,).
         beta: weight of the divergence.
     """
-    return (log_policy.exp() * (reward - beta * (log_policy - log_reference))).sum(-1)
+    gain = reward - beta * (log_policy - log_reference)
+    return (log_policy.exp() * torch.where(log_policy.isneginf(), 0.0, gain)).sum(-1)
 
 
 def best_objective(log_reference: Tensor, reward: Tensor, beta: float) -> Tensor:

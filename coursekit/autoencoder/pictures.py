@@ -166,7 +166,7 @@ def tangents_on_roll(x, position, points, planes):
         ends = point[[0, 2]] + 0.36 * np.outer([-1, 1], direction)
         ax.plot(*ends.T, color=COLORS["latent"], linewidth=2.4)
     ax.set(aspect="equal", xlabel="$x_1$", ylabel="$x_3$")
-    ax.set(title="the encoder's tangent planes follow the sheet roughly; colour: angle")
+    ax.set(title="tangent planes follow the sheet, roughly; colour: angle")
     return figure
 
 

@@ -210,6 +210,16 @@ def test_too_many_texts_are_refused():
         all_texts(10, 9)
 
 
+def test_texts_that_are_never_written_count_nothing():
+    log_reference = torch.tensor([0.5, 0.0, 0.3, 0.2], **DOUBLE).log()
+    reward = torch.tensor([1.0, 9.0, -2.0, 0.5], **DOUBLE)
+    written = [0, 2, 3]
+    for log_policy in (optimal_policy(log_reference, reward, 0.7), best_of_n(log_reference, reward, 3)):
+        left = objective(log_policy, log_reference, reward, 0.7)
+        right = objective(log_policy[written], log_reference[written], reward[written], 0.7)
+        torch.testing.assert_close(left, right)
+
+
 # PPO
 
 
