@@ -30,14 +30,60 @@ FOLDER = ROOT / "data" / "results"
 
 
 def fingerprint(path, parts=()):
-    """Hash of what a Python file says: comments, docstrings and layout do not count.
+    """Hash of what a Python file says: comments, docstrings, layout and types do not count.
 
     parts: names of functions or constants; then only they count, and what they use of the same file.
     """
-    statements = ast.parse(Path(path).read_text(encoding="utf-8")).body
+    statements = _Untyped().visit(ast.parse(Path(path).read_text(encoding="utf-8"))).body
     if parts:
         statements = _used(statements, parts, path)
-    return hashlib.sha256(_text(statements).encode()).hexdigest()[:16]
+    return hashlib.sha256(_text(_needed(statements)).encode()).hexdigest()[:16]
+
+
+class _Untyped(ast.NodeTransformer):
+    """A file without its annotations; in a class `width: int` stays a field under its name."""
+
+    in_class = False
+
+    def visit_FunctionDef(self, node):
+        node.returns = None
+        return self._with_body(node, in_class=False)
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+    def visit_ClassDef(self, node):
+        return self._with_body(node, in_class=True)
+
+    def _with_body(self, node, in_class):
+        before, self.in_class = self.in_class, in_class
+        self.generic_visit(node)
+        self.in_class = before
+        return node
+
+    def visit_arg(self, node):
+        node.annotation = None
+        return node
+
+    def visit_AnnAssign(self, node):
+        self.generic_visit(node)
+        node.annotation = None
+        if self.in_class:
+            return node
+        return None if node.value is None else ast.Assign(targets=[node.target], value=node.value)
+
+
+def _needed(statements):
+    """The statements, their imports cut down to the names that something uses."""
+    used = {node.id for each in statements for node in ast.walk(each) if isinstance(node, ast.Name)}
+    for each in statements:
+        if isinstance(each, (ast.Import, ast.ImportFrom)):
+            each.names = [name for name in each.names if _bound(name) in used]
+    return [each for each in statements if getattr(each, "names", True)]
+
+
+def _bound(alias):
+    """The name that an import binds: numpy for `import numpy.linalg`."""
+    return (alias.asname or alias.name).split(".")[0]
 
 
 def _used(statements, parts, path):
@@ -61,7 +107,7 @@ def _defined(statement):
     if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
         return [statement.name]
     if isinstance(statement, (ast.Import, ast.ImportFrom)):
-        return [(alias.asname or alias.name).split(".")[0] for alias in statement.names]
+        return [_bound(alias) for alias in statement.names]
     stored = (node for node in ast.walk(statement) if isinstance(node, ast.Name))
     return [node.id for node in stored if isinstance(node.ctx, ast.Store)]
 

@@ -207,6 +207,35 @@ def test_layout_and_comments_do_not_count(recipe):
         assert not changed(recipe.__file__, old, new), new
 
 
+@pytest.mark.parametrize("parts", [(), ("digits",)])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("digits(seed=0):", "digits(seed: int = 0) -> VAE:"),
+        ("_settings(name):", "_settings(name: str) -> dict[str, Any]:"),
+        ("mnist():", "mnist() -> VAE | None:"),
+        ("WIDTH = 64", "WIDTH: int = 64"),
+        ("from coursekit.vae import VAE", "from torch import Tensor\nfrom coursekit.vae import VAE"),
+        ("import VAE", "import VAE, Likelihood"),
+        ("import mlp", "import mlp\nfrom typing import Any\nimport numpy.typing as npt"),
+    ],
+)
+def test_types_and_what_is_imported_for_them_do_not_count(recipe, old, new, parts):
+    assert not changed(recipe.__file__, old, new, parts)
+
+
+def test_a_field_of_a_class_counts_its_type_does_not(tmp_path):
+    def of(fields):
+        path = tmp_path / "recipe.py"
+        path.write_text(f"@dataclass\nclass Task:\n    {fields}\n")
+        return stored.fingerprint(path)
+
+    assert of("width: int; depth: int = 3") == of("width: float; depth: Depth = 3")
+    different = ("width: int; depth: int = 3", "depth: int = 3; width: int", "depth: int = 3")
+    different += ("width: int; depth: int = 4", "width: int; depth = 3")
+    assert len({of(fields) for fields in different}) == len(different)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "of_digits"),
     [
