@@ -17,8 +17,8 @@ from coursekit.training.adversarial import fit_adversarial
 from coursekit.training.contrastive import fit_contrastive
 from coursekit.training.fit import fit
 from coursekit.training.fresh_pixels import FreshPixels
-from coursekit.training.recipe import N_SHOWN, Recipe, Stage, for_budget
+from coursekit.training.recipe import N_SHOWN, Budgets, Recipe, Settings, Stage, for_budget
 from coursekit.training.run import History
 
-__all__ = ["N_SHOWN", "FreshPixels", "History", "Recipe", "Stage"]
+__all__ = ["N_SHOWN", "Budgets", "FreshPixels", "History", "Recipe", "Settings", "Stage"]
 __all__ += ["fit", "fit_adversarial", "fit_contrastive", "for_budget"]

@@ -27,7 +27,9 @@ from coursekit.training.settings import choose_device
 
 EVER = 10**9  # steps, where the time decides
 N_SHOWN = 60  # images that `draw` makes, or ten times as many points
-Settings = TypeVar("Settings")
+Settings = dict[str, Any]  # keywords of a loop
+Budgets = dict[float, tuple[int, Settings]]  # CPU seconds -> (steps, keywords of the loop)
+Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Stage:
     x: Tensor | Callable[[], Tensor]
     loop: Callable[..., History]
     n_steps: int
-    settings: dict[str, Any]
+    settings: Settings
     loss: str
     share: float = 1.0
 
@@ -114,7 +116,7 @@ class Recipe:
             x = stage.x() if callable(stage.x) else stage.x
             spent += time.process_time() - start
             share += stage.share
-            limits = {"n_steps": stage.n_steps}
+            limits: Settings = {"n_steps": stage.n_steps}
             if n_steps is not None:
                 limits = {"n_steps": max(1, n_steps * stage.n_steps // total)}
             if seconds is not None:
@@ -144,7 +146,7 @@ class Recipe:
         return [f"checkpoint_{i + 1}.pt" for i in range(len(self.stages))]
 
 
-def for_budget(table: Mapping[float, Settings], seconds: float | None) -> tuple[float, Settings]:
+def for_budget(table: Mapping[float, Entry], seconds: float | None) -> tuple[float, Entry]:
     """(budget, settings) of a table of settings by CPU seconds: the nearest in ratio; of None the longest.
 
     >>> for_budget({30: "short", 110: "long"}, 40)
