@@ -13,17 +13,17 @@ from coursekit.data import Dataset, signed, toy2d
 from coursekit.evaluation import digit_judge, digit_quality, mode_coverage
 from coursekit.gan.model import GAN, batch_discriminator
 from coursekit.networks import mlp
-from coursekit.training import N_SHOWN, Recipe, Stage, fit_adversarial, for_budget
+from coursekit.training import N_SHOWN, Budgets, Recipe, Settings, Stage, fit_adversarial, for_budget
 
-IMAGES = {"learning_rate": 1e-3, "opponent_learning_rate": 2e-3, "schedule": "linear"}
+IMAGES: Settings = {"learning_rate": 1e-3, "opponent_learning_rate": 2e-3, "schedule": "linear"}
 IMAGES |= {"instance_noise": 0.5, "instance_noise_until": 1.0, "average": 0.995}
 # CPU seconds -> (steps, settings).
-DIGITS = {40: (3_000, IMAGES)}
-MINI_MNIST = {40: (2_500, IMAGES)}
-MNIST = {60: (2_300, IMAGES)}
-TOYS = {"learning_rate": 3e-3, "batch_size": 128, "schedule": "linear", "average": 0.99}
-RING = {20: (6_000, TOYS)}
-GRID = {45: (8_000, TOYS)}
+DIGITS: Budgets = {40: (3_000, IMAGES)}
+MINI_MNIST: Budgets = {40: (2_500, IMAGES)}
+MNIST: Budgets = {60: (2_300, IMAGES)}
+TOYS: Settings = {"learning_rate": 3e-3, "batch_size": 128, "schedule": "linear", "average": 0.99}
+RING: Budgets = {20: (6_000, TOYS)}
+GRID: Budgets = {45: (8_000, TOYS)}
 R1 = 0.1
 STD = {"ring": 0.02, "grid": 0.05 / 2.828}  # of each Gaussian
 
@@ -56,7 +56,9 @@ def grid(train: Dataset, test: Dataset, *, seconds: float | None = None, r1: flo
 RECIPES = {"digits": digits, "mini_mnist": mini_mnist, "mnist": mnist, "ring": ring, "grid": grid}
 
 
-def images(train, test, budgets, seconds, *, n_latent, width=256) -> Recipe:
+def images(
+    train: Dataset, test: Dataset, budgets: Budgets, seconds: float | None, *, n_latent: int, width: int = 256
+) -> Recipe:
     """The recipe of images; budgets: table of steps and settings, of which that for `seconds` is taken."""
     budget, (n_steps, settings) = for_budget(budgets, seconds)
     x = torch.from_numpy(signed(train))
@@ -77,7 +79,9 @@ def images(train, test, budgets, seconds, *, n_latent, width=256) -> Recipe:
     )
 
 
-def toy(train, std, budgets, seconds, *, width, r1) -> Recipe:
+def toy(
+    train: Dataset, std: float, budgets: Budgets, seconds: float | None, *, width: int, r1: float
+) -> Recipe:
     """The recipe of Gaussians of one std in the plane."""
     budget, (n_steps, settings) = for_budget(budgets, seconds)
     x = torch.tensor(train.x, dtype=torch.float32)
@@ -121,6 +125,6 @@ def grid_game(r1: float, *, n_steps: int, seed: int) -> tuple[GAN, np.ndarray]:
             looks.append(list(mode_coverage(samples, grid.centers, STD["grid"]).values()))
 
     x = torch.tensor(grid.x, dtype=torch.float32)
-    settings = {"batch_size": 128, "learning_rate": 3e-3, "device": "cpu"}
+    settings: Settings = {"batch_size": 128, "learning_rate": 3e-3, "device": "cpu"}
     fit_adversarial(game, x, n_steps=n_steps, seed=seed, on_step=look, **settings)
     return game, np.array(looks)

@@ -5,19 +5,24 @@ gradient of some steps ago came from chains that have moved on. A longer run tak
 over more steps.
 """
 
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 import torch
+from torch import Tensor
 
 from coursekit.data import Dataset, binarised, ink
 from coursekit.evaluation import ais_log_partition
-from coursekit.rbm.model import RBM
+from coursekit.rbm.model import RBM, Gradient
 from coursekit.rbm.starts import FreshBits, embed, mean_logits, often_on, start_apart
-from coursekit.training import N_SHOWN, Recipe, Stage, fit_contrastive, for_budget
+from coursekit.training import N_SHOWN, Budgets, History, Recipe, Settings, Stage, fit_contrastive, for_budget
 
-SETTINGS = {"k": 1, "persistent": True, "batch_size": 128, "momentum": 0.0, "schedule": "linear"}
+SETTINGS: Settings = {"k": 1, "persistent": True, "batch_size": 128, "momentum": 0.0, "schedule": "linear"}
 # CPU seconds -> (steps, settings).
-DIGITS = {15: (10_000, SETTINGS | {"learning_rate": 0.4, "average": 0.999})}
-MINI_MNIST = {30: (10_000, SETTINGS | {"learning_rate": 0.5, "average": 0.999})}
-MNIST = {
+DIGITS: Budgets = {15: (10_000, SETTINGS | {"learning_rate": 0.4, "average": 0.999})}
+MINI_MNIST: Budgets = {30: (10_000, SETTINGS | {"learning_rate": 0.5, "average": 0.999})}
+MNIST: Budgets = {
     30: (3_300, SETTINGS | {"learning_rate": 0.6, "average": 0.9985}),
     110: (12_000, SETTINGS | {"learning_rate": 0.4, "average": 0.9997}),
 }
@@ -43,7 +48,7 @@ def mnist(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Rec
 RECIPES = {"digits": digits, "mini_mnist": mini_mnist, "mnist": mnist}
 
 
-def recipe(train, test, n_hidden, budgets, seconds) -> Recipe:
+def recipe(train: Dataset, test: Dataset, n_hidden: int, budgets: Budgets, seconds: float | None) -> Recipe:
     """The recipe of images; budgets: table of steps and settings, of which that for `seconds` is taken."""
     budget, (n_steps, settings) = for_budget(budgets, seconds)
     x = torch.from_numpy(ink(train))
@@ -63,7 +68,9 @@ def recipe(train, test, n_hidden, budgets, seconds) -> Recipe:
     )
 
 
-def machine(x, n_hidden, n_steps, settings, *, rare=0.0):
+def machine(
+    x: Tensor, n_hidden: int, n_steps: int, settings: Settings, *, rare: float = 0.0
+) -> tuple[RBM, Stage, Callable[[], None]]:
     """(new RBM, stage that trains its couplings, what then puts them in); x (n, pixels) in [0, 1].
 
     rare: pixels whose mean is not above it get no couplings.
@@ -77,13 +84,13 @@ def machine(x, n_hidden, n_steps, settings, *, rare=0.0):
     return rbm, stage, lambda: embed(small, rbm, coupled, bias)
 
 
-def bits_of(images):
+def bits_of(images: Dataset) -> Tensor:
     """The bits on which likelihoods are measured, always the same draw: float32 (n, pixels)."""
     return torch.tensor(binarised(images).x, dtype=torch.float32)
 
 
 @torch.no_grad()
-def log_likelihood(rbm, bits, bias, *, n_steps=10_000):
+def log_likelihood(rbm: RBM, bits: Tensor, bias: Tensor, *, n_steps: int = 10_000) -> tuple[float, float]:
     """(mean log p of bits (n, pixels) in nats, standard error of log Z), by annealed importance sampling.
 
     bias: visible biases (pixels,) of the machine without couplings from which the chains set out.
@@ -94,7 +101,7 @@ def log_likelihood(rbm, bits, bias, *, n_steps=10_000):
     return -free_energy.double().mean().item() - log_z, error
 
 
-def draw(rbm, rng):
+def draw(rbm: RBM, rng: torch.Generator) -> Tensor:
     """Pixel probabilities (N_SHOWN, pixels) at the end of long chains."""
     return rbm.visible_mean(rbm.sample_hidden(rbm.sample(N_SHOWN, n_steps=2000, rng=rng), rng=rng))
 
@@ -106,12 +113,21 @@ ESTIMATORS = ("CD-1", "PCD-1", "exact gradient")
 class ExactRBM(RBM):
     """A machine whose every step follows the exact gradient: for a few units, where it can be summed."""
 
-    def cd_gradient(self, v, *, k=1, chains=None, rng=None):
+    def cd_gradient(
+        self,
+        v: Tensor,
+        *,
+        k: int = 1,
+        chains: tuple[Tensor, Tensor] | None = None,
+        rng: torch.Generator | None = None,
+    ) -> tuple[Gradient, tuple[Tensor, Tensor]]:
         """`exact_gradient` where a sampled one is expected; the chains stay at v (n, n_visible)."""
         return self.exact_gradient(v), (v, self.hidden_probability(v))
 
 
-def small_machine(x, estimator: str, *, seed: int, n_steps: int = 2000, chains_each: int = 4, **settings):
+def small_machine(
+    x: Tensor, estimator: str, *, seed: int, n_steps: int = 2000, chains_each: int = 4, **settings: Any
+) -> tuple[RBM, np.ndarray, History]:
     """A machine with 8 hidden units after n_steps updates on all examples x (n, n_visible), float64.
 
     Args:

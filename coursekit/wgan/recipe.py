@@ -11,16 +11,21 @@ from coursekit.data import Dataset, signed
 from coursekit.evaluation import digit_judge, digit_quality
 from coursekit.gan import GAN
 from coursekit.networks import mlp
-from coursekit.training import N_SHOWN, Recipe, Stage, fit_adversarial, for_budget
+from coursekit.training import N_SHOWN, Budgets, Recipe, Settings, Stage, fit_adversarial, for_budget
 from coursekit.wgan.model import WGAN, earth_mover_1d
 
-SETTINGS = {"n_opponent_steps": 3, "betas": (0.0, 0.9), "learning_rate": 1e-3, "schedule": "linear"}
+SETTINGS: Settings = {"n_opponent_steps": 3, "betas": (0.0, 0.9), "learning_rate": 1e-3, "schedule": "linear"}
 SETTINGS |= {"average": 0.99}
-LINE = {"learning_rate": 1e-3, "opponent_learning_rate": 3e-3, "batch_size": 128, "betas": (0.0, 0.9)}
+LINE: Settings = {
+    "learning_rate": 1e-3,
+    "opponent_learning_rate": 3e-3,
+    "batch_size": 128,
+    "betas": (0.0, 0.9),
+}
 # CPU seconds -> (steps, settings).
-DIGITS = {50: (1_500, SETTINGS)}
-MINI_MNIST = {60: (1_500, SETTINGS)}
-MNIST = {150: (1_500, SETTINGS)}
+DIGITS: Budgets = {50: (1_500, SETTINGS)}
+MINI_MNIST: Budgets = {60: (1_500, SETTINGS)}
+MNIST: Budgets = {150: (1_500, SETTINGS)}
 
 
 def digits(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
@@ -41,7 +46,9 @@ def mnist(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Rec
 RECIPES = {"digits": digits, "mini_mnist": mini_mnist, "mnist": mnist}
 
 
-def recipe(train, test, budgets, seconds, *, n_latent, width) -> Recipe:
+def recipe(
+    train: Dataset, test: Dataset, budgets: Budgets, seconds: float | None, *, n_latent: int, width: int
+) -> Recipe:
     """The recipe of images; budgets: table of steps and settings, of which that for `seconds` is taken."""
     budget, (n_steps, settings) = for_budget(budgets, seconds)
     x = torch.from_numpy(signed(train))
@@ -97,6 +104,6 @@ def line_game(
         reports.append(report.item())
         distances.append(earth_mover_1d(drawn[:, 0], data[:, 0]))
 
-    steps = {"n_steps": n_steps, "n_opponent_steps": n_opponent_steps}
+    steps: Settings = {"n_steps": n_steps, "n_opponent_steps": n_opponent_steps}
     fit_adversarial(game, data, **steps, **LINE, seed=seed, on_step=watch)
     return np.array(reports), np.array(distances)
