@@ -5,22 +5,24 @@ seconds, and the logit is worth half a bit per pixel.
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from coursekit.data import Dataset
 from coursekit.evaluation import bits_per_dim
 from coursekit.flow.layers import AffineCoupling, InvertibleLinear, Permute, Whiten
 from coursekit.flow.model import Flow, Logit, real_nvp
-from coursekit.training import N_SHOWN, Recipe, Stage, fit, for_budget
+from coursekit.training import N_SHOWN, Budgets, Recipe, Settings, Stage, fit, for_budget
 
-COSINE = {"schedule": "cosine"}
+COSINE: Settings = {"schedule": "cosine"}
 # CPU seconds -> (steps, settings).
-DIGITS = {15: (1_300, COSINE | {"batch_size": 256, "learning_rate": 4e-3})}
-MINI_MNIST = {40: (1_900, COSINE | {"batch_size": 256, "learning_rate": 2e-3})}
-MNIST = {60: (1_000, COSINE | {"batch_size": 256, "learning_rate": 1e-3})}
-TOYS = {
+DIGITS: Budgets = {15: (1_300, COSINE | {"batch_size": 256, "learning_rate": 4e-3})}
+MINI_MNIST: Budgets = {40: (1_900, COSINE | {"batch_size": 256, "learning_rate": 2e-3})}
+MNIST: Budgets = {60: (1_000, COSINE | {"batch_size": 256, "learning_rate": 1e-3})}
+TOYS: dict[str, Budgets] = {
     "moons": {20: (2_900, COSINE | {"batch_size": 512, "learning_rate": 3e-3})},
     "ring": {20: (2_900, COSINE | {"batch_size": 512, "learning_rate": 1e-3})},
     "checkerboard": {20: (2_900, COSINE | {"batch_size": 512, "learning_rate": 3e-3})},
@@ -93,7 +95,15 @@ RECIPES = {"digits": digits, "mini_mnist": mini_mnist, "mnist": mnist}
 RECIPES |= {"moons": moons, "ring": ring, "checkerboard": checkerboard}
 
 
-def images(train, test, budgets, seconds, *, width, mix) -> Recipe:
+def images(
+    train: Dataset,
+    test: Dataset,
+    budgets: Budgets,
+    seconds: float | None,
+    *,
+    width: int,
+    mix: Callable[[int], nn.Module],
+) -> Recipe:
     """The recipe of grey levels; mix: function of the number of pixels that makes the layer of a step."""
     budget, (n_steps, settings) = for_budget(budgets, seconds)
     x = torch.tensor(train.x, dtype=torch.float32)
@@ -120,15 +130,23 @@ def images(train, test, budgets, seconds, *, width, mix) -> Recipe:
     )
 
 
-def image_flow(n, n_levels, *, width, mix, dropout=0.3, n_classes=0) -> Flow:
+def image_flow(
+    n: int,
+    n_levels: int,
+    *,
+    width: int,
+    mix: Callable[[int], nn.Module],
+    dropout: float = 0.3,
+    n_classes: int = 0,
+) -> Flow:
     """Logit, whitening, and four steps of a mixing layer and a coupling, for images of n pixels."""
-    layers = [Logit(n_levels, margin=MARGIN), Whiten(n)]
+    layers: list[nn.Module] = [Logit(n_levels, margin=MARGIN), Whiten(n)]
     for _ in range(4):
         layers += [mix(n), AffineCoupling(n, hidden=(width,), dropout=dropout, n_classes=n_classes)]
     return Flow(layers, shape=n, discrete=True)
 
 
-def toy(train, test, budgets, seconds) -> Recipe:
+def toy(train: Dataset, test: Dataset, budgets: Budgets, seconds: float | None) -> Recipe:
     """The recipe of points in the plane."""
     budget, (n_steps, settings) = for_budget(budgets, seconds)
     x = torch.tensor(train.x, dtype=torch.float32)
@@ -149,13 +167,13 @@ def toy(train, test, budgets, seconds) -> Recipe:
     )
 
 
-def shuffle(n):
+def shuffle(n: int) -> Permute:
     """A fixed permutation of n features. InvertibleLinear's triangular factors diverge at several hundred."""
     return Permute(torch.randperm(n))
 
 
 @torch.no_grad()
-def digit_bits(flow, x, *, n_noises, condition=None):
+def digit_bits(flow: Flow, x: Tensor, *, n_noises: int, condition: Tensor | None = None) -> list[float]:
     """Bits per dimension of grey levels x (n, pixels): (one noise each, on average; the mean of n_noises).
 
     condition: labels (n,), where the flow knows classes. The mean density over several noises is nearer to
@@ -205,7 +223,7 @@ def watched(
         looks.append([seen[0], unseen[0]])
         flow.train()
 
-    settings = {"batch_size": 256, "learning_rate": 2e-3, "average": 0.998, "device": "cpu"}
+    settings: Settings = {"batch_size": 256, "learning_rate": 2e-3, "average": 0.998, "device": "cpu"}
     rows = (x, labels) if n_classes else x
     fit(flow, rows, n_steps=n_steps, seed=seed, on_step=look, **settings)
     return flow.eval(), np.array(looks)

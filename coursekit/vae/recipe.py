@@ -4,21 +4,24 @@ One residual block each way: a second one costs more steps than it gains in so s
 anew for every batch. The longer the run, the lower the rate.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from coursekit.autoencoder import Autoencoder
 from coursekit.data import Dataset, binarised, ink
-from coursekit.training import N_SHOWN, FreshPixels, Recipe, Stage, fit, for_budget
+from coursekit.training import N_SHOWN, Budgets, FreshPixels, Recipe, Settings, Stage, fit, for_budget
 from coursekit.vae.model import VAE
 from coursekit.vae.whitening import start_at_mean, whiten_encoder
 
-SETTINGS = {"batch_size": 128, "optimizer": "adamw", "schedule": "cosine"}
+SETTINGS: Settings = {"batch_size": 128, "optimizer": "adamw", "schedule": "cosine"}
 LARGE = SETTINGS | {"batch_size": 192, "betas": (0.9, 0.99), "warm_up": 0.05}
 # CPU seconds -> (steps, settings).
-DIGITS = {15: (4_000, SETTINGS | {"learning_rate": 3e-3})}
-MINI_MNIST = {30: (4_000, SETTINGS | {"learning_rate": 3e-3, "warm_up": 0.05})}
-MNIST = {
+DIGITS: Budgets = {15: (4_000, SETTINGS | {"learning_rate": 3e-3})}
+MINI_MNIST: Budgets = {30: (4_000, SETTINGS | {"learning_rate": 3e-3, "warm_up": 0.05})}
+MNIST: Budgets = {
     30: (2_000, LARGE | {"learning_rate": 8e-3}),
     110: (7_000, LARGE | {"learning_rate": 6e-3}),
 }
@@ -38,7 +41,7 @@ def mnist(
     train: Dataset, test: Dataset, *, seconds: float | None = None, prior_components: int = 500
 ) -> Recipe:
     """MNIST: 40 latents, 320 units; the prior a mixture of 500 Gaussians, or N(0, I) with 0 components."""
-    sizes = {"n_latent": 40, "hidden": 320, "prior_components": prior_components}
+    sizes: Settings = {"n_latent": 40, "hidden": 320, "prior_components": prior_components}
     return recipe(train, test, MNIST, seconds, **sizes)
 
 
@@ -74,7 +77,7 @@ RECIPES = {"digits": digits, "mini_mnist": mini_mnist, "mnist": mnist}
 BY_CLASS = {"mini_mnist": mini_mnist_by_class}
 
 
-def recipe(train, test, budgets, seconds, **sizes) -> Recipe:
+def recipe(train: Dataset, test: Dataset, budgets: Budgets, seconds: float | None, **sizes: Any) -> Recipe:
     """The recipe of images; budgets: table of steps and settings, of which that for `seconds` is taken."""
     budget, (n_steps, settings) = for_budget(budgets, seconds)
     x = torch.from_numpy(ink(train))
@@ -100,20 +103,20 @@ def recipe(train, test, budgets, seconds, **sizes) -> Recipe:
     )
 
 
-def bits_of(images):
+def bits_of(images: Dataset) -> Tensor:
     """The bits on which likelihoods are measured, always the same draw: float32 (n, pixels)."""
     return torch.tensor(binarised(images).x, dtype=torch.float32)
 
 
 @torch.no_grad()
-def mean_elbo(model, bits, *, n_draws=10):
+def mean_elbo(model: VAE, bits: Tensor, *, n_draws: int = 10) -> float:
     """The bound in nats, averaged over bits (n, pixels) and over n_draws draws of z for each."""
     rng = torch.Generator().manual_seed(0)
     return sum(model.elbo(bits, rng=rng)["elbo"].mean().item() for _ in range(n_draws)) / n_draws
 
 
 @torch.no_grad()
-def importance_weighted(model, bits, elbo, *, n_samples=200):
+def importance_weighted(model: VAE, bits: Tensor, elbo: float, *, n_samples: int = 200) -> float:
     """The bound with n_samples samples: what it gains on these bits (n, pixels), added to `elbo` of all."""
     rng = torch.Generator().manual_seed(0)
     gain = [
@@ -123,14 +126,14 @@ def importance_weighted(model, bits, elbo, *, n_samples=200):
     return elbo + torch.cat(gain).mean().item()
 
 
-def draw(vae, rng):
+def draw(vae: VAE, rng: torch.Generator) -> Tensor:
     """Pixel probabilities (N_SHOWN, pixels) of latents from the prior."""
     if vae.prior is not None:
         return vae.decode_mean(vae.prior.sample(N_SHOWN, rng=rng))
     return vae.decode_mean(torch.randn(N_SHOWN, vae.n_latent, generator=rng))
 
 
-NOTEBOOK = {"batch_size": 128, "learning_rate": 4e-3, "schedule": "cosine"}
+NOTEBOOK: Settings = {"batch_size": 128, "learning_rate": 4e-3, "schedule": "cosine"}
 
 
 def bits_model(
@@ -157,20 +160,20 @@ BLURRED = (
 )
 
 
-def rebuilder(kind: str, grey: Tensor, *, seed: int, n_steps: int = 800):
+def rebuilder(kind: str, grey: Tensor, *, seed: int, n_steps: int = 800) -> Callable[[Tensor], Tensor]:
     """A function that rebuilds images (n, pixels) from a short code, learned from grey images in [0, 1].
 
     kind: one of `BLURRED`. All have the same layers, batches, rates and steps; the Bernoulli VAE sees bits
     drawn anew for every batch.
     """
     torch.manual_seed(seed)
-    how = {"n_steps": n_steps, "seed": seed, "device": "cpu"} | NOTEBOOK
+    how: Settings = {"n_steps": n_steps, "seed": seed, "device": "cpu"} | NOTEBOOK
     if kind == "autoencoder, 4 numbers":
         model = Autoencoder(grey.shape[1], 4, hidden=(128,), activation="silu")
         fit(model, grey, **how)
         return lambda x: model.decode(model.encode(x)).detach()
     n_latent = 32 if "32" in kind else 4
-    sizes = {"hidden": 128, "activation": "silu"}
+    sizes: Settings = {"hidden": 128, "activation": "silu"}
     if "Bernoulli" in kind:
         vae = VAE(grey.shape[1], n_latent, **sizes)
         fit(FreshPixels(vae), grey, **how)
