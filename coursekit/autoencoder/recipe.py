@@ -4,22 +4,25 @@ A sigmoid at the output lowers the squared error faster; with it cross-entropy a
 well (notebook 10). Starting at the mean image saves the steps in which every answer is that image.
 """
 
+from typing import Literal
+
 import numpy as np
 import torch
-from torch import nn
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
 
 from coursekit.autoencoder.model import Autoencoder
 from coursekit.autoencoder.pretraining import pretrain_layerwise, pretrain_rbms, start_at_mean
 from coursekit.autoencoder.tangent_prop import tangent_penalty
 from coursekit.data import Dataset, ink
-from coursekit.training import N_SHOWN, Recipe, Stage, fit, fit_contrastive, for_budget
+from coursekit.training import N_SHOWN, Budgets, Recipe, Settings, Stage, fit, fit_contrastive, for_budget
 
-SETTINGS = {"batch_size": 128, "optimizer": "adamw", "schedule": "cosine"}
+SETTINGS: Settings = {"batch_size": 128, "optimizer": "adamw", "schedule": "cosine"}
 LARGE = SETTINGS | {"learning_rate": 5e-3, "betas": (0.9, 0.99), "warm_up": 0.05}
 # CPU seconds -> (steps, settings).
-DIGITS = {10: (4_000, SETTINGS | {"learning_rate": 2e-3})}
-MINI_MNIST = {30: (8_000, SETTINGS | {"learning_rate": 3e-3, "warm_up": 0.05})}
-MNIST = {30: (2_400, LARGE), 100: (8_000, LARGE)}
+DIGITS: Budgets = {10: (4_000, SETTINGS | {"learning_rate": 2e-3})}
+MINI_MNIST: Budgets = {30: (8_000, SETTINGS | {"learning_rate": 3e-3, "warm_up": 0.05})}
+MNIST: Budgets = {30: (2_400, LARGE), 100: (8_000, LARGE)}
 
 
 def digits(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
@@ -40,11 +43,19 @@ def mnist(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Rec
 RECIPES = {"digits": digits, "mini_mnist": mini_mnist, "mnist": mnist}
 
 
-def recipe(train, test, budgets, seconds, *, n_code, hidden) -> Recipe:
+def recipe(
+    train: Dataset,
+    test: Dataset,
+    budgets: Budgets,
+    seconds: float | None,
+    *,
+    n_code: int,
+    hidden: tuple[int, ...],
+) -> Recipe:
     """The recipe of images; budgets: table of steps and settings, of which that for `seconds` is taken."""
     budget, (n_steps, settings) = for_budget(budgets, seconds)
     x, new = torch.from_numpy(ink(train)), torch.from_numpy(ink(test))
-    network = {"hidden": hidden, "activation": "silu", "norm": True, "likelihood": "bernoulli"}
+    network: Settings = {"hidden": hidden, "activation": "silu", "norm": True, "likelihood": "bernoulli"}
     model = Autoencoder(x.shape[1], n_code, **network)
     start_at_mean(model, x)
 
@@ -67,12 +78,12 @@ def recipe(train, test, budgets, seconds, *, n_code, hidden) -> Recipe:
 
 
 @torch.no_grad()
-def reconstructed(model, x):
+def reconstructed(model: Autoencoder, x: Tensor) -> Tensor:
     """What the model makes of x (n, pixels)."""
     return model.reconstruct(x)
 
 
-def squared_error(x, y):
+def squared_error(x: ArrayLike, y: ArrayLike) -> float:
     """Summed over the pixels, mean over the images; x, y (n, pixels) in [0, 1]."""
     return float(((np.asarray(x) - np.asarray(y)) ** 2).sum(1).mean())
 
@@ -80,9 +91,11 @@ def squared_error(x, y):
 # What notebook 10 compares, all on 14 x 14 digits, networks 196-128-64-32-8 and back unless stated. The rates
 # are the best of .001, .003, .01 on seed 10, which is not among the seeds that are reported.
 MARKS = (25, 50, 100, 200, 400, 800, 1600, 3200, 9600)  # steps at which the error is noted
-SIGMOIDS = {"activation": "sigmoid", "code_activation": "sigmoid", "likelihood": "bernoulli"}
-NORMED = {"activation": "silu", "norm": True}
-CASES = {  # name -> (options of the network, learning rate, what comes first)
+SIGMOIDS: Settings = {"activation": "sigmoid", "code_activation": "sigmoid", "likelihood": "bernoulli"}
+NORMED: Settings = {"activation": "silu", "norm": True}
+CASES: dict[
+    str, tuple[Settings, float, str | None]
+] = {  # name -> (options of the network, learning rate, what comes first)
     "sigmoid": (SIGMOIDS, 1e-2, None),
     "sigmoid, RBMs first": (SIGMOIDS, 1e-2, "RBMs"),
     "sigmoid, layer pairs first": (SIGMOIDS, 1e-2, "pairs"),
@@ -99,18 +112,20 @@ CASES = {  # name -> (options of the network, learning rate, what comes first)
     "code of 32": (NORMED | {"n_code": 32, "hidden": (128, 64)}, 3e-3, "mean"),
 }
 FIRST_STEPS = 400  # of pre-training, for each of the four layers
-DENOISER = {"batch_size": 128, "learning_rate": 3e-3, "optimizer": "adamw", "schedule": "cosine"}
+DENOISER: Settings = {"batch_size": 128, "learning_rate": 3e-3, "optimizer": "adamw", "schedule": "cosine"}
 
 
 class SigmoidOutput(Autoencoder):
     """Ink comes out of a sigmoid, as for the cross-entropy, but what is minimised is the squared error."""
 
-    def loss(self, x, *, rng=None):
+    def loss(self, x: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """The squared error of the reconstructions, mean over the rows of x (n, n_inputs); a scalar."""
         return ((self.reconstruct(x) - x) ** 2).sum(1).mean()
 
 
-def curve(case: str, x, test, *, seed: int, n_steps: int = 3200):
+def curve(
+    case: str, x: Tensor, test: Tensor, *, seed: int, n_steps: int = 3200
+) -> tuple[Autoencoder, np.ndarray]:
     """(the network of CASES[case] after n_steps, pre-training included; its test error at each mark).
 
     The rate is constant, so that one run shows every budget up to its own. Marks not reached are NaN.
@@ -118,13 +133,13 @@ def curve(case: str, x, test, *, seed: int, n_steps: int = 3200):
     options, rate, first = CASES[case]
     torch.manual_seed(seed)
     network = SigmoidOutput if case == "5 sigmoid output" else Autoencoder
-    model = network(x.shape[1], **{"n_code": 8, "hidden": (128, 64, 32)} | options)
-    common = {"batch_size": 128, "seed": seed, "device": "cpu"}
+    model = network(x.shape[1], **{"n_code": 8, "hidden": (128, 64, 32)} | options)  # type: ignore[arg-type]
+    common: Settings = {"batch_size": 128, "seed": seed, "device": "cpu"}
     before = 0
     if first == "mean":
         start_at_mean(model, x)
     elif first == "RBMs":
-        pre = {"n_steps": FIRST_STEPS, "learning_rate": 0.5}
+        pre: Settings = {"n_steps": FIRST_STEPS, "learning_rate": 0.5}
         pretrain_rbms(model, x, lambda machine, inputs: fit_contrastive(machine, inputs, **pre, **common))
     elif first == "pairs":
         pre = {"n_steps": FIRST_STEPS, "learning_rate": 1e-2}
@@ -141,7 +156,9 @@ def curve(case: str, x, test, *, seed: int, n_steps: int = 3200):
     return model, errors
 
 
-def denoiser(x, *, kind: str, noise: float, seed: int, n_steps: int = 800) -> Autoencoder:
+def denoiser(
+    x: Tensor, *, kind: Literal["gaussian", "masking"], noise: float, seed: int, n_steps: int = 800
+) -> Autoencoder:
     """A network 196-256-256 and back, its code longer than its input, trained to remove the noise from x."""
     torch.manual_seed(seed)
     model = Autoencoder(x.shape[1], 256, hidden=(256,), noise=noise, noise_kind=kind, **NORMED)
@@ -149,7 +166,16 @@ def denoiser(x, *, kind: str, noise: float, seed: int, n_steps: int = 800) -> Au
     return model
 
 
-def tangent_classifier(x, labels, *, tangents, weight: float, spread: float = 0.0, seed: int, n_steps=300):
+def tangent_classifier(
+    x: Tensor,
+    labels: Tensor,
+    *,
+    tangents: Tensor,
+    weight: float,
+    spread: float = 0.0,
+    seed: int,
+    n_steps: int = 300,
+) -> nn.Sequential:
     """A classifier 196-64-10 of few images x (n, pixels) with `tangent_penalty`, or trained on moved copies.
 
     tangents: (n, m, pixels). spread: standard deviation of random steps along the tangents, in their units.
@@ -169,14 +195,14 @@ def tangent_classifier(x, labels, *, tangents, weight: float, spread: float = 0.
     return network
 
 
-def few_labels(labels, n_each: int, seed: int):
+def few_labels(labels: ArrayLike, n_each: int, seed: int) -> Tensor:
     """Rows of n_each images of each of the ten classes, drawn with this seed: int64 (10 n_each,)."""
     rng = np.random.default_rng(seed)
     rows = [rng.choice(np.flatnonzero(np.asarray(labels) == c), n_each, replace=False) for c in range(10)]
     return torch.from_numpy(np.concatenate(rows))
 
 
-def moved_by_a_pixel(x):
+def moved_by_a_pixel(x: Tensor) -> Tensor:
     """14 x 14 images moved right, left, down and up by a pixel: (4 n, 196), the n of each move together."""
     around = nn.functional.pad(x.reshape(-1, 14, 14), (1, 1, 1, 1))
     places = ((1, 0), (1, 2), (0, 1), (2, 1))
@@ -184,6 +210,6 @@ def moved_by_a_pixel(x):
 
 
 @torch.no_grad()
-def share_wrong(network, x, labels) -> float:
+def share_wrong(network: nn.Module, x: Tensor, labels: Tensor) -> float:
     """Share of the images x (n, pixels) that the classifier gets wrong."""
     return float((network(x).argmax(1) != labels).double().mean())

@@ -8,18 +8,19 @@ the lecture, so that what differs in a table is the model.
 import math
 
 import torch
+from torch import Tensor, nn
 
 from coursekit.autoregressive.chain import MADE, FullyVisibleBeliefNet
 from coursekit.autoregressive.maskgit import MaskGIT
 from coursekit.autoregressive.pixelcnn import PixelCNN
 from coursekit.autoregressive.pixelrnn import PixelRNN
 from coursekit.data import Dataset, binarised, ink
-from coursekit.training import N_SHOWN, FreshPixels, Recipe, Stage, fit, for_budget
+from coursekit.training import N_SHOWN, Budgets, FreshPixels, Recipe, Settings, Stage, fit, for_budget
 
-SETTINGS = {"schedule": "cosine", "batch_size": 32, "learning_rate": 0.01}
+SETTINGS: Settings = {"schedule": "cosine", "batch_size": 32, "learning_rate": 0.01}
 # CPU seconds -> (steps, settings).
-DIGITS = {10: (300, SETTINGS), 25: (600, SETTINGS)}
-MINI_MNIST = {60: (400, SETTINGS)}
+DIGITS: Budgets = {10: (300, SETTINGS), 25: (600, SETTINGS)}
+MINI_MNIST: Budgets = {60: (400, SETTINGS)}
 N_LEVELS = 17  # of digits and mini-MNIST
 
 
@@ -87,7 +88,9 @@ def bits(train: Dataset, test: Dataset) -> Recipe:
     )
 
 
-def grey(model, train, test, budget, n_steps, settings) -> Recipe:
+def grey(
+    model: nn.Module, train: Dataset, test: Dataset, budget: float, n_steps: int, settings: Settings
+) -> Recipe:
     """The recipe of grey levels for any of the models."""
     new = torch.tensor(test.x, dtype=torch.float32)
     stage = Stage(
@@ -110,7 +113,7 @@ def grey(model, train, test, budget, n_steps, settings) -> Recipe:
 
 
 @torch.no_grad()
-def mean_log_prob(model, x):
+def mean_log_prob(model: nn.Module, x: Tensor) -> float:
     """Mean log p in nats of images x (n, d); of a masked model over random orders, one for each fifty."""
     rng = torch.Generator().manual_seed(0)
     options = {"rng": rng} if isinstance(model, MaskGIT) else {}

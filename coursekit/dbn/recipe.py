@@ -8,6 +8,8 @@
 `digits` and its like put data and settings together. Notebook 09_deep_belief_networks.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -19,18 +21,19 @@ from coursekit.dbn.model import DBN
 from coursekit.evaluation import ais_log_partition
 from coursekit.networks import mlp
 from coursekit.rbm.starts import start_apart
-from coursekit.training import N_SHOWN, Recipe, Stage, fit_contrastive, for_budget
+from coursekit.training import N_SHOWN, Recipe, Settings, Stage, fit_contrastive, for_budget
 
-SETTINGS = {"persistent": True, "batch_size": 100, "learning_rate": 1.0, "average": 0.99}
+SETTINGS: Settings = {"persistent": True, "batch_size": 100, "learning_rate": 1.0, "average": 0.99}
 # CPU seconds -> (steps of each machine, settings).
-DIGITS = {15: ((1000, 1500), SETTINGS)}
-MINI_MNIST = {30: ((1500, 2500), SETTINGS)}
+MachineBudgets = dict[float, tuple[tuple[int, ...], Settings]]
+DIGITS: MachineBudgets = {15: ((1000, 1500), SETTINGS)}
+MINI_MNIST: MachineBudgets = {30: ((1500, 2500), SETTINGS)}
 # The sizes of the 2006 paper. Settings of a trial on another machine, to be measured: 10 epochs per machine.
-MNIST = {125: ((6000, 6000, 6000), SETTINGS | {"learning_rate": 0.1})}
+MNIST: MachineBudgets = {125: ((6000, 6000, 6000), SETTINGS | {"learning_rate": 0.1})}
 
 
 def layers(
-    dbn: DBN, x: Tensor, labels: Tensor | None = None, *, n_steps: tuple[int, ...], settings: dict
+    dbn: DBN, x: Tensor, labels: Tensor | None = None, *, n_steps: tuple[int, ...], settings: Settings
 ) -> tuple[Stage, ...]:
     """One stage per machine of a new network, from the pixels up.
 
@@ -59,7 +62,7 @@ def layers(
     return tuple(
         Stage(
             machine,
-            lambda k=k: seen_by(k),
+            lambda k=k: seen_by(k),  # type: ignore[misc]
             fit_contrastive,
             n_steps[k],
             settings,
@@ -71,7 +74,13 @@ def layers(
 
 
 def pretrain(
-    dbn: DBN, x: Tensor, labels: Tensor | None = None, *, n_steps: tuple[int, ...], seed: int = 0, **options
+    dbn: DBN,
+    x: Tensor,
+    labels: Tensor | None = None,
+    *,
+    n_steps: tuple[int, ...],
+    seed: int = 0,
+    **options: Any,
 ) -> None:
     """Train the machines of a new network one after another, in place; arguments as in `layers`.
 
@@ -83,7 +92,17 @@ def pretrain(
 
 
 @torch.no_grad()
-def up_down(dbn, x, labels=None, *, n_steps, learning_rate=0.02, batch_size=100, k=3, seed=0) -> None:
+def up_down(
+    dbn: DBN,
+    x: Tensor,
+    labels: Tensor | None = None,
+    *,
+    n_steps: int,
+    learning_rate: float = 0.02,
+    batch_size: int = 100,
+    k: int = 3,
+    seed: int = 0,
+) -> None:
     """Contrastive wake-sleep from where `pretrain` ended, in place; the rate falls linearly to 0.
 
     Args:
@@ -150,7 +169,14 @@ def fine_tune(
     network.eval()
 
 
-def log_partition(dbn: DBN, *, n_steps=10_000, n_chains=100, rng=None, base_bias=None) -> tuple[float, float]:
+def log_partition(
+    dbn: DBN,
+    *,
+    n_steps: int = 10_000,
+    n_chains: int = 100,
+    rng: torch.Generator | None = None,
+    base_bias: Tensor | None = None,
+) -> tuple[float, float]:
     """log Z of the top machine by annealed importance sampling, and its standard error.
 
     With labels each class is a machine of its own, and log Z = logsumexp of d_y + log Z_y.
@@ -200,7 +226,14 @@ def draw(network: DBN, rng: torch.Generator) -> Tensor:
     return network.sample(N_SHOWN, labels=torch.arange(N_SHOWN) % 10, n_steps=500, means=True, rng=rng)
 
 
-def recipe(train, test, sizes, n_draws, budgets, seconds) -> Recipe:
+def recipe(
+    train: Dataset,
+    test: Dataset,
+    sizes: tuple[int, ...],
+    n_draws: int,
+    budgets: MachineBudgets,
+    seconds: float | None,
+) -> Recipe:
     """The recipe of images; budgets: table of steps and settings, of which that for `seconds` is taken."""
     budget, (n_steps, settings) = for_budget(budgets, seconds)
     dbn = DBN((train.x.shape[1], *sizes), n_labels=10).float()

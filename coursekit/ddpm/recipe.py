@@ -5,7 +5,10 @@ of the time what a U-Net does, and learns more in the same seconds. On 784 the a
 of the time.
 """
 
+from typing import Literal
+
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from coursekit.data import Dataset, ink, signed
@@ -20,17 +23,17 @@ from coursekit.evaluation import (
     precision_recall,
 )
 from coursekit.networks import TimeMLP
-from coursekit.training import N_SHOWN, Recipe, Stage, fit, for_budget
+from coursekit.training import N_SHOWN, Budgets, Recipe, Settings, Stage, fit, for_budget
 
 ETA = 1.0  # on pixels DDIM's own noise, that of Algorithm 2; 0 would be its walk without any
-PIXELS = {"batch_size": 64, "learning_rate": 1.5e-3, "schedule": "cosine", "average": 0.998}
-CODER = {"batch_size": 256, "learning_rate": 2e-3, "optimizer": "adamw", "schedule": "cosine"}
-CODES = {"batch_size": 256, "learning_rate": 3e-3, "optimizer": "adamw", "schedule": "cosine"}
+PIXELS: Settings = {"batch_size": 64, "learning_rate": 1.5e-3, "schedule": "cosine", "average": 0.998}
+CODER: Settings = {"batch_size": 256, "learning_rate": 2e-3, "optimizer": "adamw", "schedule": "cosine"}
+CODES: Settings = {"batch_size": 256, "learning_rate": 3e-3, "optimizer": "adamw", "schedule": "cosine"}
 CODES |= {"average": 0.995}
 # CPU seconds -> (steps, settings); of MNIST: of the coder and of the diffusion.
-DIGITS = {40: (8_500, PIXELS)}
-MINI_MNIST = {60: (5_500, PIXELS)}
-MNIST = {60: ((1_400, CODER), (1_700, CODES))}
+DIGITS: Budgets = {40: (8_500, PIXELS)}
+MINI_MNIST: Budgets = {60: (5_500, PIXELS)}
+MNIST: dict[float, tuple[tuple[int, Settings], tuple[int, Settings]]] = {60: ((1_400, CODER), (1_700, CODES))}
 CODER_SHARE = 0.4
 
 
@@ -79,7 +82,7 @@ def mnist(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Rec
 RECIPES = {"digits": digits, "mini_mnist": mini_mnist, "mnist": mnist}
 
 
-def pixels(train, test, budgets, seconds, *, width) -> Recipe:
+def pixels(train: Dataset, test: Dataset, budgets: Budgets, seconds: float | None, *, width: int) -> Recipe:
     """The recipe on pixels in [-1, 1]; budgets: table of steps and settings, that for `seconds` is taken."""
     budget, (n_steps, settings) = for_budget(budgets, seconds)
     x = torch.from_numpy(signed(train))
@@ -100,11 +103,11 @@ def pixels(train, test, budgets, seconds, *, width) -> Recipe:
     )
 
 
-CLASS_DIGITS = {"batch_size": 128, "learning_rate": 3e-3, "schedule": "cosine", "average": 0.995}
+CLASS_DIGITS: Settings = {"batch_size": 128, "learning_rate": 3e-3, "schedule": "cosine", "average": 0.995}
 
 
 def class_digits(
-    codes: Tensor, labels: Tensor, *, seed: int, target: str = "v", n_steps: int = 1_500
+    codes: Tensor, labels: Tensor, *, seed: int, target: Literal["noise", "v"] = "v", n_steps: int = 1_500
 ) -> DDPM:
     """The model of notebook 17: T = 200, told the class of nine in ten examples, and none of the tenth.
 
@@ -122,7 +125,9 @@ def class_digits(
     return model
 
 
-def class_quality(judge: DigitClassifier, images, asked, test) -> dict[str, float]:
+def class_quality(
+    judge: DigitClassifier, images: ArrayLike, asked: Tensor, test: ArrayLike
+) -> dict[str, float]:
     """How good digits made on demand are, in the eyes and in the features of a judge.
 
     `read as asked`: share that the judge reads as the digit asked for. `confidence`: its mean largest
