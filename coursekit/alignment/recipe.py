@@ -24,7 +24,7 @@ from coursekit.alignment.lora import with_lora
 from coursekit.alignment.policy import advantages, all_texts, ppo_loss
 from coursekit.alignment.preferences import RewardModel, dpo_loss
 from coursekit.data import MarkovChains, TopicWorld, markov_chains, topic_world
-from coursekit.training import History, fit
+from coursekit.training import History, Settings, fit
 from coursekit.transformer import GPT
 
 EVER = 10**9  # steps, where the time decides
@@ -33,7 +33,7 @@ EVER = 10**9  # steps, where the time decides
 
 LENGTH = 48  # states of a sequence
 READING_STEPS = (300, 600)  # of the notebook's live run and of the benchmark's
-READING = {"optimizer": "muon", "schedule": "linear", "batch_size": 64, "learning_rate": 0.02}
+READING: Settings = {"optimizer": "muon", "schedule": "linear", "batch_size": 64, "learning_rate": 0.02}
 
 
 def chains() -> MarkovChains:
@@ -52,7 +52,7 @@ def reader(
     """A GPT of width 32 on sequences (n, LENGTH), for so many steps or CPU-seconds."""
     torch.manual_seed(seed)
     model = GPT(4, context=LENGTH, width=32, n_layers=n_layers, n_heads=2).float()
-    limits = {"n_steps": n_steps, "max_cpu_seconds": seconds, "seed": seed, "device": "cpu"}
+    limits: Settings = {"n_steps": n_steps, "max_cpu_seconds": seconds, "seed": seed, "device": "cpu"}
     return model, fit(model, sequences, **limits, **READING)
 
 
@@ -61,7 +61,7 @@ def reader(
 N_MOVES = 10
 WALKING_STEPS = 150
 MOVES = np.array([[1, 2, 3, 4, 0], [1, 0, 2, 3, 4], [0, 1, 4, 2, 3]])  # where each of 3 moves leads from 0..4
-WALKING = {"optimizer": "muon", "schedule": "linear", "batch_size": 128, "learning_rate": 0.02}
+WALKING: Settings = {"optimizer": "muon", "schedule": "linear", "batch_size": 128, "learning_rate": 0.02}
 
 
 def walks(n: int, moves_per_step: int, *, rng: np.random.Generator) -> np.ndarray:
@@ -106,7 +106,7 @@ def walker(
 WORDS, WORLD_LENGTH = 80, 24
 BASE_STEPS, TUNING_STEPS = 350, 100
 RATES = {"full": 3e-3, "LoRA": 0.01}
-WORLD = {"optimizer": "muon", "schedule": "linear", "batch_size": 128}
+WORLD: Settings = {"optimizer": "muon", "schedule": "linear", "batch_size": 128}
 
 
 def old_world() -> TopicWorld:
@@ -165,7 +165,7 @@ def taste(texts: Tensor | np.ndarray) -> Tensor:
     return (different - 2 * doubled + 2 * framed).float()
 
 
-TUNING = {"optimizer": "muon", "schedule": "linear", "batch_size": 128}
+TUNING: Settings = {"optimizer": "muon", "schedule": "linear", "batch_size": 128}
 
 
 def pretrained(*, n_steps: int = 200, seed: int = 0) -> GPT:
@@ -297,10 +297,12 @@ class Preferring(nn.Module):
         super().__init__()
         self.policy, self.beta = policy, beta
 
-    def loss(self, better: Tensor, worse: Tensor, in_reference: Tensor, *, rng=None) -> Tensor:
+    def loss(
+        self, better: Tensor, worse: Tensor, in_reference: Tensor, *, rng: torch.Generator | None = None
+    ) -> Tensor:
         """`dpo_loss` of comparisons (n, 5); in_reference: log reference of both, (n, 2)."""
         log_p = torch.stack([self.policy.log_prob(texts).sum(1) for texts in (better, worse)], 1)
-        return dpo_loss(*(log_p - in_reference).T, self.beta)
+        return dpo_loss(*(log_p - in_reference).T, self.beta)  # type: ignore[call-arg]
 
 
 def dpo(
@@ -353,6 +355,6 @@ def routed(weight: float, *, n_steps: int = 300, seed: int = 0) -> MixtureOfExpe
     """Eight experts, one per token, on `kinds`, with so much weight on the balance of their load."""
     torch.manual_seed(seed)
     model = Routed(MixtureOfExperts(WIDTH, N_KINDS, k=1, n_hidden=16).float(), weight)
-    settings = {"learning_rate": 0.01, "schedule": "linear", "seed": seed, "device": "cpu"}
+    settings: Settings = {"learning_rate": 0.01, "schedule": "linear", "seed": seed, "device": "cpu"}
     fit(model, kinds(10_000, rng=1), n_steps=n_steps, batch_size=256, **settings)
     return model.layer.requires_grad_(False)

@@ -93,9 +93,8 @@ def squared_error(x: ArrayLike, y: ArrayLike) -> float:
 MARKS = (25, 50, 100, 200, 400, 800, 1600, 3200, 9600)  # steps at which the error is noted
 SIGMOIDS: Settings = {"activation": "sigmoid", "code_activation": "sigmoid", "likelihood": "bernoulli"}
 NORMED: Settings = {"activation": "silu", "norm": True}
-CASES: dict[
-    str, tuple[Settings, float, str | None]
-] = {  # name -> (options of the network, learning rate, what comes first)
+# Name -> (options of the network, learning rate, what comes first).
+CASES: dict[str, tuple[Settings, float, str | None]] = {
     "sigmoid": (SIGMOIDS, 1e-2, None),
     "sigmoid, RBMs first": (SIGMOIDS, 1e-2, "RBMs"),
     "sigmoid, layer pairs first": (SIGMOIDS, 1e-2, "pairs"),

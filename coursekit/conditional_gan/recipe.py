@@ -16,6 +16,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from coursekit.conditional_gan.conditional import (
@@ -31,25 +32,30 @@ from coursekit.draws import normal
 from coursekit.evaluation import digit_judge
 from coursekit.gan import GAN, batch_discriminator
 from coursekit.networks import conv_net
-from coursekit.training import N_SHOWN, Recipe, Stage, fit, fit_adversarial, for_budget
+from coursekit.training import N_SHOWN, Budgets, Recipe, Settings, Stage, fit, fit_adversarial, for_budget
 
-GAMES = {"learning_rate": 2e-3, "batch_size": 64, "schedule": "linear", "average": 0.99}
+GAMES: Settings = {"learning_rate": 2e-3, "batch_size": 64, "schedule": "linear", "average": 0.99}
 # CPU seconds -> (steps, settings).
-MINI_MNIST = {20: (1200, GAMES)}
-WORDS = {"n_latent": 8, "noise": 0.2}
-CYCLE = {"learning_rate": 1e-2, "opponent_learning_rate": 2e-3, "batch_size": 12, "schedule": "linear"}
+MINI_MNIST: Budgets = {20: (1200, GAMES)}
+WORDS: Settings = {"n_latent": 8, "noise": 0.2}
+CYCLE: Settings = {
+    "learning_rate": 1e-2,
+    "opponent_learning_rate": 2e-3,
+    "batch_size": 12,
+    "schedule": "linear",
+}
 CYCLE_STEPS, COLOURED_STEPS, ENLARGED_STEPS = 900, 350, 600
 GROWN = {"growing": (200, 200, 400), "direct": (500,)}  # about the same CPU-seconds
 
 
-def one_hot(attributes) -> Tensor:
+def one_hot(attributes: ArrayLike) -> Tensor:
     """Words as ones and zeros: attributes (n, 3) -> (n, 11), colour, shape and place in turn."""
     attributes = torch.as_tensor(attributes)
     counts = [len(words) for words in SHAPE_WORDS.values()]
     return torch.cat([F.one_hot(attributes[:, k], n) for k, n in enumerate(counts)], dim=1).float()
 
 
-def drawings(n: int, seed: int, attributes=None) -> tuple[Tensor, Tensor]:
+def drawings(n: int, seed: int, attributes: np.ndarray | None = None) -> tuple[Tensor, Tensor]:
     """Drawn shapes (n, 3, 16, 16) in [0, 1], and their attributes (n, 3)."""
     images, attributes = shapes(n, attributes=attributes, rng=seed)
     return torch.from_numpy(images), torch.from_numpy(attributes)
@@ -99,7 +105,7 @@ class PixelTranslator(nn.Module):
         super().__init__()
         self.network = conv_net((n_in, width, width, n_out))
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         logits = x.clamp(0.02, 0.98).logit()  # small differences near white count for more
         brightness = x.mean(1, keepdim=True).clamp(0.02, 0.98)
         return (brightness.logit() + self.network(logits)).sigmoid()
@@ -167,7 +173,7 @@ def coloured(seed: int, kind: str, *, n_steps: int = COLOURED_STEPS) -> Pix2Pix:
     network = TranslationUNet(1, 3, n_latent=4)
     weight, norm = (0.0 if kind == "gan" else 10.0), ("l2" if kind == "l2" else "l1")
     game = Pix2Pix(network, PatchDiscriminator(4), n_latent=4, weight=weight, norm=norm)
-    options = {"n_steps": n_steps, "batch_size": 32, "learning_rate": 2e-3, "schedule": "linear"}
+    options: Settings = {"n_steps": n_steps, "batch_size": 32, "learning_rate": 2e-3, "schedule": "linear"}
     loop = fit if kind in ("l1", "l2") else fit_adversarial
     loop(game, (outline, image), seed=seed, device="cpu", **options)
     return game
@@ -180,11 +186,11 @@ class MeanGame(nn.Module):
         super().__init__()
         self.generator, self.n_latent = generator, n_latent
 
-    def draw(self, y, *, rng=None):
+    def draw(self, y: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """A picture for each small one: all latents are 0."""
         return self.generator(y.new_zeros(len(y), self.n_latent), y)
 
-    def loss(self, x, y, *, rng=None):
+    def loss(self, x: Tensor, y: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """Mean squared error over pictures and pixels."""
         return F.mse_loss(self.draw(y), x)
 
@@ -219,7 +225,7 @@ class Unflattened(nn.Module):
         super().__init__()
         self.generator, self.image_shape = generator, tuple(image_shape)
 
-    def forward(self, z, y):
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
         return self.generator(z, y).reshape(-1, *self.image_shape)
 
 
@@ -239,7 +245,12 @@ def grown(
     torch.manual_seed(seed)
     generator, discriminator = GrowingGenerator(width=width), GrowingDiscriminator(width=width)
     game = GAN(generator, discriminator, n_latent=16)
-    settings = {"learning_rate": 1e-3, "batch_size": 64, "instance_noise": 0.2, "instance_noise_until": 1.0}
+    settings: Settings = {
+        "learning_rate": 1e-3,
+        "batch_size": 64,
+        "instance_noise": 0.2,
+        "instance_noise_until": 1.0,
+    }
     first = 3 - len(steps)
     for level, n_steps in enumerate(steps, start=first):
 
@@ -253,7 +264,7 @@ def grown(
         for part in (generator, discriminator):
             part.set_growth(level, 1.0 if level == first else 0.0)
         x = shrink(images, 2 ** (2 - level))
-        limits = {"n_steps": n_steps, "max_cpu_seconds": max_cpu_seconds}
+        limits: Settings = {"n_steps": n_steps, "max_cpu_seconds": max_cpu_seconds}
         fit_adversarial(game, x, seed=seed + level, device="cpu", on_step=grow, **limits, **settings)
     return game
 

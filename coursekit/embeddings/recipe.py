@@ -12,6 +12,7 @@ Notebook 05_word_vectors.
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -37,11 +38,11 @@ from coursekit.embeddings import (
     unit_rows,
 )
 from coursekit.manifold import same_label_share
-from coursekit.training import fit
+from coursekit.training import Settings, fit
 
 N_DIMS = 64
 WINDOW = 5
-SETTINGS = {"k": 5, "power": 0.75, "n_steps": 100, "learning_rate": 0.05}
+SETTINGS: Settings = {"k": 5, "power": 0.75, "n_steps": 100, "learning_rate": 0.05}
 DOCUMENTS = SETTINGS | {"power": 1.0}
 PIECE = 300  # words
 
@@ -105,7 +106,9 @@ def document_vectors(counts: ArrayLike) -> DocumentVectors:
     return model
 
 
-def ordered_vectors(texts: list[NDArray], n_words: int, *, n_steps: int = 500, seed: int = 0):
+def ordered_vectors(
+    texts: list[NDArray], n_words: int, *, n_steps: int = 500, seed: int = 0
+) -> DocumentVectors:
     """PV-DM of texts (word numbers): a `DocumentVectors`, trained on places drawn from all of them."""
     documents = np.repeat(np.arange(len(texts)), [len(text) for text in texts])
     words, contexts = np.concatenate(texts), np.concatenate([preceding(text, 3) for text in texts])
@@ -113,7 +116,7 @@ def ordered_vectors(texts: list[NDArray], n_words: int, *, n_steps: int = 500, s
     torch.manual_seed(seed)
     model = DocumentVectors(len(texts), n_words, N_DIMS, mode="dm", noise=noise)
     x = documents, words, contexts
-    settings = {"batch_size": 1024, "learning_rate": 0.02, "schedule": "cosine"}
+    settings: Settings = {"batch_size": 1024, "learning_rate": 0.02, "schedule": "cosine"}
     fit(model, x, n_steps=n_steps, seed=seed, device="cpu", **settings)
     return model
 
@@ -133,7 +136,7 @@ def scores(vectors: ArrayLike, vocabulary: Vocabulary) -> dict[str, float]:
     return result
 
 
-def names(texts: list[str]) -> set[str]:
+def names(texts: Sequence[str]) -> set[str]:
     """Words that are written with a capital nine times out of ten where no sentence begins, except I."""
     capital, all_ = Counter(), Counter()
     for text in texts:

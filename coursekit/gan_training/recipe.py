@@ -22,18 +22,18 @@ from coursekit.evaluation import DigitClassifier, mode_coverage
 from coursekit.gan import GAN, batch_discriminator
 from coursekit.gan_training import MinibatchDiscrimination, UnrolledGAN, dcgan
 from coursekit.networks import mlp
-from coursekit.training import N_SHOWN, Recipe, Stage, fit_adversarial, for_budget
+from coursekit.training import N_SHOWN, Budgets, Recipe, Settings, Stage, fit_adversarial, for_budget
 
 N_LATENT = 32
-IMAGES = {"batch_size": 64, "learning_rate": 2e-3, "schedule": "linear"}
+IMAGES: Settings = {"batch_size": 64, "learning_rate": 2e-3, "schedule": "linear"}
 # CPU seconds -> (steps, settings).
-DIGITS = {30: (2_500, IMAGES)}
-MINI_MNIST = {60: (1_900, IMAGES)}
-MNIST = {120: (3_000, IMAGES)}
+DIGITS: Budgets = {30: (2_500, IMAGES)}
+MINI_MNIST: Budgets = {60: (1_900, IMAGES)}
+MNIST: Budgets = {120: (3_000, IMAGES)}
 
 N_STEPS = 300  # of every variant
 # Rule of DCGAN that is left out, or trick that is added -> keywords of `dcgan`, of GAN, of the loop.
-VARIANTS = {
+VARIANTS: dict[str, tuple[Settings, Settings, Settings]] = {
     "all five rules": ({}, {}, {}),
     "1 · pooling, no strides": ({"strided": False}, {}, {}),
     "2 · no batch norm": ({"batch_norm": False}, {}, {}),
@@ -47,10 +47,15 @@ VARIANTS = {
 
 # Eight Gaussians on a circle; the generator is five times as fast as the discriminator, so the plain game
 # collapses.
-RING = {"batch_size": 128, "learning_rate": 5e-3, "opponent_learning_rate": 1e-3, "schedule": "linear"}
+RING: Settings = {
+    "batch_size": 128,
+    "learning_rate": 5e-3,
+    "opponent_learning_rate": 1e-3,
+    "schedule": "linear",
+}
 RING_STD, RING_STEPS, INNER_RATE = 0.02, 800, 0.1
 # Game -> objective, K and what becomes of the derivative, steps of D, a layer that sees the batch.
-RING_GAMES = {
+RING_GAMES: dict[str, Settings] = {
     "plain": {},
     "plain, three times as long": {"n_steps": 3 * RING_STEPS},
     "plain, value of the game": {"objective": "minimax"},
@@ -82,7 +87,7 @@ def mnist(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Rec
 RECIPES = {"digits": digits, "mini_mnist": mini_mnist, "mnist": mnist}
 
 
-def images(train: Dataset, budgets: dict, seconds: float | None) -> Recipe:
+def images(train: Dataset, budgets: Budgets, seconds: float | None) -> Recipe:
     """The recipe of images; budgets: table of steps and settings, of which that for `seconds` is taken."""
     budget, (n_steps, settings) = for_budget(budgets, seconds)
     x = pictures(train)
@@ -172,7 +177,7 @@ def ring_game(
     name: str, *, seed: int, n_steps: int | None = None, on_step: Callable | None = None
 ) -> UnrolledGAN:
     """One game on the ring, trained; name: of RING_GAMES. on_step: as in `fit_adversarial`."""
-    options = {"objective": "non_saturating", "n_unrolled": 0, "differentiate": True, "sees": "one"}
+    options: Settings = {"objective": "non_saturating", "n_unrolled": 0, "differentiate": True, "sees": "one"}
     options |= {"n_opponent_steps": 1, "n_steps": RING_STEPS} | RING_GAMES[name]
     torch.manual_seed(seed)
     generator = mlp((2, 64, 64, 2))

@@ -18,17 +18,17 @@ import torch
 from torch import Tensor
 
 from coursekit.data import TopicWorld, austen, topic_world
-from coursekit.training import History, fit
+from coursekit.training import History, Settings, fit
 from coursekit.transformer.bert import BERT, TextClassifier
 from coursekit.transformer.byte_pairs import BytePairs
 from coursekit.transformer.gpt import GPT
 
 LENGTH = 24  # words of a document of the small world
 SENTENCE = 8  # words of a sentence of the large one
-TOY = {"optimizer": "muon", "schedule": "linear", "batch_size": 128, "learning_rate": 0.02}
-PAIRS = {"optimizer": "muon", "schedule": "linear", "batch_size": 128, "learning_rate": 0.01}
-TEXT = {"optimizer": "muon", "schedule": "linear", "batch_size": 32, "learning_rate": 0.01}
-USUAL = {"optimizer": "adamw", "schedule": "cosine", "batch_size": 32, "learning_rate": 3e-3}
+TOY: Settings = {"optimizer": "muon", "schedule": "linear", "batch_size": 128, "learning_rate": 0.02}
+PAIRS: Settings = {"optimizer": "muon", "schedule": "linear", "batch_size": 128, "learning_rate": 0.01}
+TEXT: Settings = {"optimizer": "muon", "schedule": "linear", "batch_size": 32, "learning_rate": 0.01}
+USUAL: Settings = {"optimizer": "adamw", "schedule": "cosine", "batch_size": 32, "learning_rate": 3e-3}
 # Steps of the notebook's live run and of the benchmark's.
 TOY_STEPS, PAIR_STEPS = (350, 700), (250, 500)
 TEXT_STEPS = 1600
@@ -75,7 +75,7 @@ def classifier(
     torch.manual_seed(seed)
     model = TextClassifier(bert, 2, frozen=frozen).float()
     rate = 0.03 if frozen else 3e-3
-    settings = {"optimizer": "adamw", "schedule": "linear", "learning_rate": rate}
+    settings: Settings = {"optimizer": "adamw", "schedule": "linear", "learning_rate": rate}
     fit(model, (bert.pack(sentences), labels), n_steps=60, batch_size=min(64, len(labels)), seed=seed,
         device="cpu", **settings)  # fmt: skip
     return model
