@@ -53,6 +53,25 @@ def reading(bench):
             table.arrays[name] = np.mean(curves[name], 0).astype("float32")
 
 
+def wide(bench):
+    "One block with as many parameters as the two, for 15 CPU-seconds; the first seed for 45."
+    world = recipe.chains()
+    train, _ = world.sample(60_000, recipe.LENGTH, rng=1)
+    test, _ = world.sample(4000, recipe.LENGTH, rng=2)
+    exact = world.log_prob(test)
+    row = bench.row("nats per state above exact Bayes, one wide layer", "", better="lower")
+    with bench.store("alignment_wide", recipe, "chains", "wide_reader") as table:
+        for seed in bench.seeds:
+            for budget in (15, 45)[: 1 + (seed == bench.seeds[0] and not bench.quick)]:
+                (model, history), seconds = cpu_seconds(
+                    recipe.wide_reader, train, seconds=bench.budget(budget), seed=seed
+                )
+                excess = (exact - on(model, test)).mean()
+                table.add(seed=seed, steps=len(history.loss), seconds=seconds, budget=budget, excess=excess)
+                if budget == 15:
+                    row.add(OURS, seed, excess, steps=len(history.loss))
+
+
 @torch.no_grad()
 def on(model, rows):
     """log p of rows (n, t) under a GPT, float64."""
@@ -264,6 +283,7 @@ def limits(bench):
 
 PARTS = {
     "reading": reading,
+    "wide": wide,
     "moves": moves,
     "emergence": emergence,
     "lora": lora,

@@ -16,6 +16,7 @@ from coursekit.conditional_gan import recipe, shrink
 from coursekit.evaluation import digit_judge, frechet_distance, precision_recall
 
 N_TEST = 960  # twenty of each kind
+FRESH = 3  # added to the seeds where settings were looked at on 0 and 1
 KINDS = (4, 3, 4)
 
 
@@ -101,6 +102,11 @@ def unseen(bench):
             obeyed(bench, table, row, seed, "never seen", asked, 1000, attributes=shown)
 
 
+def fresh(bench):
+    """Seeds on which nothing was looked at while settings were chosen."""
+    return [seed + FRESH for seed in bench.seeds]
+
+
 def hidden(bench):
     "CycleGAN between red or blue shapes and white ones: the colours that come back through the white."
     row = bench.row("error of the colours that come back", "", better="lower", target=0.02)
@@ -119,7 +125,7 @@ def coloured(bench):
     row = bench.row("pictures whose colour is neither, squared error alone", "", better=None)
     outline, image, _ = recipe.sketches(300, 99)
     with bench.store("conditional_gan_coloured", recipe, "coloured") as table:
-        for seed in bench.seeds:
+        for seed in fresh(bench):
             for kind in ("l2", "l1", "l1+gan"):
                 options = {"n_steps": 3} if bench.quick else {}
                 game, seconds = cpu_seconds(recipe.coloured, seed, kind, **options)
@@ -133,7 +139,7 @@ def coloured(bench):
                 )
                 if kind == "l2":
                     row.add(OURS, seed, shares["murky"])
-                if seed == 0:
+                if seed == fresh(bench)[0]:
                     table.arrays[kind] = as_bytes(torch.stack([each[:8] for each in drawn[:2]]))
         table.arrays["outline"], table.arrays["image"] = as_bytes(outline[:8]), as_bytes(image[:8])
 
@@ -143,7 +149,7 @@ def coloured_longer(bench):
     row = bench.row("pictures in blue, absolute error alone, 1050 steps", "", better="higher")
     outline, _, _ = recipe.sketches(300, 99)
     with bench.store("conditional_gan_coloured_longer", recipe, "coloured") as table:
-        for seed in bench.seeds:
+        for seed in fresh(bench):
             for kind in ("l2", "l1"):
                 steps = 3 if bench.quick else 3 * recipe.COLOURED_STEPS
                 game, seconds = cpu_seconds(recipe.coloured, seed, kind, n_steps=steps)
@@ -163,7 +169,7 @@ def enlarged(bench):
     real = judge.features(images.flatten(1))
     row = bench.row("squared error per pixel of samples that shrink to the input", "", better="lower")
     with bench.store("conditional_gan_enlarged", recipe, "enlarged") as table:
-        for seed in bench.seeds:
+        for seed in fresh(bench):
             for kind in ("mean", "gan", "consistent"):
                 options = {"n_steps": 3} if bench.quick else {}
                 game, seconds = cpu_seconds(recipe.enlarged, train, seed, kind, **options)
@@ -181,7 +187,7 @@ def enlarged(bench):
                 table.add(seed=seed, steps=recipe.ENLARGED_STEPS, seconds=seconds, model=kind, **found)
                 if kind == "consistent":
                     row.add(OURS, seed, found["error"])
-                if seed == 0:
+                if seed == fresh(bench)[0]:
                     table.arrays[kind] = as_bytes(drawn[:2, :8])
         table.arrays["image"], table.arrays["small"] = as_bytes(images[:8]), as_bytes(small[:8])
 

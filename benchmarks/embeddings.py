@@ -37,6 +37,20 @@ def epochs_in(seconds, train):
     return max(1, round((seconds - one) / max(two - one, 1e-3)) + 1)
 
 
+def word2vec(gensim, sentences, n_epochs, seed, options):
+    """gensim's model on sentences, lists of words."""
+    return gensim.Word2Vec(
+        sentences, vector_size=recipe.N_DIMS, window=recipe.WINDOW, min_count=1,
+        negative=recipe.SETTINGS["k"], epochs=n_epochs, workers=1, seed=seed, **options,
+    )  # fmt: skip
+
+
+def spelled_out(vocabulary, tokens):
+    """The paragraphs as lists of words."""
+    paragraphs = np.split(tokens, np.flatnonzero(tokens < 0))
+    return [[vocabulary.words[i] for i in text if i >= 0] for text in paragraphs]
+
+
 def words(bench):
     "Neighbours and analogies of 2620 words, at equal CPU seconds."
     gensim = bench.peer("gensim.models")
@@ -79,15 +93,11 @@ def words(bench):
                 note("negative sampling, longer", vectors, counting + more, longer["n_steps"], show=False)
             if gensim is None:
                 continue
-            paragraphs = np.split(tokens, np.flatnonzero(tokens < 0))
-            sentences = [[vocabulary.words[i] for i in text if i >= 0] for text in paragraphs]
+            sentences = spelled_out(vocabulary, tokens)
             for name, options in GENSIM.items():
 
                 def train(n, options=options, sentences=sentences, seed=seed):
-                    return gensim.Word2Vec(
-                        sentences, vector_size=recipe.N_DIMS, window=recipe.WINDOW, min_count=1,
-                        negative=recipe.SETTINGS["k"], epochs=n, workers=1, seed=seed or 0, **options,
-                    )  # fmt: skip
+                    return word2vec(gensim, sentences, n, seed or 0, options)
 
                 budget = bench.budget(seconds)
                 n = epochs_in(budget, train)
@@ -96,6 +106,39 @@ def words(bench):
                     vectors = np.array([model.wv[word] for word in vocabulary.words])
                     ending = ", three times as long" * (times == 3)
                     note(name + ending, vectors, spent, n * times, show=times == 1)
+
+
+def more_words(bench):
+    "Twice as many further runs, each without a tenth of the paragraphs: is a difference in groups real?"
+    gensim = bench.peer("gensim.models")
+    shown = {"groups": "nearest word of the same group, further runs", "mean": "analogies, further runs"}
+    rows = {key: bench.row(name, "", better="higher") for key, name in shown.items()}
+    n, seeds = len(bench.seeds), bench.seeds[:1] if bench.quick else bench.seeds
+    with bench.store("embeddings_more_words", recipe, "novels", "word_vectors", "scores") as table:
+        for seed in [n + seed for seed in seeds] + [2 * n + seed for seed in seeds]:
+            vocabulary, tokens = recipe.novels(min_count=120 if bench.quick else 20, leave_out=seed)
+
+            def note(who, vectors, seconds, steps, seed=seed, vocabulary=vocabulary):
+                found = recipe.scores(vectors, vocabulary)
+                table.add(seed=seed, steps=steps, seconds=seconds, model=who, **found)
+                for key, row in rows.items():
+                    row.add(OURS if who == "negative sampling" else who, seed, found[key])
+
+            vectors, seconds = timed(
+                lambda tokens=tokens: recipe.word_vectors(cooccurrence(tokens, window=recipe.WINDOW))
+            )
+            note("negative sampling", vectors, seconds, recipe.SETTINGS["n_steps"])
+            if gensim is None:
+                continue
+            sentences = spelled_out(vocabulary, tokens)
+            for name in ("gensim skip-gram, rate .05", "gensim CBOW, rate .05"):
+
+                def train(n, name=name, sentences=sentences, seed=seed):
+                    return word2vec(gensim, sentences, n, seed, GENSIM[name])
+
+                n_epochs = epochs_in(bench.budget(seconds), train)
+                model, spent = timed(lambda n=n_epochs, train=train: train(n))
+                note(name, np.array([model.wv[word] for word in vocabulary.words]), spent, n_epochs)
 
 
 def cut(bench):
@@ -185,4 +228,4 @@ def longer(bench):
             table.add(seed=seed, steps=settings["n_steps"], seconds=seconds, accuracy=share)
 
 
-PARTS = {"words": words, "documents": documents, "longer": longer}
+PARTS = {"words": words, "more_words": more_words, "documents": documents, "longer": longer}

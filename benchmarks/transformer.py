@@ -181,6 +181,32 @@ def austen(bench):
         bench.note(f"Learning and writing the byte pairs took {vocabulary:.1f} CPU-seconds.")
 
 
+def austen_longer(bench):
+    "The same GPT with three times the steps, one seed, and its mixture with the 4-gram."
+    if bench.quick:
+        raise Skipped("--quick takes digits and toys only")
+    text, seed = recipe.novels(), bench.seeds[0]
+    pairs = recipe.byte_pairs(text)
+    train, choose, test = (pairs.encode(part) for part in (text.train, text.choose, text.test))
+    row = bench.row("bits per character, GPT of byte pairs, three times the steps", "", better="lower")
+    used = ("novels", "byte_pairs", "austen_gpt", "text_log_prob", "mixed", "bits_per_character")
+    with bench.store("transformer_austen_longer", recipe, *used) as table:
+        n_steps = 3 * recipe.TEXT_STEPS
+        (model, _), seconds = cpu_seconds(recipe.austen_gpt, train, 2048, n_steps=n_steps, seed=seed)
+        gram = KneserNey(4, n_words=2048).fit(train[None])
+        ours, counted = ([log_p(part) for part in (choose, test)]
+                         for log_p in (lambda part: recipe.text_log_prob(model, part),
+                                       lambda part: gram.log_prob(part[None])[0]))  # fmt: skip
+        bits = recipe.bits_per_character(ours[1], text.test)
+        row.add(OURS, seed, bits, steps=n_steps)
+        table.add(seed=seed, steps=n_steps, seconds=seconds, model="byte pairs, GPT", bits=bits)
+        weights = np.arange(0.05, 1, 0.05)
+        weight = max(weights, key=lambda w: recipe.mixed([ours[0], counted[0]], w).mean())
+        bits = recipe.bits_per_character(recipe.mixed([ours[1], counted[1]], weight), text.test)
+        table.add(seed=seed, steps=n_steps, seconds=seconds, model="GPT and 4-gram, mixed", bits=bits,
+                  weight=weight)  # fmt: skip
+
+
 def keep_samples(table, model, pairs):
     """What the model writes after the same words at three temperatures, as bytes."""
     prompt = torch.tensor(pairs.encode("It is a truth"))[None]
@@ -238,3 +264,4 @@ def live(bench):
 
 
 PARTS = {"toy": toy, "pairs": pairs, "live": live, "austen": austen, "tasks": tasks}
+PARTS |= {"austen_longer": austen_longer}

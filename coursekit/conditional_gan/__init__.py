@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "best_generator",
             "conditioning_augmentation",
             "ConditionalGenerator",
+            "StackedGenerator",
             "ConditionalDiscriminator",
             "ConditionalGAN",
         ],

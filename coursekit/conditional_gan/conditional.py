@@ -111,9 +111,6 @@ class ConditionalGenerator(nn.Module):
     >>> ConditionalGenerator(2, 3, 64)(torch.zeros(5, 2), torch.zeros(5, 3)).shape
     torch.Size([5, 64])
 
-    >>> ConditionalGenerator(2, 3, 64)(torch.zeros(5, 2), torch.zeros(5, 3)).shape
-    torch.Size([5, 64])
-
     Args:
         n_latent: number of latents.
         n_condition: k.
@@ -129,6 +126,33 @@ class ConditionalGenerator(nn.Module):
         return self.network(torch.cat([z, condition.flatten(1)], dim=1)).sigmoid()
 
 
+class StackedGenerator(nn.Module):
+    """The second stage of a StackGAN: a picture from the words *and* from a small picture drawn for them.
+
+    The first stage has been trained and rests; the second is given what it drew beside the words:
+    (z (n, n_first + n_second), c (n, k)) -> (n, pixels). Zhang et al. 2017, section 3.3.
+
+    >>> stages = ConditionalGenerator(2, 3, 16), ConditionalGenerator(4, 3 + 16, 64)
+    >>> StackedGenerator(*stages, n_first=2)(torch.zeros(5, 6), torch.zeros(5, 3)).shape
+    torch.Size([5, 64])
+
+    Args:
+        first: module (z (n, n_first), c (n, k)) -> small pictures (n, ...); its weights are frozen.
+        second: module (z (n, n_second), words and small picture side by side) -> pictures (n, ...).
+        n_first: number of latents of the first stage.
+    """
+
+    def __init__(self, first: nn.Module, second: nn.Module, *, n_first: int):
+        super().__init__()
+        self.first, self.second = first.requires_grad_(False), second
+        self.n_first = positive_int(n_first, "n_first")
+
+    def forward(self, z: Tensor, condition: Tensor) -> Tensor:
+        small = self.first(z[:, : self.n_first], condition)
+        seen = torch.cat([condition.flatten(1), small.flatten(1)], dim=1)
+        return self.second(z[:, self.n_first :], seen)
+
+
 class ConditionalDiscriminator(nn.Module):
     """Raw scores of pairs: (x (n, ...), c (n, k)) -> (n,), from two hidden layers with MinibatchStd.
 
@@ -137,9 +161,6 @@ class ConditionalDiscriminator(nn.Module):
         "projection"   s(x, c) = w h(x) + h(x) . V c       every word has its own direction among the features
         "early"        c stands beside the pixels, as if it were some more of them
         "late"         c stands beside the features, before one more hidden layer
-
-    >>> ConditionalDiscriminator(64, 3)(torch.zeros(5, 64), torch.zeros(5, 3)).shape
-    torch.Size([5])
 
     >>> ConditionalDiscriminator(64, 3)(torch.zeros(5, 64), torch.zeros(5, 3)).shape
     torch.Size([5])

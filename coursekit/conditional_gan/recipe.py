@@ -1,6 +1,7 @@
 """How to train the conditional games of lecture 15: each function takes a seed and returns what has learned.
 
     words           coloured shapes from their three words
+    stacked         the same in two stages, 8 x 8 pixels first
     colour_cycle    red and blue shapes against white ones, without pairs
     coloured        outlines into shapes whose colour is a coin
     enlarged        8 x 8 digits from 2 x 2 pixels
@@ -23,6 +24,7 @@ from coursekit.conditional_gan.conditional import (
     ConditionalDiscriminator,
     ConditionalGAN,
     ConditionalGenerator,
+    StackedGenerator,
 )
 from coursekit.conditional_gan.growing import GrowingDiscriminator, GrowingGenerator
 from coursekit.conditional_gan.super_resolution import ConsistentGenerator, shrink
@@ -44,7 +46,10 @@ CYCLE: Settings = {
     "batch_size": 12,
     "schedule": "linear",
 }
-CYCLE_STEPS, COLOURED_STEPS, ENLARGED_STEPS = 900, 350, 600
+STACKED_STEPS = (500, 700)  # about the seconds of 1000 updates at 16 x 16
+CYCLE_STEPS = 900
+COLOURED_STEPS = 350
+ENLARGED_STEPS = 600
 GROWN = {"growing": (200, 200, 400), "direct": (500,)}  # about the same CPU-seconds
 
 
@@ -81,6 +86,26 @@ def words(
     )
     pairs = (images.flatten(1), one_hot(attributes))
     fit_adversarial(game, pairs, n_steps=n_steps, seed=seed, device="cpu", **GAMES)
+    return game
+
+
+def stacked(seed: int, steps: tuple[int, int] = STACKED_STEPS) -> ConditionalGAN:
+    """Shapes from words in two stages; steps: updates at 8 x 8 pixels, and at 16 x 16 on top of them."""
+    images, attributes = drawings(5000, seed)
+    pictures, conditions = (shrink(images, 2).flatten(1), images.flatten(1)), one_hot(attributes)
+    n_latent, n_small = WORDS["n_latent"], pictures[0].shape[1]
+    torch.manual_seed(seed)
+    generator = ConditionalGenerator(n_latent, 11, n_small)
+    for stage, n_steps in enumerate(steps):
+        if stage == 1:
+            second = ConditionalGenerator(n_latent, 11 + n_small, pictures[1].shape[1])
+            generator = StackedGenerator(generator, second, n_first=n_latent)
+        settings = WORDS | {"n_latent": (1 + stage) * n_latent}
+        judge = ConditionalDiscriminator(pictures[stage].shape[1], 11)
+        game = ConditionalGAN(generator, judge, **settings)
+        fit_adversarial(
+            game, (pictures[stage], conditions), n_steps=n_steps, seed=seed, device="cpu", **GAMES
+        )
     return game
 
 

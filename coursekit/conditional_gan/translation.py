@@ -87,9 +87,6 @@ class PatchDiscriminator(nn.Module):
     >>> PatchDiscriminator(3)(torch.zeros(2, 3, 16, 16)).shape
     torch.Size([2, 16])
 
-    >>> PatchDiscriminator(3)(torch.zeros(2, 3, 16, 16)).shape
-    torch.Size([2, 16])
-
     Args:
         n_channels: of the pictures; sketch and picture together, where it judges pairs.
         width: channels of the first hidden layer; the next has twice as many.
@@ -111,9 +108,6 @@ class TranslationUNet(nn.Module):
     On the way down the picture loses detail and gains overview; on the way up every resolution is handed the
     features of the same size, so that edges stay where they were. Latents enter beside the picture, each as
     one more channel that has the same value everywhere.
-
-    >>> TranslationUNet(1, 3, width=4)(torch.zeros(2, 1, 16, 16)).shape
-    torch.Size([2, 3, 16, 16])
 
     >>> TranslationUNet(1, 3, width=4)(torch.zeros(2, 1, 16, 16)).shape
     torch.Size([2, 3, 16, 16])
@@ -151,10 +145,6 @@ class Pix2Pix(nn.Module):
     """Translation learned from pairs; `fit_adversarial(game, (y, x))` plays the game.
 
     `fit(game, (y, x))` leaves the discriminator out and descends the distance alone: the baseline.
-
-    >>> game = Pix2Pix(TranslationUNet(1, 3, n_latent=2, width=4), PatchDiscriminator(4), n_latent=2)
-    >>> game.sample(torch.zeros(2, 1, 16, 16)).shape
-    torch.Size([2, 3, 16, 16])
 
     >>> game = Pix2Pix(TranslationUNet(1, 3, n_latent=2, width=4), PatchDiscriminator(4), n_latent=2)
     >>> game.sample(torch.zeros(2, 1, 16, 16)).shape
@@ -226,12 +216,6 @@ class CycleGAN(nn.Module):
     """Translation learned without pairs; `fit_adversarial(game, (a, b))` plays it.
 
     The rows of a and b are of one number but do not belong to each other.
-
-    >>> forth, back = TranslationUNet(3, 3, width=4), TranslationUNet(3, 3, width=4)
-    >>> game = CycleGAN(forth, back, PatchDiscriminator(3), PatchDiscriminator(3))
-    >>> pictures = torch.zeros(2, 3, 16, 16)
-    >>> game.generator_loss(pictures, pictures).shape
-    torch.Size([])
 
     >>> forth, back = TranslationUNet(3, 3, width=4), TranslationUNet(3, 3, width=4)
     >>> game = CycleGAN(forth, back, PatchDiscriminator(3), PatchDiscriminator(3))

@@ -198,6 +198,20 @@ def test_the_game_learns_two_classes():
     assert apart(drawn) > 0.3 > abs(apart(before))
 
 
+def test_the_second_stage_draws_from_the_words_and_the_small_picture_and_leaves_the_first_alone():
+    first, second = (
+        cgan.ConditionalGenerator(2, 3, 4, width=8),
+        cgan.ConditionalGenerator(5, 3 + 4, 16, width=8),
+    )
+    stacked = cgan.StackedGenerator(randomised(first), randomised(second), n_first=2)
+    z, c = torch.randn(6, 7), torch.randn(6, 3)
+    small = first(z[:, :2], c)
+    assert torch.equal(stacked(z, c), second(z[:, 2:], torch.cat([c, small], dim=1)))
+    stacked(z, c).sum().backward()
+    assert all(parameter.grad is None for parameter in first.parameters())
+    assert all(parameter.grad is not None for parameter in second.parameters())
+
+
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_conditioning_augmentation(sign):
     mean, log_var = torch.randn(3, 4), sign * torch.rand(3, 4)
