@@ -323,7 +323,17 @@ def dpo(
     rate: float = 3e-3,
     seed: int = 0,
 ) -> GPT:
-    """Steps 2 and 3 at once: a copy of the reference, fitted to comparisons (n, 5) and (n, 5)."""
+    """Steps 2 and 3 at once: a copy of the reference, fitted to comparisons.
+
+    Args:
+        reference: a GPT on texts of TEXT letters.
+        better: texts that were preferred, (n, 5).
+        worse: the others of the pairs, (n, 5).
+        beta: weight of the divergence, as in `ppo`.
+        n_steps: of training.
+        rate: learning rate.
+        seed: of the batches.
+    """
     with torch.no_grad():
         log_p = torch.stack([reference.log_prob(texts).sum(1) for texts in (better, worse)], 1)
     model = Preferring(copy.deepcopy(reference), beta)

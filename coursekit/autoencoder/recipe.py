@@ -158,7 +158,10 @@ def curve(
 def denoiser(
     x: Tensor, *, kind: Literal["gaussian", "masking"], noise: float, seed: int, n_steps: int = 800
 ) -> Autoencoder:
-    """A network 196-256-256 and back, its code longer than its input, trained to remove the noise from x."""
+    """A network 196-256-256 and back, its code longer than its input, trained to remove the noise from x.
+
+    kind and noise: what is done to the inputs and how much of it, see `Autoencoder`.
+    """
     torch.manual_seed(seed)
     model = Autoencoder(x.shape[1], 256, hidden=(256,), noise=noise, noise_kind=kind, **NORMED)
     fit(model, x, n_steps=n_steps, seed=seed, device="cpu", **DENOISER)
@@ -177,7 +180,14 @@ def tangent_classifier(
 ) -> nn.Sequential:
     """A classifier 196-64-10 of few images x (n, pixels) with `tangent_penalty`, or trained on moved copies.
 
-    tangents: (n, m, pixels). spread: standard deviation of random steps along the tangents, in their units.
+    Args:
+        x: (n, pixels).
+        labels: int64 (n,), in 0..9.
+        tangents: (n, m, pixels).
+        weight: of the penalty; 0 for none.
+        spread: standard deviation of random steps along the tangents, in their units.
+        seed: of the network and of the steps.
+        n_steps: updates, each on all images.
     """
     torch.manual_seed(seed)
     network = nn.Sequential(nn.Linear(x.shape[1], 64), nn.Tanh(), nn.Linear(64, 10))

@@ -74,7 +74,15 @@ def words(
     n_steps: int = 1000,
     attributes: np.ndarray | None = None,
 ) -> ConditionalGAN:
-    """Shapes from words. attributes (n, 3): of the drawings to learn from; None draws 5000 of all kinds."""
+    """Shapes from words.
+
+    Args:
+        seed: of the drawings, of the networks and of the batches.
+        merge: how the discriminator sees the words, see `ConditionalDiscriminator`.
+        mismatched: weight of drawings with words of others among the fakes, in [0, 1).
+        n_steps: of training.
+        attributes: of the drawings to learn from, (n, 3); None draws 5000 of all kinds.
+    """
     images, attributes = drawings(5000 if attributes is None else len(attributes), seed, attributes)
     torch.manual_seed(seed)
     generator = ConditionalGenerator(WORDS["n_latent"], 11, images[0].numel())
@@ -262,9 +270,14 @@ def grown(
     on_step: Callable[[GAN], object] | None = None,
     max_cpu_seconds: float | None = None,
 ) -> GAN:
-    """Shapes without words; steps: updates at 4 x 4, 8 x 8 and 16 x 16 pixels; (n,) starts at 16 x 16.
+    """Shapes without words. Each new layer is faded in over the first half of its steps.
 
-    Each new layer is faded in over the first half of its steps. on_step: called with the game after each.
+    Args:
+        seed: of the drawings, of the networks and of the batches.
+        steps: updates at 4 x 4, 8 x 8 and 16 x 16 pixels; (n,) starts at 16 x 16.
+        width: of both networks.
+        on_step: called with the game after each step.
+        max_cpu_seconds: for each size at most.
     """
     images, _ = drawings(5000, seed)
     torch.manual_seed(seed)

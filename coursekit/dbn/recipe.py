@@ -180,6 +180,14 @@ def log_partition(
     """log Z of the top machine by annealed importance sampling, and its standard error.
 
     With labels each class is a machine of its own, and log Z = logsumexp of d_y + log Z_y.
+
+    Args:
+        dbn: a network.
+        n_steps: length of the path.
+        n_chains: how many walk it.
+        rng: of every draw.
+        base_bias: visible biases of the machine without couplings from which the chains set out, (sizes[-2],);
+            None for those of the top machine.
     """
     top, options = dbn.machines[-1], {"n_steps": n_steps, "n_chains": n_chains, "rng": rng}
     if not dbn.n_labels:
@@ -234,7 +242,16 @@ def recipe(
     budgets: MachineBudgets,
     seconds: float | None,
 ) -> Recipe:
-    """The recipe of images; budgets: table of steps and settings, of which that for `seconds` is taken."""
+    """The recipe of images.
+
+    Args:
+        train: what is learned from.
+        test: what the error is measured on.
+        sizes: hidden units of each machine, from the pixels up.
+        n_draws: draws of the bits of every training image.
+        budgets: table of steps and settings.
+        seconds: that for this budget is taken; None for the longest.
+    """
     budget, (n_steps, settings) = for_budget(budgets, seconds)
     dbn = DBN((train.x.shape[1], *sizes), n_labels=10).float()
     x, labels = bits_and_labels(train, n_draws)

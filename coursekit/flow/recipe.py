@@ -139,7 +139,16 @@ def image_flow(
     dropout: float = 0.3,
     n_classes: int = 0,
 ) -> Flow:
-    """Logit, whitening, and four steps of a mixing layer and a coupling, for images of n pixels."""
+    """Logit, whitening, and four steps of a mixing layer and a coupling.
+
+    Args:
+        n: pixels of an image.
+        n_levels: grey levels.
+        width: of the couplings' hidden layer.
+        mix: function of n that makes the layer before each coupling.
+        dropout: in the couplings' networks.
+        n_classes: of labels that the couplings see; 0 for none.
+    """
     layers: list[nn.Module] = [Logit(n_levels, margin=MARGIN), Whiten(n)]
     for _ in range(4):
         layers += [mix(n), AffineCoupling(n, hidden=(width,), dropout=dropout, n_classes=n_classes)]

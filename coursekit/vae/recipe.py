@@ -145,7 +145,16 @@ def bits_model(
     residual: bool = False,
     n_steps: int = 800,
 ) -> VAE:
-    """The model of notebook 11, trained on bits (n, pixels): one hidden layer of 128 each way."""
+    """The model of notebook 11: one hidden layer of 128 each way.
+
+    Args:
+        bits: (n, pixels), to learn from.
+        seed: of the network, of the batches and of the draws.
+        n_latent: latents.
+        beta: weight of the KL term in the loss.
+        residual: blocks that add to what they get, see `VAE`.
+        n_steps: of training.
+    """
     torch.manual_seed(seed)
     vae = VAE(bits.shape[1], n_latent, hidden=128, activation="silu", residual=residual, beta=beta)
     fit(vae, bits, n_steps=n_steps, seed=seed, device="cpu", **NOTEBOOK)
