@@ -186,8 +186,8 @@ def log_partition(
         n_steps: length of the path.
         n_chains: how many walk it.
         rng: of every draw.
-        base_bias: visible biases of the machine without couplings from which the chains set out, (sizes[-2],);
-            None for those of the top machine.
+        base_bias: visible biases (sizes[-2],) of the machine without couplings from which the chains set
+            out; None for those of the top machine.
     """
     top, options = dbn.machines[-1], {"n_steps": n_steps, "n_chains": n_chains, "rng": rng}
     if not dbn.n_labels:
