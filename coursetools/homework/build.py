@@ -35,15 +35,15 @@ OWN_WORDS = Config()  # what stands where the solution was
 OWN_WORDS.ClearSolutions.code_stub = {"python": STUB}
 OWN_WORDS.ClearSolutions.text_stub = "*Write your answer here.*"
 CHECK = """# The check of {name}, {worth}: run this cell.
-from coursekit import points as _points
+from coursekit import points as _course_points
 
-_points.begin("{name}")
+_course_points.begin("{name}")
 {body}
-_points.passed("{name}")"""
+_course_points.passed("{name}")"""
 TOTAL = """# Your points so far: run this cell.
-from coursekit import points as _points
+from coursekit import points as _course_points
 
-_points.total({checked}, read={read})"""
+_course_points.total({checked}, read={read})"""
 HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS\n(.*?)### END HIDDEN TESTS", re.DOTALL)
 
 

@@ -51,6 +51,22 @@ def test_header_allows_what_the_text_allows(twin):
 
 
 @names
+def test_right_answers_reach_every_visible_point(twin, capsys):
+    # The student's own notebook, top to bottom: what surrounds a check must not meet the check's names.
+    student = nbformat.read(ROOT / f"notebooks/homework/release/{twin.stem}/{twin.stem}.ipynb", as_version=4)
+    solved = {
+        c.metadata.nbgrader.grade_id: c.source for c in read_source(twin).cells if "nbgrader" in c.metadata
+    }
+    namespace = {"__name__": "__main__"}
+    for cell in student.cells:
+        if cell.cell_type == "code":
+            facts = cell.metadata.get("nbgrader", {})
+            exec(solved[facts.grade_id] if facts.get("solution") else cell.source, namespace)
+    reached, total = re.search(r"You have (\S+) of (\S+) visible points", capsys.readouterr().out).groups()
+    assert reached == total
+
+
+@names
 def test_manual_exercise_has_a_rubric_with_its_points(twin):
     manual = [
         c
