@@ -60,7 +60,7 @@ def wide_reader(sequences: np.ndarray, *, seconds: float, seed: int = 0) -> tupl
     """One block with 26 228 parameters, `reader` has 27 044 in two, for so many CPU-seconds."""
     torch.manual_seed(seed)
     model = GPT(4, context=LENGTH, width=44, n_layers=1, n_heads=2).float()
-    limits = {"n_steps": EVER, "max_cpu_seconds": seconds, "seed": seed, "device": "cpu"}
+    limits: Settings = {"n_steps": EVER, "max_cpu_seconds": seconds, "seed": seed, "device": "cpu"}
     return model, fit(model, sequences, **limits, **READING)
 
 
