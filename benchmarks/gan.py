@@ -174,6 +174,32 @@ def r1_alone(bench):
             table.arrays[f"r1 = {r1}"] = np.array(curves, dtype=np.float32)  # seeds, looks, 3
 
 
+# Steps of the generator in a turn -> turns after which to look. Of both, 150, 450 and 1350 turns are equally
+# many steps of D; 825, 2475 and 7425 turns of two steps are as many steps in all as those of eleven.
+LOOKS = {10: (150, 450, 1350), 1: (150, 450, 825, 1350, 2475, 7425)}
+
+
+def collapse(bench):
+    "The grid by Algorithm 1, ten steps of the generator in a turn or one, one of D: does it collapse?"
+    grid = toy2d("grid", 20_000, rng=0)
+    with bench.store("gan_collapse", recipe, "unequal_turns") as table:
+        for n, looks in LOOKS.items():
+            row = bench.row(f"{n} generator steps in a turn: KL of the shares at the end", "nats", None)
+            looks, counts = (3, 6) if bench.quick else looks, []
+            for seed in bench.seeds:
+                (kept, shares), seconds = cpu_seconds(recipe.unequal_turns, n, looks=looks, seed=seed)
+                for turns, samples in kept.items():
+                    found = mode_coverage(samples, grid.centers, recipe.STD["grid"])
+                    part = {"steps": turns * (1 + n), "seconds": seconds * turns / looks[-1]}
+                    table.add(seed=seed, **part, n_generator=n, turns=turns, **found)
+                row.add(OURS, seed, found["kl"], steps=looks[-1] * (1 + n))
+                counts.append((1000 * shares[:50]).round())
+                if seed == bench.seeds[0]:
+                    some = [samples[:1000].numpy() for samples in kept.values()]
+                    table.arrays[f"samples, {n}"] = np.array(some, dtype=np.float16)  # looks, 1000, 2
+            table.arrays[f"nearest, {n}"] = np.array(counts, dtype=np.int16)  # seeds, looks, 25; of 1000
+
+
 PARTS = {
     "ring": toy("ring"),
     "grid": toy("grid"),
@@ -182,4 +208,5 @@ PARTS = {
     "earth_mover": earth_mover,
     "reports": reports,
     "r1": r1_alone,
+    "collapse": collapse,
 }

@@ -128,3 +128,48 @@ def grid_game(r1: float, *, n_steps: int, seed: int) -> tuple[GAN, np.ndarray]:
     settings: Settings = {"batch_size": 128, "learning_rate": 3e-3, "device": "cpu"}
     fit_adversarial(game, x, n_steps=n_steps, seed=seed, on_step=look, **settings)
     return game, np.array(looks)
+
+
+def unequal_turns(n_generator: int, *, looks: tuple[int, ...], seed: int) -> tuple[dict, np.ndarray]:
+    """Algorithm 1 on the grid of 25 Gaussians with several steps of the generator in a turn, D one: collapse.
+
+    Networks of two layers of 64, the log D trick, a constant rate: `play` of notebook 12.
+
+    Returns a dict from each of the looks to 5000 samples (5000, 2), and an array (turns / 3, 25): after every
+    third turn, of 1000 samples the share nearest to each mode.
+
+    Args:
+        n_generator: steps of the generator in a turn.
+        looks: turns after which samples are kept, rising; the last is the last turn of the game.
+        seed: of the networks, the batches and the noise.
+    """
+    grid = toy2d("grid", 20_000, rng=0)
+    x, centers = torch.tensor(grid.x, dtype=torch.float32), torch.tensor(grid.centers)
+    torch.manual_seed(seed)
+    discriminator = mlp((2, 64, 64, 1), activation="leaky_relu")
+    game = GAN(mlp((2, 64, 64, 2)), discriminator, n_latent=2)
+    order, noise = (torch.Generator().manual_seed(seed + i) for i in (0, 1))
+    adam = {"lr": 1e-3, "betas": (0.5, 0.99), "fused": True}
+    of_generator = torch.optim.Adam(game.generator.parameters(), **adam)
+    of_discriminator = torch.optim.Adam(discriminator.parameters(), **adam)
+    kept, shares, rows = {}, [], iter(())
+    for turn in range(1, looks[-1] + 1):
+        batch = next(rows, None)
+        if batch is None:
+            rows = iter(torch.randperm(len(x), generator=order).split(250))
+            batch = next(rows)
+        samples = game.generator(torch.randn(250, 2, generator=noise)).detach()
+        of_discriminator.zero_grad()
+        game.opponent_loss(x[batch], samples).backward()
+        of_discriminator.step()
+        for _ in range(n_generator):
+            of_generator.zero_grad()
+            game.generator_loss(game.generator(torch.randn(250, 2, generator=noise))).backward()
+            of_generator.step()
+        if turn % 3 == 0:
+            some = game.sample(1000, rng=torch.Generator().manual_seed(1)).double()
+            nearest = torch.cdist(some, centers).argmin(dim=1)
+            shares.append(np.bincount(nearest, minlength=25) / 1000)
+        if turn in looks:
+            kept[turn] = game.sample(5000, rng=torch.Generator().manual_seed(5))
+    return kept, np.array(shares)
