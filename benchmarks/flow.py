@@ -23,6 +23,10 @@ TARGETS = {"moons": (0.012, None), "digits": (2.15, 1.95)}
 # The peers, which may learn better at another rate than ours, also get these.
 OTHER_RATES = {"moons": (1e-3,), "ring": (3e-3,), "checkerboard": ()}
 
+# Of notebook 16: the wide one has as many weights as eight couplings.
+SHAPES = {"2 couplings": {"n_layers": 2}, "2, wide": {"n_layers": 2, "width": 131}}
+SHAPES |= {"8 couplings": {"n_layers": 8}}
+
 
 def our_toy_flow():
     return real_nvp(2)
@@ -204,6 +208,24 @@ def classes(bench):
             table.arrays[f"{n_classes} classes"] = np.array(curves, dtype=np.float32)  # seeds, looks, 2
 
 
+def depth(bench):
+    "Two moons, 500 steps and 1500: two couplings, two with as many weights as eight have, and eight."
+    test = toy2d("moons", 5000, rng=99)
+    truth, new = moons_log_prob(test.x).mean(), torch.tensor(test.x)
+    with bench.store("flow_depth", recipe, "two_moons") as table:
+        for n_steps in (5,) if bench.quick else (500, 1500):
+            for name, shape in SHAPES.items():
+                row = bench.row(f"{name}, {n_steps} steps: model - truth", "nats", "lower")
+                for seed in bench.seeds:
+                    options = {"seed": seed, "n_steps": n_steps, **shape}
+                    flow, seconds = cpu_seconds(recipe.two_moons, **options)
+                    with torch.no_grad():
+                        gap = truth - flow.log_prob(new).mean().item()
+                    about = {"shape": name, "weights": sum(each.numel() for each in flow.parameters())}
+                    table.add(seed=seed, steps=n_steps, seconds=seconds, **about, gap=gap)
+                    row.add(OURS, seed, gap, steps=n_steps)
+
+
 @torch.no_grad()
 def read_by_bayes(flow, x, labels):
     """Share of images x whose label is not the class of largest density, all classes equally likely."""
@@ -222,4 +244,5 @@ PARTS = {
     "digits": digit_density,
     "overfitting": overfitting,
     "classes": classes,
+    "depth": depth,
 }

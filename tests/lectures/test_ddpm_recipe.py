@@ -56,3 +56,14 @@ def test_quality_takes_arrays(judge):
     real, labels = two_clouds(100, seed=4)
     given = recipe.class_quality(judge, real.double().numpy(), labels, np.asarray(real))
     assert given == pytest.approx(recipe.class_quality(judge, real, labels, real), rel=1e-4, abs=1e-6)
+
+
+def test_edges_of_a_step_of_noise_and_of_a_blur():
+    step = [[-1.0, 1.0, 1.0, -1.0, 1.0, 1.0]]
+    assert recipe.edges(step, (2, 3)) == pytest.approx(((4 + 0) / 2 + 0) / 2)
+    assert recipe.edges(step, (3, 2)) == pytest.approx((8 / 3 + 12 / 4) / 2)
+    noise = torch.randn(400, 80, generator=torch.Generator().manual_seed(5))
+    assert recipe.edges(noise, (8, 10)) == pytest.approx(2, rel=0.05)  # twice the variance
+    blurred = (noise.reshape(-1, 8, 10)[:, 1:] + noise.reshape(-1, 8, 10)[:, :-1]) / 2
+    assert recipe.edges(blurred.numpy(), (7, 10)) < 0.7 * recipe.edges(noise, (8, 10))
+    assert recipe.edges(noise * 0 + 3, (8, 10)) == 0

@@ -34,3 +34,14 @@ def test_the_bits_of_a_class_are_those_of_its_density():
     assert many == pytest.approx(-(nats.logsumexp(0) - np.log(3)).mean().item() / 64 / np.log(2), rel=1e-6)
     wrong, _ = recipe.digit_bits(flow, x, n_noises=3, condition=(labels + 1) % 10)
     assert wrong > one + 0.01
+
+
+@pytest.mark.parametrize("n_classes", [0, 2])
+def test_the_flow_of_the_moons_is_as_wide_and_deep_as_asked_and_repeatable(n_classes):
+    options = {"n_layers": 3, "width": 7, "n_classes": n_classes, "n_steps": 3}
+    flow, again, other = (recipe.two_moons(seed, **options) for seed in (1, 1, 2))
+    couplings = [layer for layer in flow.layers if isinstance(layer, AffineCoupling)]
+    assert len(couplings) == 3 and all(each.network[0].out_features == 7 for each in couplings)
+    weights = [torch.cat([part.flatten() for part in each.parameters()]) for each in (flow, again, other)]
+    assert weights[0].dtype == torch.float64 and flow.n_classes == n_classes
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
