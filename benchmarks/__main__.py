@@ -44,9 +44,9 @@ def chosen(names):
     return parts
 
 
-def main(words=None):
+def main(argv=None):
     top = parser()
-    options = top.parse_args(words)
+    options = top.parse_args(argv)
     try:
         parts = [] if options.table else chosen(options.names)
     except ValueError as error:

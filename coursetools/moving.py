@@ -83,8 +83,8 @@ def control(axis):
 # Making one
 
 
-def film(frame, alt, controls, *, room):
-    """The Film of what `widgets.explore` was given. room: characters that it may take."""
+def film(frame, alt, controls, *, max_chars):
+    """The Film of what `widgets.explore` was given. max_chars: what its pictures and texts may take."""
     from coursekit import widgets
 
     draw = widgets.steady(frame)
@@ -100,7 +100,7 @@ def film(frame, alt, controls, *, room):
                 picture = image(draw(**values_there)) if list(place) != start else base
                 drawn[place] = change(base, picture), alt(**values_there)
         shown = [drawn[place] for place in itertools.product(*values)]
-        if sum(len(picture) + len(text) for picture, text in shown) <= room:
+        if sum(len(picture) + len(text) for picture, text in shown) <= max_chars:
             break
         thin(axes, values, len(shown) - 1)
     changes, alts = map(list, zip(*shown, strict=True))
@@ -279,7 +279,7 @@ def main(path, target):
     Path(target).with_suffix(".figures").write_text(json.dumps(figures), encoding="utf-8")
     result = {}
     for cell, frame, alt, controls in shown:
-        made = film(frame, alt, controls, room=ROOM // len(shown))
+        made = film(frame, alt, controls, max_chars=ROOM // len(shown))
         result.setdefault(cell, []).append(asdict(made))
     half = Path(target).with_suffix(".tmp")
     half.write_text(json.dumps(result), encoding="utf-8")

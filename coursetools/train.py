@@ -166,7 +166,7 @@ def train(
         spent=built,
         seed=seed,
         device=device,
-        folder=out,
+        directory=out,
         checkpoint_every=200,
         on_step=on_step,
     )

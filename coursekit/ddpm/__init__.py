@@ -5,7 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "model": ["gaussian_kl", "MixtureNoisePredictor", "DDPM"],
+        "model": ["kl_between_gaussians", "MixtureNoisePredictor", "DDPM"],
         "latent": ["LatentCoder", "LatentDDPM"],
         "schedule": ["NoiseSchedule", "per_example", "linear_schedule", "cosine_schedule"],
     },

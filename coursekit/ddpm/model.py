@@ -34,7 +34,7 @@ from coursekit.inputs import as_input, as_labels, one_of, positive_int, positive
 TARGETS = ("noise", "v")
 
 
-def gaussian_kl(mean_q: Tensor, variance_q: Tensor, mean_p: Tensor, variance_p: Tensor) -> Tensor:
+def kl_between_gaussians(mean_q: Tensor, variance_q: Tensor, mean_p: Tensor, variance_p: Tensor) -> Tensor:
     """KL(N(mean_q, variance_q I) || N(mean_p, variance_p I)) in nats, (n,).
 
     Args:
@@ -231,7 +231,7 @@ class DDPM(nn.Module):
             )
         mean_q, variance = self.schedule.posterior(x0, xt, t)
         mean_p, _ = self.schedule.posterior(self.predict_x0(xt, t, condition=condition), xt, t)
-        return gaussian_kl(mean_q, variance, mean_p, variance)
+        return kl_between_gaussians(mean_q, variance, mean_p, variance)
 
     def reconstruction(self, x0: Tensor, x1: Tensor, *, condition: Tensor | int | None = None) -> Tensor:
         """log p(x_0 | x_1), (n,) nats: a Gaussian of variance beta_1 around the guess of x_0.
@@ -250,7 +250,7 @@ class DDPM(nn.Module):
         """KL(q(x_T | x_0) || N(0, I)), (n,) nats: what the chain failed to forget; nothing to learn in it."""
         t = torch.full((len(x0),), self.schedule.T, dtype=torch.int64, device=x0.device)
         signal, spread = self.schedule.mixing(t, x0)
-        return gaussian_kl(signal * x0, spread**2, torch.zeros_like(x0), torch.ones_like(spread))
+        return kl_between_gaussians(signal * x0, spread**2, torch.zeros_like(x0), torch.ones_like(spread))
 
     def elbo(
         self, x: Tensor, condition: Tensor | int | None = None, *, rng: torch.Generator | None = None

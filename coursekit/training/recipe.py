@@ -88,7 +88,7 @@ class Recipe:
         spent: float = 0.0,
         seed: int = 0,
         device: str | torch.device = "auto",
-        folder: str | Path | None = None,
+        directory: str | Path | None = None,
         checkpoint_every: int = 500,
         on_step: Callable[[int, nn.Module, float], object] | None = None,
     ) -> list[History]:
@@ -102,7 +102,7 @@ class Recipe:
             device: as in `fit`.
             checkpoint_every: as in `fit`.
             on_step: as in `fit`.
-            folder: where the stages keep their checkpoints (`checkpoint_names`), and find them to go on.
+            directory: where the stages keep their checkpoints (`checkpoint_names`), and find them to go on.
 
         Raises:
             ValueError: the seconds are too few for a single step; and as in `fit`.
@@ -127,7 +127,7 @@ class Recipe:
                 limits = {"n_steps": EVER, "max_cpu_seconds": left}
             limits |= {"seed": seed, "device": device, "checkpoint_every": checkpoint_every}
             limits |= {} if on_step is None else {"on_step": on_step}
-            limits |= {"checkpoint": None if folder is None else Path(folder) / name}
+            limits |= {"checkpoint": None if directory is None else Path(directory) / name}
             history = stage.loop(stage.model, x, **stage.settings, **limits)
             if history.stopped == "budget" and not history.learning_rate:
                 raise ValueError(f"not one step was made in {seconds:g} CPU seconds: give it longer")

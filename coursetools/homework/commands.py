@@ -88,7 +88,7 @@ def run(options):
 def build(options):
     """Write the teacher's and the release notebook of each homework."""
     from coursetools.homework.build import build_homework
-    from coursetools.homework.folder import TWINS, find_course, keep_class_seed
+    from coursetools.homework.loading import TWINS, find_course, keep_class_seed
 
     course = find_course(options.course)
     if not (course / TWINS).is_dir():
@@ -105,7 +105,7 @@ def build(options):
 
 def test(options):
     """Print one line an exercise; exit code 1 when a side of the proof does not hold."""
-    from coursetools.homework.folder import SEED_FILE, TWINS, class_seed, find_course
+    from coursetools.homework.loading import SEED_FILE, TWINS, class_seed, find_course
     from coursetools.homework.proof import SEEDS, prove
 
     course, failed = find_course(options.course), 0
@@ -139,10 +139,10 @@ def grade(options):
     """Grade a class; exit code 0 when the batch was finished, whatever its students did."""
     from tqdm import tqdm
 
-    from coursetools.homework.folder import check_seed, class_seed, find_course, load_homework
     from coursetools.homework.grading.batch import grade as grade_class
     from coursetools.homework.grading.intake import read_roster
     from coursetools.homework.grading.late import read_deadline
+    from coursetools.homework.loading import check_seed, class_seed, find_course, load_homework
 
     for name in ("jobs", "cell_seconds", "seconds", "memory"):
         if not getattr(options, name) > 0:
@@ -214,7 +214,7 @@ def return_feedback(options):
 
 def status(options):
     """Print a line for each homework, or for a folder of `grade`."""
-    from coursetools.homework.folder import SEED_FILE, find_course, homework_names, load_homework
+    from coursetools.homework.loading import SEED_FILE, find_course, homework_names, load_homework
 
     course = find_course(options.course)
     if options.out:
@@ -248,7 +248,7 @@ def _results(out):
 
 
 def _chosen(course, names):
-    from coursetools.homework.folder import homework_names
+    from coursetools.homework.loading import homework_names
 
     known = homework_names(course)
     if unknown := sorted(set(names) - set(known)):

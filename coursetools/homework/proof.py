@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coursetools.homework.build import hidden_source, read_source, release
-from coursetools.homework.folder import asides_of, grading
 from coursetools.homework.island.probes import Visible, decode, encode, evaluate, judge
+from coursetools.homework.loading import asides_of, grading
 
 SEEDS = (2026, 7)  # two class seeds: a value that is the same for both depends on no input
 

@@ -297,7 +297,7 @@ def _end(pid):
 # The command
 
 
-def main(words, root=None):
+def main(argv, root=None):
     """Exit code: 0 if every module is above the bar, 1 if one is below, 2 if it could not run."""
     root = Path.cwd() if root is None else root
     parser = argparse.ArgumentParser(prog="course.py test --mutants", description=__doc__.splitlines()[0])
@@ -308,7 +308,7 @@ def main(words, root=None):
     parser.add_argument(
         "--patience", type=float, default=PATIENCE, help=f"seconds beyond four times ({PATIENCE})"
     )
-    options = parser.parse_args(words)
+    options = parser.parse_args(argv)
     if not hasattr(os, "fork"):
         print("Mutants need a system that can fork, such as Linux or macOS.", file=sys.stderr)
         return 2

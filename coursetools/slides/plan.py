@@ -72,7 +72,7 @@ def plan(notebook, *, code=True, films=None):
         raise ValueError("a deck needs a notebook whose first cell begins with its title, `# NN · ...`.")
     planner = Planner(code, films or {})
     for cell in notebook.cells:
-        planner.take(cell)
+        planner.add_cell(cell)
     slides = []
     for slide in reversed(planner.slides):  # what was only to be said is said on the slide that follows
         if slide.parts:
@@ -90,7 +90,7 @@ class Planner:
         self.code, self.films, self.slides, self.section, self.topic = code, films, [], "", ""
         self.after_figure, self.asked, self.on_paper = False, "", None
 
-    def take(self, cell):
+    def add_cell(self, cell):
         """Put one cell onto the slides."""
         mark = cell.metadata.get("slideshow", {}).get("slide_type", "-")
         if mark == "skip" or not cell.source.strip():
@@ -143,7 +143,7 @@ class Planner:
 
         says: Markdown that stands in place of the cut prose; questions, formulas and tables stay as they are.
         """
-        kept = self.cut(found) if says is None else {}
+        kept = self.shorten(found) if says is None else {}
         for i, block in enumerate(found):
             lead, rest = wording.opening(block.text)
             if says and block.kind != "heading" and lead != "Question":
@@ -169,7 +169,7 @@ class Planner:
                 self.topic = lead if lead == "Homework" else self.topic
                 self.add("lead", kept[i])
 
-    def cut(self, found):
+    def shorten(self, found):
         """What stays of each paragraph: index of the block -> Markdown."""
         texts = [i for i, block in enumerate(found) if block.kind == "text"]
         paragraphs = []

@@ -85,10 +85,10 @@ def test_a_run_that_broke_off_goes_on(tmp_path):
     second = broken.stages[1]
     stages = (broken.stages[0], Stage(second.model, second.x, stopping, 90, second.settings, "", 0.75))
     with pytest.raises(KeyError):
-        Recipe(broken.model, stages, 1, broken.draw, "").train(folder=tmp_path, checkpoint_every=7)
+        Recipe(broken.model, stages, 1, broken.draw, "").train(directory=tmp_path, checkpoint_every=7)
     assert sorted(path.name for path in tmp_path.iterdir()) == broken.checkpoint_names()
     resumed = two_stages()
-    histories = resumed.train(folder=tmp_path, checkpoint_every=7)
+    histories = resumed.train(directory=tmp_path, checkpoint_every=7)
     assert [len(history.loss) for history in histories] == [30, 90]
     for a, b in zip(whole.model.parameters(), resumed.model.parameters(), strict=True):
         assert torch.equal(a, b)

@@ -16,7 +16,7 @@ from coursekit.ddpm import (
     MixtureNoisePredictor,
     NoiseSchedule,
     cosine_schedule,
-    gaussian_kl,
+    kl_between_gaussians,
     linear_schedule,
 )
 from coursekit.evaluation import DigitClassifier, frechet_distance
@@ -394,7 +394,7 @@ def test_gaussian_kl_is_the_textbook_kl():
     expected = torch.distributions.kl_divergence(
         torch.distributions.Normal(mean_q, q_var.sqrt()), torch.distributions.Normal(mean_p, p_var.sqrt())
     )
-    torch.testing.assert_close(gaussian_kl(mean_q, q_var, mean_p, p_var), expected.sum((1, 2)))
+    torch.testing.assert_close(kl_between_gaussians(mean_q, q_var, mean_p, p_var), expected.sum((1, 2)))
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

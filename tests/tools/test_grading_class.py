@@ -7,13 +7,13 @@ import re
 import batch
 import pytest
 
-from coursetools.homework.folder import load_homework
 from coursetools.homework.grading.batch import grade, regraded
 from coursetools.homework.grading.export import exported
 from coursetools.homework.grading.feedback import feedback_page
 from coursetools.homework.grading.late import judge_lateness, read_deadline
 from coursetools.homework.grading.session import Limits
 from coursetools.homework.grading.similarity import alike, shingles, similarity_page
+from coursetools.homework.loading import load_homework
 
 RULES = """
 grace_minutes = 10

@@ -10,12 +10,12 @@ import batch
 import numpy as np
 import pytest
 
-from coursetools.homework.folder import load_homework
 from coursetools.homework.grading.batch import _write
 from coursetools.homework.grading.gradebook import known_as
-from coursetools.homework.grading.intake import MAX_CELLS, Changed, Handed, collect_hand_ins, understand
+from coursetools.homework.grading.intake import MAX_CELLS, Changed, Handed, collect_hand_ins, parse
 from coursetools.homework.grading.report import harmless
 from coursetools.homework.island.probes import Probe, decode, encode, judge
+from coursetools.homework.loading import load_homework
 
 HOMEWORK = load_homework(batch.ROOT, batch.NAME)
 
@@ -34,7 +34,7 @@ def test_who_is_a_student_and_where_the_notebook_is(tmp_path):
     assert {name for name, one in found.items() if one.problem} == {"two"}
     assert "not clear which one counts" in found["two"].problem
     assert found["ada"].file == f"inner/{batch.NAME}.ipynb"
-    answered, problem = understand(found["ada"], HOMEWORK)
+    answered, problem = parse(found["ada"], HOMEWORK)
     assert problem is None and len(answered.cells) == len(batch.BLANK.cells)
     # The deeper folder is no link, as the outer one is none.
     (tmp_path / "linked").mkdir()
@@ -47,13 +47,13 @@ def test_a_file_that_changes_while_the_class_is_graded_is_said(tmp_path):
     one = collected(tmp_path)["ada"]
     batch.save(batch.right(), tmp_path / "ada")
     with pytest.raises(Changed, match="was changed while the class was graded"):
-        understand(one, HOMEWORK)
+        parse(one, HOMEWORK)
 
 
 SPARSE = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (6 * 10**9, 6 * 10**9))
-from coursetools.homework.folder import load_homework
+from coursetools.homework.loading import load_homework
 from coursetools.homework.grading.intake import collect_hand_ins
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 found, _ = collect_hand_ins(sys.argv[2], load_homework(__import__("pathlib").Path(sys.argv[1]), "hw01_pca"))
@@ -91,16 +91,16 @@ def test_metadata_and_cells_without_end_cost_little():
         json.dumps(notebook).encode().replace(b'"metadata": {', b'"metadata": ' + empty + b",", 1)
     )
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert "more than 1000000 parts" in understand(one, HOMEWORK, content)[1]
+    assert "more than 1000000 parts" in parse(one, HOMEWORK, content)[1]
     answer = next(
         c for c in notebook["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") == "biplot"
     )
     many = dict(notebook, cells=notebook["cells"] + [answer] * 40_000)
-    assert f"more than {MAX_CELLS}" in understand(*handed(many)[:1], HOMEWORK, handed(many)[1])[1]
+    assert f"more than {MAX_CELLS}" in parse(*handed(many)[:1], HOMEWORK, handed(many)[1])[1]
     long = dict(answer, source=["a line of words\n"] * 500)
     few = dict(notebook, cells=notebook["cells"] + [long] * 1_900)
     began = time.process_time()
-    answered, problem = understand(*handed(few)[:1], HOMEWORK, handed(few)[1])
+    answered, problem = parse(*handed(few)[:1], HOMEWORK, handed(few)[1])
     assert problem is None and len(answered.answers["biplot"]) > 10_000_000
     assert time.process_time() - began < 10
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1_500_000

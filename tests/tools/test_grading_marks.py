@@ -6,9 +6,9 @@ import batch
 import pytest
 
 from coursetools.homework.build import read_source, release
-from coursetools.homework.folder import asides_of, grading, load_homework, names_bound
 from coursetools.homework.grading.batch import file_stem, grade
 from coursetools.homework.grading.session import Limits
+from coursetools.homework.loading import asides_of, grading, load_homework, names_bound
 from coursetools.homework.proof import run_notebook
 
 TWINS = sorted((batch.ROOT / "notebooks/homework/source").glob("hw*/hw*.py"))

@@ -11,7 +11,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 from coursetools.cli import main
-from coursetools.homework.folder import homework_names, load_homework
+from coursetools.homework.loading import homework_names, load_homework
 
 # What `nbgrader quickstart` makes: two notebooks, a picture, asserts that delete names, words, and a task.
 EXAMPLE = Path(nbgrader.__file__).parent / "docs/source/user_guide"

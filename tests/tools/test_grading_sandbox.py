@@ -11,9 +11,9 @@ import batch
 import pytest
 from accounts import make_accounts
 
-from coursetools.homework.folder import grading, homework_names, load_homework
 from coursetools.homework.grading.sandbox import Sandbox
 from coursetools.homework.grading.session import Limits
+from coursetools.homework.loading import grading, homework_names, load_homework
 
 LIBRARY = """
 from sklearn.cluster import KMeans

@@ -7,8 +7,8 @@ import nbformat
 import pytest
 
 from coursetools.homework.build import hidden_source, read_source, release
-from coursetools.homework.folder import forbidden_modules
 from coursetools.homework.island.probes import Probe, decode, encode, judge
+from coursetools.homework.loading import forbidden_modules
 from coursetools.homework.proof import prove
 
 pytestmark = pytest.mark.long

@@ -16,8 +16,8 @@ import pytest
 from nbgrader.utils import notebook_hash
 from traitlets.config import PyFileConfigLoader
 
-from coursetools.homework.folder import load_homework
 from coursetools.homework.grading.exchange import collect_inbound, is_inbound
+from coursetools.homework.loading import load_homework
 
 HOMEWORK = load_homework(batch.ROOT, batch.NAME)
 NOW = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f UTC")

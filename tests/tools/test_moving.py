@@ -43,7 +43,7 @@ def rows(picture):
 
 
 def test_a_film_shows_every_position_as_its_frame_draws_it():
-    film = moving.film(bar_frame, bar_alt, bar_controls(), room=10**6)
+    film = moving.film(bar_frame, bar_alt, bar_controls(), max_chars=10**6)
     assert [axis["label"] for axis in film.axes] == ["height", "colour"]
     assert film.axes[0]["values"] == ["0", "0.5", "1", "1.5", "2", "2.5", "3"] and not film.axes[0]["choice"]
     assert film.axes[1] == {"label": "colour", "values": ["data", "model"], "start": 1, "choice": True}
@@ -65,9 +65,9 @@ def test_a_film_shows_every_position_as_its_frame_draws_it():
 
 
 def test_a_film_that_is_too_large_loses_positions_of_its_longest_slider():
-    whole = moving.film(bar_frame, bar_alt, bar_controls(), room=10**6)
+    whole = moving.film(bar_frame, bar_alt, bar_controls(), max_chars=10**6)
     size = sum(map(len, whole.changes)) + sum(map(len, whole.alts))
-    small = moving.film(bar_frame, bar_alt, bar_controls(), room=size - 1)
+    small = moving.film(bar_frame, bar_alt, bar_controls(), max_chars=size - 1)
     assert small.axes[0]["values"] == ["0", "0.5", "1.5", "2.5", "3"] and small.axes[0]["start"] == 2
     assert len(small.changes) == 10 and small.changes[5] == ""
 

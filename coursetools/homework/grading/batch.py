@@ -16,11 +16,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import coursekit
-from coursetools.homework.folder import grading
 from coursetools.homework.grading.exchange import collect_inbound, is_inbound
 from coursetools.homework.grading.feedback import feedback_page
 from coursetools.homework.grading.gradebook import prepare, record
-from coursetools.homework.grading.intake import Changed, collect_hand_ins, understand
+from coursetools.homework.grading.intake import Changed, collect_hand_ins, parse
 from coursetools.homework.grading.judge import Judge
 from coursetools.homework.grading.late import judge_lateness
 from coursetools.homework.grading.marking import NotGraded, mark
@@ -28,6 +27,7 @@ from coursetools.homework.grading.report import grades_table, plain, report_page
 from coursetools.homework.grading.sandbox import Sandbox
 from coursetools.homework.grading.session import Stopped
 from coursetools.homework.grading.similarity import alike, similarity_page
+from coursetools.homework.loading import grading
 
 
 def grade(
@@ -95,7 +95,7 @@ def grade(
     record(out, homework, ordered, lambda result: _cells_of(out, result), figures)
     (out / "feedback").mkdir(exist_ok=True, mode=0o700)
     for result in ordered:
-        settle(result)
+        sum_up(result)
         result["roster"] = (roster or {}).get(result["student"]) or result.get("roster")
         result["regraded"] = regraded(before.get(result["student"]), result)
     if deadline is not None:
@@ -174,7 +174,7 @@ class _Batch:
         """student -> result; after Ctrl-C everything that runs is ended, and the interrupt goes on."""
         results = {}
         with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-            waiting = {pool.submit(self.one, *item) for item in todo}
+            waiting = {pool.submit(self.grade_one, *item) for item in todo}
             try:
                 while waiting:
                     finished, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
@@ -192,7 +192,7 @@ class _Batch:
                 raise
         return results
 
-    def one(self, handed, key, before):
+    def grade_one(self, handed, key, before):
         """The result of one student; whatever happens to her, there is one."""
         began = self.running[handed.student] = time.time()
         result = {"student": handed.student, "homework": self.homework.name, "key": key, "when": began}
@@ -212,7 +212,7 @@ class _Batch:
         }
         try:
             if not handed.problem:
-                answered, result["message"] = understand(handed, self.homework)
+                answered, result["message"] = parse(handed, self.homework)
                 if answered is not None:
                     self._mark(result, answered)
         except (NotGraded, Changed) as error:
@@ -243,7 +243,7 @@ class _Batch:
         result["answers"] = {**result["answers"], **digests}
 
 
-def settle(result):
+def sum_up(result):
     """Status, score and message of a result from the points of its exercises; in place."""
     if not result["exercises"]:
         return

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from nbgrader.utils import notebook_hash, parse_utc
 
-from coursetools.homework.grading.intake import Handed, look, read_whole, student_name, with_roster
+from coursetools.homework.grading.intake import Handed, find_notebook, read_whole, student_name, with_roster
 
 NAME = re.compile(
     r"(?P<student>.+)\+(?P<homework>[^+]+)\+(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^+]*)(\+[^+]*)?"
@@ -69,7 +69,7 @@ def collect_inbound(folder, homework, roster=None):
     latest = {claim.owner: claim for claim in sorted(good, key=lambda claim: (claim.when, claim.name))}
     for owner, claim in latest.items():
         known = roster is None or owner in roster
-        handed[owner] = _take(folder, claim, homework) if known else Handed(owner)
+        handed[owner] = _open_claim(folder, claim, homework) if known else Handed(owner)
     return with_roster(handed, roster), _remarks(claims)
 
 
@@ -142,7 +142,7 @@ def _time(text):
         return None
 
 
-def _take(folder, claim, homework):
+def _open_claim(folder, claim, homework):
     """The hand-in of a claim. Opened once and held, so that nobody can put another folder in its place."""
     try:
         handle = os.open(folder / claim.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -152,7 +152,7 @@ def _take(folder, claim, homework):
         facts = os.fstat(handle)
         if facts.st_uid != claim.user:
             return Handed(claim.owner, problem="the folder was exchanged for another one while it was read")
-        handed = look(claim.owner, handle, homework, owner=claim.user)
+        handed = find_notebook(claim.owner, handle, homework, owner=claim.user)
         if handed.again:  # by then the folder is closed
             handed.again = partial(handed.again, folder / claim.name)
         handed.when = f"{claim.when:%Y-%m-%d %H:%M:%S} UTC"

@@ -19,7 +19,7 @@ from nbgrader.preprocessors import SaveCells
 from nbgrader.utils import is_grade, is_task
 
 from coursetools.homework.build import KERNEL
-from coursetools.homework.folder import grading
+from coursetools.homework.loading import grading
 
 CONFIG = """# Written by `coursekit homework grade`: start `jupyter lab` in this folder, open the formgrader.
 c = get_config()

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from coursetools.homework.folder import grading
+from coursetools.homework.loading import grading
 
 MAX_FILE = 50_000_000  # bytes of one notebook
 MAX_FOLDER = 100_000_000  # of all notebooks that one student handed in
@@ -134,7 +134,7 @@ def collect_hand_ins(folder, homework, roster=None):
         else:
             collected = Path(entry.path, homework.assignment)  # as `nbgrader collect` lays it out
             inner = collected.is_dir() and not collected.is_symlink()
-            handed[student] = look(student, collected if inner else Path(entry.path), homework)
+            handed[student] = find_notebook(student, collected if inner else Path(entry.path), homework)
     return with_roster(handed, roster), remarks
 
 
@@ -149,7 +149,7 @@ def with_roster(handed, roster):
     return [handed[student] for student in sorted(handed)]
 
 
-def look(student, folder, homework, *, owner=None):
+def find_notebook(student, folder, homework, *, owner=None):
     """The one notebook in a student's folder that is this homework, or in a folder inside it.
 
     folder: a path, or the number of an open folder. owner: who has to own the files, or None for anybody.
@@ -169,7 +169,7 @@ def look(student, folder, homework, *, owner=None):
         if total > MAX_FOLDER:
             most = MAX_FOLDER // 1_000_000
             return Handed(student, problem=f"{len(files)} notebooks, together larger than {most} MB")
-        if len(files) > 1 and not read.problem and not understand(read, homework, content)[1]:
+        if len(files) > 1 and not read.problem and not parse(read, homework, content)[1]:
             matching.append(read)
     if len(files) == 1:
         return read
@@ -263,7 +263,7 @@ def read_whole(folder, file, owner=None):
     return content
 
 
-def understand(handed, homework, content=None):
+def parse(handed, homework, content=None):
     """(Answered, None), or (None, sentence) when this is no notebook, or not of this homework.
 
     content: the bytes, where they are at hand; else they are read again, which may raise Changed.

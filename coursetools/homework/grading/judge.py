@@ -11,10 +11,10 @@ import sys
 import threading
 from pathlib import Path
 
-from coursetools.homework.folder import grading, load_homework
 from coursetools.homework.grading.session import Limits, Session, Stopped
 from coursetools.homework.island.probes import encode, evaluate, judge
 from coursetools.homework.island.runner import open_channel, reply
+from coursetools.homework.loading import grading, load_homework
 from coursetools.homework.proof import collect, exercises_of, run_notebook
 
 
