@@ -175,8 +175,8 @@ def r1_alone(bench):
 
 
 # Steps of the generator in a turn -> turns after which to look. Of both, 150, 450 and 1350 turns are equally
-# many steps of D; 825, 2475 and 7425 turns of two steps are as many steps in all as those of eleven.
-LOOKS = {10: (150, 450, 1350), 1: (150, 450, 825, 1350, 2475, 7425)}
+# many steps of D; 825 and 2475 turns of two steps are as many steps in all as 150 and 450 of eleven.
+LOOKS = {10: (150, 450, 1350), 1: (150, 450, 825, 1350, 2475)}
 
 
 def collapse(bench):
