@@ -35,13 +35,14 @@ STRANGERS = ["@jupyter/nbgrader", "@jupyter-notebook/lab-extension", "jupyterlab
 APP = ["--template=coursekit", "--Voila.ip=127.0.0.1"]
 APP += [f"--VoilaConfiguration.extension_denylist={name}" for name in STRANGERS]
 # Validate says in a line what fails (coursetools/homework/validate.py); the rest of nbgrader is for teachers.
-SERVERS = {"coursetools.homework.validate": True, "voila.server_extension": False}
+SERVERS = {"coursetools.homework.validate": True, "coursetools.lab": True, "voila.server_extension": False}
 SERVERS |= {
     f"nbgrader.server_extensions.{name}": False
     for name in ("validate_assignment", "formgrader", "assignment_list", "course_list")
 }
 QUIET = ["--log-level=ERROR", "--LabApp.log_level=ERROR"]  # what stays are the lines with the address
 LEARNERS = [f"--ServerApp.jpserver_extensions={name}={on}" for name, on in SERVERS.items()]
+LEARNERS += ["--LabApp.custom_css=True"]
 
 
 def lab(options):

@@ -128,6 +128,10 @@ def set_up(torch_index):
         page_config = folder / "labconfig" / "page_config.json"
         page_config.parent.mkdir(parents=True, exist_ok=True)
         page_config.write_text(json.dumps({"disabledExtensions": dict.fromkeys(names, True)}))
+    # A kernel that starts says nothing in the terminal: what stands there is the address.
+    quiet = venv / "etc" / "ipython" / "ipython_kernel_config.json"
+    quiet.parent.mkdir(parents=True, exist_ok=True)
+    quiet.write_text(json.dumps({"IPKernelApp": {"log_level": "ERROR"}}))
     fetch_assets(python)
     warm_fonts(python)
     # The slide show's own default theme would load its fonts from the network.

@@ -480,6 +480,8 @@ def test_the_second_run_does_nothing(steps, house):
         assert config["disabledExtensions"] == dict.fromkeys(names, True)
     overrides = json.loads((house / ".venv/share/jupyter/lab/settings/overrides.json").read_text())
     assert overrides["jupyterlab-rise:plugin"]["theme"] == "white"  # the default one asks for fonts outside
+    quiet = json.loads((house / ".venv/etc/ipython/ipython_kernel_config.json").read_text())
+    assert quiet == {"IPKernelApp": {"log_level": "ERROR"}}
 
 
 @pytest.mark.parametrize(

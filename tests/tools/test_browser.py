@@ -21,6 +21,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from conftest import free_port
+from nbformat.sign import NotebookNotary
 from picture import COLUMN
 
 import course
@@ -57,7 +58,7 @@ def served(command, folder, ready, **environment):
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """A learner's JupyterLab on 127.0.0.1 over copies of notebooks and homework; yields (address, token)."""
+    """A learner's JupyterLab over copies of notebooks and homework; yields (address, token, folder)."""
     folder, token, port = tmp_path_factory.mktemp("lab"), secrets.token_hex(8), free_port()
     for path in NOTEBOOKS:
         shutil.copy(path, folder)
@@ -75,13 +76,45 @@ def lab(tmp_path_factory):
     address = f"http://127.0.0.1:{port}"
     ready = partial(get, address, token, "status")
     with served(command, folder, ready, JUPYTER_CONFIG_PATH=str(config)):
-        yield address, token
+        yield address, token, folder
 
 
 def test_an_untouched_notebook_asks_for_no_saving(lab, browser):
     with open_in_lab(lab, browser, "untouched") as page:
         page.wait_for_timeout(3000)
         assert page.locator(".lm-TabBar-tab.jp-mod-dirty").count() == 0
+
+
+def test_lines_are_short_enough_to_read_and_the_dark_dims_figures(lab, browser):
+    with open_in_lab(lab, browser, "untouched") as page:
+        page.set_viewport_size({"width": 1920, "height": 1000})
+        page.locator(".jp-RenderedMarkdown > p").first.wait_for()
+        lines = page.locator(".jp-RenderedMarkdown > p").evaluate_all(
+            """all => all.map(p => [p.textContent.length,
+                Math.round(p.clientHeight / parseFloat(getComputedStyle(p).lineHeight))])"""
+        )
+        full = [characters / count for characters, count in lines if count >= 3]
+        assert full and 50 < max(full) <= 80, full
+        picture = page.locator(".jp-OutputArea-output img[alt]").first
+        style = "e => getComputedStyle(e).filter"
+        assert picture.evaluate(style) == "none"
+        page.evaluate("document.body.dataset.jpThemeLight = 'false'")  # what a dark theme says of itself
+        assert picture.evaluate(style) == "brightness(0.88)"
+
+
+def test_an_explorer_of_an_earlier_kernel_says_what_to_do(lab, browser):
+    """JupyterLab's own words are "Error displaying widget: model not found"."""
+    gone = {"model_id": "0", "version_major": 2, "version_minor": 0}
+    output = nbformat.v4.new_output("display_data", {"application/vnd.jupyter.widget-view+json": gone})
+    cells = [nbformat.v4.new_code_cell("explorer", outputs=[output], execution_count=1)]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+    NotebookNotary().sign(notebook)  # as JupyterLab does with what is run in it
+    nbformat.write(notebook, lab[2] / "gone.ipynb")
+    with open_in_lab(lab, browser, "gone") as page:
+        words = "e => [getComputedStyle(e, '::after').content, getComputedStyle(e).fontSize]"
+        said = page.locator(".jp-OutputArea-output.jupyter-widgets").evaluate(words)
+        assert said == ['"Run > Run All Cells brings this explorer back."', "0px"]
 
 
 def write_homework(folder, name):
@@ -151,7 +184,7 @@ def page_of(browser, address, name):
 @contextmanager
 def open_in_lab(lab, browser, name):
     """The notebook `name` in a workspace of its own, its kernel idle; its kernel ends with it."""
-    address, token = lab
+    address, token, _ = lab
     try:
         with page_of(browser, address, name) as page:
             page.goto(f"{address}/lab/workspaces/{name}/tree/{name}.ipynb?token={token}")
