@@ -86,7 +86,8 @@ def section(case, part, about, entry):
 def verdicts(entry, before=None):
     """One line per row, for those who watch: our mean, how it stands beside the peers, target and moonshot.
 
-    before: the part's entry of the last run, where there is one; then the line ends with what has changed.
+    before: the part's entry of the last run, where there is one; then the line ends with what has changed, and
+        rows that are no more have a line of their own.
     """
     for row in entry["rows"]:
         said = {"": beside(row), "target ": goal(row, row["target"], "missed by")}
@@ -94,6 +95,10 @@ def verdicts(entry, before=None):
         tail = "".join(f"; {name}{words}" for name, words in said.items() if words)
         since = f"; {changed(row, before)}" if before else ""
         yield f"{label(row)}: {summary(row['values'].get(OURS, {}), '-')}{tail}{since}"
+    now = {label(row) for row in entry["rows"]}
+    for row in before["rows"] if before else ():
+        if label(row) not in now:
+            yield f"{label(row)}: not in this run; was {summary(row['values'].get(OURS, {}), '-')}"
 
 
 def changed(row, before):

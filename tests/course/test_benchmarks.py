@@ -233,6 +233,8 @@ def test_whoever_measures_again_reads_what_has_changed():
     assert report.changed(now, {"date": "2026-11-01", "rows": [now]}) == "as on 2026-11-01"
     assert report.changed(now, {"date": "2026-11-01", "rows": []}) == "not in the last run"
     assert report.changed(row([], {}), before) == "no value now"
+    (line,) = report.verdicts({"rows": []}, before)
+    assert line == "m, nats: not in this run; was -92 ± 1"
     one, other = row([2.0], {}), {"date": "2026-11-01", "rows": [row([1.5], {})]}
     assert report.changed(one, other) == "was 1.5 (1 seed) on 2026-11-01, moved by +0.5"
 
