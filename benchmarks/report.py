@@ -86,8 +86,8 @@ def section(case, part, about, entry):
 def verdicts(entry, before=None):
     """One line per row, for those who watch: our mean, how it stands beside the peers, target and moonshot.
 
-    before: the part's entry of the last run, where there is one; then the line ends with what has changed, and
-        rows that are no more have a line of their own.
+    before: the part's entry of the last run, where there is one; then the line ends with what has changed,
+        and rows that are no more have a line of their own.
     """
     for row in entry["rows"]:
         said = {"": beside(row), "target ": goal(row, row["target"], "missed by")}
