@@ -60,6 +60,8 @@ def add_commands(parser):
     verb = verbs.add_parser("export", help="write the scores for Canvas or Moodle")
     verb.add_argument("--out", required=True, metavar="DIR", help="a folder that `grade` has filled")
     verb.add_argument("--for", required=True, choices=("canvas", "moodle"), dest="platform")
+    what = 'the assignment as the platform writes it, such as "Homework 1 (4711)" (hwNN_name)'
+    verb.add_argument("--title", help=what)
     verb.add_argument("--file", metavar="CSV", help="where to (DIR/canvas.csv or DIR/moodle.csv)")
     verb.set_defaults(run=export)
     verb = verbs.add_parser("return", help="give the pages back through nbgrader's exchange")
@@ -179,19 +181,20 @@ def grade(options):
 
 
 def export(options):
-    """Write the table that a learning platform imports; who is not finished is left empty."""
+    """Write the table that a learning platform imports; who is not finished has no line in it."""
     from coursetools.homework.grading.export import exported
 
     results = _results(options.out)
     most = max(sum(row["max"] for row in r["exercises"]) for r in results)
-    text, left = exported(results, results[0]["homework"], most, options.platform)
+    title = options.title or results[0]["homework"]
+    text, left = exported(results, title, most, options.platform)
     target = Path(options.file or Path(options.out) / f"{options.platform}.csv")
     target.touch(mode=0o600)
     target.write_text(text, encoding="utf-8")
-    print(f"{target}: {len(results)} students")
+    print(f"{target}: {len(results) - len(left)} students")
     if left:
-        named = ", ".join(left[:10]) + (f" and {len(left) - 10} more" if len(left) > 10 else "")
-        print(f"Left empty, because not all points are there: {named}.")
+        named = ", ".join(f"{student} ({why})" for student, why in list(left.items())[:10])
+        print(f"Without a line: {named}{f' and {len(left) - 10} more' if len(left) > 10 else ''}.")
     return 0
 
 

@@ -88,21 +88,46 @@ def test_a_file_of_deadlines_that_is_none_gets_a_sentence(tmp_path, text, senten
         read_deadline(tmp_path / "d.toml", "hw01_pca")
 
 
-def test_exports_have_the_columns_that_the_platforms_know():
-    about = {"Name": "Lovelace, Ada", "E-mail": "ada@x.org", "ID number": "11", "Section": "B"}
-    known = result("ada", roster=about, late={"final": 6.5})
+def table(results, platform, title="hw01_pca"):
+    text, left = exported(results, title, 10, platform)
+    assert text.encode().decode("utf-8") == text and not text.startswith("\ufeff")
+    return list(csv.reader(io.StringIO(text))), left
+
+
+def test_canvas_finds_its_columns_and_each_student():
+    about = {
+        "Name": "Łukasz-Müller, Zoë",
+        "E-mail": "zoë@x.org",
+        "ID number": "00011",
+        "Section": 'B, "late"',
+    }
+    known = result("zoë", roster=about, late={"final": 6.5})
     waits = result("bob", status="needs manual grading")
-    text, left = exported([known, waits, result("=cmd()")], "hw01_pca", 10, "canvas")
-    rows = list(csv.reader(io.StringIO(text)))
-    assert rows[0] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "hw01_pca"]
-    assert rows[1][0].strip() == "Points Possible" and rows[1][-1] == "10"
-    assert rows[2] == ["Lovelace, Ada", "", "11", "ada@x.org", "B", "6.5"]
-    assert rows[3][-1] == "" and left == ["bob"], "an empty field leaves the platform's grade alone"
-    assert rows[4][0] == "'=cmd()", "no formula for a spreadsheet"
-    text, _ = exported([known, waits], "hw01_pca", 10, "moodle")
-    rows = list(csv.reader(io.StringIO(text)))
-    assert rows[0] == ["Username", "Email address", "ID number", "hw01_pca"]
-    assert rows[1] == ["", "ada@x.org", "11", "6.5"] and rows[2] == ["bob", "", "", ""]
+    rows, left = table([known, waits, result("=cmd()")], "canvas", "Homework 1, PCA (4711)")
+    assert rows[0] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "Homework 1, PCA (4711)"]
+    assert rows[1] == ["    Points Possible", "", "", "", "", "10"]
+    assert rows[2] == ["Łukasz-Müller, Zoë", "", "00011", "zoë@x.org", 'B, "late"', "6.5"]
+    assert left == {"bob": "needs manual grading"} and len(rows) == 4, "an empty score would erase one"
+    assert rows[3][0] == "'=cmd()", "no formula for a spreadsheet"
+    assert {len(row) for row in rows} == {6}
+
+
+def test_a_number_of_the_university_is_no_number_of_canvas():
+    own, theirs = {"ID": "1043"}, {"ID": "1043", "SIS User ID": "11"}
+    rows, _ = table([result("ada", roster=own), result("bob", roster=theirs)], "canvas")
+    assert rows[2][:4] == ["ada", "", "", "ada"] and rows[3][:4] == ["bob", "1043", "11", "bob"]
+
+
+def test_moodle_finds_a_user_in_each_line():
+    """A line without one would give its score to the student before."""
+    ada = result("ada", roster={"email": "ada@x.org", "ID number": "00011"})
+    bob, stranger = result("bob", roster={"email": "bob@x.org"}), result("cy")
+    rows, left = table([ada, bob, stranger], "moodle")
+    assert rows == [["Email address", "hw01_pca"], ["ada@x.org", "8"], ["bob@x.org", "8"]]
+    assert left == {"cy": "no email address"}
+    rows, left = table([result("ada"), result("bob")], "moodle")
+    assert rows == [["Username", "hw01_pca"], ["ada", "8"], ["bob", "8"]] and left == {}
+    assert table([], "moodle")[0] == [["Username", "Email address", "ID number", "hw01_pca"]]
 
 
 COPY = """

@@ -1,8 +1,8 @@
 """The scores of a graded class in the form that a learning platform imports.
 
-Canvas wants its own five columns in front and a second line with the points possible; Moodle takes any
-table with a column that names the user. Both leave a grade alone where the field is empty, so whoever is not
-finished is left empty.
+Canvas wants its own five columns in front, a second line with the points possible, and over the scores the
+title of its assignment. Moodle takes any table with a column that names the user in every line. An empty
+score would erase the one that is there, so whoever is not finished gets no line.
 """
 
 import csv
@@ -25,31 +25,53 @@ MOODLE = {
 }
 
 
-def exported(results, homework_name, max_score, platform):
-    """(CSV text, names of students who are left empty).
+def exported(results, title, max_score, platform):
+    """(CSV text, who has no line in it: dict from student to the reason).
 
-    results: of `load_results`, with what the roster says of each in `roster`. platform: canvas or moodle.
+    results: of `load_results`, with what the roster says of each in `roster`. title: stands over the scores.
+    platform: canvas or moodle.
     """
-    columns, rows, left = {"canvas": CANVAS, "moodle": MOODLE}[platform], [], []
+    columns = {"canvas": CANVAS, "moodle": MOODLE}[platform]
+    left, rows = {}, {}
     for result in results:
-        about = {title.lower(): value for title, value in (result.get("roster") or {}).items()}
-        who = [next((about[n] for n in names if about.get(n)), "") for names in columns.values()]
         score = final_score(result) if result["status"] == "graded" else None
-        left += [result["student"]] if score is None else []
+        if score is None:
+            left[result["student"]] = result["status"]
+            continue
+        about = {name.lower(): value for name, value in (result.get("roster") or {}).items()}
+        if platform == "canvas" and not any(name.startswith("sis ") for name in about):
+            about.pop("id", None)  # a number of the university's would be somebody else's in Canvas
+        who = [next((about[n] for n in names if about.get(n)), "") for names in columns.values()]
         if platform == "canvas":
             who[0] = who[0] or result["student"]
             who[3] = who[3] or result["student"]
         elif not any(who):
             who[0] = result["student"]
-        rows.append([*who, "" if score is None else f"{score:g}"])
+        rows[result["student"]] = [*who, f"{score:g}"]
+    head = [*columns, title]
+    if platform == "moodle":
+        head, rows = named_in_every_line(head, rows, left)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*columns, homework_name])
+    writer.writerow(head)
     if platform == "canvas":
         writer.writerow(["    Points Possible", "", "", "", "", f"{max_score:g}"])
-    for row in rows:
+    for row in rows.values():
         writer.writerow(map(harmless, row))
     return out.getvalue(), left
+
+
+def named_in_every_line(head, rows, left):
+    """Head and rows with the columns that name each user; adds to `left` whom the fullest does not name.
+
+    Moodle gives the score of a line that names nobody to the student of the line before.
+    """
+    users = range(len(head) - 1)
+    fullest = max(users, key=lambda i: sum(bool(row[i]) for row in rows.values()))
+    left |= {student: f"no {head[fullest].lower()}" for student, row in rows.items() if not row[fullest]}
+    rows = {student: row for student, row in rows.items() if row[fullest]}
+    kept = [*(i for i in users if all(row[i] for row in rows.values())), len(head) - 1]
+    return [head[i] for i in kept], {student: [row[i] for i in kept] for student, row in rows.items()}
 
 
 def final_score(result):
