@@ -62,7 +62,7 @@ def wide(bench):
     row = bench.row("nats per state above exact Bayes, one wide layer", "", better="lower")
     with bench.store("alignment_wide", recipe, "chains", "wide_reader") as table:
         for seed in bench.seeds:
-            for budget in (15, 45)[: 1 + (seed == bench.seeds[0] and not bench.quick)]:
+            for budget in (15, 45)[: 1 + (seed == 0 and not bench.quick)]:
                 (model, history), seconds = cpu_seconds(
                     recipe.wide_reader, train, seconds=bench.budget(budget), seed=seed
                 )
@@ -281,6 +281,26 @@ def limits(bench):
                     row.add(OURS, seed, peak - end)
 
 
+def experts(bench):
+    "Eight experts, one per token: the largest load and the error, with the balance term and without."
+    x, y = recipe.kinds(2000, rng=5)
+    with bench.store("alignment_experts", recipe, "routed", "kinds") as table:
+        for weight in (0.0, 0.5):
+            row = bench.row(f"weight {weight}: largest load, 900 steps, in even shares", "", None)
+            for n_steps in (10,) if bench.quick else (300, 900):
+                loads = []
+                for seed in bench.seeds:
+                    layer, seconds = cpu_seconds(recipe.routed, weight, n_steps=n_steps, seed=seed)
+                    _, chosen = layer.route(x)
+                    loads.append(np.bincount(chosen[:, 0], minlength=8) / len(x))
+                    found = {"largest": 8 * loads[-1].max(), "unused": int((loads[-1] < 0.01).sum())}
+                    found["missed"] = (((layer(x) - y) ** 2).mean() / (y**2).mean()).item()
+                    table.add(seed=seed, steps=n_steps, seconds=seconds, weight=weight, **found)
+                    if n_steps != 300:
+                        row.add(OURS, seed, found["largest"], steps=n_steps)
+                table.arrays[f"loads, weight {weight:g}, {n_steps} steps"] = np.array(loads, np.float32)
+
+
 PARTS = {
     "reading": reading,
     "wide": wide,
@@ -289,4 +309,5 @@ PARTS = {
     "lora": lora,
     "policy": policy,
     "limits": limits,
+    "experts": experts,
 }
