@@ -8,18 +8,21 @@ classifier of real digits, trained once.
 
 import copy
 import time
+from itertools import product
 
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
-from benchmarks.harness import OURS
+from benchmarks.harness import OURS, mnist, take_turns
 from coursekit import data
 from coursekit.data import ink, mini_mnist
 from coursekit.dbn import DBN, recipe
 from coursekit.evaluation import DigitClassifier, frechet_distance
 
 FINE_TUNING = 600  # steps
+MODERN_STEPS = 1500  # of the modern net; others get its seconds
+MNIST_SECONDS = 300
 DRAWN = torch.arange(500) % 10
 GIBBS = (0, 1, 3, 10, 30, 100, 300)  # steps at which the pictures are kept
 
@@ -51,7 +54,7 @@ def digits(bench):
     seen, truth = torch.from_numpy(ink(test)), torch.tensor(test.labels)
     judge = DigitClassifier(64).fit(x, labels)
     real = judge.features(seen)
-    row = bench.row("error on the test set", "", better="lower", target=0.06)
+    row = bench.row("error on the test set, 2500 updates", "", better="lower")
 
     def wrong(logits):
         return (logits.argmax(1) != truth).double().mean().item()
@@ -111,6 +114,16 @@ def digits(bench):
         table.add(seed=0, steps=0, seconds=0, model="training digits", fd=floor)
 
 
+def seconds(bench):
+    "The network of part digits after its whole budget of seconds: more updates than the part makes."
+    train, test = data.train_and_test("digits")
+    budget = max(recipe.DIGITS)
+    row = bench.row(f"error on the test set after {budget} CPU-s", "", better="lower", target=0.06)
+    for seed in bench.seeds:
+        made, steps = bench.follow(recipe.digits, train, test, budget=budget, seed=seed)
+        row.add(OURS, seed, recipe.error(made.model, test), steps=steps)
+
+
 def longer(bench):
     "The same network with three times the updates: error, and digits drawn on demand."
     train, test = data.train_and_test("digits")
@@ -151,6 +164,36 @@ def starts(bench):
             table.add(seed=seed, steps=steps, seconds=seconds, error=error)
 
 
+def causes(bench):
+    "What makes the modern net win: ReLU, dropout and width in all eight combinations, for equal seconds."
+    train, test = data.train_and_test("digits")
+    x, labels = torch.from_numpy(ink(train)), torch.tensor(train.labels)
+    seen, truth = torch.from_numpy(ink(test)), torch.tensor(test.labels)
+    kinds = [
+        dict(zip(("relu", "dropout", "wide"), on, strict=True)) for on in product((True, False), repeat=3)
+    ]
+
+    def step(kind):
+        net = recipe.rival(64, **kind)
+        return lambda: recipe.fine_tune(net, x, labels, n_steps=50)
+
+    turns = take_turns({i: step(kind) for i, kind in enumerate(kinds)})
+    row = bench.row("cross-entropy of ReLU, dropout and width together", "nats", better="lower")
+    with bench.store("dbn_causes", recipe, "fine_tune", "rival") as table:
+        for seed in bench.seeds:
+            for i, kind in enumerate(kinds):
+                n_steps = 5 if bench.quick else round(MODERN_STEPS * turns[0] / turns[i])
+                torch.manual_seed(seed)
+                net, _, seconds = tuned(recipe.rival(64, **kind), x, labels, seed, n_steps=n_steps)
+                with torch.no_grad():
+                    logits = net(seen)
+                nats = torch.nn.functional.cross_entropy(logits, truth).item()
+                error = (logits.argmax(1) != truth).double().mean().item()
+                table.add(seed=seed, steps=n_steps, seconds=seconds, **kind, error=error, nats=nats)
+                if i == 0:
+                    row.add(OURS, seed, nats, steps=n_steps)
+
+
 def pictures(bench):
     "14 x 14 digits: chains of the top machine with each label clamped, of one run."
     train, test = mini_mnist().split()
@@ -173,4 +216,18 @@ def pictures(bench):
         table.arrays["filters"] = (some / some.abs().max() * 127).round().char().numpy()
 
 
+def mnist_error(bench):
+    "MNIST, 784-500-500-2000 as in 2006: pre-trained and fine-tuned, beside ReLU and dropout from scratch."
+    train, test = mnist("train"), mnist("test")
+    what = f"error on MNIST after {MNIST_SECONDS} CPU-s"
+    row = bench.row(what, "", better="lower", target=0.0125, moonshot=0.01)
+    players = {OURS: recipe.classifier, "ReLU and dropout, 784-1024-1024": recipe.modern}
+    for seed in bench.seeds:
+        for who, build in players.items():
+            made, steps = bench.follow(build, train, test, budget=MNIST_SECONDS, seed=seed)
+            (error,) = made.measure(made.model).values()
+            row.add(who, seed, error, steps=steps)
+
+
 PARTS = {"digits": digits, "longer": longer, "starts": starts, "pictures": pictures}
+PARTS |= {"seconds": seconds, "causes": causes, "mnist": mnist_error}

@@ -24,9 +24,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from coursekit.autoregressive.chain import as_levels, level_log_prob, sample_in_order, start_from
+from coursekit.autoregressive.chain import as_levels, level_log_prob, start_from
 from coursekit.autoregressive.logistic import discretized_mixture_log_prob
 from coursekit.inputs import one_of, positive_int, positive_ints, real_number
+
+# What a gated network can be built without, one at a time: its gates (ReLU instead), its skip connections
+# (the output reads the last layer only), its second stack (masked windows, with their blind spot).
+Ablation = Literal["gates", "skips", "second stack"]
+ABLATIONS = ("gates", "skips", "second stack")
 
 
 def causal_mask(kernel: int, kind: Literal["A", "B"]) -> Tensor:
@@ -78,9 +83,6 @@ class MaskedConv2d(nn.Conv2d):
     >>> MaskedConv2d(1, 4, 3, "A")(torch.zeros(2, 1, 5, 5)).shape
     torch.Size([2, 4, 5, 5])
 
-    >>> MaskedConv2d(1, 4, 3, "A")(torch.zeros(2, 1, 5, 5)).shape
-    torch.Size([2, 4, 5, 5])
-
     Args:
         n_in: channels in.
         n_out: channels out.
@@ -102,9 +104,6 @@ class MaskedConv2d(nn.Conv2d):
 
 class WindowConv2d(nn.Module):
     """A convolution over a window that need not be centred; keeps the size of the image.
-
-    >>> WindowConv2d(1, 4, (-1, 0), (-1, 1))(torch.zeros(2, 1, 5, 5)).shape
-    torch.Size([2, 4, 5, 5])
 
     >>> WindowConv2d(1, 4, (-1, 0), (-1, 1))(torch.zeros(2, 1, 5, 5)).shape
     torch.Size([2, 4, 5, 5])
@@ -144,33 +143,41 @@ class GatedLayer(nn.Module):
     >>> [part.shape[1] for part in GatedLayer(1, 4, 3, first=True)(image, image)]
     [4, 4, 4]
 
-    >>> image = torch.zeros(2, 1, 5, 5)
-    >>> [part.shape[1] for part in GatedLayer(1, 4, 3, first=True)(image, image)]
-    [4, 4, 4]
-
     Args:
         n_in: channels of v and h coming in.
         width: channels going out.
         kernel: side of the windows, odd.
         first: in the first layer both stacks read the image itself, so the vertical one must leave out the
             pixel's own row, and the horizontal one the pixel.
+        without: one of ABLATIONS, or None.
     """
 
-    def __init__(self, n_in: int, width: int, kernel: int, *, first: bool):
+    def __init__(self, n_in: int, width: int, kernel: int, *, first: bool, without: Ablation | None = None):
         super().__init__()
         r, last = kernel // 2, -1 if first else 0
-        self.vertical = WindowConv2d(n_in, 2 * width, rows=(-r, last), columns=(-r, r))
-        self.horizontal = WindowConv2d(n_in, 2 * width, rows=(0, 0), columns=(-r, last))
-        self.down = nn.Conv2d(2 * width, 2 * width, 1)  # v's part of h; never the other way round
-        self.out, self.skip = nn.Conv2d(width, width, 1), nn.Conv2d(width, width, 1)
+        n = width if without == "gates" else 2 * width
+        self.activate = torch.relu if without == "gates" else gate
+        self.two_stacks = without != "second stack"
+        if self.two_stacks:
+            self.vertical = WindowConv2d(n_in, n, rows=(-r, last), columns=(-r, r))
+            self.horizontal = WindowConv2d(n_in, n, rows=(0, 0), columns=(-r, last))
+            self.down = nn.Conv2d(n, n, 1)  # v's part of h; never the other way round
+        else:
+            self.horizontal = MaskedConv2d(n_in, n, kernel, "A" if first else "B")
+        self.out = nn.Conv2d(width, width, 1)
+        self.skip = None if without == "skips" else nn.Conv2d(width, width, 1)
         self.first = first
 
     def forward(self, v: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """v, h (n, n_in, ...) -> v, h and this layer's share of the output, (n, width, ...) each."""
-        from_above = self.vertical(v)
-        through = gate(self.horizontal(h) + self.down(from_above))
+        drive = self.horizontal(h)
+        if self.two_stacks:
+            from_above = self.vertical(v)
+            v, drive = self.activate(from_above), drive + self.down(from_above)
+        through = self.activate(drive)
         # No residual in the first layer: there h is the image, which holds the pixel itself.
-        return gate(from_above), self.out(through) + (0 if self.first else h), self.skip(through)
+        h = self.out(through) + (0 if self.first else h)
+        return v, h, h if self.skip is None else self.skip(through)
 
 
 class PixelCNN(nn.Module):
@@ -183,9 +190,12 @@ class PixelCNN(nn.Module):
         width: channels of the hidden layers.
         n_layers: layers that look at neighbours.
         kernel: side of the windows, odd.
+        first_kernel: side of those of the first layer, which look at the image itself; kernel if None.
+        without: one of ABLATIONS, left out of the gated network to see what it is worth.
         head: "softmax", a number for each level; "logistic", a mixture of discretised logistics.
         n_components: of that mixture.
         dropout: probability of a whole channel, before the output.
+        layer_dropout: the same between the layers of the gated network, for v and h each.
 
     >>> model = PixelCNN((8, 8), n_levels=17)
     >>> model.log_prob(model.sample(2)).shape
@@ -201,9 +211,12 @@ class PixelCNN(nn.Module):
         width: int = 16,
         n_layers: int = 4,
         kernel: int = 3,
+        first_kernel: int | None = None,
+        without: Ablation | None = None,
         head: Literal["softmax", "logistic"] = "softmax",
         n_components: int = 5,
         dropout: float = 0.0,
+        layer_dropout: float = 0.0,
     ):
         super().__init__()
         self.shape = positive_ints(shape, "shape", at_least=2, at_most=2)
@@ -212,17 +225,21 @@ class PixelCNN(nn.Module):
         for name, value in (("width", width), ("n_layers", n_layers), ("n_components", n_components)):
             positive_int(value, name)
         dropout = real_number(dropout, "dropout", low=0, below=1)
-        causal_mask(kernel, "A")  # says what is wrong with the kernel
+        self.layer_dropout = real_number(layer_dropout, "layer_dropout", low=0, below=1)
+        kernels = [kernel if first_kernel is None else first_kernel] + [kernel] * (n_layers - 1)
+        for side in kernels:
+            causal_mask(side, "A")  # says what is wrong with the kernel
+        self.without = without if without is None else one_of("without", without, ABLATIONS)
+        if without is not None and not gated:
+            raise ValueError("only the gated network can be built without one of its parts")
         n_in = 2  # the image, and a channel of ones that tells the border from a grey pixel
-        widths = [n_in] + [width] * n_layers
-        if gated:
-            self.layers = nn.ModuleList(
-                GatedLayer(n, width, kernel, first=i == 0) for i, n in enumerate(widths[:-1])
-            )
-        else:
-            self.layers = nn.ModuleList(
-                MaskedConv2d(n, width, kernel, "B" if i else "A") for i, n in enumerate(widths[:-1])
-            )
+        layers = []
+        for i, (n, side) in enumerate(zip([n_in] + [width] * (n_layers - 1), kernels, strict=True)):
+            if gated:
+                layers.append(GatedLayer(n, width, side, first=i == 0, without=without))
+            else:
+                layers.append(MaskedConv2d(n, width, side, "B" if i else "A"))
+        self.layers = nn.ModuleList(layers)
         n_out = n_levels if head == "softmax" else 3 * n_components
         self.readout = nn.Sequential(
             nn.ReLU(),
@@ -250,7 +267,9 @@ class PixelCNN(nn.Module):
             v, h, total = image, image, 0
             for layer in self.layers:
                 v, h, skip = layer(v, h)
-                total = total + skip
+                total = skip if self.without == "skips" else total + skip
+                if self.training and self.layer_dropout:
+                    v, h = (F.dropout2d(each, self.layer_dropout) for each in (v, h))
             return total
         h = self.layers[0](image)
         for layer in self.layers[1:]:
@@ -282,7 +301,9 @@ class PixelCNN(nn.Module):
 
     def logits(self, x: Tensor) -> Tensor:
         """Logits (n, d, n_levels) of every pixel given those before it; x (n, d)."""
-        outputs = self.outputs(x)
+        return self._level_logits(self.outputs(x))
+
+    def _level_logits(self, outputs: Tensor) -> Tensor:
         if self.head == "softmax":
             return outputs
         level = torch.arange(self.n_levels, dtype=outputs.dtype, device=outputs.device)
@@ -303,4 +324,7 @@ class PixelCNN(nn.Module):
     def sample(self, n: int, *, start: Tensor | None = None, rng: torch.Generator | None = None) -> Tensor:
         """n images (n, d), int64, a pass per pixel; start (n, m) or (1, m) holds their first m pixels."""
         x, n_known = start_from(start, n, self.n_pixels, self.n_levels, like=self)
-        return sample_in_order(self.logits, x, range(n_known, self.n_pixels), rng=rng)
+        for i in range(n_known, self.n_pixels):  # as `sample_in_order`, but levels of the one pixel only
+            probability = self._level_logits(self.outputs(x)[:, i : i + 1])[:, 0].softmax(-1)
+            x[:, i] = torch.multinomial(probability, 1, generator=rng)[:, 0]
+        return x

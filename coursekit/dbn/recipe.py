@@ -8,6 +8,8 @@
 `digits` and its like put data and settings together. Notebook 09_deep_belief_networks.
 """
 
+import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,15 +23,22 @@ from coursekit.dbn.model import DBN
 from coursekit.evaluation import ais_log_partition
 from coursekit.networks import mlp
 from coursekit.rbm.starts import start_apart
-from coursekit.training import N_SHOWN, Recipe, Settings, Stage, fit_contrastive, for_budget
+from coursekit.training import N_SHOWN, Recipe, Settings, Stage, fit, fit_contrastive, for_budget
 
 SETTINGS: Settings = {"persistent": True, "batch_size": 100, "learning_rate": 1.0, "average": 0.99}
 # CPU seconds -> (steps of each machine, settings).
 MachineBudgets = dict[float, tuple[tuple[int, ...], Settings]]
 DIGITS: MachineBudgets = {15: ((1000, 1500), SETTINGS)}
 MINI_MNIST: MachineBudgets = {30: ((1500, 2500), SETTINGS)}
-# The sizes of the 2006 paper. Settings of a trial on another machine, to be measured: 10 epochs per machine.
+# The sizes of the 2006 paper.
+MNIST_SIZES = (500, 500, 2000)
 MNIST: MachineBudgets = {125: ((6000, 6000, 6000), SETTINGS | {"learning_rate": 0.1})}
+
+# The same network as a classifier: steps and settings of its machines, the part of the time that they get,
+# and the shares of inputs and units silenced in the rest.
+GREEDY: MachineBudgets = {300: ((1500, 1500, 1500), SETTINGS | {"learning_rate": 0.1})}
+PRETRAINING = 0.2
+DROPOUT = (0.1, 0.2)
 
 
 def layers(
@@ -207,6 +216,19 @@ def relu_net(n_inputs: int, n_classes: int = 10) -> nn.Sequential:
     return mlp((n_inputs, 400, 400, n_classes), dropout=0.5)
 
 
+def rival(n_inputs: int, *, relu: bool, dropout: bool, wide: bool) -> nn.Sequential:
+    """`relu_net`, its three ideas one by one; x (n, n_inputs) -> logits (n, 10).
+
+    Args:
+        n_inputs: pixels.
+        relu: or else sigmoid units.
+        dropout: or else none.
+        wide: two hidden layers of 400; or else the 128 and 300 units of the deep belief network.
+    """
+    hidden, activation = (400, 400) if wide else (128, 300), "relu" if relu else "sigmoid"
+    return mlp((n_inputs, *hidden, 10), activation=activation, dropout=0.5 if dropout else 0.0)
+
+
 def one_machine(train: Dataset, n_hidden: int, n_steps: int) -> LabelRBM:
     """A single machine that sees pixels and label, trained with SETTINGS: the control without depth."""
     x, labels = bits_and_labels(train, 10)
@@ -277,7 +299,92 @@ def mini_mnist(train: Dataset, test: Dataset, *, seconds: float | None = None) -
 
 def mnist(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
     """MNIST, 500, 500 and 2000 hidden units, labels on top: the network of Hinton et al. 2006."""
-    return recipe(train, test, (500, 500, 2000), 1, MNIST, seconds)
+    return recipe(train, test, MNIST_SIZES, 1, MNIST, seconds)
+
+
+class Classifier(nn.Module):
+    """A network as backpropagation sees it: the loss is the mean of -log p(y | x) of the class, in nats.
+
+    >>> Classifier(mlp((6, 3))).loss(torch.rand(5, 6), torch.zeros(5, dtype=torch.int64)).shape
+    torch.Size([])
+
+    Args:
+        network: a DBN with labels, whose units hand probabilities upwards, or a module x -> logits.
+        dropout: shares of the inputs, and of the units of a DBN's lower layers, silenced in training.
+    """
+
+    def __init__(self, network: nn.Module, dropout: tuple[float, float] = (0.0, 0.0)):
+        super().__init__()
+        self.network, self.dropout = network, dropout
+
+    def logits(self, x: Tensor) -> Tensor:
+        """(n, n_inputs) -> (n, n_classes); of a DBN, without dropout, its `label_logits`."""
+        h = F.dropout(x, self.dropout[0], self.training)
+        if not isinstance(self.network, DBN):
+            return self.network(h)
+        *below, top = self.network.machines
+        for k in range(len(below)):
+            h = torch.sigmoid(self.network.recognition_logits(k, h))
+            h = F.dropout(h, self.dropout[1], self.training)
+        return -top.label_free_energy(h)
+
+    def loss(self, x: Tensor, labels: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
+        """Mean cross-entropy in nats; x (n, n_inputs) in [0, 1], labels int64 (n,)."""
+        return F.cross_entropy(self.logits(x), labels)
+
+
+def classifier(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """MNIST, the network of 2006 trained greedily and then fine-tuned, with dropout, which came later."""
+    budget, (n_steps, settings) = for_budget(GREEDY, seconds)
+    dbn = DBN((train.x.shape[1], *MNIST_SIZES), n_labels=10).float()
+    x, labels = bits_and_labels(train)
+    greedy = [
+        dataclasses.replace(stage, share=PRETRAINING * stage.share)
+        for stage in layers(dbn, x, labels, n_steps=n_steps, settings=settings)
+    ]
+    tuning = tuned_stage(Classifier(dbn, DROPOUT), train, 1 - PRETRAINING)
+    return Recipe(
+        model=dbn,
+        stages=(*greedy, tuning),
+        seconds=budget,
+        draw=draw,
+        shows="blots: after fine-tuning the network no longer draws",
+        measure=lambda model: {"error on the test set": class_error(model.label_logits, test)},
+    )
+
+
+def modern(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """MNIST, ReLU and dropout without pre-training: `classifier`'s rival for the same seconds."""
+    model = Classifier(mlp((train.x.shape[1], 1024, 1024, 10), dropout=0.5), (0.2, 0.0))
+    return Recipe(
+        model=model,
+        stages=(tuned_stage(model, train, 1.0),),
+        seconds=max(GREEDY) if seconds is None else seconds,
+        draw=lambda model, rng: torch.zeros(N_SHOWN, train.x.shape[1]),
+        shows="nothing: it only classifies",
+        measure=lambda model: {"error on the test set": class_error(model.logits, test)},
+    )
+
+
+def tuned_stage(model: Classifier, train: Dataset, share: float) -> Stage:
+    """Backpropagation on grey images as the last stage of a recipe.
+
+    Args:
+        model: what learns.
+        train: images with labels.
+        share: of the recipe's seconds.
+    """
+    x, labels = torch.from_numpy(ink(train)).float(), torch.tensor(train.labels)
+    settings: Settings = {"batch_size": 100, "learning_rate": 1e-3, "schedule": "cosine"}
+    return Stage(model, lambda: (x, labels), fit, 12_000, settings, "cross-entropy, nats", share=share)
+
+
+@torch.no_grad()
+def class_error(logits: Callable[[Tensor], Tensor], images: Dataset) -> float:
+    """Share of the images whose largest logit, (n, pixels) -> (n, classes), is not their own class's."""
+    x = torch.from_numpy(ink(images)).float()
+    guess = torch.cat([logits(part).argmax(1) for part in x.split(500)])
+    return (guess != torch.tensor(images.labels)).double().mean().item()
 
 
 RECIPES = {"digits": digits, "mini_mnist": mini_mnist, "mnist": mnist}

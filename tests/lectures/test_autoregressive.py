@@ -20,7 +20,7 @@ from coursekit.autoregressive import (
     seen_pixels,
     steps_to_reveal,
 )
-from coursekit.autoregressive.pixelcnn import gate
+from coursekit.autoregressive.pixelcnn import ABLATIONS, gate
 from coursekit.training import fit
 
 
@@ -60,6 +60,10 @@ MODELS = {
     "plain PixelCNN": lambda shape, k: PixelCNN(shape, n_levels=k, gated=False, width=5, n_layers=3),
     "gated PixelCNN": lambda shape, k: PixelCNN(shape, n_levels=k, width=5, n_layers=3),
     "gated, 5 x 5": lambda shape, k: PixelCNN(shape, n_levels=k, width=4, n_layers=2, kernel=5),
+    "first layer 5 x 5": lambda shape, k: PixelCNN(shape, n_levels=k, width=4, n_layers=2, first_kernel=5),
+    "without gates": lambda shape, k: PixelCNN(shape, n_levels=k, width=5, n_layers=3, without="gates"),
+    "without skips": lambda shape, k: PixelCNN(shape, n_levels=k, width=5, n_layers=3, without="skips"),
+    "one stack": lambda shape, k: PixelCNN(shape, n_levels=k, width=5, n_layers=3, without="second stack"),
     "logistic head": lambda shape, k: PixelCNN(
         shape, n_levels=k, width=5, n_layers=3, head="logistic", n_components=2
     ),
@@ -198,19 +202,55 @@ def test_the_gate_is_a_tanh_of_one_half_times_a_sigmoid_of_the_other():
     np.testing.assert_allclose(gate(torch.tensor(x)), expected)
 
 
-@pytest.mark.parametrize("gated", [True, False])
+@pytest.mark.parametrize("kind", [{}, {"gated": False}, *({"without": name} for name in ABLATIONS)], ids=str)
 @pytest.mark.parametrize("kernel", [3, 5])
 @pytest.mark.parametrize("n_layers", [1, 2, 4])
-def test_what_a_pixel_sees_is_the_formula(gated, kernel, n_layers):
+def test_what_a_pixel_sees_is_the_formula(kind, kernel, n_layers):
     """By the Jacobian of the features, at random weights, for pixels in the middle and at the borders."""
-    shape = (8, 9)
-    model = randomize(PixelCNN(shape, gated=gated, width=12, n_layers=n_layers, kernel=kernel), std=0.5)
+    shape, gated = (8, 9), kind not in ({"gated": False}, {"without": "second stack"})
+    model = randomize(PixelCNN(shape, width=12, n_layers=n_layers, kernel=kernel, **kind), std=0.5)
     image = torch.randn(1, 1, *shape, requires_grad=True)
     features = model.features(image)
     for row, column in ((4, 3), (7, 8), (0, 5), (5, 0), (6, 4), (0, 0)):
         (slope,) = torch.autograd.grad(features[0, :, row, column].sum(), image, retain_graph=True)
         seen = seen_pixels(shape, row, column, kernel=kernel, n_layers=n_layers, gated=gated)
         np.testing.assert_array_equal(slope[0, 0].numpy() != 0, seen)
+
+
+def test_what_is_left_out_of_the_gated_network():
+    """Without gates it is piecewise linear; without skips only the last layer speaks; and what is refused."""
+    image = torch.randn(1, 1, 5, 5)
+    curved = {}
+    for without in (None, "gates"):
+        model = randomize(PixelCNN((5, 5), width=4, n_layers=2, without=without))
+        near = [model.features(image + t * 1e-4 * torch.ones_like(image)) for t in (-1, 0, 1)]
+        curved[without] = (near[0] - 2 * near[1] + near[2]).abs().max().item()
+    assert curved[None] > 1e-10 > 1e-12 > curved["gates"]
+    model = randomize(PixelCNN((5, 5), width=4, n_layers=2, without="skips"))
+    assert not any("skip" in name for name, _ in model.named_parameters())
+    with torch.no_grad():
+        model.layers[1].out.weight.zero_()  # the last layer's own share; what is left came by the residual
+        assert not torch.equal(model.features(image), model.features(torch.zeros_like(image)))
+    with pytest.raises(ValueError, match="gates, skips, second stack"):
+        PixelCNN((5, 5), without="layers")
+    with pytest.raises(ValueError, match="only the gated network"):
+        PixelCNN((5, 5), gated=False, without="gates")
+
+
+def test_dropout_between_the_layers_silences_whole_channels_and_only_in_training():
+    model = randomize(PixelCNN((4, 4), width=6, n_layers=3, layer_dropout=0.5))
+    image, sure = torch.randn(2, 1, 4, 4), randomize(PixelCNN((4, 4), width=6, n_layers=3))
+    torch.testing.assert_close(model.features(image), sure.features(image))
+    torch.manual_seed(1)
+    seen = {}
+    model.layers[1].register_forward_hook(lambda layer, given, out: seen.update(v=given[0], h=given[1]))
+    model.train().features(image)
+    model.eval()
+    for i, name in enumerate(("v", "h")):
+        kept = model.layers[0](*[torch.cat([image, torch.ones_like(image)], 1)] * 2)[i]
+        silent = (seen[name] == 0).all((2, 3))  # (images, channels)
+        assert 0 < silent.sum() < 12
+        torch.testing.assert_close(seen[name], 2 * kept * ~silent[:, :, None, None])
 
 
 @pytest.mark.parametrize("kernel", [3, 5, 7])
