@@ -145,7 +145,8 @@ def wide_map(lectures, ink):
             ha="right",
         )
         # A letter of 8.8 points is about 0.075 inches wide.
-        title = "\n".join(textwrap.wrap(one.title, int((2 * half - 0.1) / 0.075)))
+        letters = int((2 * half - 0.1) / 0.075)
+        title = "\n".join(textwrap.wrap(one.title, letters, break_long_words=False))
         ax.text(x - half + 0.08, y + 0.08, title, color=ink["text"], fontsize=8.8, va="top", linespacing=1.12)
     return figure
 

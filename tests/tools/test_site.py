@@ -437,6 +437,9 @@ def test_the_search_knows_other_words(browser, address):
 
     assert any("11 · " in title for title in found("reparameterization trick"))
     assert any("02 · " in title for title in found("k-means")) and len(found("k-means")) < 40
+    found("reconstruction")
+    said = page.locator("#search-results p.context").all_inner_texts()
+    assert said and not any("\\" in words for words in said), "formulas are shown as words, not as TeX"
     page.close()
 
 
@@ -527,6 +530,13 @@ def test_arrows_say_what_is_needed_and_not_what_follows():
         ("02", "03", True),
         ("01", "03", False),
     ]
+
+
+def test_no_word_is_broken_in_a_box_of_the_map():
+    words = {word for one in sources.lectures(ROOT) for word in one.title.split()}
+    figure = picture.wide_map(picture.drawn_ones(sources.lectures(ROOT)), picture.INK["light"])
+    drawn = {word for text in figure.axes[0].texts for word in text.get_text().split()}
+    assert {word for word in words if len(word) > 9} <= drawn | {"sheet"}
 
 
 def test_boxes_of_the_map_keep_apart():

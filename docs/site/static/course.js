@@ -1,6 +1,20 @@
 // A browser lets no script read other files of a folder: opened from a disk, the search lists titles alone.
 if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 
+// The lines below a hit come from the page as it is stored, with its formulas in TeX: short ones become
+// letters, the others three dots.
+const MATH = /<(span|div) class="math[^>]*>\s*\\[([]([^]*?)\\[)\]]\s*<\/\1>/g;
+const readable = (all, tag, tex) => {
+  const text = tex
+    .replace(/\\(?:math\w+|operatorname|text\w*|left|right|big[lr]?|[,;! ])|[{}]/gi, "").replace(/\\(?=[a-z|])/gi, "");
+  return tag === "div" || /frac|sum|int\b|prod|sqrt|begin/.test(tex) || text.length > 24 ? "…" : text;
+};
+document.addEventListener("DOMContentLoaded", () => {
+  if (typeof Search === "undefined") return;
+  const toText = Search.htmlToText;
+  Search.htmlToText = (html, anchor) => toText(html.replace(MATH, readable), anchor);
+});
+
 // A button to copy each cell of code, and one to hide all code of a notebook; the reader's choice is kept.
 document.addEventListener("DOMContentLoaded", () => {
   const inputs = document.querySelectorAll("div.cell_input");
