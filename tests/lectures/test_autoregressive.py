@@ -237,6 +237,19 @@ def test_what_is_left_out_of_the_gated_network():
         PixelCNN((5, 5), gated=False, without="gates")
 
 
+def test_the_recipe_of_black_and_white_images_measures_what_its_model_says():
+    from coursekit import data
+    from coursekit.autoregressive import recipe
+
+    torch.set_default_dtype(torch.float32)
+    train, test = data.train_and_test("digits")
+    made = recipe.mnist(train, test)
+    made.train(n_steps=2, device="cpu")
+    (nats,) = made.measure(made.model).values()
+    bits = torch.tensor(data.binarised(test).x, dtype=torch.float32)
+    assert nats == pytest.approx(made.model.log_prob(bits).mean().item(), abs=1e-3)
+
+
 def test_dropout_between_the_layers_silences_whole_channels_and_only_in_training():
     model = randomize(PixelCNN((4, 4), width=6, n_layers=3, layer_dropout=0.5))
     image, sure = torch.randn(2, 1, 4, 4), randomize(PixelCNN((4, 4), width=6, n_layers=3))

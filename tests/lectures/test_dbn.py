@@ -366,6 +366,36 @@ def test_up_down_and_fine_tuning_change_what_they_should():
     assert loss(dbn.label_logits(x), labels).item() < start - 0.1
 
 
+def test_a_classifier_is_the_network_that_backpropagation_sees():
+    recipe, dbn, x, _, _ = tiny()
+    labels = torch.randint(dbn.n_labels, (len(x),), generator=generator(1))
+    classifier = recipe.Classifier(dbn, dropout=(0.5, 0.5)).eval()
+    torch.testing.assert_close(classifier.logits(x), dbn.label_logits(x))
+    by_hand = -dbn.label_logits(x).log_softmax(1)[torch.arange(len(x)), labels].mean()
+    torch.testing.assert_close(classifier.loss(x, labels), by_hand)
+    assert not torch.equal(classifier.train().logits(x), classifier.logits(x))
+    sure = recipe.Classifier(dbn).train()
+    assert torch.equal(sure.logits(x), sure.logits(x))
+    table = torch.nn.Linear(x.shape[1], 3).to(x)
+    assert torch.equal(recipe.Classifier(table).logits(x), table(x))
+
+
+def test_the_classifiers_of_mnist_share_the_seconds_and_count_their_errors():
+    from coursekit import data
+    from coursekit.dbn import recipe
+
+    train, test = data.train_and_test("digits")
+    for build in (recipe.classifier, recipe.modern):
+        made = build(train, test)
+        assert sum(stage.share for stage in made.stages) == pytest.approx(1)
+        made.train(n_steps=30, device="cpu")
+        (error,) = made.measure(made.model).values()
+        assert 0 < error < 1
+    wrong = torch.nn.functional.one_hot(torch.tensor(test.labels) + (torch.arange(len(test.x)) < 36), 11)
+    parts = iter(wrong.split(500))
+    assert recipe.class_error(lambda x: next(parts), test) == pytest.approx(36 / len(test.x))
+
+
 def test_log_partition_of_a_network_with_labels_is_put_together_from_its_classes():
     from coursekit.dbn import recipe
 
