@@ -270,11 +270,12 @@ class DigitClassifier(nn.Module):
         labels = as_labels(labels, len(x), n_classes=self.head.out_features, device=x.device)
         n_epochs, batch_size = positive_int(n_epochs, "n_epochs"), positive_int(batch_size, "batch_size")
         noise = real_number(noise, "noise", low=0)
+        real_number(learning_rate, "learning_rate", above=0)
         if len(x) == 0 or not x.std() > 0:
             raise ValueError(f"x must hold images that are not all alike, got {len(x)} of one value")
         self.mean.copy_(x.mean(0))
         self.scale.copy_(x.std())
-        rng = torch.Generator(x.device).manual_seed(seed)
+        rng = torch.Generator(x.device).manual_seed(positive_int(seed, "seed", low=0))
         for layer in (self.body[0], self.body[2], self.head):
             nn.init.kaiming_normal_(layer.weight, generator=rng)
             nn.init.zeros_(layer.bias)
@@ -377,9 +378,9 @@ def trustworthiness(
         raise ValueError(f"the data have {n} points and the map {len(z)}")
     if metric == "precomputed" and x.shape[1] != n:
         raise ValueError(f"distances between {n} points are ({n}, {n}), got {tuple(x.shape)}")
-    if not 1 <= k < n / 2:
-        raise ValueError(f"k must be from 1 to below n / 2 = {n / 2:g}, got {k!r}")
     k = positive_int(k, "k")
+    if not k < n / 2:
+        raise ValueError(f"k must be below n / 2 = {n / 2:g}, got {k}")
     of_data, on_map = (
         each.clone().fill_diagonal_(math.inf)  # nothing is its own neighbour
         for each in (x if metric == "precomputed" else _distances(x, x), _distances(z, z))

@@ -6,10 +6,14 @@
 `as_tensor`    numbers as they are
 `shape_sentence`  PyTorch's error about shapes, from a network of the caller's own, as a sentence
 `positive_int`, `positive_ints`, `real_number`, `one_of`   settings: a count, widths, amounts, choices
+`numpy_rng`    a generator, or a seed for one, where the course draws with NumPy
 
 Each raises ValueError with the name that the caller gives. Nothing here changes a value: floats are cast
-to the model's precision, NumPy arrays and lists become tensors, and that is all.
+to the model's precision, NumPy arrays and lists become tensors, and that is all. PyTorch is loaded where a
+tensor is made or looked at, so that data and classical methods do without it.
 """
+
+from __future__ import annotations
 
 import contextlib
 import itertools
@@ -18,11 +22,13 @@ import operator
 import re
 from collections.abc import Iterable, Iterator
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
 
 
 def as_input(
@@ -53,6 +59,8 @@ def as_input(
     Raises:
         ValueError: x is no array of numbers, has another shape, or holds a value that is not allowed.
     """
+    import torch
+
     x = as_tensor(x, name)
     like = _pattern(like, x)
     x = x.to(like.device, like.dtype)
@@ -105,7 +113,7 @@ def shape_sentence(network: str, x: Tensor) -> Iterator[None]:
     """In this block PyTorch's error about shapes becomes a ValueError that says what `network` was given.
 
     >>> with shape_sentence("the critic", torch.zeros(5, 3)):
-    ...     nn.Linear(2, 1)(torch.zeros(5, 3))
+    ...     torch.nn.Linear(2, 1)(torch.zeros(5, 3))
     Traceback (most recent call last):
     ValueError: the critic does not take samples of shape (n, 3): mat1 ...
 
@@ -147,6 +155,8 @@ def as_labels(
     Raises:
         ValueError: the labels are of another shape, not whole, or out of range.
     """
+    import torch
+
     labels = as_tensor(labels, name).detach().to(device)
     if labels.ndim == 0 and n is not None:
         labels = labels.expand(n)
@@ -237,7 +247,7 @@ def real_number(
         above: it must be larger than this.
         below: it must be smaller.
     """
-    if isinstance(value, (np.ndarray, Tensor)) and value.ndim == 0:
+    if getattr(value, "ndim", None) == 0:  # an array or a tensor of one number
         value = value.item()
     if not isinstance(value, Real) or isinstance(value, (bool, np.bool_)):
         raise ValueError(f"{name} must be a number, got {value!r}")
@@ -275,6 +285,26 @@ def one_of(name: str, value: Any, choices: Iterable[str]) -> Any:
     return value
 
 
+def numpy_rng(rng: Any, name: str = "rng") -> np.random.Generator:
+    """The generator itself, one that starts at a seed, or for None one that nobody has seen before.
+
+    >>> numpy_rng(0).integers(10, size=3).tolist()
+    [8, 6, 5]
+
+    Args:
+        rng: numpy.random.Generator, whole number or None.
+        name: what the sentence calls it.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        wanted = "a whole number of at least 0, a numpy.random.Generator or None"
+        raise ValueError(f"{name} must be {wanted}, got {rng!r}") from None
+
+
 def _is_whole(value):
     try:
         operator.index(value)
@@ -285,7 +315,9 @@ def _is_whole(value):
 
 def _pattern(like, x):
     """A floating tensor that tells in which precision and on which device a module computes on x."""
-    if isinstance(like, Tensor):
+    import torch
+
+    if isinstance(like, torch.Tensor):
         return like
     for tensor in itertools.chain(like.parameters(), like.buffers()):
         if tensor.is_floating_point():
@@ -303,7 +335,9 @@ def as_tensor(x: Any, name: str = "x") -> Tensor:
         x: tensor, array, or nested list of numbers.
         name: what the sentence calls x.
     """
-    if isinstance(x, Tensor):
+    import torch
+
+    if isinstance(x, torch.Tensor):
         if x.is_complex():
             raise ValueError(f"{name} must be real numbers, got {x.dtype}")
         return x

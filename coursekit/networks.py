@@ -84,6 +84,7 @@ def time_embedding(t: Tensor, n_features: int, *, max_period: float = 10_000.0) 
         max_period: about the longest period, in units of 2 pi.
     """
     half = _even(n_features, "n_features") // 2
+    real_number(max_period, "max_period", above=0)
     t = t if t.is_floating_point() else t.float()
     frequencies = max_period ** (-torch.arange(half, dtype=t.dtype, device=t.device) / half)
     angles = t[:, None] * frequencies

@@ -15,6 +15,7 @@ Sources: Ziegler et al. 2019, eq. 1 and 2; Schulman et al. 2017, eq. 7; Rafailov
 """
 
 import itertools
+import math
 
 import torch
 from torch import Tensor
@@ -46,7 +47,7 @@ def all_log_probs(gpt: GPT, length: int) -> Tensor:
         gpt: the model.
         length: tokens per text.
     """
-    if length == 1:
+    if positive_int(length, "length") == 1:
         logits = gpt.logits(torch.zeros(1, 0, dtype=torch.int64))
         return logits.log_softmax(-1).flatten()
     beginnings = all_texts(gpt.n_words, length - 1)  # (m, length - 1)
@@ -64,6 +65,7 @@ def objective(log_policy: Tensor, log_reference: Tensor, reward: Tensor, beta: f
         reward: r of each text, (n,).
         beta: weight of the divergence.
     """
+    real_number(beta, "beta", low=0, below=math.inf)
     gain = reward - beta * (log_policy - log_reference)
     return (log_policy.exp() * torch.where(log_policy.isneginf(), 0.0, gain)).sum(-1)
 

@@ -51,7 +51,9 @@ def corrupt(
         kind: "gaussian" or "masking".
         rng: generator on the device of x.
     """
-    if one_of("noise_kind", kind, NOISE_KINDS) == "gaussian":
+    one_of("noise_kind", kind, NOISE_KINDS)
+    real_number(amount, "amount", low=0, high=1 if kind == "masking" else math.inf, below=math.inf)
+    if kind == "gaussian":
         return x + amount * normal(x, rng)
     return x * (uniform(x, rng) >= amount)
 
@@ -77,6 +79,7 @@ def posterior_mean(points: ArrayLike, seen: ArrayLike, sigma: float) -> Tensor:
         seen: (m, d), noisy examples x~.
         sigma: standard deviation of the noise.
     """
+    real_number(sigma, "sigma", above=0)
     points, seen = torch.tensor(np.asarray(points)), torch.tensor(np.asarray(seen))
     squares = ((seen[:, None] - points) ** 2).sum(-1)  # (m, n)
     return torch.softmax(-squares / (2 * sigma**2), dim=1) @ points
@@ -199,10 +202,7 @@ class Autoencoder(nn.Module):
 
         J = U D V': these are the columns of V of the largest singular values (Rifai et al. 2011b, section 3).
         """
-        if not 1 <= n_vectors <= min(self.n_code, self.n_inputs):
-            raise ValueError(
-                f"n_vectors must be 1 to {min(self.n_code, self.n_inputs)}, the rank of J, got {n_vectors}"
-            )
+        positive_int(n_vectors, "n_vectors", high=min(self.n_code, self.n_inputs))  # the rank of J
         return torch.linalg.svd(self.jacobian(x), full_matrices=False).Vh[:, :n_vectors]
 
     def loss(self, x: Tensor, *, rng: torch.Generator | None = None) -> Tensor:

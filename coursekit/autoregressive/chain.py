@@ -231,5 +231,6 @@ class MADE(nn.Module):
 
     def sample(self, n: int, *, rng: torch.Generator | None = None) -> Tensor:
         """n images (n, d), int64, drawn in the model's order."""
+        positive_int(n, "n", low=0)
         x = torch.zeros(n, self.n_pixels, dtype=torch.int64, device=self.net[-1].bias.device)
         return sample_in_order(self.logits, x, self.order, rng=rng)

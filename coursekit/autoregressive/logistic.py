@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from coursekit.inputs import positive_int
+
 
 def discretized_logistic_log_prob(x: Tensor, mean: Tensor, log_scale: Tensor, *, n_levels: int) -> Tensor:
     """log P(x) in nats, of the broadcast shape of the arguments; never -inf by rounding.
@@ -37,8 +39,9 @@ def discretized_logistic_log_prob(x: Tensor, mean: Tensor, log_scale: Tensor, *,
     tensor(1.)
     """
     x = torch.as_tensor(x)
-    if n_levels < 2 or bool((x < 0).any()) or bool((x > n_levels - 1).any()):
-        raise ValueError(f"levels from 0 to n_levels - 1 are needed, n_levels at least 2 (here {n_levels})")
+    positive_int(n_levels, "n_levels", low=2)
+    if bool((x < 0).any()) or bool((x > n_levels - 1).any()):
+        raise ValueError(f"levels from 0 to n_levels - 1 = {n_levels - 1} are needed, got others")
     precision = torch.exp(-log_scale)
     upper, lower = (x + 0.5 - mean) * precision, (x - 0.5 - mean) * precision
     below_upper = F.logsigmoid(upper)  # log sigmoid(a): the mass below the bin's upper edge
@@ -75,6 +78,7 @@ def sample_discretized_logistic(
         n_levels: number of grey levels.
         rng: generator for u.
     """
+    positive_int(n_levels, "n_levels", low=2)
     u = torch.rand(mean.shape, generator=rng, dtype=mean.dtype, device=mean.device)
     value = mean + torch.exp(log_scale) * torch.logit(u, eps=torch.finfo(mean.dtype).tiny)
     return value.round().clamp(0, n_levels - 1)

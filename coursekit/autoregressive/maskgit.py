@@ -48,7 +48,7 @@ def steps_to_reveal(
         ValueError: for more steps than pixels, or an unknown schedule.
     """
     one_of("schedule", schedule, SCHEDULES)
-    positive_int(n_steps, "n_steps", high=n_pixels)
+    positive_int(n_steps, "n_steps", high=positive_int(n_pixels, "n_pixels"))
     counts, hidden = [], n_pixels
     for step in range(1, n_steps + 1):
         share = step / n_steps

@@ -120,6 +120,8 @@ class ConditionalGenerator(nn.Module):
 
     def __init__(self, n_latent: int, n_condition: int, n_outputs: int, *, width: int = 256):
         super().__init__()
+        for name, count in (("n_latent", n_latent), ("n_condition", n_condition)):
+            positive_int(count, name)
         self.network = mlp((n_latent + n_condition, width, width, n_outputs))
 
     def forward(self, z: Tensor, condition: Tensor) -> Tensor:
@@ -175,6 +177,8 @@ class ConditionalDiscriminator(nn.Module):
     def __init__(self, n_inputs: int, n_condition: int, *, merge: str = "projection", width: int = 256):
         super().__init__()
         self.merge = one_of("merge", merge, MERGES)
+        for name, count in (("n_inputs", n_inputs), ("n_condition", n_condition), ("width", width)):
+            positive_int(count, name)
         n_seen = n_inputs + n_condition * (merge == "early")
         first = [nn.Linear(n_seen, width), nn.LeakyReLU(0.2), MinibatchStd()]
         self.features = nn.Sequential(*first, nn.Linear(width + 1, width), nn.LeakyReLU(0.2))

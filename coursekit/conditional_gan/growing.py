@@ -48,6 +48,8 @@ class GrowingGenerator(nn.Module):
         super().__init__()
         self.n_levels = positive_int(n_levels, "n_levels")
         self.set_growth(level, alpha)
+        for name, count in (("n_latent", n_latent), ("n_channels", n_channels), ("width", width)):
+            positive_int(count, name)
         self.width = width
         self.first = nn.Sequential(nn.Linear(n_latent, 16 * width), nn.ReLU())
         finer = [nn.Conv2d(width, width, 3, padding=1) for _ in range(n_levels - 1)]
@@ -97,6 +99,8 @@ class GrowingDiscriminator(nn.Module):
         super().__init__()
         self.n_levels = positive_int(n_levels, "n_levels")
         self.set_growth(level, alpha)
+        for name, count in (("n_channels", n_channels), ("width", width)):
+            positive_int(count, name)
         read = [nn.Conv2d(n_channels, width, 1) for _ in range(n_levels)]
         self.read = nn.ModuleList(nn.Sequential(layer, nn.LeakyReLU(0.2)) for layer in read)
         finer = [nn.Conv2d(width, width, 3, padding=1) for _ in range(n_levels - 1)]

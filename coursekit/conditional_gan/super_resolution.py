@@ -42,6 +42,7 @@ def enlarge(y: Tensor, factor: int) -> Tensor:
         y: (n, c, h, w).
         factor: side of the squares.
     """
+    factor = positive_int(factor, "factor")
     return y.repeat_interleave(factor, dim=-1).repeat_interleave(factor, dim=-2)
 
 

@@ -96,6 +96,8 @@ class PatchDiscriminator(nn.Module):
 
     def __init__(self, n_channels: int, *, width: int = 32):
         super().__init__()
+        for name, count in (("n_channels", n_channels), ("width", width)):
+            positive_int(count, name)
         self.network = conv_layers([n_channels, width, 2 * width, 1], self.LAYERS)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -121,7 +123,9 @@ class TranslationUNet(nn.Module):
 
     def __init__(self, n_in: int, n_out: int, *, n_latent: int = 0, width: int = 16):
         super().__init__()
-        self.n_latent = n_latent
+        for name, count in (("n_in", n_in), ("n_out", n_out), ("width", width)):
+            positive_int(count, name)
+        self.n_latent = positive_int(n_latent, "n_latent", low=0)
         self.enter = nn.Sequential(nn.Conv2d(n_in + n_latent, width, 3, padding=1), nn.LeakyReLU(0.2))
         self.down_half = nn.Sequential(nn.Conv2d(width, 2 * width, 4, 2, padding=1), nn.LeakyReLU(0.2))
         self.down_quarter = nn.Sequential(nn.Conv2d(2 * width, 2 * width, 4, 2, padding=1), nn.LeakyReLU(0.2))

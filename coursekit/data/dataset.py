@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike
 
+from coursekit.inputs import numpy_rng
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -62,9 +64,12 @@ class Dataset:
         """(train, test): a random fifth of the rows, rounded up, is for testing; the seed says which.
 
         A data set with `test_rows` has one fixed split, in which rows keep their order; there seed must be 0.
+
+        Raises:
+            ValueError: seed is no whole number, or not 0 where the split is fixed.
         """
         if self.test_rows is None:
-            order = np.random.default_rng(seed).permutation(len(self.x))
+            order = numpy_rng(seed, "seed").permutation(len(self.x))
             n_train = 4 * len(order) // 5
             return self._rows(order[:n_train]), self._rows(order[n_train:])
         if seed != 0:

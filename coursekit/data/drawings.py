@@ -9,6 +9,8 @@ from functools import cache
 
 import numpy as np
 
+from coursekit.inputs import numpy_rng, positive_int, real_number
+
 SHAPE_WORDS = {
     "colour": ("red", "green", "blue", "yellow"),
     "shape": ("square", "circle", "triangle"),
@@ -52,9 +54,11 @@ def shapes(
     Raises:
         ValueError: size is too small, or attributes are no (n, 3) numbers of SHAPE_WORDS.
     """
-    if size < 12:
+    positive_int(n, "n", low=0)
+    if positive_int(size, "size") < 12:
         raise ValueError(f"size must be at least 12 pixels, or circles look like squares; got {size}")
-    rng = np.random.default_rng(rng)
+    real_number(noise, "noise", low=0, below=np.inf)
+    rng = numpy_rng(rng)
     counts = [len(words) for words in SHAPE_WORDS.values()]
     if attributes is None:
         attributes = rng.integers(0, counts, size=(n, 3))

@@ -3,12 +3,14 @@
 import gzip
 import hashlib
 import os
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from coursekit.data.dataset import Dataset, embedded
+from coursekit.inputs import numpy_rng
 
 # The md5 sums of the four files as published, compressed and uncompressed.
 MNIST_MD5 = {
@@ -97,7 +99,7 @@ def binarised(dataset: Dataset, seed: int = 0) -> Dataset:
             "binarised needs images with values from 0 to a maximum, such as digits() or mnist()"
         )
     probability = dataset.x / dataset.value_range[1]
-    ones = np.random.default_rng(seed).random(dataset.x.shape, dtype=probability.dtype) < probability
+    ones = numpy_rng(seed, "seed").random(dataset.x.shape, dtype=probability.dtype) < probability
     return replace(dataset, x=ones.astype(dataset.x.dtype), value_range=(0.0, 1.0))
 
 
@@ -128,7 +130,9 @@ def _mnist_from_openml(split):
     from sklearn.datasets import fetch_openml
 
     try:
-        bunch = fetch_openml("mnist_784", version=1, as_frame=False, n_retries=1)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "A network error occurred")  # the sentence below says it
+            bunch = fetch_openml("mnist_784", version=1, as_frame=False, n_retries=1)
     except OSError as error:
         raise FileNotFoundError(
             "MNIST was not found: put its four IDX files into $COURSEKIT_DATA/mnist (an environment variable"

@@ -3,6 +3,7 @@
 import numpy as np
 
 from coursekit.data.dataset import Dataset
+from coursekit.inputs import numpy_rng, one_of, positive_int
 
 
 def toy2d(name: str, n: int, *, rng: int | np.random.Generator | None = None) -> Dataset:
@@ -22,11 +23,8 @@ def toy2d(name: str, n: int, *, rng: int | np.random.Generator | None = None) ->
         n: how many points.
         rng: numpy Generator, int or None (fresh randomness).
     """
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-        raise ValueError(f"n must be a whole number of at least 1, got {n!r}")
-    if name not in TOYS:
-        raise ValueError(f"unknown toy {name!r}; choose one of {', '.join(TOYS)}")
-    x, labels, centers = TOYS[name](n, np.random.default_rng(rng))
+    positive_int(n, "n")
+    x, labels, centers = TOYS[one_of("toy", name, TOYS)](n, numpy_rng(rng))
     return Dataset(
         x=x,
         labels=labels,

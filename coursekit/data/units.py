@@ -5,6 +5,7 @@ import numpy as np
 from coursekit.data.dataset import Dataset
 from coursekit.data.images import digits, mini_mnist, mnist
 from coursekit.data.toys import TOYS, toy2d
+from coursekit.inputs import positive_int
 
 IMAGES = ("digits", "mini_mnist", "mnist")
 
@@ -23,6 +24,7 @@ def train_and_test(name: str, *, seed: int = 0) -> tuple[Dataset, Dataset]:
         ValueError: unknown name.
         FileNotFoundError: MNIST is not at hand, see `mnist`.
     """
+    positive_int(seed, "seed", low=0)
     if name in TOYS:
         return toy2d(name, 100_000, rng=1000 + seed), toy2d(name, 20_000, rng=123)
     match name:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from coursekit.inputs import numpy_rng, positive_int, real_number
+
 HIDDEN = -1  # stands for a word that is not shown
 
 
@@ -52,7 +54,9 @@ class TopicWorld:
         self, n: int, length: int, *, rng: int | np.random.Generator | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """n documents: words (n, length) and the topic of each (n,), int64."""
-        rng = np.random.default_rng(rng)
+        positive_int(n, "n", low=0)
+        positive_int(length, "length", low=0)
+        rng = numpy_rng(rng)
         topics = _draw(np.broadcast_to(self.topics, (n, len(self.topics))), rng)
         return self._write(topics, length, rng), topics
 
@@ -63,7 +67,8 @@ class TopicWorld:
 
         With probability 1/2 the second sentence continues the first; else it comes from another document.
         """
-        rng = np.random.default_rng(rng)
+        positive_int(length, "length", low=0)
+        rng = numpy_rng(rng)
         tokens, topics = self.sample(n, 2 * length, rng=rng)
         goes_on = rng.uniform(size=n) < 0.5
         others, _ = self.sample(n, length, rng=rng)
@@ -100,6 +105,8 @@ class TopicWorld:
         cut: place of the first word of the second sentence, in a pair; None for one document.
         """
         tokens = self._checked(tokens)
+        if cut is not None:
+            positive_int(cut, "cut", low=0, high=tokens.shape[1])
         before = self._forward(tokens, cut)[0]
         seen, after = self._seen(tokens), np.ones((len(tokens), *self.words.shape[:2]))
         result = np.empty((*tokens.shape, self.n_words))
@@ -115,6 +122,7 @@ class TopicWorld:
     def continues(self, tokens: np.ndarray, *, cut: int) -> np.ndarray:
         """p(the second sentence continues the first | words shown) of pairs (n, t), (n,)."""
         tokens = self._checked(tokens)
+        positive_int(cut, "cut", low=0, high=tokens.shape[1])
         together = np.log(self._forward(tokens)[1]).sum(1)
         apart = sum(np.log(self._forward(part)[1]).sum(1) for part in np.split(tokens, [cut], axis=1))
         return 1 / (1 + np.exp(apart - together))
@@ -176,7 +184,11 @@ def topic_world(
         class_concentration: of the next class; small: a strict grammar.
         seed: of the world itself; its documents take a generator of their own.
     """
-    rng = np.random.default_rng(seed)
+    for name, count in (("n_words", n_words), ("n_topics", n_topics), ("n_classes", n_classes)):
+        positive_int(count, name)
+    real_number(word_concentration, "word_concentration", above=0, below=np.inf)
+    real_number(class_concentration, "class_concentration", above=0, below=np.inf)
+    rng = numpy_rng(seed, "seed")
     return TopicWorld(
         topics=np.full(n_topics, 1 / n_topics),
         transition=rng.dirichlet(np.full(n_classes, class_concentration), n_classes),
@@ -210,7 +222,8 @@ class MarkovChains:
         self, n: int, length: int, *, rng: int | np.random.Generator | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """n sequences: states (n, length), int64, and the matrix of each (n, n_states, n_states)."""
-        rng = np.random.default_rng(rng)
+        positive_int(n, "n", low=0)
+        rng = numpy_rng(rng)
         matrices = rng.dirichlet(np.full(self.n_states, self.concentration), (n, self.n_states))
         return self.follow(matrices, length, rng=rng), matrices
 
@@ -218,7 +231,8 @@ class MarkovChains:
         self, matrices: np.ndarray, length: int, *, rng: int | np.random.Generator | None = None
     ) -> np.ndarray:
         """One sequence of each of the matrices (n, n_states, n_states): states (n, length), int64."""
-        rng, n = np.random.default_rng(rng), len(matrices)
+        positive_int(length, "length")
+        rng, n = numpy_rng(rng), len(matrices)
         tokens = np.empty((n, length), dtype=np.int64)
         tokens[:, 0] = rng.integers(self.n_states, size=n)
         for i in range(1, length):
@@ -284,8 +298,8 @@ class MarkovChains:
 
 def markov_chains(*, n_states: int = 4, concentration: float = 1.0) -> MarkovChains:
     """Chains whose n_states rows are drawn from a Dirichlet law, at concentration 1 evenly from all rows."""
-    if not (n_states >= 2 and concentration > 0):
-        raise ValueError("chains need at least 2 states and a positive concentration")
+    positive_int(n_states, "n_states", low=2)
+    real_number(concentration, "concentration", above=0, below=np.inf)
     return MarkovChains(n_states, concentration)
 
 

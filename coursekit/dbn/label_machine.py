@@ -63,6 +63,7 @@ class LabelRBM(RBM):
         A label that is on adds its column of weights to the hidden biases, no more. Its free energy is
         F(x, y) + d_y, so that log Z of the whole is logsumexp over y of d_y + log Z_y.
         """
+        positive_int(label, "label", low=0, high=self.n_labels - 1)
         machine = RBM(self.n_features, len(self.hidden_bias)).to(self.weight)
         with torch.no_grad():
             machine.weight.copy_(self.weight[:, : self.n_features])

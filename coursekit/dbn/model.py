@@ -167,6 +167,7 @@ class DBN(nn.Module):
             start: (n, sizes[-2]), where the chains begin (fair bits where None).
             rng: generator for the chains.
         """
+        n, n_steps = positive_int(n, "n", low=0), positive_int(n_steps, "n_steps", low=0)
         top, n_features = self.machines[-1], self.sizes[-2]
         fair = torch.full_like(top.visible_bias[:n_features], 0.5).expand(n, -1)
         v = bernoulli(fair, rng) if start is None else start
@@ -218,7 +219,7 @@ class DBN(nn.Module):
         quicker, and exact only where the units are sure of themselves.
         """
         self._require_labels()
-        if n_samples == 0:
+        if positive_int(n_samples, "n_samples", low=0) == 0:
             return self.label_logits(v).softmax(1)
         top = self.machines[-1]
         return sum(top.label_log_prob(self.up(v, rng=rng)[-1]).exp() for _ in range(n_samples)) / n_samples
@@ -275,7 +276,7 @@ class DBN(nn.Module):
         """
         log_z = self.machines[-1].log_partition() if log_partition is None else log_partition
         log_weights = []
-        for _ in range(n_samples):
+        for _ in range(positive_int(n_samples, "n_samples")):
             states = self.up(v, rng=rng)
             log_weight = self._top_score(states[-1]) - log_z
             for k, (below, above) in enumerate(zip(states[:-1], states[1:], strict=True)):

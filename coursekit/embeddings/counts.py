@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import svds
 
-from coursekit.inputs import one_of, positive_int
+from coursekit.inputs import one_of, positive_int, real_number
 
 BREAK = -1  # between two texts: no window reaches across
 
@@ -176,6 +176,7 @@ def pmi(counts: ArrayLike, *, power: float = 1.0) -> NDArray:
         ValueError: counts is no such table.
     """
     counts = _as_table(counts)
+    real_number(power, "power", low=0, below=np.inf)
     rows, columns = counts.sum(axis=1), counts.sum(axis=0) ** power
     if (empty := np.flatnonzero(rows == 0)).size or (empty := np.flatnonzero(columns == 0)).size:
         raise ValueError(f"row or column {empty[0]} of counts is empty: its PMI is undefined; leave it out")
@@ -207,6 +208,7 @@ def svd_vectors(table: ArrayLike, n_dims: int, *, power: float = 0.5) -> NDArray
     """
     table = csr_array(np.asarray(table, dtype=np.float64))
     positive_int(n_dims, "n_dims", high=min(table.shape) - 1)
+    real_number(power, "power", low=0, below=np.inf)
     U, S, _ = svds(table, k=n_dims, v0=np.ones(min(table.shape)), random_state=0)
     U, S = U[:, ::-1], S[::-1]
     # One free sign per column, settled so that two computers get the same vectors.
@@ -221,6 +223,7 @@ def word_counts(texts: Iterable[ArrayLike], n_words: int) -> NDArray:
         texts: each an array of word numbers, as `Vocabulary.encode` gives them.
         n_words: size of the vocabulary.
     """
+    positive_int(n_words, "n_words")
     return np.array([np.bincount(np.asarray(t, np.int64), minlength=n_words) for t in texts], float)
 
 

@@ -146,6 +146,7 @@ class DocumentVectors(nn.Module):
             ValueError: the text is empty or holds an unknown word.
         """
         real_number(ridge, "ridge", above=0)
+        real_number(tol, "tol", above=0)
         A, offsets, right, noise = self._parts(tokens)
         both, d = right + noise, A.new_zeros(A.shape[1])
         eye = torch.eye(len(d), dtype=A.dtype)

@@ -38,6 +38,7 @@ def nearest(vectors: ArrayLike, word: int, n: int = 5) -> NDArray:
     """
     vectors = unit_rows(vectors)
     positive_int(n, "n", high=len(vectors) - 1)
+    positive_int(word, "word", low=0, high=len(vectors) - 1)
     cosines = vectors @ vectors[word]
     cosines[word] = -np.inf
     return np.argsort(-cosines)[:n]

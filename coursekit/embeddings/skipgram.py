@@ -18,6 +18,8 @@ words and phrases, eq. 4; Levy & Goldberg (2014), Neural word embedding as impli
 eqs. 4 to 10. Notebook: 05_word_vectors.
 """
 
+import math
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -37,6 +39,7 @@ def noise_distribution(counts: ArrayLike, *, power: float = 0.75) -> Tensor:
     counts = as_tensor(counts, "counts").double()
     if counts.ndim != 1 or not bool((counts >= 0).all()) or not counts.sum() > 0:
         raise ValueError("counts must be numbers (n_words,) of at least 0, one of them positive")
+    real_number(power, "power", low=0, below=math.inf)
     return counts**power / (counts**power).sum()
 
 
@@ -133,6 +136,7 @@ def balanced(W: ArrayLike, C: ArrayLike, *, power: float = 0.25) -> Tensor:
     # The product has rank d at most, so a d x d table carries its singular values.
     (left, R), (_, S) = torch.linalg.qr(W), torch.linalg.qr(C)
     U, values, _ = torch.linalg.svd(R @ S.T)
+    real_number(power, "power", low=0, below=math.inf)
     return left @ U * values**power
 
 

@@ -14,6 +14,8 @@ Source: the argument of Pennington, Socher & Manning (2014), section 3, and Gitt
 import numpy as np
 from numpy.typing import NDArray
 
+from coursekit.inputs import numpy_rng, positive_int, real_number
+
 WORDS = ("man", "woman", "king", "queen")
 SEX, RANK = np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])
 
@@ -28,7 +30,9 @@ def royal_family(
         interaction: how far a queen's company differs from what sex and rank say; 0 is not at all.
         rng: numpy Generator, seed or None, for the traces.
     """
-    rng = np.random.default_rng(rng)
+    positive_int(n_traces, "n_traces")
+    real_number(interaction, "interaction", above=-np.inf)
+    rng = numpy_rng(rng)
     by_sex, by_rank = rng.dirichlet(np.full(n_traces, 2.0), (2, 2))  # (2 values, n_traces) each
     own = np.exp(interaction * rng.standard_normal((n_traces, n_traces)))
     company = by_sex[SEX][:, :, None] * by_rank[RANK][:, None, :]  # (word, first, second)

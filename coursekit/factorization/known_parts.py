@@ -13,6 +13,8 @@ import itertools
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from coursekit.inputs import real_number
+
 SHAPE = (20, 13)
 LENGTH = 4
 # Joint (row, column) of each limb, and the steps of its four positions.
@@ -52,6 +54,7 @@ def parts_found(components: ArrayLike, parts: ArrayLike, *, at_least: float = 0.
         parts: (m, p), the true ones.
         at_least: the cosine that counts as found.
     """
+    real_number(at_least, "at_least", low=0, high=1)
     directions, truth = (
         A / np.maximum(np.linalg.norm(A, axis=1, keepdims=True), 1e-12) for A in (components, parts)
     )

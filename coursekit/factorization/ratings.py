@@ -17,6 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from coursekit.inputs import numpy_rng, real_number
+
 
 def hold_out(
     X: ArrayLike, share: float = 0.2, *, rng: int | np.random.Generator | None = None
@@ -30,9 +32,8 @@ def hold_out(
         rng: numpy Generator, seed or None.
     """
     X = check_array(X, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan")
-    if not 0 < share < 1:
-        raise ValueError(f"share must be between 0 and 1, got {share!r}")
-    rng = np.random.default_rng(rng)
+    real_number(share, "share", above=0, below=1)
+    rng = numpy_rng(rng)
     rows, columns = rng.permutation(np.argwhere(~np.isnan(X))).T
     # The first entry of each row and of each column, in this random order, is never hidden.
     keep = np.zeros(len(rows), bool)

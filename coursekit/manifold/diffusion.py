@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from coursekit.inputs import real_number
 from coursekit.manifold.distances import check_n_components
 from coursekit.manifold.graphs import squared_distances
 from coursekit.manifold.spectral import extreme_eigenpairs
@@ -36,6 +37,7 @@ def diffusion_kernel(D2: np.ndarray, bandwidth: float, *, alpha: float = 0.0) ->
         bandwidth: how far a step reaches, in the units of the distances.
         alpha: 0 walks where the points are many; 1 takes the density out.
     """
+    real_number(alpha, "alpha", low=0, below=np.inf)
     K = np.exp(-D2 / (2 * bandwidth**2))
     density = K.sum(axis=1)
     return K / np.outer(density, density) ** alpha

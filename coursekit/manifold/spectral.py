@@ -30,6 +30,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from coursekit.inputs import real_number
 from coursekit.manifold.distances import check_n_components
 from coursekit.manifold.graphs import neighbor_lists, patches, squared_distances
 from coursekit.pca import with_fixed_signs
@@ -47,6 +48,7 @@ def lle_weights(X: np.ndarray, neighbors: list[np.ndarray], *, regularization: f
             has no inverse.
     """
     W = np.zeros((len(X), len(X)))
+    real_number(regularization, "regularization", low=0, below=np.inf)
     for points, near in patches(neighbors):
         away = X[near] - X[points, None, :]  # (m, k, p)
         G = away @ away.transpose(0, 2, 1)  # (m, k, k)

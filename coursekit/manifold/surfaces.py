@@ -13,6 +13,8 @@ Notebook: 03_manifold_learning.
 import numpy as np
 from numpy.typing import ArrayLike
 
+from coursekit.inputs import numpy_rng, positive_int
+
 LENGTH, WIDTH = 70.0, 15.0
 START = 1.5 * np.pi
 
@@ -25,7 +27,8 @@ def flat_sheet(n: int, *, hole: bool = False, rng: np.random.Generator | int | N
         hole: leave out the middle third in both directions.
         rng: generator, seed, or None for fresh randomness.
     """
-    rng = np.random.default_rng(rng)
+    positive_int(n, "n", low=0)
+    rng = numpy_rng(rng)
     sheet = np.empty((0, 2))
     while len(sheet) < n:  # points in the hole are drawn again
         drawn = rng.uniform(size=(n, 2)) * [LENGTH, WIDTH]

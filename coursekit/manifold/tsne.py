@@ -25,6 +25,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
+from coursekit.inputs import real_number
 from coursekit.manifold.distances import check_n_components
 from coursekit.manifold.graphs import squared_distances
 
@@ -41,6 +42,7 @@ def conditional_probabilities(D2: ArrayLike, perplexity: float) -> np.ndarray:
     """
     D2 = np.array(D2, dtype=np.float64)
     n = len(D2)
+    real_number(perplexity, "perplexity", low=1, high=n - 1)
     np.fill_diagonal(D2, np.inf)
     D2 -= D2.min(axis=1, keepdims=True)  # the largest exponent is 0; a constant factor cancels in each row
     np.fill_diagonal(D2, 0)

@@ -41,7 +41,8 @@ def causal_mask(n_queries: int, n_keys: int | None = None, *, device: torch.devi
         n_keys: all of them.
         device: where the mask goes.
     """
-    n_keys = n_queries if n_keys is None else n_keys
+    n_queries = positive_int(n_queries, "n_queries", low=0)
+    n_keys = n_queries if n_keys is None else positive_int(n_keys, "n_keys", low=0)
     everything = torch.ones(n_queries, n_keys, dtype=torch.bool, device=device)
     return everything.tril(n_keys - n_queries)
 

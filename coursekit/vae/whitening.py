@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from coursekit.inputs import positive_int
 from coursekit.pca import PCA
 from coursekit.vae.model import VAE
 
@@ -30,7 +31,8 @@ class Whitened(nn.Module):
 
     def __init__(self, pixels: Tensor, n_components: int = 128, n_rows: int = 10_000):
         super().__init__()
-        part = pixels[:n_rows]
+        part = pixels[: positive_int(n_rows, "n_rows")]
+        positive_int(n_components, "n_components")
         pca = PCA(min(n_components, part.shape[1])).fit((torch.rand(part.shape) < part).float().numpy())
         scale = np.sqrt(pca.explained_variance_ + 0.01)  # a pixel that is always 0 has no variance
         self.register_buffer("mean", torch.tensor(pca.mean_))

@@ -209,7 +209,7 @@ def test_a_data_set_whose_parts_do_not_fit_is_refused():
 
 @pytest.mark.parametrize("n", [0, -5, 2.5, True, "ten"])
 def test_toys_need_a_number_of_points(n):
-    with pytest.raises(ValueError, match="n must be a whole number of at least 1, got"):
+    with pytest.raises(ValueError, match="n must be (a whole number|at least 1), got"):
         data.toy2d("ring", n)
 
 

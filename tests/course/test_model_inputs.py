@@ -9,12 +9,16 @@ from coursekit import (
     autoencoder,
     autoregressive,
     clustering,
+    conditional_gan,
     data,
     dbn,
     ddpm,
+    embeddings,
     evaluation,
+    factorization,
     flow,
     gan,
+    manifold,
     pca,
     rbm,
     training,
@@ -393,6 +397,57 @@ def test_numbers_that_choose_how_many_and_how_finely_are_looked_at_too():
     for action, sentence in calls:
         with pytest.raises(ValueError, match=sentence):
             action()
+
+
+WORLD, CHAINS = data.topic_world(n_words=12, n_topics=2, n_classes=2), data.markov_chains()
+COUNTS, WORDS = np.array([[3, 1, 2], [1, 2, 1], [2, 1, 4]]), np.array([[1, 2, 4, 3]])
+# A call, its numbers where they are right, and which of these are amounts; the others count something.
+COUNTED = [
+    (data.shapes, {"n": 2, "size": 16, "noise": 0.1, "rng": 0}, {"noise"}),
+    (lambda **given: data.toy2d("ring", **given), {"n": 2, "rng": 0}, ()),
+    (data.digits().split, {"seed": 0}, ()),
+    (lambda seed: data.binarised(data.digits(), seed), {"seed": 0}, ()),
+    (lambda seed: data.train_and_test("digits", seed=seed), {"seed": 0}, ()),
+    (WORLD.sample, {"n": 2, "length": 3, "rng": 0}, ()),
+    (WORLD.sample_pairs, {"n": 2, "length": 3, "rng": 0}, ()),
+    (lambda cut: WORLD.hidden_words(WORDS, cut=cut), {"cut": 2}, ()),
+    (lambda cut: WORLD.continues(WORDS, cut=cut), {"cut": 2}, ()),
+    (
+        data.topic_world,
+        {"n_words": 9, "n_topics": 2, "n_classes": 2, "word_concentration": 0.1, "seed": 0},
+        {"word_concentration"},
+    ),
+    (CHAINS.sample, {"n": 2, "length": 3, "rng": 0}, ()),
+    (data.markov_chains, {"n_states": 3, "concentration": 0.5}, {"concentration"}),
+    (manifold.flat_sheet, {"n": 4, "rng": 0}, ()),
+    (lambda **given: factorization.hold_out(COUNTS, **given), {"share": 0.2, "rng": 0}, {"share"}),
+    (embeddings.royal_family, {"n_traces": 3, "rng": 0}, ()),
+    (lambda power: embeddings.ppmi(COUNTS, power=power), {"power": 0.75}, {"power"}),
+    (lambda power: embeddings.noise_distribution(COUNTS[0], power=power), {"power": 0.75}, {"power"}),
+    (lambda word: embeddings.nearest(COUNTS, word, 1), {"word": 1}, ()),
+    (lambda amount: autoencoder.corrupt(torch.ones(2, 3), amount), {"amount": 0.1}, {"amount"}),
+    (lambda n_pixels: autoregressive.steps_to_reveal(n_pixels, 3), {"n_pixels": 9}, ()),
+    (autoregressive.MADE(4, hidden=(8,)).sample, {"n": 2}, ()),
+    (conditional_gan.ConditionalDiscriminator, {"n_inputs": 4, "n_condition": 2, "width": 8}, ()),
+    (conditional_gan.GrowingGenerator, {"n_latent": 4, "n_channels": 3, "width": 4}, ()),
+    (conditional_gan.TranslationUNet, {"n_in": 1, "n_out": 1, "n_latent": 2, "width": 4}, ()),
+    (dbn.DBN((4, 3, 3)).float().sample, {"n": 2, "n_steps": 2}, ()),
+    (transformer.causal_mask, {"n_queries": 2, "n_keys": 3}, ()),
+]
+
+
+@pytest.mark.parametrize("call, right, amounts", COUNTED)
+def test_fractions_negative_sizes_and_words_are_answered_with_the_name_of_what_is_wrong(call, right, amounts):
+    call(**right)
+    for name in right:
+        for bad in (-1, "3", np.nan) if name in amounts else (-1, "3", np.nan, 2.5):
+            with pytest.raises(ValueError, match=rf"^{name} must "):
+                call(**right | {name: bad})
+
+
+def test_a_share_of_the_rows_is_no_seed_of_a_split():
+    with pytest.raises(ValueError, match=r"^seed must be a whole number .*, got 1\.5$"):
+        data.digits().split(1.5)
 
 
 @pytest.mark.parametrize("name", ["rbm", "gaussian rbm", "vae", "flow", "ddpm", "gan", "wgan"])

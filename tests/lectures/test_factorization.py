@@ -393,7 +393,7 @@ def test_hold_out_hides_what_it_says():
     lonely = np.full((6, 6), np.nan)
     lonely[np.arange(6), np.arange(6)] = 1
     assert not hold_out(lonely, 0.5, rng=0)[1].any(), "a row keeps its only entry"
-    with pytest.raises(ValueError, match="share must be between 0 and 1"):
+    with pytest.raises(ValueError, match=r"share must lie in \(0, 1\), got 1"):
         hold_out(X, 1.0)
 
 
