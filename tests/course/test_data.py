@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -297,6 +298,7 @@ def test_a_damaged_mnist_file_is_named(small_mnist, name):
 
 
 def without_network(*args, **kwargs):
+    warnings.warn("A network error occurred while downloading an address. Retrying...", stacklevel=1)
     raise OSError("no network")
 
 
