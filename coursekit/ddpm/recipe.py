@@ -151,7 +151,7 @@ def class_quality(
     }
 
 
-def edges(images, image_shape: tuple[int, int]) -> float:
+def edges(images: ArrayLike, image_shape: tuple[int, int]) -> float:
     """Mean squared difference between neighbouring pixels, across and down: low where pictures are blurred.
 
     It tells blur and nothing else: noise has more of it than any picture.
