@@ -28,56 +28,76 @@ SOLVERS = ("auto", "svd", "eigh")
 
 def centre_and_spread(
     X: np.ndarray, standardize: bool, *, n_rows: int = 2048
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and scale of each column of X (n, p): its standard deviation with 1/n, or 1 without `standardize`.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean and scale of each column of X (n, p), and the numbers of the constant columns.
 
-    A constant column has scale 1, and exactly its own value as mean: the rounding of a mean is no variance.
-    A column that varies by rounding alone, as .3 beside .1 + .2, has scale 1 too.
+    The scale is the standard deviation with 1/n, or 1 without `standardize`. A constant column has scale 1,
+    and exactly its own value as mean: the rounding of a mean is no variance. A column that varies by rounding
+    alone, as .3 beside .1 + .2, has scale 1 too.
 
     Args:
         X: (n, p), floats.
         standardize: whether to measure the spread.
-        n_rows: how many rows to look at, at a time.
+        n_rows: how many rows to look at, at a time, for constant columns.
     """
-    constant = np.flatnonzero(X[0] == X[len(X) // 2])
-    for start in range(0, len(X), n_rows):  # Fewer and fewer columns are left to look at.
+    mean = X.mean(axis=0, dtype=np.float64)
+    # A constant's mean is the constant, up to the rounding of n sums.
+    constant = np.flatnonzero(np.abs(mean - X[0]) <= len(X) * np.finfo(float).eps * np.abs(mean))
+    mean = mean.astype(X.dtype)
+    for start in range(0, len(X), n_rows):
         constant = constant[np.all(X[start : start + n_rows, constant] == X[0, constant], axis=0)]
-    mean = X.mean(axis=0, dtype=np.float64).astype(X.dtype)
     mean[constant] = X[0, constant]
     if not standardize:
-        return mean, np.ones_like(mean)
+        return mean, np.ones_like(mean), constant
     spread = np.sqrt(np.mean(np.square(X - mean, dtype=np.float64), axis=0)).astype(X.dtype)
     spread[spread <= 10 * np.finfo(X.dtype).eps * np.abs(mean)] = 1
-    return mean, spread
+    return mean, spread, constant
 
 
 def safe_unit(X: np.ndarray, mean: np.ndarray) -> float:
     """1, or a power of two in whose units the squares of X - mean neither overflow nor vanish; X (n, p)."""
     range_ = np.finfo(X.dtype)
     least, most = np.sqrt(range_.tiny) / range_.eps, np.sqrt(range_.max / X.size)
-    # One row and the largest entry settle it for nearly all data, in a third of the time.
-    if least < np.abs(X[0] - mean).max() and max(X.max(), -X.min()) < most / 2:
-        return 1.0
+    # One row and the sum of all squares, which centring lowers, settle it for nearly all data.
+    with np.errstate(over="ignore"):
+        if least < np.abs(X[0] - mean).max() and np.linalg.norm(X) < most:
+            return 1.0
     size = float(max((X.max(axis=0) - mean).max(), (mean - X.min(axis=0)).max()))
     if size == 0 or least < size < most:
         return 1.0
     return float(2.0 ** np.floor(np.log2(size)))
 
 
-def gram(X: np.ndarray, mean: np.ndarray, scale: np.ndarray, *, n_rows: int = 4096) -> np.ndarray:
+def gram(
+    X: np.ndarray, mean: np.ndarray, scale: np.ndarray, constant: ArrayLike = (), *, n_rows: int = 4096
+) -> np.ndarray:
     """Z^T Z (p, p) for Z = (X - mean) / scale, from a few rows at a time, without a copy of X.
 
     Args:
         X: (n, p), the data.
         mean: (p,).
         scale: (p,).
+        constant: numbers of columns that equal their mean: many of them, as the edges of pictures, are left
+            out of the products. Leaving out a few takes longer than it saves.
         n_rows: how many rows at a time.
     """
+    if np.size(constant) < 40:
+        return _centred_products(X, mean, n_rows) / np.outer(scale, scale)
+    varies = np.delete(np.arange(X.shape[1]), constant)
     total = np.zeros((X.shape[1], X.shape[1]), X.dtype)
-    for start in range(0, len(X), n_rows):
-        centred = X[start : start + n_rows] - mean
-        total += centred.T @ centred
+    total[np.ix_(varies, varies)] = _centred_products(X, mean, n_rows, varies)
     return total / np.outer(scale, scale)
+
+
+def _centred_products(X, mean, n_rows, columns=None):
+    """(X - mean)^T (X - mean), of these columns or of all."""
+    mean = mean if columns is None else mean[columns]
+    total = np.zeros((len(mean), len(mean)), X.dtype)
+    for start in range(0, len(X), n_rows):
+        rows = X[start : start + n_rows]
+        centred = (rows if columns is None else np.take(rows, columns, axis=1)) - mean
+        total += centred.T @ centred
+    return total
 
 
 def eigenpairs(symmetric: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -98,17 +118,20 @@ def principal_axes_svd(X: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> tu
     return S**2 / len(X), V
 
 
-def principal_axes_eigh(X: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def principal_axes_eigh(
+    X: np.ndarray, mean: np.ndarray, scale: np.ndarray, constant: ArrayLike = ()
+) -> tuple[np.ndarray, np.ndarray]:
     """The same from the smaller of Z^T Z and Z Z^T, which have the same positive eigenvalues n lambda.
 
     Args:
         X: (n, p), the data.
         mean: (p,); Z = (X - mean) / scale.
         scale: (p,).
+        constant: numbers of columns that equal their mean, see `gram`.
     """
     n, p = X.shape
     if n >= p:
-        values, V = eigenpairs(gram(X, mean, scale))
+        values, V = eigenpairs(gram(X, mean, scale, constant))
     else:
         Z = (X - mean) / scale
         values, U = eigenpairs(Z @ Z.T)
@@ -205,14 +228,16 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             raise ValueError(f"unknown solver {self.solver!r}; choose one of {', '.join(SOLVERS)}")
         use_gram = self.solver == "eigh" or (self.solver == "auto" and long >= 10 * short)
 
-        self.mean_, self.scale_ = centre_and_spread(X, self.standardize)
-        principal_axes = principal_axes_eigh if use_gram else principal_axes_svd
+        self.mean_, self.scale_, constant = centre_and_spread(X, self.standardize)
         mean, scale, unit = self.mean_, self.scale_, safe_unit(X, self.mean_)
         if unit != 1:
             X, mean = (array / X.dtype.type(unit) for array in (X, mean))
             if self.standardize:  # the unit cancels
                 scale, unit = scale / X.dtype.type(unit), 1.0
-        variances, V = principal_axes(X, mean, scale)
+        if use_gram:
+            variances, V = principal_axes_eigh(X, mean, scale, constant)
+        else:
+            variances, V = principal_axes_svd(X, mean, scale)
         self.components_ = with_fixed_signs(V[:k])
         with np.errstate(over="ignore", under="ignore"):
             self.explained_variance_ = (variances[:k] * unit**2).astype(X.dtype)

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from coursekit.data import usarrests
-from coursekit.pca import PCA, eigenpairs, gram, principal_angles, with_fixed_signs
+from coursekit.pca import PCA, centre_and_spread, eigenpairs, gram, principal_angles, with_fixed_signs
 
 # R 4.2.2: options(digits = 10); prcomp(USArrests, scale. = TRUE), which divides by n - 1 in both places.
 R_SDEV = [1.5748782744, 0.9948694148, 0.5971291155, 0.4164493820]
@@ -287,6 +287,28 @@ def test_gram_in_blocks_equals_the_formula():
     for n_rows in (1, 7, 50, 51):
         np.testing.assert_allclose(gram(X, mean, scale, n_rows=n_rows), Z.T @ Z, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(Z.T @ Z / 50, np.corrcoef(X, rowvar=False), atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype, atol", [(np.float64, 1e-12), (np.float32, 1e-3)])
+def test_columns_left_out_of_the_products_change_nothing(dtype, atol):
+    """Fifty constant columns among sixty, far from 0: their rows of the Gram matrix, and loadings, are 0."""
+    X = np.full((700, 60), 1e3 + 0.1)
+    X[:, 5::6] += np.random.default_rng(8).normal(size=(700, 10))
+    X = X.astype(dtype)
+    mean, scale, still = centre_and_spread(X, False)
+    np.testing.assert_array_equal(still, np.flatnonzero(np.arange(60) % 6 != 5))
+    np.testing.assert_array_equal(mean[still], X[0, still])
+    np.testing.assert_allclose(gram(X, mean, scale, still), gram(X, mean, scale), rtol=0, atol=atol * 700)
+    pca = PCA().fit(X)
+    np.testing.assert_allclose(pca.components_[:10, still], 0, atol=1e-15)
+    np.testing.assert_allclose(pca.explained_variance_[10:], 0, atol=1e-15)
+    expected = np.linalg.eigvalsh(np.cov(X[:, 5::6].astype(float), rowvar=False, bias=True))[::-1]
+    np.testing.assert_allclose(pca.explained_variance_[:10], expected, rtol=max(atol, 1e-9))
+    # A column is constant only if all its rows say so.
+    X[-1, still[0]] += 1
+    np.testing.assert_array_equal(centre_and_spread(X, False, n_rows=100)[2], still[1:])
+    X[-1, still[0]] = np.nextafter(X[0, still[0]], dtype(np.inf))  # a mean that rounds to the constant
+    np.testing.assert_array_equal(centre_and_spread(X, False)[2], still[1:])
 
 
 def test_eigenpairs_fall_and_rebuild_the_matrix():
