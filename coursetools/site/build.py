@@ -38,7 +38,7 @@ def build(out=None, *, solutions=True, still=False, slides=False, address=""):
         raise SiteError(f"{out} is a file: name a folder with --out.")
     if out.exists() and any(out.iterdir()) and not (out / "objects.inv").is_file():
         raise SiteError(f"{out} holds something else than an earlier site: name another folder with --out.")
-    mathjax = assets.folder("mathjax")
+    mathjax = assets.package("mathjax")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".site-") as scratch:
         staged, fresh = Path(scratch) / "sources", Path(scratch) / "site"

@@ -38,7 +38,7 @@ def deck(notebook, *, code=True, films=None, sharp=None):
         columns[-1].append(slide)
     number, _, name = slides[0].title.partition(" · ")
     heading, _, subtitle = name.partition(": ")
-    reveal, mathjax = assets.folder("reveal.js"), assets.folder("mathjax")
+    reveal, mathjax = assets.package("reveal.js"), assets.package("mathjax")
     environment = Environment(loader=FileSystemLoader(HERE), undefined=StrictUndefined, autoescape=False)
     environment.filters |= {
         "markdown": markdown,

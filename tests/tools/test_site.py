@@ -60,12 +60,11 @@ def keep_still(path):
 def cache(tmp_path_factory):
     """A cache with the packages of the usual one, in which the explorers of one notebook only move."""
     try:
-        packages = [assets.folder(name) for name in assets.PACKAGES]
+        packages = assets.installed()
     except assets.AssetError as error:
         missing(str(error))
     folder = tmp_path_factory.mktemp("cache")
-    for package in packages:
-        (folder / package.name).symlink_to(package)
+    (folder / packages.name).symlink_to(packages)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COURSEKIT_CACHE", str(folder))
         for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
@@ -85,7 +84,7 @@ def site(tmp_path_factory, cache):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 2 and str(out) in done.stdout.splitlines()[-1]
     assert f"Drawing the explorers of {MOVING}" in done.stdout
-    (out / "axe.js").write_bytes((assets.folder("axe-core") / "axe.min.js").read_bytes())
+    (out / "axe.js").write_bytes((assets.package("axe-core") / "axe.min.js").read_bytes())
     return out
 
 

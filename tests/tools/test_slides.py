@@ -1,12 +1,11 @@
 """Decks: prose cut to what a slide can say, pages measured in a real browser, no request to the outside."""
 
 import base64
-import hashlib
 import io
+import json
 import re
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 import nbformat
@@ -27,59 +26,53 @@ each = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 # Assets: fetched once, compared, kept
 
 
-def tarball(path, files):
-    with tarfile.open(path, "w:gz") as tar:
-        for name, text in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(text)
-            tar.addfile(member, io.BytesIO(text.encode()))
-    return path
+def npm_of(folder, script):
+    """A program `npm` in a folder of its own, which becomes the whole PATH."""
+    program = folder / "npm"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
 
 
-def test_a_package_is_fetched_once_and_only_its_own_files_are_written(tmp_path, monkeypatch):
-    archive = tarball(tmp_path / "a.tgz", {"package/dist/a.js": "1;", "package/../../evil": "x"})
-    right = "sha512-" + base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
-    calls = []
-
-    def pack(name, target):
-        calls.append(name)
-        return archive
-
+def test_packages_are_fetched_once_and_kept_whole(tmp_path, monkeypatch):
+    (tmp_path / "bin").mkdir()
     monkeypatch.setenv("COURSEKIT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(assets, "_pack", pack)
-    monkeypatch.setattr(assets, "PACKAGES", {"@a/b": ("1.2.3", right)})
-    first, second = assets.folder("@a/b"), assets.folder("@a/b")
-    assert first == second and calls == ["@a/b@1.2.3"]
-    assert (first / "dist" / "a.js").read_text() == "1;"
-    assert [p for p in tmp_path.rglob("*") if p.name == "evil"] == []
-    assert [p.name for p in (tmp_path / "cache").iterdir()] == [first.name], (
-        "nothing half-done is left behind"
-    )
-    monkeypatch.setattr(assets, "PACKAGES", {"@a/b": ("1.2.3", right[:-4] + "AA==")})
-    with pytest.raises(assets.AssetError, match="not the pinned file"):
-        assets.folder("@a/b")
-    with pytest.raises(ValueError, match="@a/b"):
-        assets.folder("jquery")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    npm_of(tmp_path / "bin", "mkdir -p node_modules/reveal.js && exit 1")
+    with pytest.raises(assets.AssetError):
+        assets.package("reveal.js")
+    assert list((tmp_path / "cache").iterdir()) == [], "nothing half-done is left behind"
+    npm_of(tmp_path / "bin", f'echo "$@" >> {tmp_path}/calls; ls >> {tmp_path}/calls; mkdir -p node_modules')
+    first, second = assets.package("reveal.js"), assets.package("mathjax")
+    assert first.parent == second.parent and first.name == "reveal.js" and first.parent.is_dir()
+    command, *seen = (tmp_path / "calls").read_text().splitlines()
+    assert command.startswith("ci --ignore-scripts") and seen == ["package-lock.json", "package.json"]
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [first.parent.parent.name]
+    with pytest.raises(ValueError, match="jquery is not among .* reveal.js"):
+        assets.package("jquery")
 
 
 @pytest.mark.parametrize(
-    ("npm", "sentence"), [(None, "install Node.js"), ("exit 1", r"needs a network.*E404")]
+    ("npm", "sentence"), [(None, "install Node.js"), ("exit 1", r"takes a network.*E404")]
 )
 def test_without_npm_or_network_one_sentence_says_what_to_do(tmp_path, monkeypatch, npm, sentence):
     monkeypatch.setenv("COURSEKIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(tmp_path))
     if npm:
-        program = tmp_path / "npm"
-        program.write_text(f"#!/bin/sh\necho 'npm error code E404' >&2\n{npm}\n")
-        program.chmod(0o755)
+        npm_of(tmp_path, f"echo 'npm error code E404' >&2\n{npm}")
     with pytest.raises(assets.AssetError, match=sentence) as caught:
-        assets.folder("reveal.js")
+        assets.package("reveal.js")
     assert "\n" not in str(caught.value)
 
 
-def test_every_pin_is_exact():
-    for version, integrity in assets.PACKAGES.values():
-        assert re.fullmatch(r"\d+\.\d+\.\d+", version) and re.fullmatch(r"sha512-[\w+/]{86}==", integrity)
+def test_the_lock_names_exact_files_and_no_address():
+    wanted, lock = (json.loads(file.read_text(encoding="utf-8")) for file in assets.FILES)
+    locked = {name: package for name, package in lock["packages"].items() if name}
+    assert locked.keys() == {f"node_modules/{name}" for name in wanted["dependencies"]} != set()
+    for name, version in wanted["dependencies"].items():
+        package = locked[f"node_modules/{name}"]
+        assert package["version"] == version and re.fullmatch(r"\d+\.\d+\.\d+", version)
+        assert re.fullmatch(r"sha512-[\w+/]{86}==", package["integrity"])
+    assert "resolved" not in assets.FILES[1].read_text() and "://" not in assets.FILES[1].read_text()
 
 
 # Words: blocks, sentences, what stays
@@ -441,7 +434,7 @@ WALK = """() => {
 @pytest.fixture(scope="module")
 def library():
     try:
-        return [assets.folder(name) for name in ("reveal.js", "mathjax")]
+        return [assets.package(name) for name in ("reveal.js", "mathjax")]
     except assets.AssetError as error:
         missing(str(error))
 
