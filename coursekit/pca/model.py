@@ -69,7 +69,12 @@ def safe_unit(X: np.ndarray, mean: np.ndarray) -> float:
 
 
 def gram(
-    X: np.ndarray, mean: np.ndarray, scale: np.ndarray, constant: ArrayLike = (), *, n_rows: int = 4096
+    X: np.ndarray,
+    mean: np.ndarray,
+    scale: np.ndarray,
+    columns: np.ndarray | None = None,
+    *,
+    n_rows: int = 4096,
 ) -> np.ndarray:
     """Z^T Z (p, p) for Z = (X - mean) / scale, from a few rows at a time, without a copy of X.
 
@@ -77,27 +82,17 @@ def gram(
         X: (n, p), the data.
         mean: (p,).
         scale: (p,).
-        constant: numbers of columns that equal their mean: many of them, as the edges of pictures, are left
-            out of the products. Leaving out a few takes longer than it saves.
+        columns: numbers of those to look at, where not all; p is then how many.
         n_rows: how many rows at a time.
     """
-    if np.size(constant) < 40:
-        return _centred_products(X, mean, n_rows) / np.outer(scale, scale)
-    varies = np.delete(np.arange(X.shape[1]), constant)
-    total = np.zeros((X.shape[1], X.shape[1]), X.dtype)
-    total[np.ix_(varies, varies)] = _centred_products(X, mean, n_rows, varies)
-    return total / np.outer(scale, scale)
-
-
-def _centred_products(X, mean, n_rows, columns=None):
-    """(X - mean)^T (X - mean), of these columns or of all."""
-    mean = mean if columns is None else mean[columns]
+    if columns is not None:
+        mean, scale = mean[columns], scale[columns]
     total = np.zeros((len(mean), len(mean)), X.dtype)
     for start in range(0, len(X), n_rows):
         rows = X[start : start + n_rows]
         centred = (rows if columns is None else np.take(rows, columns, axis=1)) - mean
         total += centred.T @ centred
-    return total
+    return total / np.outer(scale, scale)
 
 
 def eigenpairs(symmetric: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -127,11 +122,16 @@ def principal_axes_eigh(
         X: (n, p), the data.
         mean: (p,); Z = (X - mean) / scale.
         scale: (p,).
-        constant: numbers of columns that equal their mean, see `gram`.
+        constant: numbers of columns that equal their mean, as at the edges of pictures: axes of no variance.
     """
     n, p = X.shape
-    if n >= p:
-        values, V = eigenpairs(gram(X, mean, scale, constant))
+    if n >= p and np.size(constant) >= 40:  # leaving out fewer takes longer than it saves
+        varies = np.delete(np.arange(p), constant)
+        k, values, V = len(varies), np.zeros(p, X.dtype), np.zeros((p, p), X.dtype)
+        values[:k], V[:k, varies] = eigenpairs(gram(X, mean, scale, varies))
+        V[np.arange(k, p), constant] = 1
+    elif n >= p:
+        values, V = eigenpairs(gram(X, mean, scale))
     else:
         Z = (X - mean) / scale
         values, U = eigenpairs(Z @ Z.T)
