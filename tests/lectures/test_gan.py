@@ -543,3 +543,23 @@ def test_the_loop_knows_the_discriminator_as_the_opponent():
         x = torch.rand(5, 3)
         assert torch.equal(game.score(x), other(x)[:, 0])
         assert torch.equal(game.score(x.double().numpy()), other(x)[:, 0])  # arrays of any precision
+
+
+def test_turns_of_one_step_each_are_the_loop_of_the_package():
+    kept, shares = recipe.unequal_turns(1, looks=(2, 6), seed=4)
+    grid = toy2d("grid", 20_000, rng=0)
+    torch.manual_seed(4)
+    discriminator = mlp((2, 64, 64, 1), activation="leaky_relu")
+    game = GAN(mlp((2, 64, 64, 2)), discriminator, n_latent=2)
+    x = torch.tensor(grid.x, dtype=torch.float32)
+    fit_adversarial(game, x, n_steps=6, batch_size=250, learning_rate=1e-3, seed=4, device="cpu")
+    theirs = game.sample(5000, rng=torch.Generator().manual_seed(5))
+    torch.testing.assert_close(kept[6], theirs, atol=1e-5, rtol=0)
+    assert (kept[2] - theirs).abs().max() > 1e-4
+    assert shares.shape == (2, 25)
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+
+
+def test_more_steps_of_the_generator_in_a_turn_play_another_game():
+    samples = [recipe.unequal_turns(n, looks=(3,), seed=4)[0][3] for n in (1, 2)]
+    assert (samples[0] - samples[1]).abs().max() > 1e-4
