@@ -6,7 +6,7 @@ Ours follow coursekit/ddpm/recipe.py. What is said of the samples (DDIM, 50 step
 
 import torch
 
-from benchmarks.ddpm_guided import guided
+from benchmarks.ddpm_guided import guided, more
 from benchmarks.ddpm_peers import agreement, step_time
 from benchmarks.harness import OURS, Judged, Skipped, cpu_seconds, mnist
 from benchmarks.references import PixelDDPM
@@ -76,4 +76,5 @@ PARTS = {
     "agreement": agreement,
     "step": step,
     "guided": guided,
+    "more": more,
 }

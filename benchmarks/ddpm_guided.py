@@ -1,8 +1,8 @@
 """Notebook 17's digits with classes: what guidance, fewer strides and the target do, over three seeds.
 
 14 x 14 digits as 40 scores of a PCA, 1000 samples each, a hundred of every class. A judge of real digits says
-which digit it reads; its features give the Frechet distance to the test digits, precision and recall. Beside
-it how strong the edges are, and the share of samples nearer to the training digits than new digits are.
+which digit it reads; its features give the Frechet distance to the test digits, precision and recall. And of
+some: how strong the edges are, and the share of samples nearer to the training digits than new digits are.
 """
 
 import numpy as np
@@ -21,52 +21,80 @@ STRIDES, ETAS = (1, 2, 5, 10, 20, 50, 100), (0.0, 1.0)
 LONG, SHORT = 1500, 200  # steps of training: of all, and after which the targets are compared
 
 
-def guided(bench):
-    "14 x 14 digits by class: Frechet distance to the test digits, by guidance and by strides of DDIM."
-    train, test = data.mini_mnist().split()
-    x, y = signed(train), signed(test)
-    flat = PCA(N_CODES).fit(x)
-    scale = np.sqrt(flat.explained_variance_.mean())
-    codes, new = (torch.tensor(flat.transform(each) / scale, dtype=torch.float32) for each in (x, y))
-    labels = torch.tensor(train.labels)
-    judge = digit_judge(x, labels)
-    row = bench.row("Frechet distance, without guidance", "", better="lower")
+class Digits:
+    """The codes to learn, the judge, and what is measured of 1000 samples."""
 
-    def measured(model, n_strides=50, eta=1.0, guidance=0.0, clipped=False):
+    def __init__(self):
+        train, test = data.mini_mnist().split()
+        x, self.test = signed(train), signed(test)
+        self.flat = PCA(N_CODES).fit(x)
+        self.scale = np.sqrt(self.flat.explained_variance_.mean())
+        self.codes, self.new = (
+            torch.tensor(self.flat.transform(each) / self.scale, dtype=torch.float32)
+            for each in (x, self.test)
+        )
+        self.labels = torch.tensor(train.labels)
+        self.judge = digit_judge(x, self.labels)
+
+    def trained(self, seed, target, n_steps):
+        """(model, what to store of its training)."""
+        options = {"seed": seed, "target": target, "n_steps": n_steps}
+        model, seconds = cpu_seconds(recipe.class_digits, self.codes, self.labels, **options)
+        return model, {"seed": seed, "steps": n_steps, "seconds": seconds, "target": target}
+
+    def drawn(self, model, n_strides, eta, guidance):
+        """(codes, images, how they were drawn)."""
         rng = torch.Generator().manual_seed(1)
         given = {"eta": eta, "condition": ASKED, "guidance": guidance, "rng": rng}
-        made = model.sample_ddim(len(ASKED), n_strides, **given)
-        images = flat.inverse_transform(made.double() * scale)
+        made = model.sample_ddim(len(ASKED), n_strides, **given).double()
+        images = self.flat.inverse_transform(made * self.scale)
         about = {"strides": n_strides, "eta": eta, "guidance": guidance}
         about["largest pixel"] = np.abs(images).max(1).mean()
-        about["edges"] = recipe.edges(images, (14, 14))
-        about["nearer"] = nearest_share(made, codes, new)
-        return about | recipe.class_quality(judge, images.clip(-1, 1) if clipped else images, ASKED, y)
+        return made, images, about
 
-    with bench.store("ddpm_guided", recipe, "class_digits", "class_quality", "edges") as table:
+    def measured(self, model, n_strides, eta, guidance):
+        _, images, about = self.drawn(model, n_strides, eta, guidance)
+        return about | self.quality(images)
+
+    def quality(self, images):
+        return recipe.class_quality(self.judge, images, ASKED, self.test)
+
+
+def guided(bench):
+    "14 x 14 digits by class: Frechet distance to the test digits, by guidance and by strides of DDIM."
+    digits = Digits()
+    row = bench.row("Frechet distance, without guidance", "", better="lower")
+    with bench.store("ddpm_guided", recipe, "class_digits") as table:
         for seed in bench.seeds:
-
-            def trained(n_steps, target="v", seed=seed):
-                n_steps = 4 if bench.quick else n_steps
-                options = {"seed": seed, "target": target, "n_steps": n_steps}
-                model, seconds = cpu_seconds(recipe.class_digits, codes, labels, **options)
-                return model, {"seed": seed, "steps": n_steps, "seconds": seconds, "target": target}
-
-            model, about = trained(LONG)
+            model, about = digits.trained(seed, "v", 4 if bench.quick else LONG)
             for guidance in GUIDANCE:
-                values = measured(model, guidance=guidance)
+                values = digits.measured(model, 50, 1.0, guidance)
                 table.add(**about, part="guidance", **values)
                 if guidance == 0:
                     row.add(OURS, seed, values["Frechet distance"], steps=about["steps"])
-            for guidance in (GUIDANCE[0], GUIDANCE[-1]):
-                table.add(**about, part="clipped", **measured(model, guidance=guidance, clipped=True))
             for n_strides in STRIDES:
                 for eta in ETAS:
-                    table.add(**about, part="strides", **measured(model, n_strides, eta))
-            model, about = trained(3 * LONG)
-            for eta in ETAS:
-                table.add(**about, part="longer", **measured(model, eta=eta))
-            for n_steps, target in ((SHORT, "v"), (SHORT, "noise"), (3 * SHORT, "v"), (3 * SHORT, "noise"),
-                                    (LONG, "noise")):  # fmt: skip
-                model, about = trained(n_steps, target)
-                table.add(**about, part="target", **measured(model))
+                    table.add(**about, part="strides", **digits.measured(model, n_strides, eta, 0.0))
+            for target in ("v", "noise"):
+                model, about = digits.trained(seed, target, 4 if bench.quick else SHORT)
+                table.add(**about, part="target", **digits.measured(model, 50, 1.0, 0.0))
+
+
+def more(bench):
+    "The same digits: edges, nearness to the training set, clipped pixels, the targets after 600 steps."
+    digits = Digits()
+    row = bench.row("samples nearer to the training digits than new digits are", "share", better=None)
+    with bench.store("ddpm_more", recipe, "class_digits", "class_quality", "edges") as table:
+        for seed in bench.seeds:
+            model, about = digits.trained(seed, "v", 4 if bench.quick else LONG)
+            for guidance in (GUIDANCE[0], GUIDANCE[-1]):
+                made, images, drawn = digits.drawn(model, 50, 1.0, guidance)
+                # Only the quality is that of clipped images; edges and nearness are those of the samples.
+                clipped = digits.quality(images.clip(-1, 1))
+                edges, nearer = recipe.edges(images, (14, 14)), nearest_share(made, digits.codes, digits.new)
+                table.add(**about, part="clipped", **drawn, edges=edges, nearer=nearer, **clipped)
+                if guidance == 0:
+                    row.add(OURS, seed, nearer, steps=about["steps"])
+            for target in ("v", "noise"):
+                model, about = digits.trained(seed, target, 4 if bench.quick else 3 * SHORT)
+                table.add(**about, part="target", **digits.measured(model, 50, 1.0, 0.0))
