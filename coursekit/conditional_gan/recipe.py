@@ -47,7 +47,9 @@ CYCLE: Settings = {
     "schedule": "linear",
 }
 STACKED_STEPS = (250, 400)  # they take about as long as 500 updates at 16 x 16 alone
-CYCLE_STEPS, COLOURED_STEPS, ENLARGED_STEPS = 900, 350, 600
+CYCLE_STEPS = 900
+COLOURED_STEPS = 350
+ENLARGED_STEPS = 1800
 GROWN = {"growing": (200, 200, 400), "direct": (500,)}  # about the same CPU-seconds
 
 
