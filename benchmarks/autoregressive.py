@@ -173,7 +173,6 @@ def parts(bench):
     train, test = data.train_and_test("digits")
     builds = {"gated": partial(recipe.ablated, without=None)}
     builds |= {f"without {part}": partial(recipe.ablated, without=part) for part in ABLATIONS}
-    builds["with a softmax"] = partial(recipe.ablated, without=None, head="softmax")
     builds["plain"] = recipe.plain
     batch = torch.tensor(train.x[:32])
     works = {name: training_step(build(train, test).model, batch) for name, build in builds.items()}

@@ -7,7 +7,6 @@ the lecture, so that what differs in a table is the model.
 """
 
 import math
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -68,23 +67,16 @@ def plain(train: Dataset, test: Dataset) -> Recipe:
 WIDTHS: dict[Ablation | None, int] = {None: 16, "gates": 22, "skips": 16, "second stack": 22}
 
 
-def ablated(
-    train: Dataset,
-    test: Dataset,
-    *,
-    without: Ablation | None,
-    head: Literal["softmax", "logistic"] = "logistic",
-) -> Recipe:
+def ablated(train: Dataset, test: Dataset, *, without: Ablation | None) -> Recipe:
     """8 x 8 digits: a gated network with one of its parts left out, or with none; no dropout.
 
     Args:
         train: what is learned from.
         test: what the bits are counted on.
         without: the part.
-        head: how the levels get their probabilities.
     """
     width = WIDTHS[without]
-    model = PixelCNN(train.image_shape, n_levels=N_LEVELS, head=head, width=width, without=without)
+    model = PixelCNN(train.image_shape, n_levels=N_LEVELS, head="logistic", width=width, without=without)
     return grey(model, train, test, 15, 600, SETTINGS)
 
 
