@@ -276,6 +276,15 @@ def test_figures_keep_their_white_in_the_dark(browser, address):
         assert style == ["rgb(255, 255, 255)", "brightness(0.88)"]
 
 
+def test_a_phone_is_told_that_a_figure_goes_on(browser, address):
+    hint = "e => [getComputedStyle(e, '::after').content, e.tabIndex]"
+    for width, wide in ((390, True), (1280, False)):
+        with Visit(browser, address, "notebooks/01_pca_usarrests.html", width=width, mode="light") as visit:
+            visit.page.wait_for_load_state("load")
+            told = [e.evaluate(hint) for e in visit.page.locator("div.cell_output > .output.text_html").all()]
+            assert {tab for text, tab in told if "swipe" in text} == ({0} if wide else set())
+
+
 COMPOSED = """async box => {
     const [picture, change] = box.querySelectorAll('img');
     await Promise.all([picture, change].filter(e => !e.hidden).map(e => e.decode()));

@@ -63,3 +63,15 @@ document.addEventListener("DOMContentLoaded", () => {
     arrow.setAttribute("aria-label", `Pages below ${page}`);
   }
 });
+
+// On a phone a wide figure scrolls by itself: say so, and let the keyboard do it too.
+const sayWide = () => {
+  for (const box of document.querySelectorAll("div.cell_output > .output.text_html")) {
+    const wide = box.scrollWidth > box.clientWidth + 8;
+    box.classList.toggle("course-wide", wide);
+    if (wide) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  }
+};
+addEventListener("load", sayWide);
+addEventListener("resize", sayWide);
