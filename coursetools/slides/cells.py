@@ -10,6 +10,7 @@ LONGEST = 15  # lines of code on a slide
 # A claim about the code is for who reads the notebook; a class sees those about the mathematics.
 OF_THE_CODE = re.compile(
     r"coursekit|\bby hand\b|\bpackage\b|PyTorch|scikit|SciPy|NumPy|\bours?\b|`|\bcell\b|\w_\w|\(\)"
+    r"|\bas stored\b"
 )
 LINES, COLUMNS = 8, 90  # of printed text that can be read on a slide
 

@@ -75,10 +75,10 @@ def visible(text):
     )
 
 
-def figure_height(png):
-    """How high a figure should be shown, in pixels: LARGE if there is room."""
+def figure_height(png, larger=LARGE):
+    """How high a figure should be shown, in pixels: so much larger than in the notebook if there is room."""
     width, height = struct.unpack(">II", png[16:24])
-    return int(height * min(LARGE, WIDTH / width, ROOM / height))
+    return int(height * min(larger, WIDTH / width, ROOM / height))
 
 
 def is_tall(png):

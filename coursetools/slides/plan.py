@@ -13,6 +13,9 @@ from coursetools.slides import cells, layout, wording
 
 COLUMN = 140  # text that fits beside a tall figure
 THIN = 100  # text of up to two lines
+FINDING = 54  # what a figure shows, in a line below it
+HALF = 440  # words of topics that share a slide
+NAME = 40  # of such a topic
 
 
 @dataclass
@@ -30,12 +33,16 @@ class Part:
 
 @dataclass
 class Slide:
-    """A slide: Markdown in title and section; column: whether it opens a new column."""
+    """A slide: Markdown in title and section; column: whether it opens a new column.
+
+    chapter: the section of the notebook, as in `## 3 · Chapter`.
+    """
 
     title: str
     section: str = ""
     kind: str = "topic"
     column: bool = False
+    chapter: str = ""
     finding: str = ""
     parts: list = field(default_factory=list)
     notes: list = field(default_factory=list)
@@ -60,6 +67,11 @@ class Slide:
         """Is there a part of one of these kinds?"""
         return any(part.kind in kinds for part in self.parts)
 
+    def few_words(self, *more):
+        """Are there only sentences, claims, formulas and parts of the kinds in `more`, and no figure?"""
+        words = ("lead", "checks", "formula", *more)
+        return self.kind == "topic" and all(part.kind in words for part in self.parts)
+
 
 def plan(notebook, *, code=True, films=None):
     """The slides of a notebook (nbformat's node) as a list of Slide; code=False leaves out all code.
@@ -80,7 +92,26 @@ def plan(notebook, *, code=True, films=None):
         elif slides:
             slides[0].notes[:0] = slide.notes
             slides[0].column |= slide.column
-    return slides
+    return together(slides)
+
+
+def together(slides):
+    """Neighbours of one section of the notebook with a few words each share a slide, under their names."""
+    found = []
+    for slide in slides:
+        last = found[-1] if found else slide
+        one = slide.chapter and last.chapter == slide.chapter
+        few = last.few_words("question") and slide.few_words() and last.height + slide.height <= HALF
+        if one and few:
+            first = last.title != last.chapter
+            for each in [last] * first + [slide] * (slide.title not in (last.title, slide.chapter)):
+                each.parts.insert(0, Part("lead", f"**{each.title}**", NAME))
+            last.title = last.section = last.chapter
+            last.parts += slide.parts
+            last.notes += [note for note in slide.notes if note not in last.notes]
+        else:
+            found.append(slide)
+    return found
 
 
 class Planner:
@@ -88,7 +119,7 @@ class Planner:
 
     def __init__(self, code, films):
         self.code, self.films, self.slides, self.section, self.topic = code, films, [], "", ""
-        self.after_figure, self.asked, self.on_paper = False, "", None
+        self.after_figure, self.asked, self.on_paper, self.chapter = False, "", None, ""
 
     def add_cell(self, cell):
         """Put one cell onto the slides."""
@@ -132,11 +163,13 @@ class Planner:
         """Begin a slide, named by its heading or by the words in bold that open it."""
         if found[0].kind == "heading":
             self.topic = self.section = found[0].text.lstrip("# ")
+            if found[0].text.startswith("## "):
+                self.chapter = self.section
         else:
             mark = "**" if found[0].text.startswith("**") else "*"
             several = any(wording.name(block) and block.text.startswith(mark) for block in found[1:])
             self.topic = self.section if several else wording.name(found[0]) or self.section
-        self.slides.append(Slide(self.topic, self.section, column=column))
+        self.slides.append(Slide(self.topic, self.section, column=column, chapter=self.chapter))
 
     def fill(self, found, says):
         """The blocks of a cell, cut down, onto the last slide and, where it is full, onto further ones.
@@ -151,7 +184,7 @@ class Planner:
                 says = None
             if block.kind == "heading" and i > 0:
                 self.topic = block.text.lstrip("# ")
-                self.slides.append(Slide(self.topic, self.section))
+                self.slides.append(Slide(self.topic, self.section, chapter=self.chapter))
             elif block.kind == "fold":
                 self.fold(block)
             elif block.kind == "table":
@@ -242,14 +275,22 @@ class Planner:
             self.figure(alt, [png], self.on_paper)
 
     def figure(self, alt, frames, part):
-        """A figure joins a slide that says little, beside its words if it is tall; else it gets its own."""
+        """A figure joins a slide of few words, beside them if it is tall, at no less than its own size.
+
+        Else it gets a slide of its own, and a line of introduction alone is spoken.
+        """
         slide, tall = self.slides[-1], layout.is_tall(frames[0])
-        thin = slide.kind == "topic" and all(part.kind == "lead" for part in slide.parts)
-        fits = slide.height + part.height <= layout.ROOM or (tall and slide.height < COLUMN)
-        if thin and slide.height < THIN and not fits:
-            slide.parts.clear()  # a line of introduction is spoken: the figure needs the room
+        words = slide.kind == "topic" and not slide.has("figure", "film", "table", "code", "answer", "quiz")
+        room = layout.ROOM - slide.height - FINDING
+        least = part.height - layout.figure_height(frames[0]) + layout.figure_height(frames[0], larger=1)
+        if words and tall and slide.height < COLUMN:
+            pass
+        elif words and not tall and least <= room:
+            part.height = min(part.height, room)
+        elif words and slide.height < THIN and not slide.has("question", "checks", "formula"):
+            slide.parts.clear()
             slide.kind = "figure"
-        elif not (thin and fits):
+        else:
             slide = Slide(self.asked or self.topic, self.section, kind="figure")
             self.slides.append(slide)
         if tall:

@@ -270,7 +270,7 @@ def test_a_figure_is_headed_by_what_it_shows():
     slides = plan(
         notebook(
             prose("## 1 · Growth\n\n$$x = 1$$", "slide"),
-            code("a", figure(), stream("✓ it grows   (>=)\n")),
+            code("a", figure(size=(900, 420)), stream("✓ it grows   (>=)\n")),
             prose("Trees grow towards the light, all of them do that. Nobody knows why."),
         )
     )
@@ -282,6 +282,26 @@ def test_a_figure_is_headed_by_what_it_shows():
     assert "Nobody knows why." in slides[2].notes[-1]
     assert [part.kind for part in slides[2].parts] == ["figure", "checks"]
     assert [slide.column for slide in slides] == [True, True, False]
+
+
+def test_a_figure_joins_words_where_it_keeps_its_size():
+    words = prose("## 1 · A\n\n**Light** is what they want.\n\n$$x = 1$$", "slide")
+    for height, shared in ((320, True), (440, False)):
+        slides = plan(notebook(words, code("a", figure(size=(900, height)))))
+        assert (len(slides) == 2) == shared
+        figures = [part for slide in slides for part in slide.parts if part.kind == "figure"]
+        assert figures[0].height >= height and slides[-1].height <= layout.ROOM
+
+
+def test_neighbours_of_few_words_share_a_slide_under_their_names():
+    faults = [prose(f"### Fault {i}\n\nThe **mean** of the wrong words.", "subslide") for i in range(3)]
+    asked = prose("### A question\n\n**Question.** Why?", "subslide")
+    slides = plan(notebook(prose("## 1 · Wrong\n\nIt **fails**.", "slide"), *faults, asked))
+    assert [slide.title for slide in slides[1:]] == ["1 · Wrong", "A question"]
+    said = [part.content for part in slides[1].parts]
+    assert said[0] == "It **fails**."
+    assert [text for text in said if text.startswith("**Fault")] == [f"**Fault {i}**" for i in range(3)]
+    assert all(f"### Fault {i}" in "\n".join(slides[1].notes) for i in range(3))
 
 
 def test_print_is_for_a_class_only_where_a_tag_says_so():
