@@ -166,7 +166,7 @@ def reference_stage(python):
 
 
 def ruff_stages(python, paths):
-    check, form = ["check", "--output-format=concise"], ["format", "--check"]
+    check, form = ["check", "--output-format=concise"], ["format", "--check", "--force-exclude"]
     return [
         Stage(f"ruff {words[0]}", [python, "-m", "ruff", *words, *map(str, paths)]) for words in (check, form)
     ]

@@ -16,7 +16,7 @@ import nbformat
 from nbclient import NotebookClient
 
 import coursekit
-from coursetools.homework.build import build_homework
+from coursetools.homework.build import build_homework, unmarked
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -32,6 +32,7 @@ def read_twin(path):
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for number, cell in enumerate(notebook.cells, start=1):
         cell.id = f"cell-{number:03d}"
+        cell.source = unmarked(cell)
         if "slide" in cell.metadata:
             cell.metadata.slideshow = {"slide_type": cell.metadata.pop("slide")}
     return notebook

@@ -47,6 +47,11 @@ _course_points.total({checked}, read={read})"""
 HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS\n(.*?)### END HIDDEN TESTS", re.DOTALL)
 
 
+def unmarked(cell):
+    """The source of a cell without the marks for ruff's formatter, which are for who edits the twin."""
+    return re.sub(r"[ \t]+# fmt: skip$", "", cell.source, flags=re.MULTILINE)
+
+
 def read_source(twin):
     """The teacher's notebook of a twin, with nbgrader's metadata; ValueError names a cell of odd role."""
     twin = Path(twin)
@@ -56,6 +61,7 @@ def read_source(twin):
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for number, cell in enumerate(notebook.cells, start=1):
         cell.id = f"cell-{number:03d}"
+        cell.source = unmarked(cell)
         role, exercise = cell.metadata.pop("role", None), cell.metadata.pop("exercise", None)
         points = cell.metadata.pop("points", None)
         if role is None:
