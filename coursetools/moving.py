@@ -118,7 +118,9 @@ def axis_of(control):
         values = [control.min + i * control.step for i in range(count)]
         if not isinstance(control.value, int):
             values = [round(value, 10) for value in values]
-        texts, choice = [f"{value:g}" for value in values], False
+        if control.value not in values:  # a slider may start between its steps
+            values = sorted([*values, control.value])
+        texts, choice = [f"{round(value, 4):g}" for value in values], False
     start = values.index(control.value)
     axis = {"label": control.description.rstrip(":"), "values": texts, "start": start, "choice": choice}
     return axis, values

@@ -35,6 +35,8 @@ def read_twin(path):
         cell.source = unmarked(cell)
         if "slide" in cell.metadata:
             cell.metadata.slideshow = {"slide_type": cell.metadata.pop("slide")}
+        if "static_frames(" in cell.source and cell.cell_type == "code":
+            cell.metadata.jupyter = {"outputs_hidden": True}  # they give away what the explorer above asks
     return notebook
 
 

@@ -77,6 +77,7 @@ def test_a_film_that_is_too_large_loses_positions_of_its_longest_slider():
     [
         (ipywidgets.IntSlider(value=3, min=1, max=7, step=2), ["1", "3", "5", "7"], 1),
         (ipywidgets.FloatSlider(value=0.3, min=0.1, max=0.4, step=0.1), ["0.1", "0.2", "0.3", "0.4"], 2),
+        (ipywidgets.FloatSlider(value=0.123456, min=0, max=0.2, step=0.1), ["0", "0.1", "0.1235", "0.2"], 2),
         (ipywidgets.SelectionSlider(options=[1, 10, 100], value=10), ["1", "10", "100"], 1),
         (ipywidgets.Dropdown(options=[("one", 1), ("two", 2)], value=2), ["one", "two"], 1),
     ],
