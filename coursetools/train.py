@@ -138,21 +138,8 @@ def train(
     out = Path(out)
     resumed = prepare(out, asked)
 
-    import torch
-
-    from coursekit.data import train_and_test
-
-    module = importlib.import_module(f"coursekit.{model}.recipe")
-    recipes = getattr(module, "BY_CLASS", {}) if classes else module.RECIPES
-    if data not in recipes:
-        told = " that is told the classes" if classes else ""
-        there = f"choose one of {', '.join(recipes)}" if recipes else "take vae, flow or conditional_gan"
-        raise ValueError(f"{model} has no recipe for {data}{told}; {there}")
-    parts = train_and_test(data, seed=seed)
-    torch.manual_seed(seed)
-    start = time.process_time()
-    recipe = recipes[data](*parts, seconds=seconds)
-    built = time.process_time() - start
+    make = recipe_for(model, data, classes)
+    parts, recipe, built = built_recipe(make, data, seed, seconds)
     if speaks():
         (out / "run.json").write_text(json.dumps(asked), encoding="utf-8")
         print(f"{model} on {data}, {length}{', resumed' if resumed else ''}. Ctrl-C keeps what is learned.")
@@ -176,35 +163,60 @@ def train(
     if histories[-1].stopped == "interrupted":
         return 130
     if speaks():
-        torch.save(recipe.model.state_dict(), out / "model.pt")
-        n_steps = sum(len(history.learning_rate) for history in histories)
-        cpu_seconds = sum(history.cpu_seconds[-1] for history in histories)
-        with torch.no_grad():
-            pictures = recipe.draw(recipe.model, torch.Generator().manual_seed(seed))
-        title = f"{model} on {data} after {n_steps} steps:\n{recipe.shows}"
-        write_figure(pictures, parts[0].image_shape, title, out / "samples.png")
-        if digit is not None:
-            labels = torch.full((len(pictures),), digit)
-            with torch.no_grad():
-                sheet = recipe.draw_class(recipe.model, labels, torch.Generator().manual_seed(seed))
-            title = f"{model} on {data} after {n_steps} steps:\nasked for the digit {digit}"
-            write_figure(sheet, parts[0].image_shape, title, out / f"digit_{digit}.png")
+        write_results(recipe, histories, f"{model} on {data}", parts[0].image_shape, out, seed, digit)
         if on_step is not None:
             on_step.write()
-        losses, what = histories[-1].loss[-100:], recipe.stages[-1].loss
-        last = (
-            f"; the loss of the last {len(losses)} is {sum(losses) / len(losses):.4g} ({what})"
-            if losses
-            else ""
-        )
-        seen = out / ("samples.png" if digit is None else f"digit_{digit}.png")
-        print(f"{n_steps} steps, {cpu_seconds:.0f} CPU seconds{last}. See {seen}.")
         if measure:
             measures = recipe.measure(recipe.model)
             (out / "measures.json").write_text(json.dumps(measures, indent=1), encoding="utf-8")
             for name, value in measures.items():
                 print(f"{name}: {value:.4g}")
     return 0
+
+
+def recipe_for(model, data, classes):
+    """The function that makes the recipe; ValueError where the model has none for these data."""
+    module = importlib.import_module(f"coursekit.{model}.recipe")
+    recipes = getattr(module, "BY_CLASS", {}) if classes else module.RECIPES
+    if data not in recipes:
+        told = " that is told the classes" if classes else ""
+        there = f"choose one of {', '.join(recipes)}" if recipes else "take vae, flow or conditional_gan"
+        raise ValueError(f"{model} has no recipe for {data}{told}; {there}")
+    return recipes[data]
+
+
+def built_recipe(make, data, seed, seconds):
+    """((data to learn from, data to test on), the recipe, CPU seconds that it took to build)."""
+    import torch
+
+    from coursekit.data import train_and_test
+
+    parts = train_and_test(data, seed=seed)
+    torch.manual_seed(seed)
+    start = time.process_time()
+    recipe = make(*parts, seconds=seconds)
+    return parts, recipe, time.process_time() - start
+
+
+def write_results(recipe, histories, name, image_shape, out, seed, digit):
+    """The weights and what the model draws, into `out`; one line on the run, printed."""
+    import torch
+
+    torch.save(recipe.model.state_dict(), out / "model.pt")
+    n_steps = sum(len(history.learning_rate) for history in histories)
+    cpu_seconds = sum(history.cpu_seconds[-1] for history in histories)
+    after, seen = f"{name} after {n_steps} steps:\n", out / "samples.png"
+    with torch.no_grad():
+        pictures = recipe.draw(recipe.model, torch.Generator().manual_seed(seed))
+    write_figure(pictures, image_shape, f"{after}{recipe.shows}", seen)
+    if digit is not None:
+        labels, seen = torch.full((len(pictures),), digit), out / f"digit_{digit}.png"
+        with torch.no_grad():
+            sheet = recipe.draw_class(recipe.model, labels, torch.Generator().manual_seed(seed))
+        write_figure(sheet, image_shape, f"{after}asked for the digit {digit}", seen)
+    losses, what = histories[-1].loss[-100:], recipe.stages[-1].loss
+    last = f"; the loss of the last {len(losses)} is {sum(losses) / max(1, len(losses)):.4g} ({what})"
+    print(f"{n_steps} steps, {cpu_seconds:.0f} CPU seconds{last if losses else ''}. See {seen}.")
 
 
 def speaks():

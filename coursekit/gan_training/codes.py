@@ -82,15 +82,7 @@ def find_code(
     """
     n_latent, n_starts = positive_int(n_latent, "n_latent"), positive_int(n_starts, "n_starts")
     n_steps, penalty = positive_int(n_steps, "n_steps"), real_number(penalty, "penalty", low=0)
-    target = as_input(target, like=generator, name="target").detach()
-    mask = as_input(mask, like=generator, name="mask", low=0).detach()
-    try:
-        mask = mask.expand_as(target)
-    except RuntimeError:
-        raise ValueError(f"mask {tuple(mask.shape)} does not fit the targets {tuple(target.shape)}") from None
-    known = mask.flatten(1).sum(1)
-    if bool((known == 0).any()):
-        raise ValueError("the mask hides all of a target: at least one pixel must be known")
+    target, mask = _target_and_mask(target, mask, generator)
     if start is None:
         z = normal(target, rng, shape=(n_starts * len(target), n_latent))
     else:
@@ -99,7 +91,8 @@ def find_code(
             raise ValueError(f"one starting code for each of {len(target)} targets is needed, got {len(z)}")
     z.requires_grad_()
     tries = (n_starts,) + (1,) * (target.ndim - 1)
-    target, mask, known = target.repeat(tries), mask.repeat(tries), known.repeat(n_starts)
+    target, mask = target.repeat(tries), mask.repeat(tries)
+    known = mask.flatten(1).sum(1)
 
     def mismatch():
         return (mask * (generator(z) - target) ** 2).flatten(1).sum(1) / known
@@ -118,3 +111,16 @@ def find_code(
     best = (found + penalty * z.detach().square().mean(1)).reshape(n_starts, -1).argmin(0)
     rows = best * (len(z) // n_starts) + torch.arange(len(best), device=z.device)
     return z.detach()[rows], found[rows]
+
+
+def _target_and_mask(target, mask, generator):
+    """Both as tensors (n, ...) in the generator's precision; ValueError as `find_code` says."""
+    target = as_input(target, like=generator, name="target").detach()
+    mask = as_input(mask, like=generator, name="mask", low=0).detach()
+    try:
+        mask = mask.expand_as(target)
+    except RuntimeError:
+        raise ValueError(f"mask {tuple(mask.shape)} does not fit the targets {tuple(target.shape)}") from None
+    if bool((mask.flatten(1).sum(1) == 0).any()):
+        raise ValueError("the mask hides all of a target: at least one pixel must be known")
+    return target, mask

@@ -12,6 +12,8 @@ The entropy of a pixel that is on with probability p bounds what its couplings c
 less than .002 nats. Notebook 08.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -49,7 +51,7 @@ class FreshBits(RBM):
     """
 
     def cd_gradient(
-        self, v: Tensor, *, rng: torch.Generator | None = None, **how
+        self, v: Tensor, *, rng: torch.Generator | None = None, **how: Any
     ) -> tuple[dict[str, Tensor], tuple[Tensor, Tensor]]:
         """`RBM.cd_gradient` on bits with the probabilities v (n, n_visible)."""
         return super().cd_gradient(bernoulli(v, rng), rng=rng, **how)

@@ -93,13 +93,21 @@ def grade(
     ordered = [results[student] for student in sorted(results)]
     figures = _figures(out, batch.judge if todo else None)
     record(out, homework, ordered, lambda result: _cells_of(out, result), figures)
-    (out / "feedback").mkdir(exist_ok=True, mode=0o700)
     for result in ordered:
         sum_up(result)
         result["roster"] = (roster or {}).get(result["student"]) or result.get("roster")
         result["regraded"] = regraded(before.get(result["student"]), result)
     if deadline is not None:
         judge_lateness(ordered, deadline, course)
+    _write_pages(out, homework, ordered, figures)
+    page = report_page(ordered, homework, isolated=isolated, remarks=remarks, missing=missing)
+    _write(out / "report.md", page)
+    return ordered
+
+
+def _write_pages(out, homework, ordered, figures):
+    """What is known of each student, her feedback page, the table of grades, and the page on likeness."""
+    (out / "feedback").mkdir(exist_ok=True, mode=0o700)
     answers = {exercise.name: {} for exercise in homework.exercises if exercise.kind == "probes"}
     for result in ordered:
         whole = result | {"cells": _cells_of(out, result)}
@@ -110,10 +118,7 @@ def grade(
         page = feedback_page(whole, homework.name, homework.max_score, figures)
         _write(out / "feedback" / f"{file_stem(result['student'])}.html", page)
     _write(out / "grades.csv", grades_table(ordered, homework))
-    page = report_page(ordered, homework, isolated=isolated, remarks=remarks, missing=missing)
-    _write(out / "report.md", page)
     _write(out / "similarity.md", _similarity(homework, answers))
-    return ordered
 
 
 def regraded(before, now):
