@@ -145,8 +145,8 @@ def test(options):
         command = [python, "-m", "pytest", *["--all"] * options.all, *options.arguments]
         return hand_over(command, one_thread())
     if options.mutants is not None:
-        words = [*options.mutants, "--cores", str(options.cores)]
-        return hand_over([python, "-m", "coursetools.mutants", *words], one_thread())
+        argv = [*options.mutants, "--cores", str(options.cores)]
+        return hand_over([python, "-m", "coursetools.mutants", *argv], one_thread())
     if options.times:  # a busy neighbour adds to the seconds, so what is published is measured alone
         aside = []
         alone = [
@@ -172,8 +172,8 @@ def one_thread():
 
 def build(options):
     python = set_up(options.torch_index)
-    words = [*["--prose"] * options.prose, *options.numbers]
-    return hand_over([str(python), "-m", "coursetools.notebooks", *words], one_thread())
+    argv = [*["--prose"] * options.prose, *options.numbers]
+    return hand_over([str(python), "-m", "coursetools.notebooks", *argv], one_thread())
 
 
 def app(options):
@@ -264,15 +264,15 @@ def parser():
     return top
 
 
-def main(words):
+def main(argv):
     trouble = python_trouble(sys.version_info)
     arguments = None
-    if "--" in words and "test" in words[: words.index("--")]:
-        words, arguments = words[: words.index("--")], words[words.index("--") + 1 :]
+    if "--" in argv and "test" in argv[: argv.index("--")]:
+        argv, arguments = argv[: argv.index("--")], argv[argv.index("--") + 1 :]
     try:
         if trouble:
             raise Trouble(trouble)
-        options = parser().parse_args(words)
+        options = parser().parse_args(argv)
         trouble = place_trouble()
         if trouble:
             raise Trouble(trouble)
