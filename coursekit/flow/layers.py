@@ -5,7 +5,7 @@ Each layer is an nn.Module with the two verbs of the flow itself,
     inverse(z) -> (x, log_det)   the way back,                        log_det = log|det dx/dz|
 where log_det is (n,), in nats per example. x is (n, d), or (n, channels, height, width): a layer for vectors
 acts on axis 1 in both cases, and on images its log-determinant then counts every one of the H W positions.
-ActNorm and Whiten also have initialize(x), which sets their parameters from a batch.
+ActNorm, Whiten and HistogramToNormal also have initialize(x), which sets them from a batch.
 
 Sources: Dinh et al. 2017 (Real NVP) for coupling; Kingma & Dhariwal 2018 (Glow), table 1, for activation
 norm and the 1 x 1 convolution. Notebook 16_flows.
@@ -284,6 +284,72 @@ class Whiten(nn.Module):
     def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
         z = _with_features(z, len(self.mean), like=self.mean, name="z")
         return torch.linalg.solve(self.matrix, z.T).T + self.mean, -self.log_det(z)
+
+
+class HistogramToNormal(nn.Module):
+    """z_j = quantile of the standard normal at F_j(x_j), the share of the data below: each pixel by its own
+    histogram, fixed by initialize. For vectors (n, d) of dequantised grey levels, between 0 and n_levels.
+
+    F_j rises linearly within a level, so that uniform noise stays uniform: if the pixels knew nothing of each
+    other, this alone would be the whole flow, and the noise would cost nothing. What is left to learn is how
+    they depend on each other. log_det = sum over j of log dF_j/dx + z_j^2 / 2 + log(2 pi) / 2. The first step
+    of Chen & Gopinath 2000, Gaussianization.
+
+    >>> HistogramToNormal(3, n_levels=17)(torch.full((2, 3), 8.5))[0][0].tolist()
+    [0.0, 0.0, 0.0]
+
+    Args:
+        n_features: d.
+        n_levels: grey levels 0, 1, ..., n_levels - 1.
+        prior: added to the count of each level: one never seen must not get the probability 0.
+        margin: keeps the ends finite.
+
+    Raises:
+        ValueError: x out of range.
+    """
+
+    def __init__(self, n_features: int, n_levels: int, *, prior: float = 0.5, margin: float = 1e-6):
+        super().__init__()
+        d, n_levels = positive_int(n_features, "n_features"), positive_int(n_levels, "n_levels")
+        self.prior = real_number(prior, "prior", above=0)
+        self.margin = real_number(margin, "margin", low=0, below=0.5)
+        self.register_buffer("share", torch.full((n_levels, d), 1 / n_levels))
+        self.register_buffer("below", torch.arange(n_levels)[:, None] / n_levels * torch.ones(d))
+
+    @torch.no_grad()
+    def initialize(self, x: Tensor) -> None:
+        """Count the levels of x (n, d), each example once."""
+        level = self._levels(_with_features(x, self.share.shape[1], like=self.share))
+        counts = F.one_hot(level, len(self.share)).sum(0).T.double() + self.prior  # (n_levels, d)
+        share = counts / counts.sum(0)
+        self.share.copy_(share)
+        self.below.copy_(share.cumsum(0) - share)
+
+    def _levels(self, x):
+        if len(x) and not (x.min() >= 0 and x.max() <= len(self.share)):
+            raise ValueError(
+                f"HistogramToNormal takes values between 0 and {len(self.share)}, its number of levels, got"
+                f" {x.min():g} to {x.max():g}"
+            )
+        return x.detach().floor().long().clamp(max=len(self.share) - 1)
+
+    def log_det(self, z: Tensor, level: Tensor) -> Tensor:
+        slope = self.share.gather(0, level).log() + math.log1p(-2 * self.margin)
+        return (slope + z**2 / 2 + math.log(2 * math.pi) / 2).sum(1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = _with_features(x, self.share.shape[1], like=self.share)
+        level = self._levels(x)
+        u = self.below.gather(0, level) + (x - level) * self.share.gather(0, level)
+        z = torch.special.ndtri(self.margin + (1 - 2 * self.margin) * u)
+        return z, self.log_det(z, level)
+
+    def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        z = _with_features(z, self.share.shape[1], like=self.share, name="z")
+        u = ((torch.special.ndtr(z) - self.margin) / (1 - 2 * self.margin)).clamp(0, 1)
+        level = torch.searchsorted(self.below.T.contiguous(), u.T.contiguous(), right=True).T - 1
+        x = level + ((u - self.below.gather(0, level)) / self.share.gather(0, level)).clamp(max=1)
+        return x, -self.log_det(z, level)
 
 
 class Permute(nn.Module):
