@@ -67,7 +67,10 @@ def seen_pixels(
         n_layers: number of layers that look at neighbours.
         gated: two stacks, or one with masks.
     """
-    r = kernel // 2
+    positive_int(row, "row", low=0, high=shape[0] - 1)
+    positive_int(column, "column", low=0, high=shape[1] - 1)
+    positive_int(n_layers, "n_layers", low=0)
+    r = positive_int(kernel, "kernel") // 2
     up, right = np.meshgrid(row - np.arange(shape[0]), np.arange(shape[1]) - column, indexing="ij")
     left_here = (up == 0) & (right < 0) & (-right <= n_layers * r)
     near = (up > 0) & (up <= n_layers * r) & (np.abs(right) <= n_layers * r)

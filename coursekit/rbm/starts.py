@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from coursekit.draws import bernoulli
+from coursekit.inputs import real_number
 from coursekit.rbm.model import RBM
 
 
@@ -59,7 +60,7 @@ class FreshBits(RBM):
 
 def often_on(x: Tensor, rare: float) -> Tensor:
     """Which pixels get couplings, bool (n_visible,): those with a mean over x (n, n_visible) above `rare`."""
-    return x.mean(0) > rare
+    return x.mean(0) > real_number(rare, "rare", low=0, high=1)
 
 
 @torch.no_grad()

@@ -427,6 +427,11 @@ COUNTED = [
     (lambda word: embeddings.nearest(COUNTS, word, 1), {"word": 1}, ()),
     (lambda amount: autoencoder.corrupt(torch.ones(2, 3), amount), {"amount": 0.1}, {"amount"}),
     (lambda n_pixels: autoregressive.steps_to_reveal(n_pixels, 3), {"n_pixels": 9}, ()),
+    (
+        lambda **given: autoregressive.seen_pixels((5, 5), gated=True, **given),
+        {"row": 2, "column": 2, "kernel": 3, "n_layers": 2},
+        (),
+    ),
     (autoregressive.MADE(4, hidden=(8,)).sample, {"n": 2}, ()),
     (conditional_gan.ConditionalDiscriminator, {"n_inputs": 4, "n_condition": 2, "width": 8}, ()),
     (conditional_gan.GrowingGenerator, {"n_latent": 4, "n_channels": 3, "width": 4}, ()),
