@@ -26,6 +26,7 @@ NOT_FOR_LEARNERS = [
     "@jupyter-notebook/lab-extension",
     "@jupyterlab/debugger-extension",
     "@jupyterlab/cell-toolbar-extension",
+    "@jupyterlab/extensionmanager-extension",
     "jupyterlab-jupytext",
 ] + [
     f"@jupyter/nbgrader:{part}"
