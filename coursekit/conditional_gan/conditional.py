@@ -132,7 +132,7 @@ class StackedGenerator(nn.Module):
     """The second stage of a StackGAN: a picture from the words *and* from a small picture drawn for them.
 
     The first stage has been trained and rests; the second is given what it drew beside the words:
-    (z (n, n_first + n_second), c (n, k)) -> (n, pixels). Zhang et al. 2017, section 3.3.
+    (z (n, n_first + n_second), c (n, k)) -> (n, pixels). Zhang et al. 2017, section 3.4.
 
     >>> stages = ConditionalGenerator(2, 3, 16), ConditionalGenerator(4, 3 + 16, 64)
     >>> StackedGenerator(*stages, n_first=2)(torch.zeros(5, 6), torch.zeros(5, 3)).shape
