@@ -231,7 +231,7 @@ check(
     np.bincount(filled.labels_, minlength=3),
     1,
     relation=">=",
-    control={"the nearest centre alone": np.bincount(nearest, minlength=3)},
+    control={"the nearest centre alone": np.bincount(nearest, minlength=3).min()},
 )
 
 # %% [markdown] slide="slide"
@@ -621,7 +621,7 @@ plots.show(pictures.inversion(triangle, turned),
 check("inversion: heights 1.0 and then 0.9", turned[:, 2], [1.0, 0.9], atol=1e-12)
 for method in ("single", "complete", "average", "ward"):
     rises = np.diff(trees[method][:, 2])
-    falling = {"centroid": np.diff(trees["centroid"][:, 2])}
+    falling = {"centroid": np.diff(trees["centroid"][:, 2]).min()}
     check(f"{method}: heights never fall", rises, 0.0, relation=">=", control=falling)
 n_falls = int((np.diff(trees["centroid"][:, 2]) < 0).sum())
 print("centroid linkage of the sixty points falls", n_falls, "times")
@@ -917,8 +917,8 @@ def harder(draw):
 average, mixture = scores(harder, by_tree(3, "average")), scores(harder, by_mixture)
 print("nearer and wider, average linkage:", np.round(average, 2).tolist())
 print("nearer and wider, mixture:", np.round(mixture, 2).tolist())
-claim, control = "the mixture still finds all three", {"average linkage": average}
-check(claim, mixture, 0.9, relation=">=", control=control)
+check("the mixture still finds all three", mixture, 0.9, relation=">=",
+      control={"average linkage": np.mean(average)})  # fmt: skip
 
 # %% [markdown] says="- *Rings:* no straight border separates them.\n- *Unequal sizes:* it pays to spend two centres on the wide group. The grouping that we want has a **higher** objective.\n- *Units:* a column that says nothing is counted in large numbers.\n- *A bad start:* no centre walks across empty land."
 # *Rings.* No straight border separates a ring from what lies inside it, and both have the same middle. Single linkage, blamed for its chains in section 6, follows them here: the same property, once a fault and once a virtue.
