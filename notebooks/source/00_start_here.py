@@ -12,7 +12,7 @@
 #
 # **Time:** one hour; it runs in about ten seconds. **You need:** Python, derivatives, a little probability. **It follows** the opening of the unsupervised learning deck and of the generative models deck, and the table of model families in the generative AI deck. **It adds** the two directions of the KL divergence and the warm-up.
 #
-# **How to run it.** Click on a cell and press Shift + Enter: it runs, its output appears below, and the next cell is selected. Run the cells from top to bottom, since later ones use the names of earlier ones. If things get mixed up, *Kernel → Restart and Run All Cells* starts afresh. A line that begins with ✓ is a claim that your computer has just computed on both sides and compared; if one fails, the notebook stops there and shows both values.
+# **How to run it.** Click on a cell and press Shift + Enter: it runs, its output appears below, and the next cell is selected. Run the cells from top to bottom, since later ones use the names of earlier ones. If things get mixed up, *Kernel → Restart Kernel and Run All Cells* starts afresh. A line that begins with ✓ is a claim that your computer has just computed on both sides and compared; if one fails, the notebook stops there and shows both values.
 #
 # This is your own copy. Change any cell, break things, run it again; the original stays where it is.
 
