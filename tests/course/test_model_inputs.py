@@ -202,7 +202,10 @@ SETTINGS = {
     "FullyVisibleBeliefNet": (autoregressive.FullyVisibleBeliefNet, {"n_pixels": 4, "n_levels": 2}),
     "MADE": (autoregressive.MADE, {"n_pixels": 4, "n_levels": 2, "hidden": (8,), "dropout": 0.1}),
     "MaskGIT": (autoregressive.MaskGIT, {"n_pixels": 4, "n_levels": 2, "hidden": (8,)}),
-    "PixelCNN": (autoregressive.PixelCNN, {"shape": (4, 4), "width": 8, "n_layers": 2, "dropout": 0.1}),
+    "PixelCNN": (
+        autoregressive.PixelCNN,
+        {"shape": (4, 4), "width": 8, "n_layers": 2, "dropout": 0.1, "layer_dropout": 0.1},
+    ),
     "PixelRNN": (autoregressive.PixelRNN, {"shape": (4, 4), "width": 8, "kernel": 3}),
     "MaskedConv2d": (autoregressive.MaskedConv2d, {"n_in": 1, "n_out": 2, "kernel": 3, "kind": "A"}),
     "GPT": (transformer.GPT, {"n_words": 5, "context": 4, "width": 8, "n_layers": 1, "n_heads": 2}),
