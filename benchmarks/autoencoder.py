@@ -82,7 +82,7 @@ def curves(bench):
             table.arrays[case] = np.array(found, dtype=np.float32)
 
 
-RATES = (0.001, 0.003, 0.01, 0.03)
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
 
 
 def rates(bench):
