@@ -14,7 +14,7 @@
 #
 # **It follows** the flow part of the generative AI deck: the two terms of the loss, why the network must be invertible with a cheap determinant, the chain of generators, and Glow's 1 × 1 convolution. The deck writes $c$ for the noise, $x = g(c)$ for the generator and $g^{-1}$ for its inverse; we write $z$ for the noise and $z = f(x)$ for the inverse, so $f = g^{-1}$. **It adds** the coupling layers of Dinh, Sohl-Dickstein and Bengio (2017), the densities of moons, classes and bridges, dequantisation and bits per dimension, which no deck has. Diffusion models, which lift the restriction to invertible maps, are in notebook 17.
 #
-# Every line that starts with ✓ is a claim that was computed just now, on your machine, except that the long runs of sections 9 and 10 are read from a record. From section 6 on, the bars on trained flows were chosen on seeds 3 to 5, between the flow and its control, most of them about halfway; the seeds shown are 0 to 2. (Only the bars on the 14 × 14 digits of section 9 were set with their three seeds in view.)
+# Every line that starts with ✓ is a claim that was computed just now, on your machine, except that the long runs of sections 6, 7, 9 and 10 are read from a record. The bars on trained flows were chosen on other seeds than those shown, between the flow and its control: in section 1 on seeds 4 to 7, from section 6 on on seeds 3 to 5, most of them about halfway. The seeds shown are 0 to 2 (in section 1, 1 to 3). Of a control with three seeds the best must fail.
 
 # %%
 import math
@@ -131,8 +131,8 @@ def excess(log_probability):
 # %%
 rubbers = [fit_rubber(seed) for seed in (1, 2, 3)]
 one_normal = torch.distributions.Normal(fresh.mean(), fresh.std()).log_prob(fresh)
-check("model minus true NLL on fresh points, three seeds: at most 0.04",
-      [excess(log_density(fresh, *fitted)) for fitted in rubbers], 0.04, relation="<=",
+check("model minus true NLL on fresh points, three seeds: at most 0.1",
+      [excess(log_density(fresh, *fitted)) for fitted in rubbers], 0.1, relation="<=",
       control={"untrained": excess(log_density(fresh, *starting_values())),
                "one normal distribution": excess(one_normal)})  # fmt: skip
 
@@ -469,11 +469,11 @@ check("ten cases: log-determinants forth and back cancel", both_ways, 0.0, atol=
 #
 # **Question.** Enough algebra. Can a chain of couplings bend a round cloud into two thin moons?
 #
-# Eight couplings, the two coordinates take turns, each with a network of two hidden layers of 64. Three seeds, and the same with two couplings, once of the same width and once so wide (131) that they have as many weights as the eight. The truth is known here too: a moon is a half circle, blurred by Gaussian noise of standard deviation 0.05, and its density is an average of Gaussians over the angle, which we sum up numerically.
+# Eight couplings, the two coordinates take turns, each with a network of two hidden layers of 64: 500 steps on 20 000 points, three seeds. From a record we read the same for two couplings, once of the same width and once so wide (131) that they have as many weights as the eight; and all of them again after three times the steps. The truth is known here too: a moon is a half circle, blurred by Gaussian noise of standard deviation 0.05, and its density is an average of Gaussians over the angle, which we sum up numerically.
 
 
 # %%
-from coursekit.training import fit
+from coursekit.flow import recipe
 
 angles = (torch.arange(500, dtype=torch.float64) + 0.5) / 500 * math.pi
 upper_moon = torch.stack([angles.cos(), angles.sin()], dim=1)
@@ -484,18 +484,6 @@ circles = torch.cat([upper_moon, lower_moon])  # (1000, 2)
 def moons_log_density(x, std=0.05):
     exponent = -(torch.cdist(x, circles) ** 2) / (2 * std**2)
     return exponent.logsumexp(1) - math.log(1000 * 2 * math.pi * std**2)
-
-
-def train_moons(seed, n_layers, width=64, n_classes=0):
-    """A flow of the moons, told the class (the moon) or not; then in float64."""
-    torch.manual_seed(seed)
-    sizes = {"n_layers": n_layers, "hidden": (width, width)}
-    model = flow.real_nvp(2, n_classes=n_classes, **sizes)
-    toy = data.toy2d("moons", 20_000, rng=seed)
-    rows = (toy.x, toy.labels) if n_classes else toy.x
-    settings = {"n_steps": 500, "learning_rate": 5e-3, "schedule": "cosine"}
-    fit(model, rows, seed=seed, device="cpu", **settings)
-    return model.double()
 
 
 held_out = data.toy2d("moons", 5000, rng=99)
@@ -510,25 +498,28 @@ def gap(log_probability):
 
 
 # %% tags=["nbval-ignore-output"]
-seeds = 0, 1, 2
-shapes = {"2 couplings": (2, 64), "2, wide": (2, 131), "8 couplings": (8, 64)}
-moons = {name: [train_moons(seed, *shape) for seed in seeds]
-         for name, shape in shapes.items()}  # fmt: skip
-gaps = {name: np.array([gap(each.log_prob(new)) for each in row])
-        for name, row in moons.items()}  # fmt: skip
+seeds, shapes = (0, 1, 2), ("2 couplings", "2, wide", "8 couplings")
+moons, by_depth = [recipe.two_moons(seed) for seed in seeds], data.results("flow_depth")
+print(by_depth)
+gaps = {(name, steps): by_depth.column("gap", shape=name, steps=steps)
+        for steps in (500, 1500) for name in shapes}  # fmt: skip
 print("model minus true NLL, nats, three seeds each:")
-for name, row in moons.items():
-    n_weights = sum(weight.numel() for weight in row[0].parameters())
-    print(f"{name:12}{n_weights:7} weights  {gaps[name].round(3)}")
+for (name, steps), row in gaps.items():
+    n_weights = by_depth.column("weights", shape=name)[0]
+    print(f"{name:12}{n_weights:6} weights {steps:5} steps", row.round(3))
 
 # %%
 one_gaussian = flow.Flow([flow.Whiten(2)], shape=2).double().initialize(new)
-check("eight couplings, each of three seeds: within 0.25 nats of the truth",
-      gaps["8 couplings"], 0.25, relation="<=",
-      control={"two couplings": gaps["2 couplings"], "two, wide": gaps["2, wide"],
+live = np.array([gap(each.log_prob(new)) for each in moons])
+check("eight couplings, 500 steps: gaps as stored", live, gaps["8 couplings", 500],
+      atol=0.05, control={"two": gaps["2 couplings", 500]})  # fmt: skip
+check("eight couplings, each of three seeds: within 0.25 nats of the truth", live, 0.25,
+      relation="<=",
+      control={"two couplings": gaps["2 couplings", 500].min(),
+               "two, wide": gaps["2, wide", 500].min(),
                "one Gaussian": gap(one_gaussian.log_prob(new))})  # fmt: skip
 
-model = moons["8 couplings"][0]
+model = moons[0]
 box = (-1.6, 2.6, -1.1, 1.6)
 across = box[0] + (torch.arange(210, dtype=torch.float64) + 0.5) / 50
 up = box[2] + (torch.arange(135, dtype=torch.float64) + 0.5) / 50
@@ -678,31 +669,35 @@ def far_shares(points):
     return [each.double().mean().item() for each in (far, between)]
 
 
-off, bridge = np.transpose(
-    [shares_off_the_moons(moons["8 couplings"][i], seeds[i])
-     for i in range(3)])  # fmt: skip
+off, bridge = np.transpose([shares_off_the_moons(moons[i], i) for i in seeds])
 of_data = far_shares(torch.tensor(data.toy2d("moons", 20_000, rng=7).x))
 check("off the moons: more than 0.5 % of the samples, three seeds", off, 0.005,
       relation=">=", control={"data": of_data[0]})  # fmt: skip
+with torch.no_grad():
+    noise_off, noise_between = far_shares(one_gaussian.sample(20_000, rng=dice))
+check("at least 72 % of these are between the moons, three seeds", bridge / off, 0.72,
+      relation=">=", control={"one Gaussian": noise_between / noise_off})  # fmt: skip
 for name, shares in (("off the moons", off), ("between them", bridge)):
     print(f"samples {name}, by seed:", " ".join(f"{each:.2%}" for each in shares))
 
 # %% [markdown]
-# Most of them are between the moons. So most of the mass that the flow puts off the moons is on the bridge; the whiskers, counted in the same way, hold little.
+# Most of them are between the moons, a larger share than with one broad Gaussian. So most of the mass that the flow puts off the moons is on the bridge; the whiskers, counted in the same way, hold little.
 
 # %% [markdown] slide="subslide"
-# **Depth.** In one coupling half of the numbers stay, and the others are only scaled and shifted as these dictate; further flexibility must come from stacking. We trained two and eight above, and two with as many weights as the eight.
+# **Depth.** In one coupling half of the numbers stay, and the others are only scaled and shifted as these dictate; further flexibility must come from stacking. Section 6 has two and eight, and two with as many weights as the eight.
 
 # %%
-left_over = gaps["8 couplings"] / gaps["2 couplings"]
-wide_left = gaps["2, wide"] / gaps["2 couplings"]
-check("eight couplings leave at most 0.55 of the gap of two, three seeds", left_over,
-      0.55, relation="<=", control={"two, as many weights": wide_left})  # fmt: skip
-for name, ratios in (("eight couplings", left_over), ("two, wide", wide_left)):
-    print(f"gap of {name} / gap of two:", ratios.round(2))
+for steps in (500, 1500):
+    deep, wide = (gaps[name, steps] / gaps["2 couplings", steps]
+                  for name in ("8 couplings", "2, wide"))  # fmt: skip
+    check(f"eight couplings, {steps} steps: at most 0.55 of the gap of two, 3 seeds",
+          deep, 0.55, relation="<=",
+          control={"two, as many weights": wide.min()})  # fmt: skip
+    print("gap of eight couplings / gap of two:", deep.round(2))
+    print("gap of two, wide       / gap of two:", wide.round(2))
 
 # %% [markdown]
-# At equal numbers of weights and of steps the deep flow is far ahead: width does not replace depth here. (We did not train the wide one for longer.) But every layer has a network of its own, to be computed on the way there and on the way back: time and memory grow in proportion to the depth. (The deck's words are "slow training and inference".) The layers of a VAE or a GAN may be narrow and throw information away. A flow carries all $d$ numbers through every layer, to the end. That is what exactness costs. Glow for faces of 256 × 256 pixels has 6 levels of 32 steps.
+# At equal numbers of weights and of steps the deep flow is far ahead, and it is after three times the steps, too: width does not replace depth here. But every layer has a network of its own, to be computed on the way there and on the way back: time and memory grow in proportion to the depth. (The deck's words are "slow training and inference".) The layers of a VAE or a GAN may be narrow and throw information away. A flow carries all $d$ numbers through every layer, to the end. That is what exactness costs. Glow for faces of 256 × 256 pixels has 6 levels of 32 steps.
 #
 # **Remedies.** There are several, each with a cost: a base distribution with several humps; more dimensions than the data (then the density is no longer exact); a diffusion model (17), which takes hundreds of tiny steps with noise on the way. And one that needs labels, next.
 
@@ -758,15 +753,14 @@ def class_densities(model, x):
 # Now the moons again, with the label "which moon". The same couplings, steps and seeds as before; only the two extra inputs are new.
 
 # %% tags=["nbval-ignore-output"]
-told_moons = [train_moons(seed, 8, n_classes=2) for seed in seeds]
+told_moons = [recipe.two_moons(seed, n_classes=2) for seed in seeds]
 on_new = [class_densities(told_model, new) for told_model in told_moons]
 gap_told = [gap((each - math.log(2)).logsumexp(1)) for each in on_new]
 either = torch.arange(20_000) % 2
-off_told, bridge_told = np.transpose([
-    shares_off_the_moons(told_moons[i], seeds[i], condition=either) for i in range(3)
-])  # fmt: skip
-print("model minus true NLL:", np.round(gap_told, 3), "not told",
-      gaps["8 couplings"].round(3))  # fmt: skip
+off_told, bridge_told = np.transpose(
+    [shares_off_the_moons(told_moons[i], i, condition=either) for i in seeds]
+)
+print("model minus true NLL:", np.round(gap_told, 3), "not told", live.round(3))
 for name, shares in (("off the moons", off_told), ("between them", bridge_told)):
     print(f"samples {name}:", " ".join(f"{each:.2%}" for each in shares))
 
@@ -777,9 +771,9 @@ per_class = class_densities(told_moons[0], points).exp().numpy()
 check("the density of each class sums to 1 over the box", per_class.sum(axis=0) / 2500,
       1.0, atol=0.01)  # fmt: skip
 check("p(x) from both classes: within 0.03 nats of the truth, three seeds", gap_told,
-      0.03, relation="<=", control={"not told": gaps["8 couplings"]})  # fmt: skip
+      0.03, relation="<=", control={"not told": live.min()})  # fmt: skip
 check("off the moons: at most 0.2 % of the samples, three seeds", off_told, 0.002,
-      relation="<=", control={"not told": off})  # fmt: skip
+      relation="<=", control={"not told": off.min()})  # fmt: skip
 moon = torch.tensor(held_out.labels)
 wrong = [(each.argmax(1) != moon).double().mean().item() for each in on_new]
 linear = LogisticRegression().fit(held_out.x, held_out.labels)
@@ -890,8 +884,6 @@ check("forget the unit, and it looks log2(17) bits better", right_unit - careles
 # 2000 steps take longer than a notebook may. We load a record of three seeds, and play the first 100 steps of one again.
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.flow import recipe
-
 stored, by_class = data.results("flow_overfitting"), data.results("flow_classes")
 digit_model, looks = recipe.watched(*parts, n_steps=100, seed=0)
 print(stored)
@@ -918,12 +910,15 @@ final = stored.arrays["dropout 0.3"][:, -1, 1]
 check("the flow on the test images: at most 2.18 bits, three seeds", final, 2.18,
       relation="<=", control={"one Gaussian": of_plain,
                               "one Gaussian behind a logit": of_squashed})  # fmt: skip
-print(f"bits per pixel: all levels alike {math.log2(17):.2f}, one "
-      "Gaussian " f"{of_plain:.2f}, behind a logit {of_squashed:.2f}, the flow "
-                  f"{final.mean():.2f}")  # fmt: skip
+print(f"bits per pixel: all levels alike {math.log2(17):.2f}, one Gaussian "
+      f"{of_plain:.2f}, behind a logit {of_squashed:.2f}, "
+      f"the flow {final.mean():.2f}")  # fmt: skip
+added = 64 * (of_squashed - final.mean())
+print(f"the couplings add {added:.0f} bits per image: 2^{added:.0f} = "
+      f"{2 ** round(added)} times as likely")  # fmt: skip
 
 # %% [markdown]
-# Starting from one Gaussian, most of the gain comes from the logit and not from the couplings. A likely reason: many pixels of these images are nearly white or nearly black, and a Gaussian cannot model mass piled up at the ends of an interval. What the couplings and the matrices between them add is less than a fifth of a bit. It does not sound like much, but there are 64 pixels in an image. Together that is about 10 bits, so the flow makes a test image about a thousand times as likely as the Gaussian behind the logit does (a geometric mean over the images).
+# Starting from one Gaussian, most of the gain comes from the logit and not from the couplings. A likely reason: many pixels of these images are nearly white or nearly black, and a Gaussian cannot model mass piled up at the ends of an interval. What the couplings and the matrices between them add is a small part of a bit per pixel, which does not sound like much. But an image has 64 pixels: the last line adds them up, and says how many times as likely the flow makes a test image as the Gaussian behind the logit does (a geometric mean over images and seeds).
 #
 # **Digits on demand.** Now larger ones, 14 × 14, and the class of section 8: the same couplings once with the label and once without, 1500 steps, all else equal. The flow that is told gets the label of each *test* image, too, and a label is worth something: telling one of ten classes costs $\log_2 10 = 3.3$ bits per image. A fair comparison charges it for that. Again three seeds are stored; we play 50 steps of the first.
 
@@ -932,9 +927,10 @@ check("seed 0 again: bits after 50 steps", mini_looks[0],
       by_class.arrays["10 classes"][0, 0], atol=0.01)  # fmt: skip
 bits_told, bits_untold = (by_class.column("bits", n_classes=k) for k in (10, 0))
 price = math.log2(10) / 196  # bits per pixel for telling the class
-check("told the class, test images save more than the label costs, three seeds",
-      bits_told, bits_untold - price, relation="<=",
-      control={"not told, another seed": np.roll(bits_untold, 1)})  # fmt: skip
+saved = bits_untold.min() - bits_told.max()  # the worst seed told, the best not told
+check("told the class, test images save more than the label costs, three seeds", saved,
+      price, relation=">=",
+      control={"another seed": bits_untold.max() - bits_untold.min()})  # fmt: skip
 print(f"bits per pixel: {bits_told.mean():.3f} told, {bits_untold.mean():.3f} not; "
       f"the label {price:.3f}")  # fmt: skip
 
@@ -943,7 +939,7 @@ print(f"bits per pixel: {bits_told.mean():.3f} told, {bits_untold.mean():.3f} no
 means = np.stack([x_train[y_train == label].mean(axis=0) for label in range(10)])
 nearest = torch.cdist(torch.tensor(x_test), torch.tensor(means)).argmin(1).numpy()
 errors = by_class.column("error", n_classes=10)
-check("Bayes' rule reads the digit: at most 8 % wrong, three seeds", errors, 0.08,
+check("Bayes' rule reads the digit: at most 10 % wrong, three seeds", errors, 0.1,
       relation="<=",
       control={"nearest class mean": np.mean(nearest != y_test)})  # fmt: skip
 print(f"Bayes' rule is wrong for {errors.mean():.1%} of the test images")
@@ -981,7 +977,7 @@ by_gaussians = read_as(np.concatenate(gaussians), np.repeat(np.arange(10), 100))
 read = by_class.column("read", n_classes=10)
 check("told the class: at least 40 % are read as asked, three seeds", read, 0.4,
       relation=">=",
-      control={"not told": by_class.column("read", n_classes=0)})  # fmt: skip
+      control={"not told": by_class.column("read", n_classes=0).max()})  # fmt: skip
 print(f"read as asked: unseen digits {read_as(x_test, y_test):.0%}, ten "
       "Gaussians " f"{by_gaussians:.0%}, flows "
                    f"{' '.join(f'{each:.0%}' for each in read)}")  # fmt: skip
@@ -998,21 +994,23 @@ print(f"read as asked: unseen digits {read_as(x_test, y_test):.0%}, ten "
 curves = {name: stored.arrays[f"dropout {name}"] for name in (0.0, 0.3)}
 rise = {k: runs[:, -1, 1] - runs[:, :, 1].min(axis=1) for k, runs in curves.items()}
 check("no dropout: the test bits end at least 0.025 above their lowest, three seeds",
-      rise[0.0], 0.025, relation=">=", control={"dropout 0.3": rise[0.3]})  # fmt: skip
+      rise[0.0], 0.025, relation=">=",
+      control={"dropout 0.3": rise[0.3].max()})  # fmt: skip
 check("while its training images get ever cheaper: below 1.9 bits, three seeds",
       curves[0.0][:, -1, 0], 1.9, relation="<=",
-      control={"dropout 0.3": curves[0.3][:, -1, 0]})  # fmt: skip
+      control={"dropout 0.3": curves[0.3][:, -1, 0].min()})  # fmt: skip
 for name, runs in curves.items():
     print(f"dropout {name}: test bits after 200 steps {runs[:, 3, 1].mean():.3f}, "
           f"2000 {runs[:, -1, 1].mean():.3f}")  # fmt: skip
 panels = [(title, curves[name][:, :, 0], curves[name][:, :, 1])
-          for title, name in (("with dropout: the test bits keep falling", 0.3),
+          for title, name in (("with dropout: the test bits fall, then level off", 0.3),
                               ("without: they turn and rise", 0.0))]  # fmt: skip
 plots.show(
     pictures.train_and_test(50 * np.arange(1, 41), panels),
     alt="Bits per dimension over 2000 steps, three seeds. With dropout both training "
-    "and test curves fall. Without it the training curves fall further, and the test "
-    "curves reach their lowest point after a few hundred steps and then rise.",
+    "and test curves fall, the test curves ever more slowly. Without it the training "
+    "curves fall further, and the test curves reach their lowest point after a few "
+    "hundred steps and then rise.",
 )
 
 # %% [markdown]
@@ -1059,6 +1057,7 @@ check("of all pairs of images at least one in ten changes its order", changed, 0
 # | every layer: inverse, log-determinant, both ways cancel | section 5 | all layers |
 # | density sums to 1 over the box, samples follow it (seed 0); the cascade ends where the inverse does | section 6 | `Flow.log_prob`, `Flow.cascade` |
 # | a walk through the noise crosses the gap: the bridge, and the share of samples off the moons | section 7 | |
+# | eight couplings are far ahead of two, of two with as many weights, too, at both budgets (stored runs) | section 7 | [`recipe.two_moons`](../coursekit/flow/recipe.py) |
 # | told the class: exact densities of each, few samples off the moons, Bayes' rule | section 8 | `condition=` in each method |
 # | dequantised bound ≤ log-probability, all nine images | section 9 | `dequantize`, `discrete_log_prob` |
 # | logit and units: bits per dimension there and back | section 9 | `Logit` |
