@@ -15,8 +15,8 @@ PACKAGE = ROOT / "coursekit"
 # Pictures and explorers are called by notebooks and by the course itself; their words are prose.
 APART = {"explorers.py", "pictures.py", "plots.py", "widgets.py"}
 TYPED = [path for path in sorted(PACKAGE.rglob("*.py")) if path.name not in APART]
-# What recipes take means the same in all of them: `train`, `test`, `budgets` and `seconds`, as `training.recipe`
-# says, and in lecture 19 `task`, `seed` and `n_steps`.
+# What recipes take means the same in all of them: `train`, `test`, `budgets` and `seconds`, as
+# `training.recipe` says, and in lecture 19 `task`, `seed` and `n_steps`.
 RECIPES = {path for path in TYPED if path.name == "recipe.py" or path.parent.name == "comparison"}
 FILES = [path for path in TYPED if path not in RECIPES or path.parent.name == "training"]
 EXAMPLES = [path for path in FILES if ">>> " in path.read_text(encoding="utf-8")]
