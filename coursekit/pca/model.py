@@ -16,6 +16,7 @@ Eckart & Young (1936) for the best approximation; Bjorck & Golub (1973) for the 
 Notebook: 01_pca_usarrests.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -114,7 +115,7 @@ def principal_axes_svd(X: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> tu
 
 
 def principal_axes_eigh(
-    X: np.ndarray, mean: np.ndarray, scale: np.ndarray, constant: ArrayLike = ()
+    X: np.ndarray, mean: np.ndarray, scale: np.ndarray, constant: Sequence[int] | np.ndarray = ()
 ) -> tuple[np.ndarray, np.ndarray]:
     """The same from the smaller of Z^T Z and Z Z^T, which have the same positive eigenvalues n lambda.
 
