@@ -125,20 +125,8 @@ def stacked(bench):
                               variety=spread, **found)  # fmt: skip
                     if (name, times) == ("two stages", 1):
                         row.add(OURS, seed, found["all"])
-                    if seed == 0 and times == 1:
-                        table.arrays[name] = as_bytes(images[:8].reshape(-1, 3, 16, 16))
-                        if name == "two stages":
-                            table.arrays["first stage"] = as_bytes(small_of(game, asked[:8], seed))
         table.add(seed=0, steps=0, seconds=0, model="drawings", times=1, off=from_drawings(
             recipe.drawings(N_TEST, 98)[0].flatten(1), recipe.drawings(N_TEST, 98)[1]))  # fmt: skip
-
-
-@torch.no_grad()
-def small_of(game, asked, seed):
-    """What the first stage drew for the first of the pictures that were asked for, (n, 3, 8, 8)."""
-    z = torch.randn(N_TEST, game.n_latent, generator=torch.Generator().manual_seed(seed))[: len(asked)]
-    first = game.generator.first
-    return first(z[:, : game.generator.n_first], recipe.one_hot(asked)).reshape(-1, 3, 8, 8)
 
 
 def from_drawings(images, asked):
