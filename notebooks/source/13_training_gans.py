@@ -256,7 +256,7 @@ plots.show(pictures.labelled_rows(rows, ["dense layers", "DCGAN"], (14, 14),
            "same training time.")  # fmt: skip
 
 # %% [markdown]
-# At equal seconds DCGAN is far ahead. But those seconds stop the plain recipe short: its noise and its rates fade with the run, and a few hundred steps more, which take hardly longer, bring its distance down to a third (they were run on a less busy machine). Beside *that* run DCGAN's distance is about half. So DCGAN is worth a factor of about two here, and the larger factor says mostly that the plain recipe does not bear being cut short. A comparison at one budget is one point of two curves.
+# At equal seconds DCGAN is far ahead. But those seconds stop the plain recipe short: its noise and its rates fade with the run, and a few hundred steps more, which take hardly longer, bring its distance down to a third (they were run on a less busy machine). Beside *that* run DCGAN's distance is about half. So DCGAN is worth a factor of about two here, and the larger factor says mostly that the plain recipe does not bear being cut short. A comparison at one budget is one point of two curves. Nor did the plain recipe have DCGAN's smaller batches and larger rates here, which may well suit a short run.
 
 # %% [markdown] slide="slide"
 # ## 4 · What batch normalisation does to a game
