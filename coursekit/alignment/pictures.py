@@ -82,19 +82,19 @@ def rewards(taste, learned, weight, *, title):
     return figure
 
 
-def climb(objectives, top, start):
-    """J by round of one run, between the reference's J and the best possible one."""
+def climb(rounds, objectives, top, start):
+    """J at some rounds of one run, between the reference's J and the best possible one."""
     figure, ax = plt.subplots(figsize=(8.2, 3.7))
-    rounds = np.arange(len(objectives))
     ax.axhline(top, color=COLORS["data"], linestyle=":")
     ax.axhline(start, color=COLORS["noise"], linestyle="--")
     ax.plot(rounds, objectives, color=COLORS["model"])
     ax.fill_between(rounds, objectives, top, color=COLORS["noise"], alpha=0.25, linewidth=0)
     ax.text(0.5, top + 0.02, "J*, the best there is", color=COLORS["data"], va="bottom")
-    ax.text(0.62 * len(rounds), start + 0.02, "J of the reference", color=COLORS["data"], va="bottom")
+    ax.text(0.62 * rounds[-1], start + 0.02, "J of the reference", color=COLORS["data"], va="bottom")
     middle = len(rounds) // 6
     ax.text(0.5, (objectives[middle] + 2 * top) / 3, "beta KL(policy ‖ best)", color=COLORS["data"])
-    ax.set(xlabel="round", ylabel="objective J", xlim=(0, len(rounds) - 1), ylim=(start - 0.1, top + 0.18))
+    ax.set(xlabel="round", ylabel="objective J", xlim=(0, rounds[-1]))
+    ax.set_ylim(min(objectives) - 0.1, top + 0.18)
     ax.set_title("PPO climbs to the optimum; what is missing is a divergence")
     return figure
 

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 60
+#     cpu_seconds: 52
 #     minutes: 150
 # ---
 
@@ -751,30 +751,29 @@ plots.show(figure,
 # %% [markdown] slide="subslide"
 # Each token pays $\beta \log \frac{\pi}{\rho}$ as it is written, and the last one earns the reward. The critic starts as a copy of the reward model. We add one thing, **annealing** of the penalty: the penalty is heavy at first, and $1/\beta$ grows from near zero to its value over the first 60 % of the rounds. Section 9 shows why.
 #
-# 60 rounds of 512 texts. Before each round we list all texts, and ask how far the policy still is from the optimum.
+# 60 rounds of 512 texts. Before every second round we list all texts, and ask how far the policy still is from the optimum.
 
 # %% tags=["nbval-ignore-output"]
-path = []
-policy = recipe.ppo(
-    reference, reward, seed=0, on_round=lambda i, pi: path.append(listed(pi))
-)  # fmt: skip
-path = torch.stack(path)  # (61, 3125)
+moments, rounds = [], list(range(0, 61, 2))
+recipe.ppo(reference, reward, seed=0,
+    on_round=lambda i, policy: moments.append(copy.deepcopy(policy)))  # fmt: skip
+path = torch.stack([listed(moments[i]) for i in rounds])  # (31, 3125)
 climb, best = J(path), J(log_best)
 to_best = (path.exp() * (path - log_best)).sum(1)
-for i in range(0, 61, 6):
+for i in range(0, 31, 3):
     print(
-        f"round {i:2}: J {climb[i]:.3f}, J* - J {best - climb[i]:.4f},"
+        f"round {rounds[i]:2}: J {climb[i]:.3f}, J* - J {best - climb[i]:.4f},"
         f" beta KL {beta * to_best[i]:.4f}"
     )  # fmt: skip
 
 # %%
 check(
-    "J* - J = beta KL(policy || best), before each of 60 rounds and at the end",
+    "J* - J = beta KL(policy || best), before every second round and at the end",
     best - climb,
     beta * to_best,
     atol=1e-9,
 )
-figure = pictures.climb(climb.numpy(), best.item(), climb[0].item())
+figure = pictures.climb(rounds, climb.numpy(), best.item(), climb[0].item())
 plots.show(
     figure,
     alt="The objective over the rounds of PPO: it starts at the reference's, climbs "
@@ -845,7 +844,7 @@ plots.show(figure,
 # $$k_3 = \frac{\rho(y)}{\pi(y)} - 1 + \log\frac{\pi(y)}{\rho(y)} \ge 0, \qquad \text{since } \log u \le u - 1 \text{ at } u = \rho/\pi .$$
 
 # %%
-under_way = path[20]
+under_way = path[rounds.index(20)]
 k1, k3 = alignment.kl_estimates(under_way, log_ref)
 p = under_way.exp()
 kl = (p * (under_way - log_ref)).sum()
@@ -868,7 +867,7 @@ plots.show(
     "has a red part below zero, k3 has none.",
 )
 spreads = []
-for log_pi in (path[4], path[20]):  # near the reference, and far from it
+for log_pi in (path[rounds.index(4)], under_way):  # near the reference, far from it
     mean = (log_pi.exp() * (log_pi - log_ref)).sum()
     both = alignment.kl_estimates(log_pi, log_ref)
     spread = [(log_pi.exp() @ (each - mean) ** 2).sqrt().item() for each in both]
@@ -971,8 +970,9 @@ check("a wrong document hurts: over .1 nats, at each length", other, none + 0.1,
     relation=">=", control={"the author's own": own})  # fmt: skip
 check("at 5 states the first hit is worse than none", one[1], none[1], relation=">=",
     control={"all, mixed": results["all, mixed"][1]})  # fmt: skip
-check("the mixture of all is never behind reading nothing", results["all, mixed"], none,
-    relation="<=", control={"the first hit": one})  # fmt: skip
+check("the mixture of all is never behind reading nothing",
+    results["all, mixed"] - none, 0, relation="<=",
+    control={"the first hit, at its worst": (one - none).max()})  # fmt: skip
 check("but it is, at each length, if the right document is missing",
     results["mixed, author missing"], none + 0.01, relation=">=",
     control={"with it": results["all, mixed"]})  # fmt: skip
@@ -1051,12 +1051,12 @@ check(
 #
 # $$\text{balance} = n \sum_e f_e P_e, \qquad f_e \text{ the share of tokens sent to } e,\quad P_e \text{ the mean of } p_e,$$
 #
-# which is 1 for an even load and $n$ if one expert gets everything. A test: tokens of eight kinds, each to be multiplied by a matrix of its own; eight experts, of which each token uses one.
+# which is 1 for an even load and $n$ if one expert gets everything. A test: tokens of eight kinds, each to be multiplied by a matrix of its own; eight experts, of which each token uses one. Three seeds at 300 steps and at three times as many are stored; seed 0 is trained again here.
 
 # %% tags=["nbval-ignore-output"]
-penalties, seeds = (0.0, 0.5), (0, 1, 2)
-layers = {(w, s): recipe.routed(w, seed=s) for w in penalties for s in seeds}
-x, y = recipe.kinds(2000, rng=5)
+penalties = {"without": 0.0, "with": 0.5}
+layers = [recipe.routed(weight, seed=0) for weight in penalties.values()]
+x, _ = recipe.kinds(2000, rng=5)
 
 # %%
 moe = alignment.MixtureOfExperts(8, 3, k=3, n_hidden=16).double()
@@ -1082,14 +1082,16 @@ check(
 )
 
 # %%
-loads, errors = np.empty((2, 3, 8)), np.empty((2, 3))
-for (weight, seed), layer in layers.items():
-    _, chosen = layer.route(x)
-    which = penalties.index(weight), seed
-    loads[which] = np.bincount(chosen[:, 0], minlength=8) / len(x)
-    errors[which] = ((layer(x) - y) ** 2).mean() / (y**2).mean()
+experts = data.results("alignment_experts")
+print(experts)
+here = [8 * np.bincount(layer.route(x)[1][:, 0]).max() / len(x) for layer in layers]
+stored = [experts.column("largest", weight=weight, steps=300, seed=0)[0]
+    for weight in penalties.values()]  # fmt: skip
+check("seed 0 here = as stored: largest load, in even shares", here, stored, atol=0.3)
+loads = [experts.arrays[f"loads, weight {weight:g}, 300 steps"][0]
+    for weight in penalties.values()]  # fmt: skip
 figure = pictures.loads(
-    loads[:, 0],
+    loads,
     ["without the balance term", "with it"],
     suptitle="a router left alone overloads some experts and forgets others (seed 0)",
 )
@@ -1097,18 +1099,27 @@ plots.show(figure,
     alt="Share of tokens of eight experts. Without the balance term some experts get "
     "several times an even share and others none; with it all are near the even "
     "share.")  # fmt: skip
-most = 8 * loads.max(2)
-print("largest load, in even shares: without", most[0].round(1), "with",
-    most[1].round(1))  # fmt: skip
-print("share of the variance missed: without", errors[0].round(2), "with",
-    errors[1].round(2))  # fmt: skip
-check("with the term no expert has over 1.5 even shares, each of three seeds", most[1],
-    1.5, relation="<=", control={"without it": most[0]})  # fmt: skip
+for n_steps in (300, 900):
+    most = {}
+    for name, weight in penalties.items():
+        where = {"weight": weight, "steps": n_steps}
+        most[name], unused, missed = (
+            experts.column(key, **where)
+            for key in ("largest", "unused", "missed"))  # fmt: skip
+        print(f"{n_steps} steps, {name} it: largest load", most[name].round(1),
+            "even shares, experts unused", unused)  # fmt: skip
+        print("    share of the variance missed", missed.round(2))
+    check(f"{n_steps} steps: with the term no expert has over 1.5 even shares, 3 seeds",
+        most["with"], 1.5, relation="<=",
+        control={"without it": most["without"]})  # fmt: skip
+
+# %% [markdown]
+# Left alone, the router leaves three or four of its eight experts unused, and three times the steps bring none of them back: an expert that is never chosen learns nothing. With the term all eight work, and the share of the variance that is missed falls by more than a third.
 
 # %% [markdown] slide="slide" says="You get what you reward. Not what you meant."
 # ## 9 · What goes wrong
 #
-# **The reward is gamed.** A reward model from 500 comparisons instead of 4000, and the best policy for it, for each $\beta$. No training of the policy is involved, so nothing can be blamed on PPO. Then the same with three times the comparisons, and as many passes over them. Six seeds each, because what a small $\beta$ finds depends on single texts, and scatters.
+# **The reward is gamed.** A reward model from 500 comparisons instead of 4000, and the best policy for it, for each $\beta$. No training of the policy is involved, so nothing can be blamed on PPO. Then the same with three times the comparisons, and as many passes over them. Six seeds each, because what a small $\beta$ finds depends on single texts, and scatters. (The bar of the check was chosen on six other seeds, 10 to 15.)
 
 # %%
 limits = data.results("alignment_limits")
@@ -1151,9 +1162,9 @@ check(
 )
 lost = few[:, :, 2].max(1) - few[:, -1, 2]
 check(
-    "500 comparisons: for two of six, taste falls by over 1 from its peak",
+    "500 comparisons: for two of six, taste falls by over 0.5 from its peak",
     np.sort(lost)[-2],
-    1,
+    0.5,
     relation=">=",
     control={"the learned reward": (few[:, :, 1].max(1) - few[:, -1, 1]).max()},
 )
