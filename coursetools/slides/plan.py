@@ -13,7 +13,7 @@ from coursetools.slides import cells, layout, wording
 
 COLUMN = 140  # text that fits beside a tall figure
 THIN = 100  # text of up to two lines
-FINDING = 54  # what a figure shows, in a line below it
+FINDING = 92  # what a figure shows, in one or two lines below it
 HALF = 440  # words of topics that share a slide
 NAME = 40  # of such a topic
 
@@ -304,5 +304,6 @@ class Planner:
         slide, height = self.slides[-1], layout.height(kind, content)
         if slide.kind == "side":  # beside the figure there is room for little, and for nothing wide
             return
-        if slide.kind != "title" and slide.height + height <= layout.ROOM and not slide.has(kind):
+        finding = FINDING if slide.kind == "topic" and slide.has("figure", "film") else 0
+        if slide.kind != "title" and slide.height + height + finding <= layout.ROOM and not slide.has(kind):
             slide.parts.append(Part(kind, content, height))
