@@ -480,7 +480,7 @@ harmonics = np.cos(np.pi * np.outer(sheet[:, 0] / 70, [1, 2]))
 follows = {name: np.abs([np.corrcoef(Y[:, k], harmonics[:, k])[0, 1] for k in (0, 1)])
            for name, Y in found.items()}  # fmt: skip
 check("Laplacian: half a cosine along the roll, then a whole one", follows["Laplacian"],
-      0.95, relation=">=", control={"Hessian": follows["Hessian"]})  # fmt: skip
+      0.95, relation=">=", control={"Hessian": follows["Hessian"][1]})  # fmt: skip
 
 # %% [markdown]
 # LTSA and Hessian recover the sheet almost perfectly. LLE and the Laplacian keep the length and lose the width: their second coordinate is a function of the first, more or less. For the Laplacian, which draws a horseshoe, that is no accident: on a strip much longer than wide, the second cheapest function is not the width but the *next harmonic along the length*: $\cos 2s$ after $\cos s$, if $s$ runs from 0 to $\pi$. One is a function of the other, so the map is a curve. The Laplacian asks that neighbours be equal, not that the map be straight. The check correlates its coordinates with these two cosines; the Hessian's second coordinate fails it.
@@ -681,7 +681,7 @@ spokes = np.eye(30)[edges[:, 0]] - np.eye(30)[edges[:, 1]]
 J, eigenvalues = np.eye(30) - 1 / 30, np.linalg.eigvalsh(S)
 check("S is what the multipliers make", S, (spokes.T * y) @ spokes - J, atol=1e-8)
 check("S is psd", eigenvalues, 0, relation=">=", atol=1e-7,
-      control={"y = 0": np.linalg.eigvalsh(-J)})  # fmt: skip
+      control={"y = 0": np.linalg.eigvalsh(-J).min()})  # fmt: skip
 check("S G = 0", S @ G, 0, atol=1e-7,
       control={"another G": S @ np.outer(spokes[0], spokes[0])})  # fmt: skip
 check("the trace is the largest possible", np.trace(G), y @ lengths**2, rtol=1e-7)
@@ -814,8 +814,9 @@ def final_kl(factor):
 
 
 none, four, twelve = final_kl(1.0), final_kl(4.0), final_kl(12.0)
-check("a factor of 4 ends lower than none, each of three starts", four, none,
-      relation="<=", control={"a factor of 12": twelve})  # fmt: skip
+check("a factor of 4 ends lower than none, mean of three starts", np.mean(four),
+      np.mean(none), relation="<=",
+      control={"a factor of 12": np.mean(twelve)})  # fmt: skip
 print("KL at the end, without, with 4, with 12:", *np.round([none, four, twelve], 3))
 
 # %% [markdown]
