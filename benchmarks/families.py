@@ -10,13 +10,28 @@ from functools import partial
 import numpy as np
 
 from benchmarks.harness import OURS, Skipped, cpu_seconds
-from benchmarks.stored import ROOT, fingerprint
+from benchmarks.stored import ROOT, fingerprint, others
 from coursekit.comparison import recipe
 
-PARTS_OF_RECIPE = ("load", "train", "measure", "LONGER")
+# What a table depends on, in the recipe; what these take from other recipes is followed (`stored.others`).
+PROTOCOL = ("CONTROLS", "load", "measure", "follow")
+PARTS_OF_RECIPE = {name: (*PROTOCOL, name.upper()) for name in (*recipe.TASKS, "more_mini_mnist")}
 QUICK = ("independent pixels", "mixture of coins", "mixture of Gaussians", "MADE", "GAN")
 N_SHOWN = 10  # samples of the first seed, stored for the galleries
-NOT_SHOWN = ("noise", "DDPM: DDIM, 50", "DDPM: DDIM, 50, eta 1")
+IN_GALLERY = {
+    "bits": ("mixture of coins", "RBM", "DBN", "VAE", "MADE", "PixelCNN", "masked model"),
+    "digits": ("mixture of Gaussians", "autoencoder", "VAE", "VAE: means", "PixelCNN", "flow", "GAN", "WGAN"),
+    "mini_mnist": ("mixture of Gaussians", "autoencoder", "VAE, mixture prior", "MADE", "PixelCNN", "flow"),
+}
+IN_GALLERY["bits"] += ("independent pixels", "training set")
+IN_GALLERY["digits"] += ("DDPM", "training set")
+IN_GALLERY["mini_mnist"] += ("GAN", "WGAN", "DDPM", "conditional GAN", "training set")
+DIGITS_KEPT = 4  # of each number
+
+
+def prints(parts: tuple[str, ...]) -> dict[str, str]:
+    """Fingerprints of these parts of the recipe and of what they take from other recipes, by file."""
+    return {"recipe": fingerprint(recipe.__file__, parts), **others(recipe.__file__, parts)}
 
 
 class Journal:
@@ -25,17 +40,17 @@ class Journal:
     What was measured with another recipe is forgotten too.
     """
 
-    def __init__(self, name: str, *, keep: bool):
+    def __init__(self, name: str, parts: tuple[str, ...], *, keep: bool):
         self.path, self.rows = ROOT / "build" / "bench" / f"{name}.jsonl", {}
-        self.keep, self.now = keep, fingerprint(recipe.__file__, PARTS_OF_RECIPE)
+        self.keep, self.now = keep, prints(parts)
         if keep and self.path.exists():
             found = [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
-            self.rows = {each["key"]: each for each in found if each["fingerprint"] == self.now}
+            self.rows = {each["key"]: each for each in found if each.get("prints") == self.now}
 
     def get(self, key: str, work):
         """The entry under this key: read, or made by work() and noted."""
         if key not in self.rows:
-            self.rows[key] = {"key": key, "fingerprint": self.now, **work()}
+            self.rows[key] = {"key": key, "prints": self.now, **work()}
             if self.keep:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 with open(self.path, "a", encoding="utf-8") as file:
@@ -57,19 +72,30 @@ def measured(task, name, seed, *, factor, n):
         seen, samples = recipe.look(task, draw, seed=seed, n=n)
         rows.append({"family": f"{name}: {way}", "kind": "none", **seen})
         shown.append(samples)
+    rows = [{key: short(value) for key, value in each.items()} for each in rows]
     pictures = [each[:N_SHOWN].int().tolist() for each in shown]
-    return {"steps": family.n_steps, "seconds": seconds, "rows": rows, "pictures": pictures}
+    return {"steps": family.n_steps, "seconds": short(seconds), "rows": rows, "pictures": pictures}
 
 
-def table(bench, task_name, name, factors):
-    """Measure the families of `factors` (name -> times the steps of the table) and store them as `name`."""
-    task, journal = recipe.load(task_name), Journal(name, keep=not bench.quick)
+def short(value):
+    """A number with so many digits as a measurement knows; words and whole numbers as they are."""
+    return float(f"{value:.{DIGITS_KEPT}g}") if isinstance(value, float) else value
+
+
+def table(bench, task_name, families, name, *, names, factor=1.0):
+    """Measure families and store them.
+
+    families: the recipe's table of them, a key of PARTS_OF_RECIPE. name: of the stored table. names: of the
+    families. factor: times the recipe's steps.
+    """
+    parts = PARTS_OF_RECIPE[families]
+    task, journal = recipe.load(task_name), Journal(name, parts, keep=not bench.quick)
     shown = {}
     if bench.quick:
-        factors = {family: 0.01 for family in factors if family in QUICK}
-    with bench.store(name, recipe, *PARTS_OF_RECIPE) as stored:
+        names, factor = [each for each in names if each in QUICK], 0.01
+    with bench.store(name, recipe, *parts) as stored:
         for seed in bench.seeds:
-            for family, factor in factors.items():
+            for family in names:
                 how = {"factor": factor, "n": 100 if bench.quick else recipe.N_DRAWN}
                 work = partial(measured, task, family, seed, **how)
                 entry = journal.get(f"{family}, seed {seed}, times {factor:g}", work)
@@ -80,7 +106,8 @@ def table(bench, task_name, name, factors):
                         if key not in shown:
                             shown[key] = bench.row(key, unit, better)
                         shown[key].add(OURS, seed, value, steps=entry["steps"] or None)
-                    if seed == bench.seeds[0] and row["family"] not in NOT_SHOWN:
+                    in_gallery = factor == 1 and row["family"] in IN_GALLERY[task_name]
+                    if in_gallery and seed == bench.seeds[0]:
                         stored.arrays[row["family"]] = np.array(pictures, dtype=np.uint8)
     journal.forget()
 
@@ -94,24 +121,62 @@ def shown_of(row, task):
 
 def bits(bench):
     "8 x 8 digits in black and white, where only probabilities compete."
-    table(bench, "bits", "comparison_bits", dict.fromkeys(recipe.FAMILIES["bits"], 1.0))
+    table(bench, "bits", "bits", "comparison_bits", names=recipe.FAMILIES["bits"])
 
 
 def digits(bench):
     "8 x 8 digits in 17 grey levels."
-    table(bench, "digits", "comparison_digits", dict.fromkeys(recipe.FAMILIES["digits"], 1.0))
-
-
-def longer(bench):
-    "The families that were stopped earliest, with three times the steps: 8 x 8 digits in grey."
-    table(bench, "digits", "comparison_longer", dict.fromkeys(recipe.LONGER, 3.0))
+    table(bench, "digits", "digits", "comparison_digits", names=recipe.FAMILIES["digits"])
 
 
 def mini_mnist(bench):
     "14 x 14 digits in 17 grey levels."
+    not_quick(bench)
+    names = recipe.CONTROLS | recipe.MINI_MNIST
+    table(bench, "mini_mnist", "mini_mnist", "comparison_mini_mnist", names=names)
+
+
+def more_mini_mnist(bench):
+    "More families on 14 x 14 digits: PixelCNN, WGAN and those that are told the class."
+    not_quick(bench)
+    names = recipe.MORE_MINI_MNIST
+    table(bench, "mini_mnist", "more_mini_mnist", "comparison_more_mini_mnist", names=names)
+
+
+def longer(bench):
+    "The families that were stopped earliest, with three times the steps: 8 x 8 digits in grey."
+    table(bench, "digits", "digits", "comparison_longer", names=recipe.LONGER["digits"], factor=3.0)
+
+
+def more_longer(bench, task):
+    "Whoever else was behind, with three times the steps."
+    if task == "mini_mnist":
+        not_quick(bench)
+    names = recipe.MORE_LONGER[task]
+    table(bench, task, task, f"comparison_more_longer_{task}", names=names, factor=3.0)
+
+
+def not_quick(bench):
+    """Large digits are too slow for --quick."""
     if bench.quick:
         raise Skipped("--quick takes digits and toys only")
-    table(bench, "mini_mnist", "comparison_mini_mnist", dict.fromkeys(recipe.FAMILIES["mini_mnist"], 1.0))
+
+
+def more_longer_bits(bench):
+    "Who was behind on black and white digits, with three times the steps."
+    more_longer(bench, "bits")
+
+
+def more_longer_digits(bench):
+    "Who else was behind on 8 x 8 digits in grey, with three times the steps."
+    more_longer(bench, "digits")
+
+
+def more_longer_mini_mnist(bench):
+    "Who was behind on 14 x 14 digits, with three times the steps."
+    more_longer(bench, "mini_mnist")
 
 
 PARTS = {"bits": bits, "digits": digits, "mini_mnist": mini_mnist, "longer": longer}
+PARTS |= {"more_mini_mnist": more_mini_mnist, "more_longer_bits": more_longer_bits}
+PARTS |= {"more_longer_digits": more_longer_digits, "more_longer_mini_mnist": more_longer_mini_mnist}

@@ -14,7 +14,8 @@
 
 writes data/results/vae_mixture.json and .npz when all is done, and the notebook reads them with
 `data.results("vae_mixture")`. The fingerprint is of the recipe's function `digits` and of all that it uses in
-its file (of the whole file when no function is named): a test fails when they have changed since.
+its file (of the whole file when no function is named): a test fails when they have changed since. Where the
+recipe takes something from other recipes, as lecture 19 does, their fingerprints are stored beside it.
 """
 
 import ast
@@ -38,6 +39,48 @@ def fingerprint(path, parts=()):
     if parts:
         statements = _used(statements, parts, path)
     return hashlib.sha256(_text(_needed(statements)).encode()).hexdigest()[:16]
+
+
+def others(path, parts=()):
+    """{file from the repository's root: fingerprint} of what is used of other recipes, directly or by others.
+
+    A recipe is a recipe.py, or any file of coursekit/comparison.
+    """
+    needed, waiting = {}, [(Path(path), None if not parts else set(parts))]
+    while waiting:
+        file, names = waiting.pop()
+        known = needed.get(file, set())
+        if known is None or (names is not None and names <= known and file in needed):
+            continue
+        needed[file] = None if names is None else known | names
+        tree = _Untyped().visit(ast.parse(file.read_text(encoding="utf-8"))).body
+        used = _used(tree, needed[file], file) if needed[file] else tree
+        waiting += _taken_from_recipes(_needed(used))
+    del needed[Path(path)]
+    found = {file.relative_to(ROOT).as_posix(): names for file, names in needed.items()}
+    return {name: fingerprint(ROOT / name, sorted(found[name] or ())) for name in sorted(found)}
+
+
+def _taken_from_recipes(statements):
+    """[(file, names used of it; None for all)] of the imports among statements that bring in a recipe."""
+    nodes = [node for each in statements for node in ast.walk(each)]
+    for each in statements:
+        if not isinstance(each, ast.ImportFrom):
+            continue
+        folder = ROOT.joinpath(*each.module.split("."))
+        for alias in each.names:
+            if _is_recipe(folder / f"{alias.name}.py"):  # from coursekit.gan import recipe as gan_recipe
+                attributes = [node for node in nodes if isinstance(node, ast.Attribute)]
+                names = [node for node in nodes if isinstance(node, ast.Name) and node.id == _bound(alias)]
+                owners = [node for node in attributes if node.value in names]
+                whole = len(owners) < len(names)  # the module itself is handed on
+                yield folder / f"{alias.name}.py", None if whole else {node.attr for node in owners}
+            elif _is_recipe(folder.with_suffix(".py")):  # from coursekit.comparison.bounds import ...
+                yield folder.with_suffix(".py"), {alias.name}
+
+
+def _is_recipe(file):
+    return file.is_file() and (file.stem == "recipe" or file.parent.name == "comparison")
 
 
 class _Untyped(ast.NodeTransformer):
@@ -157,6 +200,7 @@ class Table:
 
     def __enter__(self):
         self.fingerprint = fingerprint(self.path, self.parts)  # of what is about to run
+        self.others = others(self.path, self.parts)
         return self
 
     def __exit__(self, kind, error, trace):
@@ -179,6 +223,7 @@ class Table:
             "parts": list(self.parts),
             "fingerprint": self.fingerprint,
         }
+        about |= {"others": self.others} if self.others else {}
         lines = [f" {json.dumps(key)}: {json.dumps(value)}," for key, value in about.items()]
         rows = ",\n".join(f"  {json.dumps(row)}" for row in self.rows)
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,8 @@
-"""Lecture 19: one protocol for all families of the course. There is no model in it.
+"""Lecture 19: one protocol for all families of the course. There is no model in it, but one long recipe.
 
-`recipe` trains and measures them all alike, `pictures` and `explorers` show the table.
+- `protocol`: the images, the judge, the columns of the table
+- `classical`, `latent`, `pixelwise`, `from_noise`: how each family is trained, by its lecture's recipe
+- `mixtures`, `bounds`: mixtures, and bounds on the probability of grey levels
+- `recipe`: which families take part with how many steps
+- `pictures`, `explorers`: the table as ladders and planes
 """

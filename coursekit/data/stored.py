@@ -31,6 +31,7 @@ class StoredRuns:
         recipe: file that holds the settings, from the repository's root.
         parts: functions of the recipe that were used; empty: all of it.
         fingerprint: of the recipe at the time; a test fails when the recipe has changed since.
+        others: fingerprints of what it uses of other recipes, by their files.
     """
 
     name: str
@@ -44,8 +45,9 @@ class StoredRuns:
     recipe: str = ""
     parts: tuple[str, ...] = ()
     fingerprint: str = ""
+    others: dict[str, str] = field(default_factory=dict)
 
-    def column(self, key: str, **where) -> np.ndarray:
+    def column(self, key: str, **where: Any) -> np.ndarray:
         """Values of one column, in the order of the rows; `where`: only rows with these values.
 
         Args:

@@ -22,6 +22,12 @@ LECTURES += ["transformer", "rbm", "dbn", "autoencoder", "vae", "gan", "gan_trai
 LECTURES += ["conditional_gan", "flow", "ddpm", "alignment", "comparison"]
 OTHER_FILES = {"pictures", "explorers", "recipe", "__init__"}  # of a lecture; all others are models
 
+
+def is_model(path):
+    """Is a file of a lecture mathematics? In `comparison` none is: it is one recipe in several files."""
+    return path.stem not in OTHER_FILES and path.parent.name != "comparison"
+
+
 ids = {"ids": lambda path: path.relative_to(ROOT).as_posix()}
 
 
@@ -39,7 +45,7 @@ def may_import(path):
             return FREE | {"plots"}
         case "explorers":
             return FREE | {topic, f"{topic}.pictures", "widgets", "plots", "data"}
-        case "recipe" if topic == "comparison":  # the one that brings the lectures together
+        case _ if topic == "comparison":  # the one that brings the lectures together, and has no model
             return FREE | models | {f"{each}.recipe" for each in models} | SHARED - {"plots", "widgets"}
         case "recipe":
             return FREE | models | {f"{topic}.recipe", "networks", "training", "data", "evaluation"}
@@ -80,7 +86,7 @@ def test_each_folder_is_a_lecture_or_shared():
 
 @pytest.mark.parametrize("topic", LECTURES)
 def test_a_folder_hands_on_its_models_public_names(topic):
-    models = [path for path in (PACKAGE / topic).glob("*.py") if path.stem not in OTHER_FILES]
+    models = [path for path in (PACKAGE / topic).glob("*.py") if is_model(path)]
     public = {
         node.name
         for path in models
@@ -108,9 +114,7 @@ def test_docstrings(path):
         assert ast.get_docstring(node), f"{path.name}: {node.name} has no docstring"
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in FILES if p.parent.name in LECTURES and p.stem not in OTHER_FILES], **ids
-)
+@pytest.mark.parametrize("path", [p for p in FILES if p.parent.name in LECTURES and is_model(p)], **ids)
 def test_models_hold_no_plotting_printing_saving_or_device_logic(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}

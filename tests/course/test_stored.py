@@ -47,6 +47,9 @@ def test_the_recipe_is_the_one_that_was_run(path):
     runs = data.results(path.stem)
     now = stored.fingerprint(ROOT / runs.recipe, runs.parts)
     assert now == runs.fingerprint, f"{runs.recipe} has changed since {path.name} was stored: {runs.command}"
+    others = stored.others(ROOT / runs.recipe, runs.parts)
+    changed = [name for name in {**others, **runs.others} if others.get(name) != runs.others.get(name)]
+    assert not changed, f"{', '.join(changed)} changed since {path.name} was stored: {runs.command}"
 
 
 @pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
@@ -262,3 +265,67 @@ def test_a_part_that_is_not_there_is_named(recipe):
 def test_the_fingerprint_does_not_depend_on_the_version_of_python(recipe):
     """`ast.dump` differs between versions; this is a value from Python 3.11 that others must find too."""
     assert stored.fingerprint(recipe.__file__) == "e22f57a08a75d40a"
+
+
+# What a recipe takes from others
+
+COMPARISON = """
+from coursekit.comparison.bounds import bound
+from coursekit.vae import recipe as vae_recipe
+from coursekit.vae import VAE
+
+ONE = {"VAE": vae_recipe.digits}
+OTHER = {"bound": bound}
+WHOLE = [vae_recipe]
+"""
+BOUND = """
+from coursekit.flow import recipe as flow_recipe
+
+def bound():
+    return flow_recipe.MARGIN
+"""
+
+
+@pytest.fixture
+def comparison(tmp_path, recipe):
+    """Beside the recipe of `recipe` one that uses it, and one that it uses through a sister file."""
+    files = {
+        "comparison/recipe": COMPARISON,
+        "comparison/bounds": BOUND,
+        "flow/recipe": "MARGIN = 3\nWIDTH = 1",
+    }
+    for name, text in files.items():
+        path = tmp_path / "coursekit" / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    (tmp_path / "coursekit" / "vae" / "model.py").write_text("class VAE: pass")
+    return tmp_path / "coursekit" / "comparison" / "recipe.py"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "noticed_by"),
+    [
+        ("vae", "300", "301", {"ONE", "WHOLE", ""}),
+        ("vae", "[3, 4]", "[3, 5]", {"WHOLE", ""}),  # mnist, of which ONE takes nothing
+        ("vae", "WIDTH = 64", "WIDTH: int = 64  # pixels", set()),
+        ("flow", "MARGIN = 3", "MARGIN = 4", {"OTHER", ""}),
+        ("flow", "WIDTH = 1", "WIDTH = 2", set()),
+    ],
+)
+def test_what_is_taken_from_other_recipes_counts(tmp_path, comparison, file, old, new, noticed_by):
+    parts = {name: [name] if name else [] for name in ("ONE", "OTHER", "WHOLE", "")}
+    before = {name: stored.others(comparison, of) for name, of in parts.items()}
+    assert list(before["ONE"]) == ["coursekit/vae/recipe.py"]
+    assert list(before["OTHER"]) == ["coursekit/comparison/bounds.py", "coursekit/flow/recipe.py"]
+    path = tmp_path / "coursekit" / file / "recipe.py"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    assert {name for name, of in parts.items() if stored.others(comparison, of) != before[name]} == noticed_by
+
+
+def test_the_other_recipes_are_stored_and_read(tmp_path, comparison):
+    module = types.SimpleNamespace(__file__=os.fspath(comparison))
+    with bench(tmp_path).store("vae_digits", module, "ONE") as table:
+        table.add(seed=0, steps=1, seconds=0.1)
+    assert data.results("vae_digits").others == stored.others(comparison, ["ONE"])
+    assert data.results("vae_digits").fingerprint == stored.fingerprint(comparison, ["ONE"])

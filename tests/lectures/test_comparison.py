@@ -2,18 +2,21 @@
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
-from benchmarks import families, stored
+from benchmarks import families
 from coursekit import data
-from coursekit.comparison import recipe
+from coursekit.comparison import bounds, mixtures, protocol, recipe
 from coursekit.ddpm import DDPM, linear_schedule
 
-NAMES = [(task, name) for task in recipe.TASKS for name in recipe.FAMILIES[task]]
+# Of the larger digits only the family that the others lack.
+NAMES = [(task, name) for task in ("bits", "digits") for name in recipe.FAMILIES[task]]
+NAMES.append(("mini_mnist", "conditional flow"))
 
 
 def all_images(d, n_levels):
@@ -36,7 +39,7 @@ def task():
 def test_noisy_copies_are_a_distribution_and_the_mean_over_the_images():
     images = torch.randint(3, (5, 4), generator=generator(1)).float()
     table = torch.tensor([[0.7, 0.2, 0.1], [0.25, 0.5, 0.25], [0.05, 0.35, 0.6]], dtype=torch.float64)
-    model = recipe.Copies(images, table)
+    model = mixtures.Copies(images, table)
     every = all_images(4, 3)
     log_p = model.log_prob(every)
     assert torch.logsumexp(log_p, 0).item() == pytest.approx(0, abs=1e-12)
@@ -50,7 +53,7 @@ def test_noisy_copies_are_a_distribution_and_the_mean_over_the_images():
 
 
 def test_a_noisy_channel_has_rows_that_sum_to_one_and_falls_with_the_distance():
-    table = recipe.noisy_channel(17, 0.5)
+    table = mixtures.noisy_channel(17, 0.5)
     torch.testing.assert_close(table.sum(1), torch.ones(17, dtype=torch.float64))
     # Inside, a step of one level costs exp(-1 / (2 spread^2)).
     assert (table[8, 9] / table[8, 8]).item() == pytest.approx(math.exp(-2))
@@ -61,12 +64,12 @@ def test_a_mixture_of_coins_is_a_distribution_and_em_never_falls():
     rng = generator(3)
     x = (torch.rand(60, 5, generator=rng) < torch.tensor([0.2, 0.9, 0.5, 0.7, 0.1])).float()
     x[:30, 2] = x[:30, 0]  # something to learn
-    model = recipe.bernoulli_mixture(x, 3, seed=0)
+    model = mixtures.bernoulli_mixture(x, 3, seed=0)
     every = all_images(5, 2)
     assert torch.logsumexp(model.log_prob(every), 0).item() == pytest.approx(0, abs=1e-10)
 
     def objective(rounds, prior):  # what EM climbs: likelihood and the imagined coins
-        model = recipe.bernoulli_mixture(x, 3, seed=0, n_rounds=rounds, prior=prior)
+        model = mixtures.bernoulli_mixture(x, 3, seed=0, n_rounds=rounds, prior=prior)
         p = model.probabilities
         return (model.log_prob(x).sum() + prior * (p.log() + (-p).log1p()).sum()).item()
 
@@ -85,7 +88,7 @@ def test_a_mixture_of_gaussians_against_scipy():
     rng = np.random.default_rng(5)
     means, weights = rng.normal(size=(3, 4)), np.array([0.2, 0.5, 0.3])
     covariances = np.array([a @ a.T + 0.3 * np.eye(4) for a in rng.normal(size=(3, 4, 4))])
-    model, x = recipe.Mixture(weights, means, covariances), rng.normal(size=(20, 4))
+    model, x = mixtures.Mixture(weights, means, covariances), rng.normal(size=(20, 4))
     parts = zip(weights, means, covariances, strict=True)
     density = sum(w * stats.multivariate_normal.pdf(x, m, c) for w, m, c in parts)
     np.testing.assert_allclose(model.log_prob(torch.tensor(x)), np.log(density), rtol=1e-10)
@@ -96,7 +99,7 @@ def test_a_mixture_of_gaussians_against_scipy():
 
 def test_the_moments_of_dequantised_levels():
     x = torch.randint(17, (4000, 3), generator=generator(7)).float()
-    mean, covariance = recipe.moments(x)
+    mean, covariance = mixtures.moments(x)
     noisy = (x.repeat(50, 1) + torch.rand(200_000, 3, generator=generator(8))).double().numpy()
     np.testing.assert_allclose(mean, noisy.mean(0), atol=0.01)
     np.testing.assert_allclose(covariance, np.cov(noisy.T, bias=True), atol=0.01)
@@ -111,7 +114,7 @@ def test_a_density_bounds_the_mass_of_its_cells_from_below_and_noises_close_the_
         return normal.log_prob(y).sum(1).double()
 
     mass = (normal.cdf(x + 1) - normal.cdf(x)).log().sum(1).mean().item()
-    one, twenty, many = (recipe.density_bound(log_density, x, n_noises=n) for n in (1, 20, 20_000))
+    one, twenty, many = (bounds.density_bound(log_density, x, n_noises=n) for n in (1, 20, 20_000))
     assert many == pytest.approx(mass, abs=0.02)
     assert twenty < mass + 0.05
     # One noise misses about half the variance of the log density over the cell.
@@ -124,7 +127,7 @@ def test_masses_of_intervals_sum_to_one_and_lose_no_digits_in_the_tails():
     x = 2 * level / top - 1
     z = (x - mean) / scale
     half = torch.tensor(1 / (top * scale), dtype=torch.float64)
-    log_mass = recipe.gaussian_interval(z, half, low=level == 0, high=level == 16)
+    log_mass = bounds.gaussian_interval(z, half, low=level == 0, high=level == 16)
     assert torch.logsumexp(log_mass, 0).item() == pytest.approx(0, abs=1e-12)
     for i in (1, 9, 12):  # in the far tail scipy's difference of cdfs is taken on the small side
         a, b = float(z[i] - half), float(z[i] + half)
@@ -133,7 +136,7 @@ def test_masses_of_intervals_sum_to_one_and_lose_no_digits_in_the_tails():
             assert log_mass[i].item() == pytest.approx(log_a + np.log1p(-np.exp(log_b - log_a)), rel=1e-9)
         else:
             assert log_mass[i].exp().item() == pytest.approx(stats.norm.cdf(b) - stats.norm.cdf(a), rel=1e-9)
-    mirrored = recipe.gaussian_interval(-z, half, low=level == 16, high=level == 0)
+    mirrored = bounds.gaussian_interval(-z, half, low=level == 16, high=level == 0)
     torch.testing.assert_close(mirrored, log_mass)
 
 
@@ -156,14 +159,14 @@ def test_the_bound_of_a_diffusion_model_is_below_the_probability_of_the_levels()
         x1 = model.p_sample(x1, torch.full((n,), step), rng=rng)
     scale = model.schedule.betas[1].double().sqrt()
     z = (x.T - model.predict_x0(x1, torch.ones(n, dtype=torch.int64))) / scale
-    mass = recipe.gaussian_interval(
+    mass = bounds.gaussian_interval(
         z, 1 / (top * scale), low=(levels == 0).expand_as(z), high=(levels == 4).expand_as(z)
     ).exp()
     log_p = mass.mean(0).log()
     assert mass.mean(0).sum().item() == pytest.approx(1, abs=1e-9)
-    bounds = [recipe.ddpm_bound(model, each.expand(20_000, 1), top, rng=generator(10)) for each in x]
-    assert all(bound < each.item() + 0.02 for bound, each in zip(bounds, log_p, strict=True))
-    assert max(b - each.item() for b, each in zip(bounds, log_p, strict=True)) > -4  # and no empty one
+    below = [bounds.ddpm_bound(model, each.expand(20_000, 1), top, rng=generator(10)) for each in x]
+    assert all(bound < each.item() + 0.02 for bound, each in zip(below, log_p, strict=True))
+    assert max(b - each.item() for b, each in zip(below, log_p, strict=True)) > -4  # and no empty one
 
 
 # The table
@@ -171,18 +174,10 @@ def test_the_bound_of_a_diffusion_model_is_below_the_probability_of_the_levels()
 
 @pytest.mark.parametrize("task_name", recipe.TASKS)
 def test_each_family_that_is_trained_has_its_steps(task_name):
-    known = recipe.FAMILIES[task_name]
-    assert set(recipe.STEPS[task_name]) <= set(known)
-    without = set(known) - set(recipe.STEPS[task_name])
-    assert without <= {
-        *recipe.CONTROLS,
-        "mixture of coins",
-        "one Gaussian",
-        "PCA",
-        "mixture of Gaussians",
-        "NMF",
-    }
-    assert set(recipe.LONGER) <= set(recipe.STEPS["digits"])
+    without = {name for name, (_, n_steps) in recipe.FAMILIES[task_name].items() if not n_steps}
+    assert without <= {*recipe.CONTROLS, *recipe.CLASSICAL, "mixture of coins"}
+    longer = {*recipe.LONGER.get(task_name, ()), *recipe.MORE_LONGER[task_name]}
+    assert longer <= set(recipe.FAMILIES[task_name]) - without
 
 
 def test_unknown_names_are_answered_with_the_known_ones(task):
@@ -204,27 +199,25 @@ def test_the_tasks_hold_what_they_say():
     assert (bits.judge.predict_proba(bits.new).argmax(1) == bits.new_labels).double().mean() > 0.9
 
 
-@pytest.mark.parametrize(
-    ("task_name", "name"), [pair for pair in NAMES if pair[0] != "mini_mnist"], ids=" ".join
-)
+@pytest.mark.parametrize(("task_name", "name"), NAMES, ids=map(" ".join, NAMES))
 def test_each_family_gives_every_column_and_the_same_ones_again(task_name, name):
     task = tasks(task_name)
     first, again, other = (recipe.train(task, name, seed=seed, factor=0.0) for seed in (3, 3, 4))
-    drawn = first.draw(6, generator(1))
-    assert drawn.shape == (6, 64) and torch.equal(drawn, drawn.round())
+    drawn, d = first.draw(6, generator(1)), task.x.shape[1]
+    assert drawn.shape == (6, d) and torch.equal(drawn, drawn.round())
     assert drawn.min() >= 0 and drawn.max() < task.n_levels
     assert torch.equal(drawn, again.draw(6, generator(1)))
-    learned_by_chance = name in recipe.STEPS[task_name]
+    learned_by_chance = recipe.FAMILIES[task_name][name][1] > 0
     if learned_by_chance:
         assert not torch.equal(drawn, other.draw(6, generator(1)))
         assert first.n_steps == 5
     if first.rebuild is not None and name not in ("GAN", "WGAN"):
         rebuilt = first.rebuild(task.new[:5])
-        assert rebuilt.shape == (5, 64)
+        assert rebuilt.shape == (5, d) and first.n_latent > 0
         if name == "flow":
             torch.testing.assert_close(rebuilt, task.new[:5], atol=1e-2, rtol=0)
     if first.on_demand is not None:
-        assert first.on_demand(torch.arange(10), generator(2)).shape == (10, 64)
+        assert first.on_demand(torch.arange(10), generator(2)).shape == (10, d)
     assert (first.kind == "none") == (first.log_prob is None)
 
 
@@ -256,28 +249,35 @@ def test_what_the_judge_says_of_copies_of_noise_and_of_new_images(task):
 
 def test_edges_of_a_checkerboard():
     board = (torch.arange(16).reshape(4, 4) + torch.arange(4)[:, None]).remainder(2).float()
-    assert recipe.edges(board.reshape(1, 16), (4, 4)) == 1
-    assert recipe.edges(torch.ones(2, 16), (4, 4)) == 0
+    assert protocol.edges(board.reshape(1, 16), (4, 4)) == 1
+    assert protocol.edges(torch.ones(2, 16), (4, 4)) == 0
     stripes = torch.tensor([0.0, 1]).repeat(8)
-    assert recipe.edges(stripes[None], (4, 4)) == 0.5
+    assert protocol.edges(stripes[None], (4, 4)) == 0.5
 
 
 def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path, monkeypatch):
     monkeypatch.setattr(families, "ROOT", tmp_path)
-    made = []
+    made, parts = [], families.PARTS_OF_RECIPE["digits"]
     for _ in range(2):
-        journal = families.Journal("trial", keep=True)
+        journal = families.Journal("trial", parts, keep=True)
         journal.get("a, 0", lambda: made.append("a") or {"value": 1})
         assert journal.get("a, 0", lambda: {"value": 9})["value"] == 1
     assert made == ["a"]
-    monkeypatch.setattr(families, "fingerprint", lambda *_: "another recipe")
-    assert not families.Journal("trial", keep=True).rows
+    monkeypatch.setattr(families, "prints", lambda *_: {"recipe": "another one"})
+    assert not families.Journal("trial", parts, keep=True).rows
     journal.forget()
     assert not list(tmp_path.rglob("*.jsonl"))
-    families.Journal("quick", keep=False).get("a, 0", lambda: {"value": 1})
+    families.Journal("quick", parts, keep=False).get("a, 0", lambda: {"value": 1})
     assert not list(tmp_path.rglob("*.jsonl"))
 
 
-def test_the_parts_of_the_recipe_cover_every_family():
-    everything = stored.fingerprint(recipe.__file__, families.PARTS_OF_RECIPE)
-    assert everything != stored.fingerprint(recipe.__file__, ("load", "measure"))
+def test_a_table_is_of_its_families_and_of_the_recipes_that_these_follow():
+    prints = {task: families.prints(families.PARTS_OF_RECIPE[task]) for task in recipe.TASKS}
+    folders = {task: {Path(name).parent.name for name in prints[task]} for task in recipe.TASKS}
+    assert {"rbm", "dbn", "vae"} <= folders["bits"] and not {"gan", "flow", "ddpm"} & folders["bits"]
+    assert {"gan", "wgan", "flow", "ddpm", "autoencoder", "conditional_gan"} <= folders["digits"]
+    # On larger digits the games have settings of their own.
+    game = "coursekit/gan/recipe.py"
+    assert prints["digits"][game] != prints["mini_mnist"][game]
+    for name, (build, _) in (recipe.DIGITS | recipe.FAMILIES["mini_mnist"]).items():
+        assert Path(build.__code__.co_filename).parent.name == "comparison", f"{name} is followed"
