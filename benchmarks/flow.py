@@ -15,7 +15,7 @@ from benchmarks.flow_peers import Peer, builders
 from benchmarks.harness import OURS, cpu_seconds, take_turns, training_step
 from coursekit.data import ink, toy2d, train_and_test
 from coursekit.evaluation import digit_judge
-from coursekit.flow import Flow, Logit, Whiten, real_nvp, recipe
+from coursekit.flow import Flow, HistogramToNormal, Logit, Whiten, real_nvp, recipe
 from coursekit.training import fit
 
 SECONDS = {"moons": 20, "ring": 20, "checkerboard": 20, "digits": 15}
@@ -120,7 +120,7 @@ def step_time(bench):
 
 
 def digit_density(bench):
-    "8 x 8 digits; the peers get our logit and whitening, and couplings 32-256-64."
+    "8 x 8 digits; the peers get our histograms and whitening, and couplings 32-256-64."
     parts = train_and_test("digits")
     train, test = (torch.tensor(part.x, dtype=torch.float32) for part in parts)
     seconds, n_noises = bench.budget(SECONDS["digits"]), 5 if bench.quick else 100
@@ -140,11 +140,12 @@ def digit_density(bench):
             try:
                 if who == OURS:
                     budget = SECONDS["digits"]
-                    ours, steps = bench.follow(recipe.digits, *parts, budget=budget, seed=seed)
+                    build = recipe.RECIPES["digits"]
+                    ours, steps = bench.follow(build, *parts, budget=budget, seed=seed)
                     add(who, seed, ours.model, steps)
                 else:
                     torch.manual_seed(seed)
-                    prepare = Flow([Logit(17, margin=recipe.MARGIN), Whiten(64)], shape=64, discrete=True)
+                    prepare = Flow([HistogramToNormal(64, 17), Whiten(64)], shape=64, discrete=True)
                     prepare.initialize(several).requires_grad_(False)
                     add(
                         who,
@@ -153,7 +154,14 @@ def digit_density(bench):
                     )
             except FloatingPointError as error:
                 bench.note(f"{who}, seed {seed}: diverged, {str(error).split('.')[0]}.")
-        add("one Gaussian", seed, Flow([Whiten(64)], shape=64, discrete=True).initialize(several))
+        yardsticks = {
+            "one Gaussian": (),
+            "one Gaussian behind our logit": (Logit(17, margin=recipe.MARGIN),),
+            "one Gaussian behind our histograms": (HistogramToNormal(64, 17),),
+        }
+        for who, first in yardsticks.items():
+            flow = Flow([*first, Whiten(64)], shape=64, discrete=True)
+            add(who, seed, flow.initialize(several))
 
 
 def overfitting(bench):

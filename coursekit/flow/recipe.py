@@ -1,11 +1,13 @@
 """How to train a normalising flow: affine couplings in the plane; digits through a logit and whitening.
 
 On digits the couplings are shallow, with dropout, between learned rotations: without it a flow overfits after
-seconds, and the logit is worth half a bit per pixel.
+seconds, and the logit is worth half a bit per pixel. On 8 x 8 digits each pixel's own histogram, in place of
+the logit, is worth another tenth.
 """
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ from torch import Tensor, nn
 
 from coursekit.data import Dataset, toy2d
 from coursekit.evaluation import bits_per_dim
+from coursekit.flow import HistogramToNormal
 from coursekit.flow.layers import AffineCoupling, InvertibleLinear, Permute, Whiten
 from coursekit.flow.model import Flow, Logit, real_nvp
 from coursekit.training import N_SHOWN, Budgets, Recipe, Settings, Stage, fit, for_budget
@@ -33,6 +36,16 @@ MARGIN = 0.003  # of the logit: how far grey levels stay from 0 and 1
 def digits(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
     """8 x 8 digits: 4 learned rotations and couplings 32-256-64."""
     return images(train, test, DIGITS, seconds, width=256, mix=InvertibleLinear)
+
+
+def digits_by_histogram(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """The same, but each pixel goes through its own histogram instead of one logit for all."""
+    made = digits(train, test, seconds=seconds)
+    x, n_levels = torch.tensor(train.x, dtype=torch.float32), int(train.value_range[1]) + 1
+    first = HistogramToNormal(x.shape[1], n_levels)
+    flow = Flow([first, *made.model.layers[1:]], shape=x.shape[1], discrete=True)
+    flow.initialize(x.repeat(max(1, 15_000 // len(x)), 1))
+    return replace(made, model=flow, stages=(replace(made.stages[0], model=flow),))
 
 
 def mini_mnist(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
@@ -91,7 +104,7 @@ def mini_mnist_by_class(train: Dataset, test: Dataset, *, seconds: float | None 
 
 
 BY_CLASS = {"mini_mnist": mini_mnist_by_class}
-RECIPES = {"digits": digits, "mini_mnist": mini_mnist, "mnist": mnist}
+RECIPES = {"digits": digits_by_histogram, "mini_mnist": mini_mnist, "mnist": mnist}
 RECIPES |= {"moons": moons, "ring": ring, "checkerboard": checkerboard}
 
 

@@ -33,7 +33,7 @@ TOYS: Settings = {"learning_rate": 3e-3, "batch_size": 128, "schedule": "linear"
 RING: Budgets = {20: (6_000, TOYS)}
 GRID: Budgets = {45: (8_000, TOYS)}
 R1 = 0.1
-# Part of the grid's run with all of it, at a constant rate; the rest has a hundredth. Tried in 13 CPU-seconds:
+# Part of the grid's run with all of it, at a constant rate; then a hundredth. Tried in 13 CPU-seconds:
 # modes and good share of seeds 10 and 11 with .1 throughout 24, .33 and 24, .36; this 25, .62 and 25, .81;
 # with none at the end 24, .64 and 25, .81.
 EARLY = 0.6

@@ -358,6 +358,13 @@ def test_the_game_on_the_grid_differs_in_its_penalty_alone_and_is_measured_on_th
     np.testing.assert_array_equal(recipe.grid_game(0.1, n_steps=250, seed=3)[1], runs[0.1][1])
 
 
+def test_the_grid_pays_less_for_slopes_at_the_end():
+    made, seen = recipe.grid(toy2d("grid", 500, rng=0), None, r1=0.3), []
+    early, late = made.train(n_steps=10, device="cpu", on_step=lambda step, gan, loss: seen.append(gan.r1))
+    assert seen == [0.3] * 6 + [0.003] * 4
+    assert set(early.learning_rate) == {3e-3} and late.learning_rate[-1] == pytest.approx(3e-3 / 4)
+
+
 # --- mode coverage ---
 
 
