@@ -364,7 +364,27 @@ check("KL in closed form = average log ratio", kl[0], log_ratio.mean(0),
       se=log_ratio.std(0) / n**0.5)  # fmt: skip
 
 # %% [markdown]
-# StackGAN then draws in two **stages**: 64 × 64 pixels from the words, and 256 × 256 from the words *and* the small picture. We do not train it; its second stage is a conditional GAN whose condition is a picture, and that is the next section.
+# StackGAN then draws in two **stages**: 64 × 64 pixels from the words, and 256 × 256 from the words *and* the small picture. Ours are 8 × 8 and 16 × 16, without the blur, which eleven words hardly need. The first stage is the game of this section on shrunken drawings. Then it rests. A second generator gets the words, the 192 small values and latents of its own; its discriminator sees words and large picture, as before. Beside it is the direct generator, for about as many CPU-seconds; three seeds, stored, and the first one with three times the updates.
+
+# %%
+stages = data.results("conditional_gan_stacked")
+print(stages)
+for way in ("two stages", "direct"):
+    for times in (1, 3):
+        right, spread, off, spent = (stages.column(key, model=way, times=times)
+              for key in ("all", "variety", "off", "seconds"))  # fmt: skip
+        print(f"{way:10} {spent.mean():3.0f} s: all words {seeds(right)}")
+        print(f"{'':10} variety {seeds(spread)}; off {off.round(3)}")
+clean = stages.column("off", model="drawings").item()
+print(f"off a drawing with these words: a new drawing {clean:.3f} per pixel")
+staged, direct = (stages.column("all", model=way, times=1)
+                  for way in ("two stages", "direct"))  # fmt: skip
+check("every direct run obeys more often than every run in two stages",
+      direct.min(), staged.max(), relation=">=",
+      control={"two stages": staged.min()})  # fmt: skip
+
+# %% [markdown]
+# Here the detour does not pay. "Off" is the distance to the nearest of 200 drawings with the same words, so it sees speckles as well as wrong words. The two stages took a quarter more seconds, obey less and are further off in each seed. They vary more, and part of that is disorder: with three times the updates, one seed, both obey always, and the direct generator keeps a small lead in the other two numbers. We have not looked for the cause. StackGAN was made for 256 × 256 pixels, of which its first stage draws a sixteenth; ours draws a quarter.
 
 # %% [markdown] slide="slide"
 # ## 4 · Super-resolution: one answer or the mean of all?
@@ -410,24 +430,26 @@ check("the change is orthogonal to what y leaves open", angle, torch.zeros(5).do
       control={"not projected": ((x - held) * (other - x)).sum((1, 2, 3))})  # fmt: skip
 
 # %% [markdown]
-# Three networks of one size learn to enlarge 8 × 8 digits from 2 × 2 pixels, with equally many updates (those of a GAN cost about twice as much): one by squared error, one as a conditional GAN, and one as a GAN whose output is held to $y$. Two judges look at what they make of the 360 test digits: the squared error, and the Fréchet distance of notebook 12 between the results and real digits, in the features of a classifier.
+# Three networks of one size learn to enlarge 8 × 8 digits from 2 × 2 pixels: one by squared error, one as a conditional GAN, and one as a GAN whose output is held to $y$. The games make 1800 updates. An update of squared error takes about a fifth of the time, so it makes five times as many; what it reaches in 1800 is printed too. Two judges look at what the networks make of the 360 test digits: the squared error, and the Fréchet distance of notebook 12 between the results and real digits, in the features of a classifier. Three seeds each.
 
 # %%
 enlarging = data.results("conditional_gan_enlarged")
 print(enlarging)
-names = {"mean": "squared error", "gan": "GAN", "consistent": "GAN, consistent"}
 small = enlarging.arrays["small"].repeat(4, axis=2).repeat(4, axis=3)
-rows = [small, *(enlarging.arrays[kind][0] for kind in names),
-      enlarging.arrays["image"]]  # fmt: skip
-figure = pictures.rows_of_pictures([1 - row / 255 for row in rows],
-      ["given", *names.values(), "original"],
+drawn_by = [enlarging.arrays[kind] for kind in ("mean", "gan", "consistent")]
+rows = [small, drawn_by[0][0], drawn_by[1][0], *drawn_by[2], enlarging.arrays["image"]]
+labels = ["given", "squared error", "GAN", "GAN, consistent", "another draw",
+          "original"]  # fmt: skip
+figure = pictures.rows_of_pictures([1 - row / 255 for row in rows], labels,
       title="from 2 × 2 pixels: squared error blurs what is lost")  # fmt: skip
 plots.show(figure,
            alt="Rows of eight pictures: the 2 by 2 pixels given; soft blobs by the "
-           "network trained on squared error; strokes by the two GANs; the original "
-           "digits.")  # fmt: skip
+           "network trained on squared error; digits by the two GANs, of the second "
+           "two draws that differ; the original digits.")  # fmt: skip
 
 # %%
+names = {"mean, five times as long": "squared error", "gan": "GAN",
+         "consistent": "GAN, consistent"}  # fmt: skip
 error = {kind: enlarging.column("error", model=kind) for kind in names}
 look = {kind: enlarging.column("fd", model=kind) for kind in names}
 figure = pictures.two_judges([*error.values()], [*look.values()], [*names.values()])
@@ -435,21 +457,26 @@ plots.show(figure,
            alt="Squared error against Fréchet distance, three seeds for each of three "
            "methods: the network of least error is not the nearest to real "
            "digits.")  # fmt: skip
-
-# %%
-for kind, name in names.items():
-    recall = enlarging.column("recall", model=kind).mean()
-    print(f"{name:16} error {seeds(error[kind])}, recall {recall:.2f}")
-    print(f"{'':16} Fréchet distance {seeds(look[kind])}")
-check("squared error has the least error, each seed", error["mean"],
-      0.9 * error["consistent"],
+for kind, name in {"mean": "squared error, 1800", **names}.items():
+    columns = [enlarging.column(key, model=kind)
+               for key in ("error", "fd", "recall", "seconds")]  # fmt: skip
+    print(f"{name:19} error {seeds(columns[0])}, recall {columns[2].mean():.2f}")
+    print(f"{'':19} Fréchet distance {seeds(columns[1])}; {columns[3].mean():.0f} s")
+mean, held_to = error["mean, five times as long"], error["consistent"]
+of_16 = enlarging.column("error of the mean of 16", model="consistent")
+print(f"one draw has {np.mean(held_to / mean):.1f} times the error of the mean, "
+      f"the average of 16 draws {np.mean(of_16 / mean):.1f} times")  # fmt: skip
+check("squared error has the least error, each seed", mean, 0.7 * held_to,
       relation="<=", control={"GAN": error["gan"]})  # fmt: skip
-check("the consistent GAN is nearer to real digits, each seed", look["consistent"],
-      0.9 * look["mean"], relation="<=",
-      control={"squared error, the next seed": np.roll(look["mean"], 1)})  # fmt: skip
+check("the consistent GAN is at less than half the Fréchet distance, each seed",
+      look["consistent"], look["mean, five times as long"] / 2, relation="<=",
+      control={"1800 updates of squared error":
+               enlarging.column("fd", model="mean")})  # fmt: skip
 
 # %% [markdown]
-# The two judges disagree, and neither is wrong: one asks how far the picture is from the truth, the other whether it could *be* true. Blau and Michaeli (2018) prove that beyond some point each can only improve at the other's expense. If you read number plates you want the first; if you restore an old film, the second. In neither case has the lost information come back. The GAN has made it up. And neither GAN is near real digits: their **recall**, the share of real digits that are near some drawn one, is almost 0 after these 600 updates.
+# The two judges disagree, and neither is wrong: one asks how far the picture is from the truth, the other whether it could *be* true. Blau and Michaeli (2018) prove that beyond some point each can only improve at the other's expense. If you read number plates you want the first; if you restore an old film, the second. In neither case has the lost information come back. The GAN has made it up, and draws differently each time: a perfect sampler would have twice the error of the mean, and the average of 16 of its draws $1 + \frac1{16}$ times. The **recall** beside them is the share of real digits that are near some drawn one.
+#
+# (A game needs its time. In a first run of one of these seeds, 600 updates against 3000 of squared error, the two were level in Fréchet distance.)
 
 # %% [markdown] slide="slide"
 # ## 5 · Pix2pix: a sketch and a coin
@@ -522,15 +549,16 @@ for key, name in losses.items():
     columns = (colouring.column(word, model=key) for word in ("murky", "blue", "both"))
     murky, blue, both = map(seeds, columns)
     print(f"{name:15} neither colour {murky}; blue {blue}; both for one sketch {both}")
+patient = data.results("conditional_gan_coloured_longer")
 check("squared error: neither colour in 9 of 10 pictures, each seed",
       colouring.column("murky", model="l2"), 0.9, relation=">=",
-      control={"absolute error": colouring.column("murky", model="l1")})  # fmt: skip
+      control={"absolute error, 1050 updates":
+               patient.column("murky", model="l1")})  # fmt: skip
 
 # %% [markdown]
 # Squared error settles for purple, as the derivation says. Absolute error should be blue, and for one seed it is not. Is the derivation wrong there, or were 350 updates too few? The slope that pulls a pixel towards blue is only $0.7 - 0.3$. The same two networks, with three times the updates:
 
 # %%
-patient = data.results("conditional_gan_coloured_longer")
 print(patient)
 for key in ("l2", "l1"):
     murky, blue = (seeds(patient.column(word, model=key)) for word in ("murky", "blue"))
@@ -632,7 +660,7 @@ check("colours come back with at most half the error of the mean colour",
       "another shape's colour": found["another colour"]})  # fmt: skip
 
 # %% [markdown]
-# The numbers are root mean squares, per colour channel. The white picture carries the colour: rounding it to 16 grey levels leaves most of the message, noise of 0.1 drowns it. The cycle loss rewards the hiding: where the heaps do *not* hold the same information, nothing else closes the cycle. Three training seeds:
+# The numbers are root mean squares, per colour channel. The white picture carries the colour: rounding it to 16 grey levels leaves most of the message, noise of 0.1 drowns most of it. The cycle loss rewards the hiding: where the heaps do *not* hold the same information, nothing else closes the cycle. Three training seeds:
 
 # %%
 hiding = data.results("conditional_gan_hidden")
@@ -920,6 +948,7 @@ plots.show(figure,
 # | with mismatched pairs the best generator is not the data | section 2 | `best_generator` |
 # | projection: a log ratio of two softmax models is linear in $c$ | section 3 | `ConditionalDiscriminator` |
 # | conditioning augmentation: a draw and its KL | section 3 | `conditioning_augmentation` |
+# | two stages and one, at equal seconds and at three times as many | section 3 | `StackedGenerator` |
 # | a posterior sample has twice the squared error of the mean | section 4 | |
 # | $x + U(y - Sx)$ is the nearest picture that shrinks to $y$ | section 4 | `consistent`, `ConsistentGenerator` |
 # | squared error draws the mean, absolute error the median | section 5 | `Pix2Pix` |
