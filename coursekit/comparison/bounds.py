@@ -31,7 +31,7 @@ def density_bound(log_density: Callable, levels: Tensor, *, n_noises: int = N_NO
 
 
 @torch.no_grad()
-def ddpm_bound(model: DDPM, x: Tensor, top: int, *, rng=None) -> float:
+def ddpm_bound(model: DDPM, x: Tensor, top: int, *, rng: torch.Generator | None = None) -> float:
     """Mean bound on log P of whole levels, nats; x (n, d) in [-1, 1], the levels 2 / top apart.
 
     The chain's terms are those of `DDPM.elbo`. Its last step gives a level the mass that a Gaussian of

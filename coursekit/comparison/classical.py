@@ -4,6 +4,7 @@ Each is a function (task, seed, n_steps) -> `Family`, as in the other files; n_s
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -82,7 +83,7 @@ def coin_mixture(task: Task, seed: int, n_steps: int) -> Family:
     )
 
 
-def of_density(task: Task, model: Mixture, **more) -> Family:
+def of_density(task: Task, model: Mixture, **more: Any) -> Family:
     """The family of a density of dequantised levels."""
     settings = {"n_parameters": model.n_parameters} | more
     return Family(

@@ -91,7 +91,9 @@ class Dequantised(nn.Module):
         super().__init__()
         self.model, self.n_levels = model, n_levels
 
-    def loss(self, x: Tensor, condition: Tensor | None = None, *, rng=None) -> Tensor:
+    def loss(
+        self, x: Tensor, condition: Tensor | None = None, *, rng: torch.Generator | None = None
+    ) -> Tensor:
         """The model's loss, a scalar."""
         told = () if condition is None else (condition,)
         return self.model.loss(dequantize(x, rng=rng) / self.n_levels, *told, rng=rng)

@@ -9,6 +9,7 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import ArrayLike
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
@@ -53,7 +54,7 @@ def noisy_channel(n_levels: int, spread: float) -> Tensor:
 class Mixture:
     """A mixture of Gaussians with full covariances, in float64: weights (k,), means (k, d), (k, d, d)."""
 
-    def __init__(self, weights, means, covariances):
+    def __init__(self, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike):
         self.weights, self.means, covariances = (
             torch.as_tensor(np.asarray(each), dtype=torch.float64) for each in (weights, means, covariances)
         )
@@ -76,7 +77,7 @@ class Mixture:
         return self.means[chosen] + (self.gaussians.scale_tril[chosen] @ noise)[:, :, 0]
 
 
-def fitted_mixture(x, n_components: int, seed: int, *, ridge: float) -> Mixture:
+def fitted_mixture(x: ArrayLike, n_components: int, seed: int, *, ridge: float) -> Mixture:
     """scikit-learn's expectation-maximisation on x (n, d); ridge: added to each variance."""
     gmm = GaussianMixture(n_components, reg_covar=ridge, random_state=seed, max_iter=50, tol=1e-2)
     gmm.fit(np.asarray(x, dtype=np.float64))
@@ -104,7 +105,9 @@ class BernoulliMixture:
         return torch.bernoulli(self.probabilities[chosen], generator=rng).float()
 
 
-def bernoulli_mixture(x: Tensor, n_components: int, seed: int, *, n_rounds=40, prior=0.5) -> BernoulliMixture:
+def bernoulli_mixture(
+    x: Tensor, n_components: int, seed: int, *, n_rounds: int = 40, prior: float = 0.5
+) -> BernoulliMixture:
     """Expectation-maximisation on bits x (n, d); prior: imagined ones, and zeros, in each coin."""
     rng = torch.Generator().manual_seed(seed)
     x = x.double()

@@ -1,5 +1,7 @@
 """Families that go pixel by pixel, or fill in the blanks: MADE, PixelCNN, the masked model (lecture 06)."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -10,7 +12,7 @@ from coursekit.data import ink
 from coursekit.training import FreshPixels, fit
 
 
-def autoregressive(task: Task, seed: int, n_steps: int, model: nn.Module, **settings) -> Family:
+def autoregressive(task: Task, seed: int, n_steps: int, model: nn.Module, **settings: Any) -> Family:
     """Any model of lecture 06: on the bits each batch is drawn anew."""
     settings = autoregressive_recipe.SETTINGS | settings
     learner, x = (

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from coursekit.data import Dataset, binarised, train_and_test
@@ -23,6 +24,7 @@ from coursekit.evaluation import (
     nearest_share,
     precision_recall,
 )
+from coursekit.training import Recipe
 
 TASKS = ("bits", "digits", "mini_mnist")
 N_DRAWN = 1000
@@ -60,7 +62,7 @@ class Task:
         """Classes of `new`, int64 (m,)."""
         return torch.tensor(self.test.labels)
 
-    def shade(self, levels) -> Tensor:
+    def shade(self, levels: ArrayLike) -> Tensor:
         """Levels as shares of ink in [0, 1], the judge's units; float32."""
         return torch.as_tensor(levels, dtype=torch.float32) / (self.n_levels - 1)
 
@@ -127,7 +129,7 @@ def count(*modules: nn.Module) -> int:
     return sum(p.numel() for module in modules for p in module.parameters())
 
 
-def trained(made, seed: int, n_steps: int) -> nn.Module:
+def trained(made: Recipe, seed: int, n_steps: int) -> nn.Module:
     """The model of a lecture's recipe after n_steps."""
     made.train(n_steps=n_steps, seed=seed, device="cpu")
     return made.model.requires_grad_(False).eval()
