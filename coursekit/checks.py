@@ -5,7 +5,8 @@ line when the claim holds, so that a stored notebook can be compared with a fres
 values when it does not. Neither ever passes on NaN or on shapes that differ.
 
 A bound that everything meets proves nothing. So a bound on a measured number names its *control*: what noise,
-an untrained model or a simple baseline gets. The control is held to the same bar and must fail it.
+an untrained model or a simple baseline gets. The control is held to the same bar and must fail it, with each
+of its seeds if it has several.
 """
 
 import base64
@@ -56,9 +57,10 @@ def check(
         se: standard error(s) of left - right for a Monte Carlo claim; the tolerance is then 4 se, instead of
             atol and rtol, and the line says so.
         control: what noise, an untrained model, a baseline or a well-known slip gets for `left`; a value, or
-            a dict from names to values. Each must fail the same relation with the same tolerance, in at
-            least one entry: a control that passes raises CheckFailed. The line names the controls, without
-            their values. For "==" it is a slip that must differ.
+            a dict from names to values. Each must fail the same relation with the same tolerance, else
+            CheckFailed is raised. Of an array, such as one value per seed, *every* entry must fail a "<=" or
+            ">=". For "==" it is a slip: two arrays differ as soon as one entry does. The line names the
+            controls, without their values.
         theorem: name of the theorem by which a "<=" or ">=" holds for every input: it needs no control.
 
     Raises:
@@ -95,11 +97,13 @@ def check(
         if value.size != 1 and right.size != 1 and value.shape != right.shape:
             raise ValueError(f"{name} has shape {value.shape}, but is compared with {right.shape}")
         beyond = _excess(relation, _difference(value, right)) - tolerance
-        if np.all(beyond <= 0):
-            _, a, b = _worst(beyond, value, right)
+        # A bound has to tell every seed of the control from the claim; an equality is one claim as a whole.
+        passes = np.all(beyond <= 0) if relation == "==" else np.any(beyond <= 0)
+        if passes:
+            place, a, b = _worst(beyond if relation == "==" else -beyond, value, right)
             raise CheckFailed(
-                f"{claim}: {name} passes too: this proves nothing. It gets {a:.10g}, to be compared with"
-                f" {b:.10g}"
+                f"{claim}: {name} passes too{place}: this proves nothing. It gets {a:.10g}, to be compared"
+                f" with {b:.10g}"
             )
     print(_printable(f"✓ {claim}   ({_tolerance_text(relation, atol, rtol, se)}{reason})"))
 

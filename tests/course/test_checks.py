@@ -171,9 +171,10 @@ def test_four_standard_errors_are_four():
     [
         (0.1, 1, {"relation": "<=", "control": 1.5}),
         (UP, 0, {"relation": ">=", "control": -1}),
-        (UP, 0, {"relation": ">=", "control": UP - [2, 0, 0]}),  # one entry is enough
-        (0, UP, {"relation": "<=", "control": 2}),
-        (0, UP, {"relation": "<=", "control": {"reversed": UP[::-1]}}),
+        (UP, 0, {"relation": ">=", "control": UP - 4}),  # every entry fails
+        (UP, UP, {"control": UP + [1, 0, 0]}),  # an array is another one as soon as one entry is
+        (0, UP, {"relation": "<=", "control": 4}),
+        (0, UP, {"relation": "<=", "control": {"doubled": 2 * UP}}),
         (0.1, 1, {"relation": "<=", "control": {"shuffled": torch.tensor(1.5, requires_grad=True)}}),
         (0.1, 1, {"relation": "<=", "control": INF}),
         (1.0, 1.3, {"se": 0.1, "control": 1.8}),
@@ -203,6 +204,29 @@ def test_a_control_that_passes_too_fails_the_check(control, name, capsys):
     assert capsys.readouterr().out == ""
     with pytest.raises(CheckFailed, match="is not at most"):
         check("claim", 2, 1, relation="<=", control=control)  # the claim itself comes first
+
+
+@pytest.mark.parametrize(
+    "relation, control, sentence",
+    [
+        (
+            ">=",
+            [-1, -1, 2],
+            r"passes too at index \(2,\): this proves nothing. It gets 2, to be compared with 0",
+        ),
+        (
+            ">=",
+            [-1, 0, -1],
+            r"passes too at index \(1,\): .* It gets 0, to be compared with 0",
+        ),
+        ("<=", [[1, 2, -3]], r"passes too at index \(0, 2\)"),
+    ],
+)
+def test_every_entry_of_a_control_must_fail_a_bound(relation, control, sentence, capsys):
+    left = [[0.0, 0.0, 0.0]] if relation == "<=" else [0, 1, 2]
+    with pytest.raises(CheckFailed, match=sentence):
+        check("three seeds", left, 0, relation=relation, control={"untrained": control})
+    assert capsys.readouterr().out == ""
 
 
 def test_a_control_of_an_equality_is_a_slip_that_must_differ():
