@@ -430,7 +430,7 @@ check("the change is orthogonal to what y leaves open", angle, torch.zeros(5).do
       control={"not projected": ((x - held) * (other - x)).sum((1, 2, 3))})  # fmt: skip
 
 # %% [markdown]
-# Three networks of one size learn to enlarge 8 × 8 digits from 2 × 2 pixels: one by squared error, one as a conditional GAN, and one as a GAN whose output is held to $y$. The games make 1800 updates. An update of squared error takes about a fifth of the time, so it makes five times as many; what it reaches in 1800 is printed too. Two judges look at what the networks make of the 360 test digits: the squared error, and the Fréchet distance of notebook 12 between the results and real digits, in the features of a classifier. Three seeds each.
+# Three networks of one size learn to enlarge 8 × 8 digits from 2 × 2 pixels: one by squared error, one as a conditional GAN, and one as a GAN whose output is held to $y$. The games make 1800 updates. An update of squared error takes about a fifth of the time, so it makes five times as many; what it reaches in 1800 is in the picture, and printed too. Two judges look at what the networks make of the 360 test digits: the squared error, and the Fréchet distance of notebook 12 between the results and real digits, in the features of a classifier. Three seeds each.
 
 # %%
 enlarging = data.results("conditional_gan_enlarged")
@@ -556,7 +556,7 @@ check("squared error: neither colour in 9 of 10 pictures, each seed",
                patient.column("murky", model="l1")})  # fmt: skip
 
 # %% [markdown]
-# Squared error settles for purple, as the derivation says. Absolute error should be blue, and for one seed it is not. Is the derivation wrong there, or were 350 updates too few? The slope that pulls a pixel towards blue is only $0.7 - 0.3$. The same two networks, with three times the updates:
+# Squared error settles for purple, as the derivation says. Absolute error should be blue, and in these seeds, on which nothing was chosen, it is mostly neither. Is the derivation wrong, or were 350 updates too few? The slope that pulls a pixel towards blue is only $0.7 - 0.3$. The same two losses, with three times the updates:
 
 # %%
 print(patient)
