@@ -186,7 +186,7 @@ def coloured_longer(bench):
     row = bench.row("pictures in blue, absolute error alone, 1050 steps", "", better="higher")
     outline, _, _ = recipe.sketches(300, 99)
     with bench.store("conditional_gan_coloured_longer", recipe, "coloured") as table:
-        for seed in fresh(bench):
+        for seed in bench.seeds:
             for kind in ("l2", "l1"):
                 steps = 3 if bench.quick else 3 * recipe.COLOURED_STEPS
                 game, seconds = cpu_seconds(recipe.coloured, seed, kind, n_steps=steps)
