@@ -37,10 +37,10 @@ plots.use_course_style()
 # - **digits**: 8 × 8 digits in 17 grey levels, 1437 to learn from and 360 new ones;
 # - **mini-MNIST**: 14 × 14 digits in 17 grey levels, 5000 and 1000.
 #
-# Every family gets the same images and at most about ten CPU-seconds on the small digits (15 on the larger ones), as a fixed number of steps. Networks and settings follow the family's own lecture; several lectures train for longer, and the table knows nothing of what a family does after its ten seconds. Every sample is rounded to whole levels before anyone looks at it. There is **one judge** per track: `evaluation.digit_judge`, a small classifier of real digits, trained once with the fixed seed 100.
+# Every family gets the same images and at most about ten CPU-seconds on the small digits (15 on the larger ones), as a fixed number of steps. The steps are what repeats a row; the seconds beside them are those of one machine that had other work to do as well. Networks and settings follow the family's own lecture; several lectures train for longer, and the table knows nothing of what a family does after its ten seconds. Every sample is rounded to whole levels before anyone looks at it. There is **one judge** per track: `evaluation.digit_judge`, a small classifier of real digits, trained once with the fixed seed 100.
 
 # %%
-from coursekit.comparison import explorers, pictures, recipe
+from coursekit.comparison import bounds, explorers, mixtures, pictures, recipe
 
 tracks = {name: recipe.load(name) for name in ("bits", "digits")}
 stored = {name: data.results(f"comparison_{name}") for name in recipe.TASKS}
@@ -70,7 +70,7 @@ for name, track in tracks.items():
 # %%
 grey = tracks["digits"]
 d = grey.x.shape[1]
-mean, cov = recipe.moments(grey.x)
+mean, cov = mixtures.moments(grey.x)
 u = np.random.default_rng(19).random(grey.new.shape)
 x = grey.new.double().numpy() + u
 in_levels = stats.multivariate_normal(mean, cov).logpdf(x).mean()
@@ -98,29 +98,29 @@ check(
 std = np.maximum(np.sqrt(np.diag(cov)), 1)
 z = torch.tensor((grey.new.double().numpy() + 0.5 - mean) / std)
 inner = torch.zeros_like(z, dtype=torch.bool)  # every interval has two ends
-cell = recipe.gaussian_interval(z, torch.tensor(0.5 / std), low=inner, high=inner)
+cell = bounds.gaussian_interval(z, torch.tensor(0.5 / std), low=inner, high=inner)
 mass = cell.sum(1).mean().item()
 pixelwise = torch.distributions.Normal(torch.tensor(mean), torch.tensor(std))
-bounds = [
-    recipe.density_bound(
+below = [
+    bounds.density_bound(
         lambda y: pixelwise.log_prob(y.double()).sum(1), grey.new, n_noises=k
     )
     for k in (1, 20, 500)
 ]  # fmt: skip
 check(
     "one draw, 20 draws, 500 draws: each bound is above the last",
-    np.diff(bounds) > 0,
+    np.diff(below) > 0,
     True,
 )
 check(
     "and below the mass",
-    bounds,
+    below,
     mass + 0.02,
     relation="<=",
-    control={"the density in shares of ink": bounds[0] + d * math.log(17)},
+    control={"the density in shares of ink": below[0] + d * math.log(17)},
 )
-check("500 draws come within .2 nats", bounds[-1], mass, atol=0.2)
-print(f"one draw is short by {mass - bounds[0]:.1f} nats of {mass:.0f}")
+check("500 draws come within .2 nats", below[-1], mass, atol=0.2)
+print(f"one draw is short by {mass - below[0]:.1f} nats of {mass:.0f}")
 
 # %% [markdown] slide="slide"
 # ## 2 · Black and white: only probabilities compete
@@ -140,10 +140,12 @@ print(bits)
 for name in explorers.families(bits):
     nats = explorers.values_of(bits, name, "nats")
     if nats is not None:
-        kind = bits.column("kind", family=name)[0]
-        error = explorers.values_of(bits, name, "error").max()
-        more = f"   standard error of log Z {error:.2f}" if error else ""
-        print(f"{name:20} {nats.mean():7.2f} ± {nats.std(ddof=1):.2f}   {kind}{more}")
+        kind, steps = (bits.column(key, family=name)[0] for key in ("kind", "steps"))
+        took = explorers.values_of(bits, name, "seconds").mean()
+        error = explorers.values_of(bits, name, "error")
+        more = "" if error is None else f", standard error of log Z {error.max():.2f}"
+        print(f"{name:20} {nats.mean():7.2f} ± {nats.std(ddof=1):.2f}", end="")
+        print(f" {steps:6} steps {took:5.1f} s   {kind}{more}")
 
 
 # %%
@@ -176,7 +178,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Every learned family beats independent pixels, and all but one crowd within half a nat, from an EM that takes a third of a second to a Boltzmann machine. The PixelCNN is more than a nat behind. Seconds are part of it: `recipe.train(tracks["bits"], "PixelCNN", seed=0, factor=3)` takes half a minute and, when we tried, made up about a third. The rest has a cause that we did not look for. The noisy copy, which is the training set with 2 % of its bits turned over, is *worse than independent pixels*: each new digit differs from every old one in more pixels than it allows for (section 5 turns that knob).
+# Every learned family beats independent pixels, and all but one crowd within half a nat, from an EM that takes less than a second to a Boltzmann machine. The PixelCNN is more than a nat behind. Seconds are part of it: `recipe.train(tracks["bits"], "PixelCNN", seed=0, factor=3)` takes half a minute and, when we tried, made up about a third. The rest has a cause that we did not look for. The noisy copy, which is the training set with 2 % of its bits turned over, is *worse than independent pixels*: each new digit differs from every old one in more pixels than it allows for (section 5 turns that knob).
 #
 # Is a stored number the number of the recipe? Two rows of this track, with stored seeds: the coins, and the DBN, whose likelihood takes every estimate there is.
 
@@ -293,15 +295,16 @@ print(f"off the scale: noisy copy, {per_pixel['noisy copy']:.1f} bits per pixel"
 # Here the order is a different one. A mixture was all but tied with the best in black and white; now that its components are Gaussians it falls behind *independent pixels*. The first explanation that comes to mind is that many pixels of a digit are always 0, and that a histogram gets them for nothing. Let us test it. Forget how pixels depend on each other, and give each level of each pixel the mass that the mixture gives it. Where does it need more bits than the histogram?
 
 # %%
+from coursekit.comparison import classical
 from coursekit.flow import dequantize
 
-mixtures = []
+fits = []
 for seed in bits.seeds:
     noise = torch.Generator().manual_seed(seed)
     y = dequantize(grey.x.repeat(3, 1), rng=noise).double()
-    mixtures.append((y, recipe.fitted_mixture(y, 10, seed, ridge=recipe.RIDGE)))
-gauss = mixtures[0][1]
-pixel = torch.distributions.Normal(gauss.means, (gauss.factors**2).sum(2).sqrt())
+    fits.append((y, mixtures.fitted_mixture(y, 10, seed, ridge=classical.RIDGE)))
+gauss = fits[0][1]
+pixel = torch.distributions.Normal(gauss.means, gauss.gaussians.stddev)
 level = torch.arange(17).double()[:, None, None]
 of_level = gauss.weights[:, None] * (pixel.cdf(level + 1) - pixel.cdf(level))
 histogram = torch.nn.functional.one_hot(grey.x.long(), 17).sum(0).T + 0.5
@@ -340,9 +343,9 @@ def stretched(y):
 
 
 behind_logit = []
-for seed, (y, _) in enumerate(mixtures):
-    gauss = recipe.fitted_mixture(stretched(y)[0], 10, seed, ridge=recipe.RIDGE)
-    bound = recipe.density_bound(
+for seed, (y, _) in enumerate(fits):
+    gauss = mixtures.fitted_mixture(stretched(y)[0], 10, seed, ridge=classical.RIDGE)
+    bound = bounds.density_bound(
         lambda y, gauss=gauss: gauss.log_prob(stretched(y)[0]) + stretched(y)[1],
         grey.new,
     )  # fmt: skip
@@ -362,12 +365,13 @@ check(
 # The diffusion model's bound is worse than that of *uniform noise*, though its samples are digits (section 4). Where do its nats go? The bound is a sum over steps (notebook 17), so we can look. This is the third repeated row.
 
 # %% tags=["nbval-ignore-output"]
+from coursekit.comparison import protocol
 from coursekit.ddpm import recipe as ddpm_recipe
 from coursekit.draws import normal
 
 torch.manual_seed(0)
 made = ddpm_recipe.digits(grey.train, grey.test)
-ddpm = recipe.trained(made, 0, recipe.STEPS["digits"]["DDPM"])
+ddpm = protocol.trained(made, 0, recipe.DIGITS["DDPM"][1])
 x0, rng = 2 * grey.shade(grey.new) - 1, torch.Generator().manual_seed(0)
 kl = np.zeros(ddpm.schedule.T + 1)  # nats of step t; 0 and 1 stay empty
 for step in range(2, len(kl)):
@@ -449,15 +453,12 @@ check(
 # %%
 def table(runs, names, keys):
     """Print means over the seeds, a row per family; a dot where there is none."""
-    print(f"{'':24}" + "".join(f"{key:>14}" for key in keys))
+    print(f"{'':25}" + "".join(f"{key:>10}" for key in keys) + f"{'steps':>9}")
     for name in names:
         found = [explorers.values_of(runs, name, key) for key in keys]
-        print(
-            f"{name:24}"
-            + "".join(
-                "             ·" if v is None else f"{v.mean():14.3g}" for v in found
-            )
-        )  # fmt: skip
+        words = ("·" if value is None else f"{value.mean():.3g}" for value in found)
+        steps = runs.column("steps", family=name)[0]
+        print(f"{name:25}" + "".join(f"{each:>10}" for each in words) + f"{steps:9}")
 
 
 keys = ["fd", "precision", "recall", "coverage", "nearest", "edges", "rarest"]
@@ -579,7 +580,7 @@ check(
 
 # %%
 bit = tracks["bits"]
-family = recipe.bernoulli_mixture(bit.x, 80, seed=0)
+family = mixtures.bernoulli_mixture(bit.x, 80, seed=0)
 log_p, log_q = family.log_prob(bit.new).numpy(), np.full(len(bit.new), -d * math.log(2))
 shares = np.array([1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01])
 with np.errstate(divide="ignore"):
@@ -634,7 +635,7 @@ check("99 % noise has the FD of noise, within a tenth", looks[-1], bit_fd["noise
 flips = np.array([0.001, 0.005, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3])
 exact, fds = [], []
 for flip in flips:
-    noisy = recipe.Copies(bit.x, torch.tensor([[1 - flip, flip], [flip, 1 - flip]]))
+    noisy = mixtures.Copies(bit.x, torch.tensor([[1 - flip, flip], [flip, 1 - flip]]))
     exact.append(noisy.log_prob(bit.new).mean().item())
     fds.append(bits_fd(noisy.sample(1000, rng=rng)))
 plots.show(
@@ -724,7 +725,8 @@ check("MADE has fewer bits per pixel than the VAE with a mixture prior, in every
     "conditional VAE")})  # fmt: skip
 check("and that VAE has the smaller FD, in every seed",
     gap("fd", "MADE", "VAE, mixture prior"), 0, relation=">=",
-    control={"MADE and PixelCNN, too": gap("fd", "PixelCNN", "MADE")})  # fmt: skip
+    control={"and than a mixture of Gaussians": gap("fd", "mixture of Gaussians",
+    "VAE, mixture prior")})  # fmt: skip
 
 # %% [markdown]
 # Two trained models, three seeds each, no overlap: one is ahead in likelihood, the other in looks. (The VAE's likelihood is a bound, so the deficit may be the bound's. The FD is not a bound.) So "better" needs a purpose.
@@ -789,10 +791,11 @@ check("GAN after ten seconds: its rarest class has less than 4 %", rarest["GAN"]
 # **"A latent you can infer".** Bring 100 new images back from their own latents: through an encoder, an inverse, DDIM walked backwards, or, for a generator without any way back, by searching the code (notebook 13).
 
 # %%
-back = explorers.means_of(digits, "rebuilt")
+back, numbers = (explorers.means_of(digits, key) for key in ("rebuilt", "latents"))
 seconds = explorers.means_of(digits, "rebuild_seconds")
 for name in sorted(back, key=back.get):
-    print(f"{name:20} squared error {back[name]:6.3f} {seconds[name]:9.3f} s per 1000")
+    print(f"{name:20} squared error {back[name]:6.3f} with ", end="")
+    print(f"{numbers[name]:3.0f} numbers,{seconds[name]:9.3f} s per 1000")
 check("the flow comes back exactly", back["flow"], 0, atol=1e-6)
 check(
     "an encoder takes less than a hundredth of the seconds of a search",
@@ -838,9 +841,9 @@ check(
 # **"Unstable".** The range of FD over three seeds:
 
 # %%
-spread = {n: explorers.values_of(digits, n, "fd") for n in recipe.GREY}
+spread = {n: explorers.values_of(digits, n, "fd") for n in recipe.DIGITS}
 ordered = sorted(spread, key=lambda n: -np.ptp(spread[n]))
-for name in [*ordered[:6], "WGAN", "MADE"]:
+for name in dict.fromkeys([*ordered[:6], "WGAN", "MADE"]):
     print(f"{name:20} FD {spread[name].min():5.1f} to {spread[name].max():5.1f}")
 
 # %% [markdown]
@@ -851,16 +854,29 @@ for name in [*ordered[:6], "WGAN", "MADE"]:
 #
 # **Question.** Ten seconds are a rule. The three families that were cut furthest below the length of their own lectures got three times the steps. What changes?
 
+
 # %%
+def before_and_after(key, name, n_pixels=64):
+    """Mean and spread of a column, at the table's steps and at three times those."""
+    runs = [explorers.values_of(each, name, key, n_pixels) for each in (digits, longer)]
+    if runs[0] is None:
+        return "-"
+    return " -> ".join(f"{v.mean():6.3g} ± {v.std(ddof=1):.2g}" for v in runs)
+
+
 print(longer)
-for name in recipe.LONGER:
-    runs_of = [explorers.values_of(runs, name, "fd") for runs in (digits, longer)]
-    before, after = (f"{fd.mean():5.1f} ± {fd.std(ddof=1):4.1f}" for fd in runs_of)
-    print(f"{name:5} FD {before}, three times the steps {after}")
+print(f"{'':14} {'steps':6} {'Fréchet distance':32} bits per pixel")
+for name in recipe.LONGER["digits"]:
+    steps = longer.column("steps", family=name)[0]
+    words = [before_and_after(key, name) for key in ("fd", "bits")]
+    print(f"{name:14} {steps:6} {words[0]:32} {words[1]}")
+
+# %%
 long_fd = explorers.means_of(longer, "fd")
+late = ("GAN", "WGAN", "DDPM")
 check(
-    "with three times the steps each comes to .7 of its distance or less",
-    max(long_fd[n] / by_fd[n] for n in recipe.LONGER),
+    "with three times the steps these three come to .7 of their distance or less",
+    max(long_fd[n] / by_fd[n] for n in late),
     0.7,
     relation="<=",
     control={"the luckiest GAN at the old steps": spread["GAN"].min() / by_fd["GAN"]},
@@ -880,7 +896,7 @@ print("FD of 50 strides / all steps: {:.2f}, trained longer {:.2f}".format(*stri
 #
 # **Question.** Does the order on 8 × 8 digits survive on 14 × 14 ones?
 #
-# Fewer families were measured here, at most 15 CPU-seconds each. Missing are the PixelCNN (its 1000 draws would take four minutes per seed) and, to keep the table affordable, MADE, WGAN, the VAE with a mixture prior and the three conditional families; the large digits say nothing about them. Mind the unit: *per image* everybody needs more bits than on the small digits, *per pixel* most need fewer. That need not be cleverness: independent pixels, which ask no neighbour, need fewer as well, since more of a large digit is blank paper.
+# Fewer families were measured here, at most 15 CPU-seconds each; whoever is missing below, the large digits say nothing about. Mind the unit: *per image* everybody needs more bits than on the small digits, *per pixel* most need fewer. That need not be cleverness: independent pixels, which ask no neighbour, need fewer as well, since more of a large digit is blank paper.
 
 # %%
 large = stored["mini_mnist"]
@@ -888,6 +904,10 @@ print(large)
 for name, images in (("8 x 8", data.digits()), ("14 x 14", data.mini_mnist())):
     print(f"{name} digits: {(images.x == 0).mean():.0%} of all levels are 0")
 large_fd = explorers.means_of(large, "fd")
+keys = ["seconds", "fd", "precision", "recall", "coverage", "nearest", "rarest"]
+table(large, sorted(large_fd, key=large_fd.get), keys)
+
+# %%
 shared = [n for n in large_fd if n in by_fd and n not in recipe.CONTROLS]
 names14, values14, kinds14 = likelihoods(large, "bits", 196)
 short = [i for i, v in enumerate(values14) if v.mean() < 6]
@@ -897,12 +917,12 @@ plots.show(
         [-values14[i] for i in short],
         kinds=[kinds14[i] for i in short],
         xlabel="minus bits per pixel of new images",
-        title="14 × 14 digits: flow and masked model beat independent pixels",
+        title="14 × 14 digits: what sees levels, and the flow, beat independent pixels",
     ),
-    alt="Ladder of minus bits per pixel on 14 by 14 digits, a mark per seed. The flow "
-    "and the masked model are ahead of independent pixels, the smooth densities behind "
-    "them, then come uniform noise and the bound of the diffusion model. The noisy "
-    "copy is off the scale.",
+    alt="Ladder of minus bits per pixel on 14 by 14 digits, a mark per seed. MADE, the "
+    "flow and the masked model are ahead of independent pixels, the smooth densities "
+    "behind them, then come uniform noise and the bound of the diffusion model. The "
+    "noisy copy is off the scale.",
 )
 
 # %%
@@ -917,7 +937,8 @@ plots.show(
         logs=(True, True),
     ),
     alt="Fréchet distance on 8 by 8 digits across and on 14 by 14 digits upwards, a "
-    "point per family; the autoencoder is lowest on both, the GAN highest on both.",
+    "point per family; the autoencoder is lowest on both. The GAN, highest on the "
+    "small digits, is in the middle on the large ones.",
 )
 rank = stats.spearmanr([by_fd[n] for n in shared], [large_fd[n] for n in shared])
 print(f"rank correlation of the two columns, {len(shared)} rows: {rank.statistic:.2f}")
@@ -930,57 +951,111 @@ check(
     control={"mixture of Gaussians": 2 * large_fd["mixture of Gaussians"]},
 )
 check(
-    "and the flow in likelihood, with a lower bound",
-    per_pixel14["flow"],
-    min(value for n, value in per_pixel14.items() if n != "flow") - 0.05,
+    "and MADE in likelihood",
+    per_pixel14["MADE"],
+    min(value for n, value in per_pixel14.items() if n != "MADE") - 0.03,
     relation="<=",
     control={"masked model": per_pixel14["masked model"]},
 )
 
+# %%
+shown = [
+    "training set",
+    "mixture of Gaussians",
+    "autoencoder",
+    "VAE, mixture prior",
+    "MADE",
+    "flow",
+    "GAN",
+    "DDPM",
+]
+rows = [large.arrays[n][:10] for n in shown]
+plots.show(
+    pictures.gallery(
+        rows,
+        shown,
+        (14, 14),
+        top=16,
+        title="ten draws each after at most 15 seconds, 14 × 14 digits, seed 0",
+    ),
+    alt="Ten draws each on 14 by 14 digits in rows: training images, the mixture of "
+    "Gaussians, the autoencoder, the VAE with a mixture prior, MADE, flow, GAN and "
+    "DDPM. The autoencoder's are clean; MADE's are speckled, some are noise.",
+)
+
 # %% [markdown]
-# At its head it does: the autoencoder leads in looks by more than before, and the flow in likelihood (no PixelCNN took part). The histogram of each pixel still beats every density that is smooth in the levels. The diffusion model is still behind uniform noise in its bound, and far ahead of it in looks. The rest of the order is shuffled: the masked model, second in looks on the small digits, falls far behind, and the GAN is the worst. Both got 15 seconds of a larger network and nobody got more, so this says how they start, not what they can do.
+# At its head it does: the autoencoder leads in looks by more than before, and what goes pixel by pixel leads in likelihood, MADE this time (no PixelCNN took part). The flow's bound comes next. Now look at MADE's draws: first in likelihood, and the poorest row of the picture, which is section 5 once more. The histogram of each pixel still beats every density that is smooth in the levels. The diffusion model is still behind uniform noise in its bound, and far ahead of it in looks. The prior still pays: with fifty Gaussians instead of one the VAE comes to half its distance, at nearly the same bound.
+#
+# The rest of the order is shuffled, and you should not build on it. The masked model, second in looks on the small digits, falls far behind, but look at its seconds: it made few steps and did not use up its budget. And the GAN was the worst of all when it played as its lecture does for a run of 40 seconds. For a short run batches of 64 instead of 256, and both rates at .002, were chosen on seeds that are not reported (`gan/recipe.py` says what else was tried); in the same seconds it now comes to the middle of the field. A last place may belong to the *settings*, not to the family. On the small digits the game still has those of its lecture.
 
 # %% [markdown] slide="slide"
 # ## 8 · Which model should I take for ...?
 #
-# Six questions of everyday work, each a column (or two) of the table and a rule. The rule is written in code, so that you can argue with it.
+# Five questions of everyday work. Each is a column of the table and a rule who may take part. The rule is written in code, so that you can argue with it. The answers are printed three times: for the small digits, for the small digits where GAN, WGAN and DDPM have had three times the steps, and for the large digits.
 
 
 # %%
-def ranked(key, among, sign=-1):
-    """Families by a column of grey digits, best first; sign 1: large is good."""
-    means = explorers.means_of(digits, key, 64)
-    return sorted((n for n in among if n in means), key=lambda n: -sign * means[n])
+def candidates(rule, of, n_pixels):
+    """Who may take part; of: function from a column to the means of all families."""
+    fd, numbers, obeys = (of(key) for key in ("fd", "latents", "obeys"))
+    few = n_pixels / 4
+    known = [name for name in fd if name in recipe.DIGITS]
+    return {
+        "anybody": known,
+        "at most 2.5 times the FD of training images": [
+            n for n in known if fd[n] <= 2.5 * fd["training set"]
+        ],
+        "an encoder with a quarter of the numbers": [
+            n for n in known if "GAN" not in n and numbers.get(n, n_pixels) <= few
+        ],
+        "obeys 9 times in 10": [n for n in known if obeys.get(n, 0) >= 0.9],
+    }[rule]
 
 
-trained = list(recipe.GREY)
-cost_of_training = explorers.means_of(digits, "seconds")
-good = [n for n in trained if by_fd[n] <= 2 * by_fd["training set"]]
-encoders = ["PCA", "NMF", "autoencoder", "VAE", "VAE, mixture prior"]
-obedient = [n for n, value in obeys.items() if value.min() >= 0.9]
-instant = [n for n in trained if cost_of_training[n] < 1]
-answers = {
-    "how probable is this image? (to compress it, say)": ("bits", trained, -1),
-    "images that look right": ("fd", trained, -1),
-    "a great many good images": ("draw_seconds", good, -1),
-    "an image in a few numbers": ("rebuilt", encoders, -1),
-    "an image of the class I name": ("fd", obedient, -1),
-    "something by the end of this sentence": ("fd", instant, -1),
+questions = {
+    "to tell how probable an image is": ("bits", "anybody"),
+    "to make images that look right": ("fd", "anybody"),
+    "to make good ones fast": (
+        "draw_seconds",
+        "at most 2.5 times the FD of training images",
+    ),
+    "to keep an image in a few numbers": (
+        "rebuilt",
+        "an encoder with a quarter of the numbers",
+    ),
+    "to make the digit that I name": ("fd", "obeys 9 times in 10"),
 }
-for question, (key, among, sign) in answers.items():
-    first, *others = ranked(key, among, sign)
-    values = explorers.values_of(digits, first, key, 64)
-    print(f"... {question}")
-    print(f"    {first} ({values.mean():.3g}), then {', '.join(others[:2])}")
+
+# %%
+sheets_of = {
+    "8 x 8": ((digits,), 64),
+    "8 x 8, some longer": ((digits, longer), 64),
+    "14 x 14": ((large,), 196),
+}
+for question, (key, rule) in questions.items():
+    print(f"{question}: least {key}, {rule}")
+    for place, (tables, n_pixels) in sheets_of.items():
+
+        def of(key, tables=tables, n_pixels=n_pixels):
+            columns = [explorers.means_of(runs, key, n_pixels) for runs in tables]
+            return {name: value for each in columns for name, value in each.items()}
+
+        values = of(key)
+        order = sorted(
+            (n for n in candidates(rule, of, n_pixels) if n in values), key=values.get
+        )  # fmt: skip
+        row = ", then ".join(f"{name} {values[name]:.3g}" for name in order[:3])
+        print(f"    {place:20} {row or 'nobody was measured'}")
 
 # %% [markdown]
 # What a newcomer may take home, for small grey images and ten seconds. Names may change with the budget (section 7); the questions stay.
 #
 # - **A probability**: what goes pixel by pixel, or a flow. At equal numbers take the exact one: it has no gap to wonder about. (To call an image *odd* is a different task, and was not measured.)
-# - **Looks**, and **many images**: an autoencoder with a simple density of its codes. The network has to learn how digits look; where the codes lie, ten Gaussians can say. (Latent diffusion, notebook 17, is this idea with a better density.)
-# - **A short code**: an encoder. The VAE's has 16 numbers, PCA's 20, NMF's 24, the plain autoencoder's 8: mind that before you rank them.
-# - **A named class**: any of the three obeys; the conditional VAE has the smallest FD and the best recall of them.
-# - **No time**: expectation-maximisation. Start there: on bits nothing beat it by more than a fraction of a nat, behind a logit it was level with MADE, and it is the baseline that a network has to beat.
+# - **Looks**, and **many good images fast**: an autoencoder with a simple density of its codes. The network has to learn how digits look; where the codes lie, ten Gaussians can say. (Latent diffusion, notebook 17, is this idea with a better density.)
+# - **A few numbers**: an encoder, and then it is a trade: the VAE rebuilds the small digits best with its 16 numbers, the plain autoencoder has only 8. On the large digits, with 24 and 16, the autoencoder rebuilds better as well.
+# - **A named digit**: any of the three obeys on the small digits; the conditional VAE has the smallest FD and the best recall of them. On the large ones they were not measured.
+#
+# And if there is no time at all, start with expectation-maximisation: on bits nothing beat it by more than a fraction of a nat, behind a logit it was level with MADE, and it is the baseline that a network has to beat.
 
 # %% [markdown] slide="slide"
 # ## 9 · What goes wrong
@@ -1035,7 +1110,7 @@ print(
 )  # fmt: skip
 
 # %%
-faint = recipe.Copies(bit.x, torch.tensor([[0.999, 0.001], [0.001, 0.999]]))
+faint = mixtures.Copies(bit.x, torch.tensor([[0.999, 0.001], [0.001, 0.999]]))
 learned_from, unseen = (
     [model.log_prob(images).mean().item() for model in (faint, family)]
     for images in (bit.x[:1437], bit.new)
@@ -1114,10 +1189,10 @@ check(
 # | a flow comes back exactly; an encoder costs less than a hundredth of a search | section 6 |
 # | conditional families obey; the game with the least variety | section 6 |
 # | three times the steps bring GAN, WGAN and DDPM much nearer, and the GAN to all its classes | section 7 |
-# | on 14 × 14 digits the autoencoder leads in looks and the flow in likelihood | section 7 |
+# | on 14 × 14 digits the autoencoder leads in looks and MADE in likelihood; settings moved the GAN from last place to the middle | section 7 |
 # | FD falls with the number of samples; against training images copies beat real digits | section 9 |
 #
-# **The code behind it:** [`comparison/recipe.py`](../coursekit/comparison/recipe.py) trains and measures, [`comparison/explorers.py`](../coursekit/comparison/explorers.py) reads the tables. **Every number again:** `python3 course.py bench families`.
+# **The code behind it:** [`comparison/recipe.py`](../coursekit/comparison/recipe.py) says who takes part, [`comparison/protocol.py`](../coursekit/comparison/protocol.py) measures, [`comparison/explorers.py`](../coursekit/comparison/explorers.py) reads the tables. **Every number again:** `python3 course.py bench families`.
 #
 # ### Five questions
 #
