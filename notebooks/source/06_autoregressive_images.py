@@ -410,8 +410,6 @@ past = torch.tril(torch.ones(64, 64), -1) > 0
 for k in (3, 5, 7):
     unseen = (past & ~formula(k, gated=False)).sum() / past.sum()
     print(f"{k} x {k}, any depth: {unseen:.0%} of all earlier pixels are never seen")
-
-# %%
 panels = [(f"{n} layer{'s' * (n > 1)}", autoregressive.seen_pixels((9, 9), 6, 3,
     kernel=3, n_layers=n, gated=False), 6, 3) for n in (1, 2, 4, 8)]  # fmt: skip
 show(pictures.seen_panels(panels),
@@ -719,12 +717,6 @@ print(f"what they miss is {lead:.0f} bits per image")
 check("gated PixelCNN: at most 1.85 bits per pixel, each seed", bits["gated"], 1.85,
       relation="<=", control={name: min(runs.column("bits", model=name))
       for name in ("fully visible", "plain", "flow")})  # fmt: skip
-show(pictures.dots([(name, values, "model") for name, values in bits.items()],
-    xlabel="bits per pixel of the test digits, three seeds (less is better)",
-    title="PixelCNNs are ahead of the flow, and two stacks ahead of one"),
-    alt="A row of three dots per model. From most to fewest bits: fully visible net, "
-    "masked model, flow, plain PixelCNN, gated PixelCNN. The three seeds of a model "
-    "lie close together.")  # fmt: skip
 
 # %% [markdown]
 # Two readings. A tenth of a bit per pixel is 6.4 bits per image, a factor of more than eighty in its probability; the lead of the gated network is about three times that, so it is much better. And 64 regressions without a hidden layer cover most of the way from no model to the gated network, as printed. Report the simple baseline, always. (How much of the lead is due to convolutions, and how much to the mixture of logistics, which the regressions lack, this table does not say.)
@@ -777,15 +769,6 @@ show(pictures.conditional(digit, (8, 8), n_known, one_conditional.numpy()),
 # **Samples, and what they cost.** Sampling goes pixel by pixel: $d$ passes of the network, of which each gives $d$ conditionals, and all but one are thrown away. (The row LSTM computes a row instead of an image; caching of what does not change does the same for convolutions.)
 
 # %%
-samples = [("data", test.x[:10]), ("fully visible", runs.arrays["fully visible"][:10]),
-           ("gated", gated_runs.arrays["gated"][:10]),
-           ("flow", runs.arrays["flow"][:10])]  # fmt: skip
-show(pictures.strips(samples, (8, 8)),
-    alt="Four rows of ten 8 by 8 images: test digits, samples of the fully visible "
-    "net with torn strokes, samples of the gated PixelCNN with firmer ones, and "
-    "samples of a flow with specks on the paper.")  # fmt: skip
-
-# %%
 drawing = {"gated": gated_runs.column("draw_seconds", steps=1000)}
 drawing |= {model: runs.column("draw_seconds", model=model)
             for model in ("fully visible", "flow")}  # fmt: skip
@@ -795,6 +778,13 @@ for model, passes in (("gated", 64), ("fully visible", 64), ("flow", 1)):
 ratio, slower = (drawing[name] / drawing["flow"] for name in ("gated", "fully visible"))
 check("a flow draws at least 100 times faster than the PixelCNN, each seed", ratio,
       100.0, relation=">=", control={"fully visible net": slower.max()})  # fmt: skip
+samples = [("data", test.x[:10]), ("fully visible", runs.arrays["fully visible"][:10]),
+           ("gated", gated_runs.arrays["gated"][:10]),
+           ("flow", runs.arrays["flow"][:10])]  # fmt: skip
+show(pictures.strips(samples, (8, 8)),
+    alt="Four rows of ten 8 by 8 images: test digits, samples of the fully visible "
+    "net with torn strokes, samples of the gated PixelCNN with firmer ones, and "
+    "samples of a flow with specks on the paper.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # **Completion comes free.** Any beginning can be given: the chain goes on from there. Give the upper half of a digit and draw the lower one, several times. The answers should agree with the half and differ from each other. These come from a stored run of about a minute on `mini_mnist`, 14 × 14 pixels; the halves are of test digits that it has never seen.
@@ -802,6 +792,8 @@ check("a flow draws at least 100 times faster than the PixelCNN, each seed", rat
 # %%
 longer = data.results("autoregressive_pictures")
 print(longer)
+
+# %%
 originals, completed = longer.arrays["halves_of"], longer.arrays["completed"]
 check("the given half is kept in all completions", completed[:, :, :98],
       originals[None, :, :98].repeat(4, 0))  # fmt: skip
