@@ -464,8 +464,6 @@ def table(runs, names, keys):
 keys = ["fd", "precision", "recall", "coverage", "nearest", "edges", "rarest"]
 by_fd = explorers.means_of(digits, "fd")
 table(digits, sorted(by_fd, key=by_fd.get), keys)
-
-# %%
 plots.show(
     pictures.ladder(
         list(by_fd),
@@ -870,24 +868,14 @@ for name in recipe.LONGER["digits"]:
     steps = longer.column("steps", family=name)[0]
     words = [before_and_after(key, name) for key in ("fd", "bits")]
     print(f"{name:14} {steps:6} {words[0]:32} {words[1]}")
-
-# %%
 long_fd = explorers.means_of(longer, "fd")
-late = ("GAN", "WGAN", "DDPM")
-check(
-    "with three times the steps these three come to .7 of their distance or less",
-    max(long_fd[n] / by_fd[n] for n in late),
-    0.7,
-    relation="<=",
-    control={"the luckiest GAN at the old steps": spread["GAN"].min() / by_fd["GAN"]},
-)
-check(
-    "and the game has all its classes: at least 4 % for the rarest",
-    explorers.means_of(longer, "rarest")["GAN"],
-    0.04,
-    relation=">=",
-    control={"a third of the steps": rarest["GAN"]},
-)
+check("with three times the steps each comes to .7 of its distance or less",
+    max(long_fd[n] / by_fd[n] for n in recipe.LONGER["digits"]), 0.7, relation="<=",
+    control={"the luckiest GAN at the old steps":
+    spread["GAN"].min() / by_fd["GAN"]})  # fmt: skip
+check("and the game has all its classes: at least 4 % for the rarest",
+    explorers.means_of(longer, "rarest")["GAN"], 0.04, relation=">=",
+    control={"a third of the steps": rarest["GAN"]})  # fmt: skip
 strides = [means["DDPM: DDIM, 50"] / means["DDPM"] for means in (by_fd, long_fd)]
 print("FD of 50 strides / all steps: {:.2f}, trained longer {:.2f}".format(*strides))
 
@@ -906,8 +894,6 @@ for name, images in (("8 x 8", data.digits()), ("14 x 14", data.mini_mnist())):
 large_fd = explorers.means_of(large, "fd")
 keys = ["seconds", "fd", "precision", "recall", "coverage", "nearest", "rarest"]
 table(large, sorted(large_fd, key=large_fd.get), keys)
-
-# %%
 shared = [n for n in large_fd if n in by_fd and n not in recipe.CONTROLS]
 names14, values14, kinds14 = likelihoods(large, "bits", 196)
 short = [i for i, v in enumerate(values14) if v.mean() < 6]
@@ -926,62 +912,31 @@ plots.show(
 )
 
 # %%
-plots.show(
-    pictures.plane(
-        shared,
-        [by_fd[n] for n in shared],
-        [large_fd[n] for n in shared],
-        xlabel="Fréchet distance, 8 × 8 digits",
-        ylabel="Fréchet distance, 14 × 14 digits",
-        title="the autoencoder leads at both sizes; in the middle places change",
-        logs=(True, True),
-    ),
+plots.show(pictures.plane(shared, [by_fd[n] for n in shared],
+    [large_fd[n] for n in shared], xlabel="Fréchet distance, 8 × 8 digits",
+    ylabel="Fréchet distance, 14 × 14 digits", logs=(True, True),
+    title="the autoencoder leads at both sizes; in the middle places change"),
     alt="Fréchet distance on 8 by 8 digits across and on 14 by 14 digits upwards, a "
     "point per family; the autoencoder is lowest on both. The GAN, highest on the "
-    "small digits, is in the middle on the large ones.",
-)
+    "small digits, is in the middle on the large ones.")  # fmt: skip
 rank = stats.spearmanr([by_fd[n] for n in shared], [large_fd[n] for n in shared])
 print(f"rank correlation of the two columns, {len(shared)} rows: {rank.statistic:.2f}")
+check("the autoencoder with fitted codes leads in looks here too, by a factor of two",
+    2 * large_fd["autoencoder"], min(large_fd[n] for n in shared if n != "autoencoder"),
+    relation="<=", control={"mixture of Gaussians":
+    2 * large_fd["mixture of Gaussians"]})  # fmt: skip
 per_pixel14 = explorers.means_of(large, "bits", 196)
-check(
-    "the autoencoder with fitted codes is ahead in looks here too, by a factor of two",
-    2 * large_fd["autoencoder"],
-    min(large_fd[n] for n in shared if n != "autoencoder"),
-    relation="<=",
-    control={"mixture of Gaussians": 2 * large_fd["mixture of Gaussians"]},
-)
-check(
-    "and MADE in likelihood",
-    per_pixel14["MADE"],
+check("and MADE in likelihood", per_pixel14["MADE"],
     min(value for n, value in per_pixel14.items() if n != "MADE") - 0.03,
-    relation="<=",
-    control={"masked model": per_pixel14["masked model"]},
-)
-
-# %%
-shown = [
-    "training set",
-    "mixture of Gaussians",
-    "autoencoder",
-    "VAE, mixture prior",
-    "MADE",
-    "flow",
-    "GAN",
-    "DDPM",
-]
-rows = [large.arrays[n][:10] for n in shown]
-plots.show(
-    pictures.gallery(
-        rows,
-        shown,
-        (14, 14),
-        top=16,
-        title="ten draws each after at most 15 seconds, 14 × 14 digits, seed 0",
-    ),
+    relation="<=", control={"masked model": per_pixel14["masked model"]})  # fmt: skip
+shown = ["training set", "mixture of Gaussians", "autoencoder", "VAE, mixture prior",
+    "MADE", "flow", "GAN", "DDPM"]  # fmt: skip
+plots.show(pictures.gallery([large.arrays[n][:10] for n in shown], shown, (14, 14),
+    top=16, title="ten draws each after at most 15 seconds, 14 × 14 digits, seed 0"),
     alt="Ten draws each on 14 by 14 digits in rows: training images, the mixture of "
     "Gaussians, the autoencoder, the VAE with a mixture prior, MADE, flow, GAN and "
-    "DDPM. The autoencoder's are clean; MADE's are speckled, some are noise.",
-)
+    "DDPM. The autoencoder's are clean; MADE's are speckled, some are "
+    "noise.")  # fmt: skip
 
 # %% [markdown]
 # At its head it does: the autoencoder leads in looks by more than before, and what goes pixel by pixel leads in likelihood, MADE this time (no PixelCNN took part). The flow's bound comes next. Now look at MADE's draws: first in likelihood, and the poorest row of the picture, which is section 5 once more. The histogram of each pixel still beats every density that is smooth in the levels. The diffusion model is still behind uniform noise in its bound, and far ahead of it in looks. The prior still pays: with fifty Gaussians instead of one the VAE comes to half its distance, at nearly the same bound.
