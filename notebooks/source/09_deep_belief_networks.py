@@ -788,17 +788,18 @@ from itertools import product
 apart, ideas = data.results("dbn_causes"), ("relu", "dropout", "wide")
 kinds = [dict(zip(ideas, on, strict=True)) for on in product((True, False), repeat=3)]
 for kind in kinds:
-    nats, wrong, steps = (apart.column(key, **kind) for key in ("nats", "error", "steps"))
+    nats, error, steps = (apart.column(c, **kind) for c in ("nats", "error", "steps"))
     name = ", ".join(idea for idea in ideas if kind[idea]) or "none of them"
-    print(f"{name:19} {nats.mean():.3f} nats, error {wrong.mean():.1%}, {steps[0]} steps")
+    print(f"{name:19} {steps[0]} steps: {nats.mean():.3f} nats, {error.mean():.1%}")
 
 
 # %%
 def gain(idea, **where):
     """Nats saved by switching one idea on, in the settings of the others, by seed."""
     without = [k for k in kinds if not k[idea] and k.items() >= where.items()]
-    return np.array([apart.column("nats", **k) - apart.column("nats", **(k | {idea: True}))
-                     for k in without])  # fmt: skip
+    nats = [[apart.column("nats", **kind) for kind in (off, off | {idea: True})]
+            for off in without]  # fmt: skip
+    return np.array([before - after for before, after in nats])
 
 
 gains = {idea: gain(idea) for idea in ideas}
@@ -810,7 +811,8 @@ check("ReLU saves over 0.03 nats, mean of four settings, each of three seeds",
       gains["relu"].mean(0), 0.03, relation=">=",
       control={idea: gains[idea].mean(0) for idea in ideas[1:]})  # fmt: skip
 check("it saves something in each setting and seed", gains["relu"].min(), 0.0,
-      relation=">=", control={idea: gains[idea].min() for idea in ideas[1:]})  # fmt: skip
+      relation=">=",
+      control={idea: gains[idea].min() for idea in ideas[1:]})  # fmt: skip
 
 # %% [markdown]
 # It is ReLU. The other two are worth next to nothing here: with ReLU units dropout saves a few thousandths of a nat and width none, since the wide net makes fewer steps. With sigmoid units both do harm. A sigmoid net learns slowly, and in the given seconds noise and fewer steps slow it down further.
@@ -822,7 +824,7 @@ plain = {idea: False for idea in ideas}
 for name, runs_of, which in (("free energies", starts, {}), ("ordinary", apart, plain)):
     n_steps, seconds = (runs_of.column(key, **which) for key in ("steps", "seconds"))
     cost = 1000 * seconds.sum() / n_steps.sum()
-    print(f"{name:13} at the end: {n_steps[0]:4} steps, {cost:.1f} CPU milliseconds each")
+    print(f"{name:13} at the end: {n_steps[0]} steps, {cost:.1f} CPU milliseconds each")
 check("the ordinary net is at most as wrong as the pre-trained one, in the mean",
       100 * apart.column("error", **plain).mean(), errors[warm].mean(), relation="<=",
       control={"larger weights, free energies": errors[wider].mean()})  # fmt: skip
