@@ -12,6 +12,7 @@ import html
 import io
 import itertools
 import json
+import math
 import os
 import subprocess
 import sys
@@ -129,12 +130,15 @@ def axis_of(control):
 def thin(axes, values, most):
     """Leave out, in place, every other value of the longest slider until at most `most` positions are left.
 
-    Both ends and the start stay.
+    Both ends and the start stay. Raises MovingError where too many are left by menus, which keep their words.
     """
-    while len(list(itertools.product(*values))) > most:
+    while math.prod(map(len, values)) > most:
         sliders = [i for i, axis in enumerate(axes) if not axis["choice"] and len(values[i]) > 3]
         if not sliders:
-            return
+            many = " times ".join(str(len(each)) for each in values)
+            raise MovingError(
+                f"the {many} positions of an explorer need too much room: give it fewer choices."
+            )
         i = max(sliders, key=lambda i: len(values[i]))
         n, start = len(values[i]), axes[i]["start"]
         kept = sorted({0, n - 1, start} | set(range(start % 2, n, 2)))

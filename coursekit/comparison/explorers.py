@@ -21,6 +21,8 @@ CRITERIA = {
     "seconds": ("CPU-seconds to train", True),
     "draw_seconds": ("CPU-seconds to draw 1000", True),
 }
+ACROSS = ("bits", "seconds", "draw_seconds", "nearest")  # what a family promises, costs and keeps
+UPWARDS = ("fd", "precision", "coverage")  # what its samples are like
 SHORTEST = 1e-3  # seconds; a clock of the operating system tells no less
 
 
@@ -75,11 +77,11 @@ def criteria_alt(tables, task, x, y):
 
 def criteria_explorer(tables):
     """Choose a task and two criteria; tables: task -> (StoredRuns, number of pixels)."""
-    names = [(label.split(" (")[0], key) for key, (label, _) in CRITERIA.items()]
+    across, upwards = ([(CRITERIA[key][0].split(" (")[0], key) for key in keys] for keys in (ACROSS, UPWARDS))
     return widgets.explore(
         partial(criteria_frame, tables),
         alt=partial(criteria_alt, tables),
         task=ipywidgets.Dropdown(options=list(tables), value=list(tables)[1], description="images"),
-        x=ipywidgets.Dropdown(options=names, value="bits", description="across"),
-        y=ipywidgets.Dropdown(options=names, value="fd", description="upwards"),
+        x=ipywidgets.Dropdown(options=across, value="bits", description="across"),
+        y=ipywidgets.Dropdown(options=upwards, value="fd", description="upwards"),
     )

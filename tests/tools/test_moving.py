@@ -103,7 +103,8 @@ def test_both_ends_and_the_start_stay():
             assert axis["values"] == [str(v) for v in left] and left == sorted(set(left))
             assert {0, n - 1} <= set(left) and left[axis["start"]] == start
     menu = [{"values": list("abcdefgh"), "start": 0, "choice": True}]
-    moving.thin(menu, ([*range(8)],), 3)
+    with pytest.raises(moving.MovingError, match="the 8 positions of an explorer need too much room"):
+        moving.thin(menu, ([*range(8)],), 3)
     assert len(menu[0]["values"]) == 8, "a menu keeps its words"
 
 
