@@ -69,7 +69,7 @@ def measured(task, name, seed, *, factor, n):
     row, samples = recipe.measure(task, family, seed=seed, n=n)
     rows, shown = [{"family": name, **row}], [samples]
     for way, draw in family.other_ways.items():
-        seen, samples = recipe.look(task, draw, seed=seed, n=n)
+        seen, samples = recipe.judge(task, draw, seed=seed, n=n)
         rows.append({"family": f"{name}: {way}", "kind": "none", **seen})
         shown.append(samples)
     rows = [{key: short(value) for key, value in each.items()} for each in rows]

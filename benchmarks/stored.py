@@ -38,7 +38,7 @@ def fingerprint(path, parts=()):
     statements = _Untyped().visit(ast.parse(Path(path).read_text(encoding="utf-8"))).body
     if parts:
         statements = _used(statements, parts, path)
-    return hashlib.sha256(_text(_needed(statements)).encode()).hexdigest()[:16]
+    return hashlib.sha256(_text(_needed(statements, parts)).encode()).hexdigest()[:16]
 
 
 def others(path, parts=()):
@@ -55,7 +55,7 @@ def others(path, parts=()):
         needed[file] = None if names is None else known | names
         tree = _Untyped().visit(ast.parse(file.read_text(encoding="utf-8"))).body
         used = _used(tree, needed[file], file) if needed[file] else tree
-        waiting += _taken_from_recipes(_needed(used))
+        waiting += _taken_from_recipes(_needed(used, needed[file] or ()))
     del needed[Path(path)]
     found = {file.relative_to(ROOT).as_posix(): names for file, names in needed.items()}
     return {name: fingerprint(ROOT / name, sorted(found[name] or ())) for name in sorted(found)}
@@ -115,9 +115,11 @@ class _Untyped(ast.NodeTransformer):
         return None if node.value is None else ast.Assign(targets=[node.target], value=node.value)
 
 
-def _needed(statements):
-    """The statements, their imports cut down to the names that something uses."""
-    used = {node.id for each in statements for node in ast.walk(each) if isinstance(node, ast.Name)}
+def _needed(statements, parts):
+    """The statements, their imports cut down to parts and to the names that something uses."""
+    used = set(parts) | {
+        node.id for each in statements for node in ast.walk(each) if isinstance(node, ast.Name)
+    }
     for each in statements:
         if isinstance(each, (ast.Import, ast.ImportFrom)):
             each.names = [name for name in each.names if _bound(name) in used]

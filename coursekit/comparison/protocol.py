@@ -146,8 +146,8 @@ def measure(task: Task, family: Family, *, seed: int, n: int = N_DRAWN) -> tuple
     `kind` of likelihood, `nats`, and `error` where log Z is estimated; `parameters`; `rebuilt`, the squared
     error of a test image brought back from its latent, in ink, `rebuild_seconds` per 1000, and `latents`, the
     numbers of such a latent; `obeys`, the share of the digits made on demand that the judge reads as asked,
-    and `obeys_least`, that of the digit that obeys least; and the columns of `look`. A column without a value
-    is left out.
+    and `obeys_least`, that of the digit that obeys least; and the columns of `judge`. A column without a
+    value is left out.
     """
     row = {"kind": family.kind, "parameters": family.n_parameters}
     if family.log_prob is not None:
@@ -166,12 +166,12 @@ def measure(task: Task, family: Family, *, seed: int, n: int = N_DRAWN) -> tuple
         right = (task.judge.predict_proba(task.shade(images)).argmax(1) == asked).double()
         row["obeys"] = right.mean().item()
         row["obeys_least"] = min(right[asked == digit].mean().item() for digit in range(10))
-    seen, samples = look(task, family.draw, seed=seed, n=n)
+    seen, samples = judge(task, family.draw, seed=seed, n=n)
     return row | seen, samples
 
 
 @torch.no_grad()
-def look(task: Task, draw: Callable, *, seed: int, n: int = N_DRAWN) -> tuple[dict[str, float], Tensor]:
+def judge(task: Task, draw: Callable, *, seed: int, n: int = N_DRAWN) -> tuple[dict[str, float], Tensor]:
     """(what the judge says of n samples, the samples).
 
     `draw_seconds` of 1000; `fd`, to the test images in the judge's features; `precision`, `recall`,

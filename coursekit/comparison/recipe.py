@@ -47,14 +47,14 @@ from coursekit.comparison.latent import (
     rbm,
 )
 from coursekit.comparison.pixelwise import made, masked, pixelcnn
-from coursekit.comparison.protocol import N_DRAWN, TASKS, Family, Task, load, look, measure
+from coursekit.comparison.protocol import N_DRAWN, TASKS, Family, Task, judge, load, measure
 from coursekit.conditional_gan import recipe as conditional_gan_recipe
 from coursekit.ddpm import recipe as ddpm_recipe
 from coursekit.flow import recipe as flow_recipe
 from coursekit.gan import recipe as gan_recipe
 from coursekit.wgan import recipe as wgan_recipe
 
-__all__ = ["N_DRAWN", "TASKS", "load", "look", "measure", "train"]
+__all__ = ["N_DRAWN", "TASKS", "judge", "load", "measure", "train"]
 
 # Name -> (function, steps): the lecture's own number, or as many as fit into the budget where that is less.
 CONTROLS = {

@@ -513,7 +513,7 @@ plots.show(
 
 # %% tags=["nbval-ignore-output"]
 winner = recipe.train(grey, "autoencoder", seed=0)
-again, _ = recipe.look(grey, winner.draw, seed=0)
+again, _ = recipe.judge(grey, winner.draw, seed=0)
 fd_stored = digits.column("fd", family="autoencoder")
 print(
     f"autoencoder, seed 0: FD {again['fd']:.2f} here, {fd_stored[0]:.2f} stored; "

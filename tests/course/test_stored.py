@@ -308,15 +308,19 @@ def comparison(tmp_path, recipe):
         ("vae", "300", "301", {"ONE", "WHOLE", ""}),
         ("vae", "[3, 4]", "[3, 5]", {"WHOLE", ""}),  # mnist, of which ONE takes nothing
         ("vae", "WIDTH = 64", "WIDTH: int = 64  # pixels", set()),
-        ("flow", "MARGIN = 3", "MARGIN = 4", {"OTHER", ""}),
+        ("flow", "MARGIN = 3", "MARGIN = 4", {"OTHER", "", "bound"}),  # bound: a part may be imported
         ("flow", "WIDTH = 1", "WIDTH = 2", set()),
     ],
 )
 def test_what_is_taken_from_other_recipes_counts(tmp_path, comparison, file, old, new, noticed_by):
-    parts = {name: [name] if name else [] for name in ("ONE", "OTHER", "WHOLE", "")}
+    parts = {name: [name] if name else [] for name in ("ONE", "OTHER", "WHOLE", "", "bound")}
     before = {name: stored.others(comparison, of) for name, of in parts.items()}
     assert list(before["ONE"]) == ["coursekit/vae/recipe.py"]
-    assert list(before["OTHER"]) == ["coursekit/comparison/bounds.py", "coursekit/flow/recipe.py"]
+    assert (
+        list(before["OTHER"])
+        == list(before["bound"])
+        == ["coursekit/comparison/bounds.py", "coursekit/flow/recipe.py"]
+    )
     path = tmp_path / "coursekit" / file / "recipe.py"
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))

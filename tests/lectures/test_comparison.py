@@ -242,7 +242,7 @@ def test_what_the_judge_says_of_copies_of_noise_and_of_new_images(task):
     assert "nats" not in copies and copies["kind"] == "none"
     assert noise["nats"] == pytest.approx(-64 * math.log(17))
     assert noisy["nats"] < noise["nats"]  # what is not seen is as good as impossible
-    new, _ = recipe.look(task, lambda n, rng: task.new, seed=0, n=360)
+    new, _ = recipe.judge(task, lambda n, rng: task.new, seed=0, n=360)
     assert new["fd"] == pytest.approx(0, abs=1e-3) and new["edges"] == pytest.approx(1)
     assert new["precision"] == new["recall"] == new["coverage"] == 1 and new["nearest"] == 0.5
 
