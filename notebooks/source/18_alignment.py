@@ -158,7 +158,8 @@ plots.show(
 )
 
 # %%
-for name, excesses, _ in groups:
+wide = data.results("alignment_wide").column("excess", budget=15)
+for name, excesses, _ in [*groups, ("1 layer, as many parameters", wide, "")]:
     print(f"{name:33}", np.round(excesses, 4), "nats above Bayes' rule")
 two, short = (
     reading.column("excess", model=name) for name in ("2 layers", "2 layers, short")
@@ -173,8 +174,8 @@ check(
     control={"one layer": one},
 )
 check(
-    "one layer, three times the seconds: all over ten times as far",
-    one,
+    "one layer, three times the seconds or as many parameters: over ten times as far",
+    np.concatenate([one, wide]),
     10 * two.max(),
     relation=">=",
     control={"two layers": two},
@@ -205,7 +206,7 @@ check(
 )
 
 # %% [markdown]
-# Both look-ups are there. One head of the first block reads the place before; the second block reads what followed earlier visits. That one block fails is a statement about these seconds and this width, at which it also has half as many parameters: we measured only that three times the seconds hardly moved it.
+# Both look-ups are there. One head of the first block reads the place before; the second block reads what followed earlier visits. That one block fails is a statement about these seconds. Three times as many hardly moved it, and neither did width, with as many parameters as the two blocks have.
 #
 # A large language model has learned facts as well. But the part of its skill that comes from the prompt works as here: **a prompt is data**, and the weights hold the rule by which to learn from it.
 
