@@ -12,7 +12,7 @@ from functools import partial
 
 import torch
 
-from benchmarks.harness import OURS, mnist, take_turns, training_step
+from benchmarks.harness import OURS, Skipped, mnist, take_turns, training_step
 from coursekit import data
 from coursekit.autoregressive import recipe
 from coursekit.autoregressive.pixelcnn import ABLATIONS
@@ -195,6 +195,8 @@ def parts(bench):
 
 def mnist_nats(bench):
     "MNIST in black and white, 28 x 28: log-likelihood of the test set, one draw of its bits (seed 0)."
+    if bench.quick:
+        raise Skipped("--quick takes digits and toys only")
     train, test = mnist("train"), mnist("test")
     pixel = torch.from_numpy(data.ink(train)).mean(0).clamp(1e-5, 1 - 1e-5)
     bits = torch.tensor(data.binarised(test).x)

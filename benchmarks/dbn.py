@@ -14,7 +14,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
-from benchmarks.harness import OURS, mnist, take_turns
+from benchmarks.harness import OURS, Skipped, mnist, take_turns
 from coursekit import data
 from coursekit.data import ink, mini_mnist
 from coursekit.dbn import DBN, recipe
@@ -218,6 +218,8 @@ def pictures(bench):
 
 def mnist_error(bench):
     "MNIST, 784-500-500-2000 as in 2006: pre-trained and fine-tuned, beside ReLU and dropout from scratch."
+    if bench.quick:
+        raise Skipped("--quick takes digits and toys only")
     train, test = mnist("train"), mnist("test")
     what = f"error on MNIST after {MNIST_SECONDS} CPU-s"
     row = bench.row(what, "", better="lower", target=0.0125, moonshot=0.01)

@@ -304,6 +304,8 @@ class Planner:
         slide, height = self.slides[-1], layout.height(kind, content)
         if slide.kind == "side":  # beside the figure there is room for little, and for nothing wide
             return
-        finding = FINDING if slide.kind == "topic" and slide.has("figure", "film") else 0
+        # What the author's tag shows does not give way to a finding that may come.
+        waits = kind != "output" and slide.kind == "topic" and slide.has("figure", "film")
+        finding = FINDING if waits else 0
         if slide.kind != "title" and slide.height + height + finding <= layout.ROOM and not slide.has(kind):
             slide.parts.append(Part(kind, content, height))

@@ -308,8 +308,8 @@ def test_samples_that_are_no_numbers_have_no_quality(bad):
         (lambda x: precision_recall(x, x, k=1.5), "k must be a whole number"),
         (lambda x: nearest_share(x, x[:, :1], x), "samples of one width are needed"),
         (lambda x: nearest_share(x, x, x[:0]), "test must hold at least one point"),
-        (lambda x: trustworthiness(x, x, k=4), "k must be from 1 to below n / 2 = 4, got 4"),
-        (lambda x: trustworthiness(x, x, k=0), "k must be from 1"),
+        (lambda x: trustworthiness(x, x, k=4), "k must be below n / 2 = 4, got 4"),
+        (lambda x: trustworthiness(x, x, k=0), "k must be at least 1, got 0"),
         (lambda x: trustworthiness(x, x[:7]), "the data have 8 points and the map 7"),
         (lambda x: trustworthiness(x, x, k=2, metric="precomputed"), r"are \(8, 8\), got \(8, 2\)"),
         (

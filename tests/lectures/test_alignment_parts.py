@@ -95,7 +95,7 @@ def test_states_outside_the_chains_are_refused():
         chains.log_prob(np.array([[0, 3]]))
     with pytest.raises(ValueError, match="whole numbers"):
         chains.log_prob(np.zeros((1, 3)))
-    with pytest.raises(ValueError, match="at least 2 states"):
+    with pytest.raises(ValueError, match="n_states must be at least 2"):
         markov_chains(n_states=1)
 
 

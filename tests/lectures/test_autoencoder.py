@@ -275,7 +275,7 @@ def test_tangent_vectors_are_the_right_singular_vectors():
     values, eigenvectors = torch.linalg.eigh(jacobian.mT @ jacobian)
     overlap = (vectors * eigenvectors.mT.flip(1)[:, :2]).sum(-1).abs()
     torch.testing.assert_close(overlap, torch.ones(5, 2).double())
-    with pytest.raises(ValueError, match="n_vectors must be 1 to 3"):
+    with pytest.raises(ValueError, match="n_vectors must be at most 3, got 4"):
         model.tangent_vectors(x, 4)
 
 
