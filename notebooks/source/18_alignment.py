@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   coursekit:
-#     cpu_seconds: 52
+#     cpu_seconds: 55
 #     minutes: 150
 # ---
 
