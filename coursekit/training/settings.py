@@ -105,9 +105,7 @@ def require_model(model: nn.Module, loop: str) -> None:
         raise ValueError(f"{kind} has no parameters, so there is nothing to train")
 
 
-def as_data(
-    x: Any, model: nn.Module, device: torch.device, *, first_as_floats: bool = False
-) -> tuple[Tensor, ...]:
+def as_data(x: Any, model: nn.Module, device: torch.device, *, first_as_floats: bool) -> tuple[Tensor, ...]:
     """The arrays of x on the device: floats and bytes in the model's precision, whole numbers as int64.
 
     Args:
