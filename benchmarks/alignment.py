@@ -22,12 +22,17 @@ from coursekit.alignment import (
 )
 
 
-def reading(bench):
-    "In-context learning of Markov chains: nats above the exact Bayes predictor, by layers and by budget."
+def chain_texts():
+    """Training and test texts of the Markov chains, and the exact Bayes log p of the test texts."""
     world = recipe.chains()
     train, _ = world.sample(60_000, recipe.LENGTH, rng=1)
     test, _ = world.sample(4000, recipe.LENGTH, rng=2)
-    exact = world.log_prob(test)
+    return train, test, world.log_prob(test)
+
+
+def reading(bench):
+    "In-context learning of Markov chains: nats above the exact Bayes predictor, by layers and by budget."
+    train, test, exact = chain_texts()
     row = bench.row("nats per state above exact Bayes, two layers", "", better="lower", target=0.005)
     with bench.store("alignment_reading", recipe, "chains", "reader", "READING_STEPS") as table:
         curves = {}
@@ -55,10 +60,7 @@ def reading(bench):
 
 def wide(bench):
     "One block with as many parameters as the two, for 15 CPU-seconds; the first seed for 45."
-    world = recipe.chains()
-    train, _ = world.sample(60_000, recipe.LENGTH, rng=1)
-    test, _ = world.sample(4000, recipe.LENGTH, rng=2)
-    exact = world.log_prob(test)
+    train, test, exact = chain_texts()
     row = bench.row("nats per state above exact Bayes, one wide layer", "", better="lower")
     with bench.store("alignment_wide", recipe, "chains", "wide_reader") as table:
         for seed in bench.seeds:

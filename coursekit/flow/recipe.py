@@ -15,8 +15,7 @@ from torch import Tensor, nn
 
 from coursekit.data import Dataset, toy2d
 from coursekit.evaluation import bits_per_dim
-from coursekit.flow import HistogramToNormal
-from coursekit.flow.layers import AffineCoupling, InvertibleLinear, Permute, Whiten
+from coursekit.flow.layers import AffineCoupling, HistogramToNormal, InvertibleLinear, Permute, Whiten
 from coursekit.flow.model import Flow, Logit, real_nvp
 from coursekit.training import N_SHOWN, Budgets, Recipe, Settings, Stage, fit, for_budget
 

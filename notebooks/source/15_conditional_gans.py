@@ -384,7 +384,7 @@ check("every direct run obeys more often than every run in two stages",
       control={"two stages": staged.min()})  # fmt: skip
 
 # %% [markdown]
-# Here the detour does not pay. "Off" is the distance to the nearest of 200 drawings with the same words, so it sees speckles as well as wrong words. The two stages took a quarter more seconds, obey less and are further off in each seed. They vary more, and part of that is disorder: with three times the updates, one seed, both obey always, and the direct generator keeps a small lead in the other two numbers. We have not looked for the cause. StackGAN was made for 256 × 256 pixels, of which its first stage draws a sixteenth; ours draws a quarter.
+# Here the detour does not pay. "Off" is the distance to the nearest of 200 drawings with the same words, so it sees speckles as well as wrong words. The two stages took a third more seconds, obey less and are further off in each seed. They vary more, and part of that is disorder: with three times the updates, one seed, both obey always, and the direct generator keeps a small lead in the other two numbers. We have not looked for the cause. StackGAN was made for 256 × 256 pixels, of which its first stage draws a sixteenth; ours draws a quarter.
 
 # %% [markdown] slide="slide"
 # ## 4 · Super-resolution: one answer or the mean of all?

@@ -698,7 +698,7 @@ of_class = [100 * k + j for k in range(10) for j in range(3)]  # three of each d
 rows = [("test digits", test[by_label]), ("diffusion", shown)]
 rows += [("Gaussians", rivals["ten Gaussians"][of_class])]
 figure = pictures.strips(rows, (14, 14), n_columns=10,
-                         title="ten Gaussians are a close rival")  # fmt: skip
+                         title="ten Gaussians are no easy rival")  # fmt: skip
 plots.show(figure,
     alt="Three blocks of thirty, sorted: test digits; samples of the diffusion model, "
     "asked for the same digits, and samples of ten Gaussians. In both most can be "

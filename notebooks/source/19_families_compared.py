@@ -413,7 +413,7 @@ smooth = ["mixture of Gaussians", "one Gaussian", "PCA", "VAE", "VAE, mixture pr
 level_by_level = ["PixelCNN", "MADE", "masked model", "flow"]
 flat_bits = per_pixel["independent pixels"]
 check(
-    "whoever sees levels, and the flow, beats the histogram of each pixel",
+    "all that see levels, and the flow, beat the histogram of each pixel",
     max(per_pixel[n] for n in level_by_level),
     flat_bits - 0.2,
     relation="<=",
@@ -884,7 +884,7 @@ print("FD of 50 strides / all steps: {:.2f}, trained longer {:.2f}".format(*stri
 #
 # **Question.** Does the order on 8 × 8 digits survive on 14 × 14 ones?
 #
-# Fewer families were measured here, at most 15 CPU-seconds each; whoever is missing below, the large digits say nothing about. Mind the unit: *per image* everybody needs more bits than on the small digits, *per pixel* most need fewer. That need not be cleverness: independent pixels, which ask no neighbour, need fewer as well, since more of a large digit is blank paper.
+# Fewer families were measured here, at most 15 CPU-seconds each; about a family that is missing below the large digits say nothing. Mind the unit: *per image* everybody needs more bits than on the small digits, *per pixel* most need fewer. That need not be cleverness: independent pixels, which ask no neighbour, need fewer as well, since more of a large digit is blank paper.
 
 # %%
 large = stored["mini_mnist"]
@@ -1133,7 +1133,7 @@ check(
 # | uniform noise inside the logarithm: a lower bound that closes in on the mass | section 1 |
 # | on bits all learned families but one are within .6 nats, a mixture of coins among them | section 2 |
 # | four stored rows come out again: coins, DBN, DDPM, autoencoder | sections 2, 3 and 4 |
-# | on grey levels whoever sees levels, and the flow, beats the histogram of each pixel; densities smooth in the levels do not, but ten Gaussians behind a logit do | section 3 |
+# | on grey levels all that see levels, and the flow, beat the histogram of each pixel; densities smooth in the levels do not, but ten Gaussians behind a logit do | section 3 |
 # | the diffusion model's bound is lost in the steps nearest to the image, not in the last one; three times the training does not save it | section 3 |
 # | FD, precision and coverage cannot tell copies from learning; the share nearer to training images can | section 4 |
 # | after ten seconds the smallest FD belongs to a model without likelihood | section 4 |
