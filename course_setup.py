@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 OLDEST_PYTHON = (3, 11)
@@ -222,11 +223,29 @@ def fetch_assets(python):
         print(f"  they will be fetched at first use, for now: {reason}", flush=True)
 
 
+# What a formula in a figure needs, drawn: matplotlib says on stderr which font its list lacks.
+FONTS = """
+import sys
+from pathlib import Path
+import matplotlib
+if sys.argv[1:]:
+    for path in Path(matplotlib.get_cachedir()).glob("fontlist-*.json"):
+        path.unlink()
+from matplotlib.mathtext import MathTextParser
+MathTextParser("agg").parse("$x_1$")
+"""
+
+
 def warm_fonts(python):
-    """Have matplotlib make its list of fonts: else the first notebook does, and says so among its outputs."""
+    """Have matplotlib make its list of fonts: else the first notebook does, and says so among its outputs.
+
+    A list that lacks fonts (its maker was interrupted, say) is made anew: matplotlib itself would keep it.
+    """
     print("  looking for fonts ...", flush=True)
-    env = environment(MPLBACKEND="Agg")
-    subprocess.run([str(python), "-c", "import matplotlib.font_manager"], env=env, capture_output=True)
+    words = [str(python), "-c", FONTS]
+    run = partial(subprocess.run, env=environment(MPLBACKEND="Agg"), capture_output=True, text=True)
+    if "not found" in run(words).stderr:
+        run([*words, "anew"])
 
 
 def install_peers(python):

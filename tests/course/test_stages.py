@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -106,6 +107,31 @@ def test_no_stage_sees_what_a_person_lets_ipython_do(capsys):
     assert len(folders) == 2 and not any(map(os.path.exists, folders))
 
 
+def test_a_stage_has_variables_of_its_own(capsys):
+    code = "import os, sys; sys.exit(os.environ.get('WHICH') != sys.argv[1])"
+    one, two = (
+        checks.Stage(name, [sys.executable, "-c", code, name], own={"WHICH": name}) for name in ("a", "b")
+    )
+    checks.run([one, two], 2, dict(os.environ))
+    assert (one.code, two.code) == (0, 0)
+
+
+OTHERWISE = """import torch
+x, w = torch.randn(2, 784, 784, generator=torch.Generator().manual_seed(0))
+print((x @ w).sum().item(), x.tanh().sum().item())"""
+
+
+@pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="of another family")
+def test_an_old_processor_rounds_otherwise():
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", OTHERWISE], env={**os.environ, **own}, capture_output=True, text=True
+        ).stdout.split()
+        for own in ({}, checks.OLD_PROCESSOR)
+    ]
+    assert all(new != old and abs(float(new) - float(old)) < 1 for new, old in zip(*said, strict=True))
+
+
 def test_no_tests_are_no_failure_where_there_may_be_none(capsys):
     stages = [python("raise SystemExit(5)", may_be_empty=empty) for empty in (True, False)]
     checks.run(stages, 2, dict(os.environ))
@@ -174,7 +200,8 @@ def names(stages):
     return [stage.name for stage in stages]
 
 
-def test_all_stages_run_and_the_last_lines_say_what_failed(house, ran, capsys):
+def test_all_stages_run_and_the_last_lines_say_what_failed(house, ran, capsys, monkeypatch):
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     publish(house / "notebooks/01_pca.ipynb", {"cpu_seconds": 1.1})
     assert course.main(["test", "--all", "--cores", "2"]) == 1
     (aside, two), (alone, one) = ran
@@ -182,6 +209,7 @@ def test_all_stages_run_and_the_last_lines_say_what_failed(house, ran, capsys):
     assert names(aside) == [
         *("ruff check", "ruff format", "mypy", "unit tests"),
         *("reference run", "01_pca", "00_start_here"),
+        *(f"{name} on an old processor" for name in ("01_pca", "00_start_here")),
     ]
     assert (names(alone), two, one) == (["timing tests"], 2, 1)
     units, timing = aside[3].command, alone[0].command
@@ -192,7 +220,7 @@ def test_all_stages_run_and_the_last_lines_say_what_failed(house, ran, capsys):
     assert last[1].split() == ["01_pca", "2.5", "2.5", "1.1", *checks.time_trouble(2.5, 1.1).split()]
     assert last[2] == "FAILED ruff check: exit code 1"
     assert last[3] == "FAILED 01_pca: took 2.5 CPU seconds, more than twice the published 1.1"
-    assert last[4] == "stages: 6 passed, 2 failed"
+    assert last[4] == "stages: 8 passed, 2 failed"
 
 
 def test_seconds_are_judged_by_a_reference_run(house, ran, capsys):
