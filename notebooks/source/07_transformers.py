@@ -431,7 +431,7 @@ check("every row of weights adds up to 1", rows.sum(-1), ones, atol=1e-5)
 many = gpt.attention_weights(torch.tensor(test[:200]))  # (200, heads, 25, 25) per block
 recent = torch.cat([each[:, :, 24, 21:].sum(-1).mean(0) for each in many])
 print("after 24 words, weight on the last 4, mean of 200 documents, by head:")
-print("  ".join(f"{share:.1f}" for share in recent))
+print("  ".join(f"≈ {share:.1f}" for share in recent))
 positions = [{"head": 1, "place": 12}, {"head": 2, "place": 12}]
 widgets.static_frames(partial(explorers.attention_frame, weights, names),
     [*positions, {"head": 3, "place": 23}],
@@ -488,10 +488,10 @@ def written(T, n=1000):
 
 surprise, entropy = zip(*(written(T) for T in (0.5, 1.0, 2.0)), strict=True)
 for T, likely, varied in zip((0.5, 1.0, 2.0), surprise, entropy, strict=True):
-    print(f"T = {T}: {likely:.1f} bits of surprise, {varied:.1f} bits of entropy")
+    print(f"T = {T}: ≈ {likely:.1f} bits of surprise, ≈ {varied:.1f} bits of entropy")
 print(f"real documents: {floor:.1f}, the floor, for both")
 kl = np.array(surprise) - np.array(entropy)
-print("KL(q || p), bits per word:", kl.round(2))
+print("KL(q || p), bits per word:", *(f"≈ {bits:.2f}" for bits in kl))
 check("at T = 1 the two differ by under .3 bits per word", kl[1], 0.3, relation="<=",
       control={"T = 0.5": kl[0], "T = 2": kl[2]})  # fmt: skip
 
@@ -722,7 +722,8 @@ plots.show(figure,
 # %%
 agree = ((odds > 0) == (bert.next_logit(tokens).numpy() > 0)).mean()
 rule = ((odds > 0) == in_common).mean()
-print(f"on the same side as Bayes' rule: BERT {agree:.2f}, a word in common {rule:.2f}")
+print(f"on the same side as Bayes' rule: BERT ≈ {agree:.2f}, "
+      f"a word in common {rule:.2f}")  # fmt: skip
 check("BERT and Bayes' rule take the same side of over 95 % of the pairs", agree, 0.95,
       relation=">=", control={"a word in common": rule, "a coin": 0.5})  # fmt: skip
 hidden = new[:2].copy()

@@ -479,7 +479,10 @@ print(stored.command)
 longer = {}
 for name in recipe.ESTIMATORS:
     again = stored.column("nats", estimator=name, steps=2000)
-    check(f"{name}: the runs repeat", curves[name][:, -1], again, atol=0.05)
+    other = "CD-1" if name != "CD-1" else "PCD-1"
+    control = {other: stored.column("nats", estimator=other, steps=2000).mean()}
+    check(f"{name}: the runs repeat, mean of three", curves[name][:, -1].mean(),
+          again.mean(), atol=0.1, control=control)  # fmt: skip
     where = {"estimator": name, "steps": 6000}
     longer[name], mass = (stored.column(key, **where) for key in ("nats", "mass"))
     more = longer[name] - again
@@ -502,7 +505,7 @@ check(claim, (end["PCD-1"] - end["CD-1"]).mean(), 0.2, relation=">=", control=co
 # %%
 learned = trained["PCD-1"][0][0]
 nature = learned.log_prob(x).exp().sum()
-print(f"the first persistent run, 2000 updates: {nature:.0%} on the 22 pictures")
+print(f"the first persistent run, 2000 updates: ≈ {nature:.0%} on the 22 pictures")
 rows = [("22 samples", learned.sample(22, n_steps=2000))]
 drawn = pictures.picture_rows(rows, (3, 4), n_columns=11)
 title = "weights of the eight hidden units: red wants the pixel on, blue wants it off"
@@ -581,10 +584,10 @@ plots.show(pictures.cd_bias(ks, groups),
 # %%
 eigenvalues = torch.linalg.eigvals(one_step).abs().sort(descending=True).values
 start = torch.eye(16)[3]
-after = [start @ torch.linalg.matrix_power(one_step, k) - p_walker for k in (20, 21)]
+after = [start @ torch.linalg.matrix_power(one_step, k) - p_walker for k in (8, 9)]
 shrinks = after[1].norm() / after[0].norm()
 claim = "16 states: one more step shrinks the rest by lambda_2"
-check(claim, shrinks, eigenvalues[1], rtol=0.01)
+check(claim, shrinks, eigenvalues[1], rtol=1e-6)
 
 
 # %%
@@ -895,9 +898,9 @@ control = {"no update, another seed": in_the_middle.min() / in_the_middle.max()}
 check(claim, left, 0.5, relation="<=", control=control)
 calm_left = calm[:, end].mean(1) / calm[:, middle].mean(1)
 calm_gain = curves["CD-1"][:, -1] - curves["CD-1"][:, 5:11].mean(1)
-print(f"here the error falls to {left.mean():.0%}, the likelihood by "
-      f"{fallen.mean():.2f}; " f"in section 6 to {calm_left.mean():.0%}, it gains "
-                               f"{calm_gain.mean():.2f}")  # fmt: skip
+print(f"here the error falls to ≈ {left.mean():.0%}, the likelihood by "
+      f"≈ {fallen.mean():.2f}; in section 6 to ≈ {calm_left.mean():.0%}, it gains "
+      f"≈ {calm_gain.mean():.2f}")  # fmt: skip
 plots.show(pictures.error_and_likelihood(too_long[0][1][1:, 0], errors, likelihood),
            alt="Over 3000 updates the reconstruction error keeps falling; the "
            "likelihood rises, in two seeds for about 500, and then falls in "

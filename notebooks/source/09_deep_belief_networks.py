@@ -471,7 +471,7 @@ for name in ("DBN", "DBN, three times as long"):
           control={"3 nearest neighbours": errors["3 nearest neighbours"]})  # fmt: skip
 by_mean = network.label_logits(data.ink(test)).argmax(1).numpy()
 by_mean_error = (by_mean != test.labels).mean()
-print(f"seed 0 with the mean of h1 instead of draws: {by_mean_error:.3f}")
+print(f"seed 0 with the mean of h1 instead of draws: ≈ {by_mean_error:.3f}")
 longest = data.results("dbn_seconds")
 times = longest.column("steps").mean() / runs.column("steps", model="DBN")[0]
 most = f"DBN, {times:.0f} times as long"

@@ -711,11 +711,11 @@ for seed in range(3):
 random_planes = np.linalg.qr(rng.normal(size=(300, 3, 2)))[0].transpose(0, 2, 1)
 control = {"random planes": cosine(random_planes, truth[:300])}
 control["untrained"] = cosine(planes_found(2, roll, n_steps=1)[1], truth[:300])
-print("median cosine to the true plane:", np.round(cosines, 2),
-      *(f"{name} {value:.2f}" for name, value in control.items()))  # fmt: skip
+print("median cosine to the true plane:", *(f"≈ {value:.2f}" for value in cosines),
+      *(f"{name} ≈ {value:.2f}" for name, value in control.items()))  # fmt: skip
 inner = angle[:300] < 3 * np.pi
 halves = [cosine(found[part], truth[:300][part]) for part in (inner, ~inner)]
-print("last seed: inner half {:.2f}, outer half {:.2f}".format(*halves))
+print("last seed: inner half ≈ {:.2f}, outer half ≈ {:.2f}".format(*halves))
 check("3 seeds: at least 0.75", cosines, 0.75, relation=">=", control=control)
 plots.show(pictures.tangents_on_roll(roll, angle, roll[:40], found[:40]),
            alt="A spiral of one and a half turns, a swiss roll seen from above, "

@@ -137,18 +137,24 @@ p, m, p_g = np.random.default_rng(4).dirichlet(np.ones(15), size=3)
 w = 0.4
 scores = torch.zeros(15, dtype=torch.float64, requires_grad=True)
 p_t, q_t = torch.tensor(p), torch.tensor(w * m + (1 - w) * p_g)
-optimizer = torch.optim.Adam([scores], lr=0.05)
-for _ in range(3000):
-    D = scores.sigmoid()
-    loss = -(p_t * D.log() + q_t * (1 - D).log()).sum()
+options = {"max_iter": 500, "tolerance_grad": 1e-11, "tolerance_change": 0}
+optimizer = torch.optim.LBFGS([scores], line_search_fn="strong_wolfe", **options)
+
+
+def loss():
     optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+    D = scores.sigmoid()
+    value = -(p_t * D.log() + q_t * (1 - D).log()).sum()
+    value.backward()
+    return value
+
+
+optimizer.step(loss)  # one call: it goes on to the minimum
 best = cgan.optimal_conditional_discriminator(p, m, p_g, w)
 without_m = cgan.optimal_conditional_discriminator(p, m, p_g, 0.0)
 check("a trained table of scores is D*", scores.sigmoid(), best, atol=1e-6,
       control={"D* that forgets m": without_m})  # fmt: skip
-check("its value is 2 JSD(p, w m + (1 - w) p_g) - log 4", -loss,
+check("its value is 2 JSD(p, w m + (1 - w) p_g) - log 4", -loss(),
       2 * gan.jensen_shannon(p, w * m + (1 - w) * p_g, 1) - np.log(4),
       atol=1e-9)  # fmt: skip
 
@@ -653,7 +659,7 @@ plots.show(figure,
 
 # %%
 found = recipe.hidden_colours(cycle, colours)
-print(", ".join(f"{name} {value:.3f}" for name, value in found.items()))
+print(", ".join(f"{name} ≈ {value:.3f}" for name, value in found.items()))
 check("colours come back with at most half the error of the mean colour",
       found["plain"], found["mean colour"] / 2,
       relation="<=", control={"under noise of 0.1": found["noise 0.1"],
@@ -902,7 +908,7 @@ same, again = (recipe.drawings(200, seed, one_request.numpy())[0] for seed in (5
 latents = torch.Generator().manual_seed(4)
 repeated = painter.sample(recipe.one_hot(one_request), rng=latents)
 spread = repeated.std(0).mean() / same.std(0).mean()
-print(f"spread within one request: {spread:.2f} of the data's")
+print(f"spread within one request: ≈ {spread:.2f} of the data's")
 check("it varies less than two thirds of the data", spread, 0.67, relation="<=",
       control={"data again": again.std(0).mean() / same.std(0).mean()})  # fmt: skip
 

@@ -647,7 +647,8 @@ given = {"condition": asked, "rng": torch.Generator().manual_seed(1)}
 chance, tens = np.random.default_rng(0), []
 for of_one in order:
     cloud = encode(train[of_one]).double().numpy()
-    tens.append(chance.multivariate_normal(cloud.mean(axis=0), np.cov(cloud.T), 100))
+    tens.append(chance.multivariate_normal(cloud.mean(axis=0), np.cov(cloud.T), 100,
+                                           method="cholesky"))  # fmt: skip
 rivals = {
     "training digits": real,
     "the same from 40 scores": decode(encode(real)),

@@ -507,7 +507,7 @@ check(
 )
 pretrained, demonstrated = (log_p.exp() @ taste for log_p in (log_first, log_ref))
 print(
-    f"mean taste: pre-trained {pretrained:.1f}, reference {demonstrated:.1f},"
+    f"mean taste: pre-trained ≈ {pretrained:.1f}, reference ≈ {demonstrated:.1f},"
     f" best text {taste.max():.0f}"
 )  # fmt: skip
 check(
@@ -553,15 +553,15 @@ a, b = recipe.comparisons(reference, 4000, seed=99)  # new ones
 with torch.no_grad():
     ours = alignment.bradley_terry_loss(reward(a), reward(b)).item()
     floor = alignment.bradley_terry_loss(recipe.taste(a), recipe.taste(b)).item()
-print(f"new comparisons: reward {ours:.2f} nats, taste itself {floor:.2f},"
+print(f"new comparisons: reward ≈ {ours:.2f} nats, taste itself ≈ {floor:.2f},"
     f" a coin {math.log(2):.2f}")  # fmt: skip
 p = log_ref.exp()
 centred, centred_taste = r - p @ r, taste - p @ taste
 norm = ((p @ centred**2) * (p @ centred_taste**2)).sqrt()
 correlation = (p @ (centred * centred_taste) / norm).item()
 uniform = np.corrcoef(r, taste)[0, 1]
-print(f"correlation with taste: {correlation:.2f} where the reference writes, "
-    f"{uniform:.2f} over all texts alike")  # fmt: skip
+print(f"correlation with taste: ≈ {correlation:.2f} where the reference writes, "
+    f"≈ {uniform:.2f} over all texts alike")  # fmt: skip
 check("the reward is nearer to taste's loss than to a coin's", ours,
     (floor + math.log(2)) / 2, relation="<=",
     control={"a coin": math.log(2)})  # fmt: skip
@@ -669,8 +669,8 @@ for each, (spent, gained, _) in list(zip(n, by_draws, strict=True))[1:7]:
         more = (log_pi.exp() * (log_pi - log_ref)).sum() > spent
         low, high = (middle, high) if more else (low, middle)
     best = (log_pi.exp() @ r).item()
-    print(f"best of {each:2}: {spent:.1f} nats, reward {gained:.2f};"
-        f" best policy {best:.2f}")  # fmt: skip
+    print(f"best of {each:2}: ≈ {spent:.1f} nats, reward ≈ {gained:.2f};"
+        f" best policy ≈ {best:.2f}")  # fmt: skip
     check("   no better than the best policy of that divergence", gained, best,
         relation="<=", theorem="the optimality of pi*")  # fmt: skip
 
@@ -787,7 +787,13 @@ runs = data.results("alignment_policy")
 print(runs)
 share = runs.column("share", model="PPO")
 here = ((climb[-1] - climb[0]) / (best - climb[0])).item()
-check("seed 0 here = as stored", here, share[0], atol=0.03)
+check(
+    "seed 0 here: over 90 % of the way, as stored",
+    here,
+    0.9,
+    relation=">=",
+    control={"DPO": runs.column("share", model="DPO")},
+)
 print(
     f"share of J* - J(reference): {share.mean():.2f} on average,"
     f" {share.min():.2f} at least;"

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -430,16 +431,20 @@ def notebook(path, source, html):
     path.write_text(json.dumps(content))
 
 
-def test_descriptions_are_compared_and_pixels_are_not(tmp_path):
-    picture = '<img alt="{}" src="data:image/png;base64,{}=="> <object at 0x{}> {}'
+def test_words_and_numbers_are_compared_pixels_and_approximations_are_not(tmp_path):
+    picture = '<img alt="{}" src="data:image/png;base64,{}=="> <object at 0x{}> {} {}, {}'
     show = "from IPython.display import HTML, display\ndisplay({{'text/html': {!r}}}, raw=True)"
-    now = show.format(picture.format("fifty states", "aB+/9", "7f3a2b1c", "12:01:33"))
-    notebook(tmp_path / "same.ipynb", now, picture.format("fifty states", "Zz0", "55d0ffff", "9:59"))
-    notebook(tmp_path / "other.ipynb", now, picture.format("forty states", "aB+/9", "7f3a2b1c", "12:01:33"))
+    now = ("fifty states", "aB+/9", "7f3a2b1c", "12:01:33", "≈ 0.31", "0.31")
+    stored = {
+        "same": ("fifty states", "Zz0", "55d0ffff", "9:59", "≈ -12", "0.31"),
+        "word": ("forty states", *now[1:]),
+        "number": (*now[:-1], "0.30"),
+    }
+    for name, then in stored.items():
+        notebook(tmp_path / f"{name}.ipynb", show.format(picture.format(*now)), picture.format(*then))
     sanitize = f"--nbval-sanitize-with={ROOT / 'tests' / 'nbval_sanitize.cfg'}"
     done = subprocess.run(
         [*PLAIN, "--nbval", sanitize, str(tmp_path)], capture_output=True, text=True, cwd=tmp_path
     )
-    assert "1 failed, 1 passed" in done.stdout.splitlines()[-1], done.stdout
-    failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
-    assert len(failed) == 1 and "other.ipynb" in failed[0]
+    failed = re.findall(r"^FAILED .*?(\w+)\.ipynb", done.stdout, flags=re.M)
+    assert failed == ["number", "word"] and "2 failed, 1 passed" in done.stdout.splitlines()[-1], done.stdout
