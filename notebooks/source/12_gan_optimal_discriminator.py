@@ -1007,7 +1007,7 @@ check("on average the favourite holds at least two fifths of all samples",
 # A photograph of one moment would suggest that the model "knows only one mode". The film shows one that wanders from mode to mode and stays at none. So look at samples over time, count modes where you can, and do not trust a loss (section 6).
 
 # %% [markdown] slide="subslide" says="*A penalty on slopes,* R1: the same game, 6000 steps, with R1 and without. With it the modes get even shares; without it some get nearly nothing.\n\n*Several samples at a time:* a batch from one mode looks like no batch of data, even if each sample in it looks real."
-# **What helps: a penalty on slopes.** In section 8 this penalty turned a circle into a spiral. Does it help here? The same plain game one to one, larger networks, 6000 steps at a constant rate, three seeds, once with `r1=0.1` and once without, all else equal. These runs take longer than a notebook may, so we load a record of them and replay the beginning of one. Only its share of good samples can be compared: so early in a game the KL hangs on the last digits, and on processors that round a sum differently one seed ends as far from itself as from another seed.
+# **What helps: a penalty on slopes.** In section 8 this penalty turned a circle into a spiral. Does it help here? The same plain game one to one, larger networks, 6000 steps at a constant rate, three seeds, once with `r1=0.1` and once without, all else equal. These runs take longer than a notebook may: we load a record and replay the beginning of one. Only its share of good samples is compared; so early, the KL hangs on how a processor rounds.
 
 # %%
 from coursekit.gan import recipe
