@@ -108,6 +108,14 @@ def locked():
     return {line.split("==")[0].lower(): line for line in lines}
 
 
+# A kernel that starts says nothing in the terminal: what stands there is the address. A cell run out of order
+# gets a sentence.
+KERNEL = {
+    "IPKernelApp": {"log_level": "ERROR"},
+    "InteractiveShellApp": {"extensions": ["coursetools.kernel"]},
+}
+
+
 def set_up(torch_index):
     """Bring .venv to what lock.txt says and return its Python; quick when there is nothing to do."""
     venv = ROOT / ".venv"
@@ -130,10 +138,9 @@ def set_up(torch_index):
         page_config = folder / "labconfig" / "page_config.json"
         page_config.parent.mkdir(parents=True, exist_ok=True)
         page_config.write_text(json.dumps({"disabledExtensions": dict.fromkeys(names, True)}))
-    # A kernel that starts says nothing in the terminal: what stands there is the address.
-    quiet = venv / "etc" / "ipython" / "ipython_kernel_config.json"
-    quiet.parent.mkdir(parents=True, exist_ok=True)
-    quiet.write_text(json.dumps({"IPKernelApp": {"log_level": "ERROR"}}))
+    kernel = venv / "etc" / "ipython" / "ipython_kernel_config.json"
+    kernel.parent.mkdir(parents=True, exist_ok=True)
+    kernel.write_text(json.dumps(KERNEL))
     fetch_assets(python)
     warm_fonts(python)
     # The slide show's own default theme would load its fonts from the network.

@@ -1,8 +1,9 @@
-"""What teachers and authors run: notebooks, homework, decks, the site. Learners never need it.
+"""What teachers and authors run: notebooks, homework, decks, the site. Learners need no more than `kernel`.
 
 - `cli`: the `coursekit` command, which puts the subjects below together
 - `train`: `coursekit train`, the recipe of a lecture trained in a folder
 - `notebooks`: executed notebooks from their twins (`course.py build`)
+- `kernel`: what a learner's kernel says of a cell that is run out of order
 - `homework`: build, prove and grade homework on top of nbgrader; `homework.island` is all that runs beside a
   submission, `homework.grading` all that judges it from outside
 - `slides`: a deck for the classroom from a notebook

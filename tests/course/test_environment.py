@@ -480,8 +480,9 @@ def test_the_second_run_does_nothing(steps, house):
         assert config["disabledExtensions"] == dict.fromkeys(names, True)
     overrides = json.loads((house / ".venv/share/jupyter/lab/settings/overrides.json").read_text())
     assert overrides["jupyterlab-rise:plugin"]["theme"] == "white"  # the default one asks for fonts outside
-    quiet = json.loads((house / ".venv/etc/ipython/ipython_kernel_config.json").read_text())
-    assert quiet == {"IPKernelApp": {"log_level": "ERROR"}}
+    kernel = json.loads((house / ".venv/etc/ipython/ipython_kernel_config.json").read_text())
+    assert kernel["IPKernelApp"] == {"log_level": "ERROR"}
+    assert kernel["InteractiveShellApp"] == {"extensions": ["coursetools.kernel"]}
 
 
 @pytest.mark.parametrize(
