@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from functools import partial
 from pathlib import Path
 
 OLDEST_PYTHON = (3, 11)
@@ -249,10 +248,10 @@ def warm_fonts(python):
     A list that lacks fonts (its maker was interrupted, say) is made anew: matplotlib itself would keep it.
     """
     print("  looking for fonts ...", flush=True)
-    words = [str(python), "-c", FONTS]
-    run = partial(subprocess.run, env=environment(MPLBACKEND="Agg"), capture_output=True, text=True)
-    if "not found" in run(words).stderr:
-        run([*words, "anew"])
+    words, env = [str(python), "-c", FONTS], environment(MPLBACKEND="Agg")
+    found = subprocess.run(words, env=env, capture_output=True, text=True)
+    if "not found" in found.stderr:
+        subprocess.run([*words, "anew"], env=env, capture_output=True)
 
 
 def install_peers(python):

@@ -42,9 +42,9 @@ MINI_MNIST: Budgets = {20: (1200, GAMES)}
 WORDS: Settings = {"n_latent": 8, "noise": 0.2}
 CYCLE: Settings = {
     "learning_rate": 1e-2,
-    "opponent_learning_rate": 2e-3,
+    "opponent_learning_rate": 7e-4,
     "batch_size": 12,
-    "schedule": "linear",
+    "schedule": "cosine",
 }
 STACKED_STEPS = (250, 400)  # they take about as long as 500 updates at 16 x 16 alone
 CYCLE_STEPS = 900
