@@ -209,9 +209,8 @@ def course_stages(python, cores, everything):
     timing = Stage("timing tests", [*pytest, "-m", "timing", "tests"], may_be_empty=True)
     timed = [reference_stage(python), *notebook_stages(python, notebooks())]
     again = old_processor_stages(python, notebooks()) if everything else []
-    return [*ruff_stages(python, ["."]), Stage("mypy", [python, "-m", "mypy"]), units, *timed, *again], [
-        timing
-    ]
+    types = Stage("mypy", [python, "-m", "mypy"])
+    return [*ruff_stages(python, ["."]), types, units, *timed, *again], [timing]
 
 
 def lecture_stages(python, notebook, everything):

@@ -229,7 +229,7 @@ def fetch_assets(python):
         print(f"  they will be fetched at first use, for now: {reason}", flush=True)
 
 
-# What a formula in a figure needs, drawn: matplotlib says on stderr which font its list lacks.
+# Draws a formula, where matplotlib says on stderr which font its list lacks.
 FONTS = """
 import sys
 from pathlib import Path

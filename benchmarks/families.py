@@ -15,7 +15,7 @@ from coursekit.comparison import recipe
 
 # What a table depends on, in the recipe; what these take from other recipes is followed (`stored.others`).
 PROTOCOL = ("CONTROLS", "load", "measure", "follow")
-PARTS_OF_RECIPE = {name: (*PROTOCOL, name.upper()) for name in (*recipe.TASKS, "more_mini_mnist")}
+PARTS_OF_RECIPE = {name: (*PROTOCOL, name.upper()) for name in recipe.TASKS}
 QUICK = ("independent pixels", "mixture of coins", "mixture of Gaussians", "MADE", "GAN")
 N_SHOWN = 10  # samples of the first seed, stored for the galleries
 IN_GALLERY = {
@@ -133,50 +133,15 @@ def digits(bench):
 
 def mini_mnist(bench):
     "14 x 14 digits in 17 grey levels."
-    not_quick(bench)
-    names = recipe.CONTROLS | recipe.MINI_MNIST
+    if bench.quick:
+        raise Skipped("--quick takes digits and toys only")
+    names = recipe.FAMILIES["mini_mnist"]
     table(bench, "mini_mnist", "mini_mnist", "comparison_mini_mnist", names=names)
 
 
-def more_mini_mnist(bench):
-    "More families on 14 x 14 digits: PixelCNN, WGAN and those that are told the class."
-    not_quick(bench)
-    names = recipe.MORE_MINI_MNIST
-    table(bench, "mini_mnist", "more_mini_mnist", "comparison_more_mini_mnist", names=names)
-
-
 def longer(bench):
-    "The families that were stopped earliest, with three times the steps: 8 x 8 digits in grey."
-    table(bench, "digits", "digits", "comparison_longer", names=recipe.LONGER["digits"], factor=3.0)
-
-
-def more_longer(bench, task):
-    "Whoever else was behind, with three times the steps."
-    names = recipe.MORE_LONGER[task]
-    table(bench, task, task, f"comparison_more_longer_{task}", names=names, factor=3.0)
-
-
-def not_quick(bench):
-    """Large digits are too slow for --quick."""
-    if bench.quick:
-        raise Skipped("--quick takes digits and toys only")
-
-
-def more_longer_bits(bench):
-    "Who was behind on black and white digits, with three times the steps."
-    more_longer(bench, "bits")
-
-
-def more_longer_digits(bench):
-    "Who else was behind on 8 x 8 digits in grey, with three times the steps."
-    more_longer(bench, "digits")
-
-
-def more_longer_mini_mnist(bench):
-    "Who was behind on 14 x 14 digits, with three times the steps."
-    more_longer(bench, "mini_mnist")
+    "Whoever trains in steps, with three times as many: 8 x 8 digits in grey."
+    table(bench, "digits", "digits", "comparison_longer", names=recipe.LONGER, factor=3.0)
 
 
 PARTS = {"bits": bits, "digits": digits, "mini_mnist": mini_mnist, "longer": longer}
-PARTS |= {"more_mini_mnist": more_mini_mnist, "more_longer_bits": more_longer_bits}
-PARTS |= {"more_longer_digits": more_longer_digits, "more_longer_mini_mnist": more_longer_mini_mnist}
