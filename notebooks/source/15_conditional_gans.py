@@ -654,8 +654,8 @@ figure = pictures.rows_of_pictures(rows, labels,
       title="the colours come back through a white picture")  # fmt: skip
 plots.show(figure,
            alt="Rows of eight pictures: red and blue shapes; the same in white; the "
-           "white pictures by the network, almost equal; their amplified difference, of "
-           "one kind for red and another for blue; the colours restored; the "
+           "white pictures by the network, almost equal; their amplified difference, "
+           "of one kind for red and another for blue; the colours restored; the "
            "restoration under noise.")  # fmt: skip
 
 # %%
