@@ -689,7 +689,8 @@ check("3 seeds: at least two thirds of the edges of real digits from 40 scores",
 longer = {key: more.column(key, part="longer") for key in (fid, "precision", "recall")}
 for name, row in (("ten Gaussians", table["ten Gaussians"]), ("diffusion", unguided),
                   ("three times the steps", longer)):  # fmt: skip
-    print(f"{name:21}", *(f"{key} {np.mean(row[key]):.2f}" for key in longer))
+    about = "≈ " if name in table else ""
+    print(f"{name:21}", *(f"{key} {about}{np.mean(row[key]):.2f}" for key in longer))
 
 # %%
 by_label = np.argsort(test_set.labels, kind="stable")[::34]  # thirty, all classes
