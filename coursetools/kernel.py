@@ -9,6 +9,8 @@ SENTENCE = (
     "Line {line} of this cell uses `{name}`, which is not there yet. Run the cells above first: in the menu, "
     "Run > Run All Above Selected Cell. (If no cell above makes it, it is misspelt.)"
 )
+# Up to Python 3.11 each of these is a function of its own.
+LOOPS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 
 
 def load_ipython_extension(shell):
@@ -23,6 +25,8 @@ def explain(shell, kind, error, trace, tb_offset=None):
     """
     cell = trace
     while cell.tb_next and cell.tb_frame.f_globals is not shell.user_ns:
+        cell = cell.tb_next
+    while cell.tb_next and cell.tb_next.tb_frame.f_code.co_name in LOOPS:
         cell = cell.tb_next
     missing = re.match(r"name '(\w+)' is not defined", str(error))
     if cell.tb_next or not missing:

@@ -432,6 +432,8 @@ many = gpt.attention_weights(torch.tensor(test[:200]))  # (200, heads, 25, 25) p
 recent = torch.cat([each[:, :, 24, 21:].sum(-1).mean(0) for each in many])
 print("after 24 words, weight on the last 4, mean of 200 documents, by head:")
 print("  ".join(f"≈ {share:.1f}" for share in recent))
+check("both heads of the second block put over .35 of it there", recent[2:], 0.35,
+      relation=">=", control={"spread evenly": 4 / 25, "first block": recent[:2]})  # fmt: skip
 positions = [{"head": 1, "place": 12}, {"head": 2, "place": 12}]
 widgets.static_frames(partial(explorers.attention_frame, weights, names),
     [*positions, {"head": 3, "place": 23}],
@@ -494,6 +496,10 @@ kl = np.array(surprise) - np.array(entropy)
 print("KL(q || p), bits per word:", *(f"≈ {bits:.2f}" for bits in kl))
 check("at T = 1 the two differ by under .3 bits per word", kl[1], 0.3, relation="<=",
       control={"T = 0.5": kl[0], "T = 2": kl[2]})  # fmt: skip
+check("T = 0.5: likelier than real documents, by .3 bits per word", surprise[0],
+      floor - 0.3, relation="<=", control={"T = 1": surprise[1]})  # fmt: skip
+check("and less varied: over 1 bit below the floor", entropy[0], floor - 1,
+      relation="<=", control={"T = 1": entropy[1]})  # fmt: skip
 
 # %% [markdown] slide="subslide"
 # At half the temperature the texts are *more* likely than real ones, and much alike: sampling "for quality" gives variety away. Of the three, only $T = 1$ comes near to writing as the world does.

@@ -505,6 +505,8 @@ check(claim, (end["PCD-1"] - end["CD-1"]).mean(), 0.2, relation=">=", control=co
 # %%
 learned = trained["PCD-1"][0][0]
 nature = learned.log_prob(x).exp().sum()
+check("over half of the probability is on them", nature, 0.5,
+      relation=">=", control={"fair coins": len(x) / 4096})  # fmt: skip
 print(f"the first persistent run, 2000 updates: ≈ {nature:.0%} on the 22 pictures")
 rows = [("22 samples", learned.sample(22, n_steps=2000))]
 drawn = pictures.picture_rows(rows, (3, 4), n_columns=11)
@@ -901,6 +903,10 @@ calm_gain = curves["CD-1"][:, -1] - curves["CD-1"][:, 5:11].mean(1)
 print(f"here the error falls to ≈ {left.mean():.0%}, the likelihood by "
       f"≈ {fallen.mean():.2f}; in section 6 to ≈ {calm_left.mean():.0%}, it gains "
       f"≈ {calm_gain.mean():.2f}")  # fmt: skip
+check("in section 6 the error falls to less than half too", calm_left, 0.5,
+      relation="<=", control=control)  # fmt: skip
+check("and there the likelihood rises, by 0.3 nats at least, 3 seeds", calm_gain, 0.3,
+      relation=">=", control={"here": -fallen})  # fmt: skip
 plots.show(pictures.error_and_likelihood(too_long[0][1][1:, 0], errors, likelihood),
            alt="Over 3000 updates the reconstruction error keeps falling; the "
            "likelihood rises, in two seeds for about 500, and then falls in "

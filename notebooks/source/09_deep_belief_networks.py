@@ -472,6 +472,8 @@ for name in ("DBN", "DBN, three times as long"):
 by_mean = network.label_logits(data.ink(test)).argmax(1).numpy()
 by_mean_error = (by_mean != test.labels).mean()
 print(f"seed 0 with the mean of h1 instead of draws: ≈ {by_mean_error:.3f}")
+check("   within 2 points of the draws", by_mean_error, here, atol=0.02,
+      control={"no error": 0.0, "one machine": errors["one machine"] / 100})  # fmt: skip
 longest = data.results("dbn_seconds")
 times = longest.column("steps").mean() / runs.column("steps", model="DBN")[0]
 most = f"DBN, {times:.0f} times as long"

@@ -717,6 +717,9 @@ inner = angle[:300] < 3 * np.pi
 halves = [cosine(found[part], truth[:300][part]) for part in (inner, ~inner)]
 print("last seed: inner half ≈ {:.2f}, outer half ≈ {:.2f}".format(*halves))
 check("3 seeds: at least 0.75", cosines, 0.75, relation=">=", control=control)
+at_random = cosine(random_planes[~inner], truth[:300][~inner])
+check("last seed: the outer half is found better, by .05", halves[1], halves[0] + 0.05,
+      relation=">=", control={"random planes": at_random})  # fmt: skip
 plots.show(pictures.tangents_on_roll(roll, angle, roll[:40], found[:40]),
            alt="A spiral of one and a half turns, a swiss roll seen from above, "
            "coloured by the angle, with short orange segments where the tangent planes "

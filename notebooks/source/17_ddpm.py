@@ -686,6 +686,11 @@ for key, relation, bar, others in (
 check("3 seeds: at least two thirds of the edges of real digits from 40 scores",
       unguided["edges"], through["edges"] * 2 / 3, relation=">=",
       control={other: table[other]["edges"] for other in blurs})  # fmt: skip
+tens = table["ten Gaussians"]
+for key, relation in ((fid, ">="), ("recall", "<=")):
+    check(f"3 seeds: {key} {relation} that of ten Gaussians", unguided[key], tens[key],
+          relation=relation,
+          control={"training digits": table["training digits"][key]})  # fmt: skip
 longer = {key: more.column(key, part="longer") for key in (fid, "precision", "recall")}
 for name, row in (("ten Gaussians", table["ten Gaussians"]), ("diffusion", unguided),
                   ("three times the steps", longer)):  # fmt: skip

@@ -300,6 +300,13 @@ def test_one_lecture_is_all_that_belongs_to_it_and_nothing_else(house, ran, caps
     assert names(alone) == ["timing tests"]
 
 
+def test_one_lecture_and_all_its_slow_tests(house, ran, capsys, monkeypatch):
+    write_lecture(house)
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    course.main(["test", "--lecture", "1", "--all"])
+    assert "01_pca on an old processor" in names(ran[0][0])
+
+
 def test_a_lecture_without_folder_or_homework_and_one_that_is_not_there(house, ran, capsys):
     write_lecture(house)
     course.main(["test", "--lecture", "00"])

@@ -8,6 +8,7 @@ from nbclient import NotebookClient
 CELLS = {
     "x = 1\ny = data.digits()": (2, "data"),
     "squares = [each**2 for each in numbers]": (1, "numbers"),
+    "each = 1\nsum(\n    weights[k] for k in range(2))": (3, "weights"),
     "import statistics\nstatistics.mean(\n    values\n)": (3, "values"),
     "def f():\n    return typo\n\nf()": None,
     "def f():\n    print(a)\n    a = 1\n\nf()": None,
