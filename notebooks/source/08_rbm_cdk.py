@@ -876,11 +876,9 @@ for n_steps in (200, 600):
 # **Watching the wrong curve.** What is usually plotted is the *reconstruction error*, the mean of $\lVert v - \tilde v\rVert^2$ over the batch: the number of pixels in which the state $\tilde v$ that the chain reaches differs from $v$. It is cheap and it goes down nicely. Here is CD-1 as one runs it in a hurry: one chain per picture, a constant learning rate of 0.5 (section 6: 0.2, falling), and 3000 updates.
 
 # %%
-too_long = []
-for seed in range(3):
-    options = {"n_steps": 3000, "chains_each": 1, "learning_rate": 0.5}
-    run = recipe.small_machine(x, "CD-1", seed=seed, schedule="constant", **options)
-    too_long.append(run)
+options = {"n_steps": 3000, "chains_each": 1, "learning_rate": 0.5}
+too_long = [recipe.small_machine(x, "CD-1", seed=seed, schedule="constant", **options)
+            for seed in range(3)]  # fmt: skip
 likelihood = np.array([curve[1:, 1] for _, curve, _ in too_long])
 errors = [np.reshape(history.loss, (-1, 100)).mean(1) for *_, history in too_long]
 errors = np.array(errors)  # (seed, hundreds of updates)
@@ -889,11 +887,9 @@ middle, end = slice(4, 10), slice(-5, None)  # updates 500 to 1000, and 2600 to 
 fallen = likelihood[:, middle].mean(1) - likelihood[:, end].mean(1)
 left = errors[:, end].mean(1) / errors[:, middle].mean(1)
 loss_of_exact = curves["exact gradient"][:, 10] - curves["exact gradient"][:, -1]
-calm = [np.reshape(history.loss, (-1, 100)).mean(1) for *_, history in trained["CD-1"]]
-calm = np.array(calm)  # the runs of section 6
-claim = "the likelihood falls again, in the mean by at least 0.3 nats"
-control = {"the exact gradient": loss_of_exact.mean()}
-check(claim, fallen.mean(), 0.3, relation=">=", control=control)
+calm = np.array([np.reshape(h.loss, (-1, 100)).mean(1) for *_, h in trained["CD-1"]])
+check("the likelihood falls again, in the mean by at least 0.3 nats", fallen.mean(),
+      0.3, relation=">=", control={"the exact gradient": loss_of_exact.mean()})  # fmt: skip
 claim = "meanwhile the reconstruction error falls to less than half"
 in_the_middle = errors[:, middle].mean(1)
 control = {"no update, another seed": in_the_middle.min() / in_the_middle.max()}

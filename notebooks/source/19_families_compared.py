@@ -910,7 +910,7 @@ plots.show(
         [-values14[i] for i in short],
         kinds=[kinds14[i] for i in short],
         xlabel="minus bits per pixel of new images",
-        title="14 × 14 digits: what sees levels, and the flows, beat independent pixels",
+        title="14 × 14 digits: what sees levels, and flows, beat independent pixels",
     ),
     alt="Ladder of minus bits per pixel on 14 by 14 digits, a mark per seed. The "
     "PixelCNN leads by far; MADE, the two flows and the masked model are ahead of "
