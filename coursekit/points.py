@@ -13,8 +13,16 @@ def begin(exercise: str) -> None:
     """The check of an exercise starts: until it ends it has not passed, and an empty answer is one line."""
     _reached[exercise] = False
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if shell is not None:
-        shell.set_custom_exc((NotImplementedError,), _in_one_line)
+    if shell is not None and NotImplementedError not in shell.custom_exceptions:
+        # IPython keeps one hook only, so ours calls the one that was there.
+        others, hook = shell.custom_exceptions, shell.CustomTB
+
+        def either(shell, kind, error, trace, tb_offset=None):
+            if issubclass(kind, NotImplementedError):
+                return _in_one_line(shell, kind, error, trace)
+            return hook(kind, error, trace, tb_offset=tb_offset)
+
+        shell.set_custom_exc((*others, NotImplementedError), either)
 
 
 def passed(exercise: str) -> None:
@@ -48,4 +56,6 @@ def total(checked: dict[str, float], read: dict[str, float] | None = None) -> No
 
 def _in_one_line(shell, kind, error, trace, tb_offset=None):
     """IPython's hook for an exception: its sentence alone, without a page of traceback."""
-    shell._showtraceback(kind, error, [f"✗ {error}" if str(error) else "✗ this answer is still empty"])
+    lines = [f"✗ {error}" if str(error) else "✗ this answer is still empty"]
+    shell._showtraceback(kind, error, lines)
+    return lines
