@@ -30,7 +30,7 @@ ROLES = {  # role -> what nbgrader calls it
     "test": {"solution": False, "grade": True, "locked": True},
     "manual": {"solution": True, "grade": True, "locked": False},
 }
-STUB = 'raise NotImplementedError("this answer is still empty: write it here instead of this line")'
+STUB = 'raise NotImplementedError("this answer is still empty: write it over this line")'
 OWN_WORDS = Config()  # what stands where the solution was
 OWN_WORDS.ClearSolutions.code_stub = {"python": STUB}
 OWN_WORDS.ClearSolutions.text_stub = "*Write your answer here.*"

@@ -37,7 +37,9 @@ states = data.usarrests()
 
 # %% role="solution" exercise="whiten"
 def whiten(X):
-    """Scores of X (n, p) on all its components, in falling order, each scaled to variance 1; (n, p)."""
+    """Scores of X (n, p) on all its components, in falling order,
+    each scaled to variance 1; (n, p).
+    """
     ### BEGIN SOLUTION
     centred = X - X.mean(axis=0)
     variances, directions = np.linalg.eigh(centred.T @ centred / len(X))
@@ -107,7 +109,9 @@ probes = [
 
 # %% role="solution" exercise="whiteness_error"
 def whiteness_error(Z):
-    """Largest absolute entry of (covariance of Z) - identity, for any Z (n, p); one number."""
+    """Largest absolute entry of (covariance of Z) - identity, for any Z (n, p);
+    one number.
+    """
     ### BEGIN SOLUTION
     centred = Z - Z.mean(axis=0)
     return np.abs(centred.T @ centred / len(Z) - np.eye(Z.shape[1])).max()
@@ -160,7 +164,9 @@ probes = [
 
 # %% role="solution" exercise="components_needed"
 def components_needed(X, share):
-    """Smallest k whose first k components keep at least `share` (0 < share <= 1) of the variance of X (n, p)."""
+    """Smallest k whose first k components keep at least `share` (0 < share <= 1)
+    of the variance of X (n, p).
+    """
     ### BEGIN SOLUTION
     singular = np.linalg.svd(X - X.mean(axis=0), compute_uv=False)
     kept = np.cumsum(singular**2) / np.sum(singular**2)
@@ -252,7 +258,9 @@ probes = [
 
 # %% role="solution" exercise="power_iteration"
 def power_iteration(S, start, n_steps):
-    """The unit vector (p,) after n_steps multiplications by S (p, p), and its Rayleigh quotient."""
+    """The unit vector (p,) after n_steps multiplications by S (p, p),
+    and its Rayleigh quotient.
+    """
     ### BEGIN SOLUTION
     v = start / np.linalg.norm(start)
     for _ in range(n_steps):
@@ -369,6 +377,7 @@ probes = [
 _faulty = states.x
 _, _sizes, _axes = np.linalg.svd(_faulty, full_matrices=False)
 _axes = _axes * np.sign(_axes.sum(axis=1))[:, None]
+_share = _sizes[0] ** 2 / np.sum(_sizes**2)
 plots.show(
     pictures.biplot(
         _faulty @ _axes[:2].T,
@@ -376,11 +385,11 @@ plots.show(
         states.row_names,
         states.feature_names,
         label_rows=False,
-        title=f"first component: {_sizes[0] ** 2 / np.sum(_sizes**2):.0%} of the sum of squares",
+        title=f"first component: {_share:.0%} of the sum of squares",
     ),
-    alt="A biplot in which all fifty points lie to the right of the origin, spread along the first axis up to a "
-    "score of about 350; the assault arrow lies along that axis, urban population along the second, and murder "
-    "and rape are tiny.",
+    alt="A biplot in which all fifty points lie to the right of the origin, spread "
+    "along the first axis up to a score of about 350; the assault arrow lies along "
+    "that axis, urban population along the second, and murder and rape are tiny.",
 )
 
 # %% [markdown]

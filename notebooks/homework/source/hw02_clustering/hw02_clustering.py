@@ -34,7 +34,9 @@ plots.use_course_style()
 
 # %% role="solution" exercise="assign"
 def assign(X, centers):
-    """Labels (n,) of the nearest of centers (K, p) for X (n, p), and the sum of the squared distances."""
+    """Labels (n,) of the nearest of centers (K, p) for X (n, p),
+    and the sum of the squared distances.
+    """
     ### BEGIN SOLUTION
     table = ((X[:, None] - centers) ** 2).sum(axis=2)
     labels = table.argmin(axis=1)
@@ -110,7 +112,9 @@ probes = [
 
 # %% role="solution" exercise="moved_centroids"
 def moved_centroids(centers, counts, points, old, new):
-    """New centroids (K, p) and counts (K,) after points (m, p) went from clusters old (m,) to new (m,)."""
+    """New centroids (K, p) and counts (K,) after points (m, p)
+    went from clusters old (m,) to new (m,).
+    """
     ### BEGIN SOLUTION
     sums = counts[:, None] * centers
     counts, centers = counts.copy(), centers.copy()
@@ -202,7 +206,9 @@ probes = [
 
 # %% role="solution" exercise="merged"
 def merged(method, d_ac, d_bc, d_ab, a, b, c):
-    """Dissimilarity (m,) of A + B to other clusters, from d_ac, d_bc (m,), d_ab and the sizes a, b, c (m,)."""
+    """Dissimilarity (m,) of A + B to other clusters,
+    from d_ac, d_bc (m,), d_ab and the sizes a, b, c (m,).
+    """
     ### BEGIN SOLUTION
     if method == "single":
         return np.minimum(d_ac, d_bc)
@@ -288,20 +294,27 @@ _fourteen = np.array(
      [5.9, 0], [6, -0.2], [0.2, 0.2], [5.8, -0.2], [2.5, 0.2], [0.9, -0.2], [4.7, 0.1]]
 )  # fmt: skip
 _trees = {
-    "A": [[8, 10, 0.2, 2], [7, 14, 0.22, 3], [2, 12, 0.54, 2], [1, 15, 0.63, 4], [3, 9, 1.06, 2],
-          [16, 18, 1.22, 4], [4, 13, 1.36, 2], [0, 17, 1.7, 5], [5, 6, 1.75, 2], [11, 20, 2.2, 3],
-          [19, 22, 2.6, 6], [21, 23, 4.73, 8], [24, 25, 8.44, 14]],
-    "B": [[8, 10, 0.2, 2], [7, 14, 0.22, 3], [1, 15, 0.41, 4], [2, 12, 0.54, 2], [9, 17, 0.81, 3],
-          [3, 18, 0.98, 4], [5, 19, 1.0, 5], [11, 20, 1.12, 6], [13, 16, 1.14, 5], [4, 22, 1.36, 6],
-          [21, 23, 1.42, 12], [6, 24, 1.43, 13], [0, 25, 1.48, 14]],
-    "C": [[8, 10, 0.2, 2], [7, 14, 0.2, 3], [1, 15, 0.51, 4], [2, 12, 0.54, 2], [9, 17, 1.0, 3],
-          [3, 18, 0.92, 4], [13, 16, 1.3, 5], [5, 19, 1.35, 5], [4, 11, 1.42, 2], [0, 20, 1.74, 6],
-          [6, 21, 1.96, 6], [22, 24, 2.63, 8], [23, 25, 4.86, 14]],
+    "A": [[8, 10, 0.2, 2], [7, 14, 0.22, 3], [2, 12, 0.54, 2], [1, 15, 0.63, 4],
+          [3, 9, 1.06, 2], [16, 18, 1.22, 4], [4, 13, 1.36, 2], [0, 17, 1.7, 5],
+          [5, 6, 1.75, 2], [11, 20, 2.2, 3], [19, 22, 2.6, 6], [21, 23, 4.73, 8],
+          [24, 25, 8.44, 14]],
+    "B": [[8, 10, 0.2, 2], [7, 14, 0.22, 3], [1, 15, 0.41, 4], [2, 12, 0.54, 2],
+          [9, 17, 0.81, 3], [3, 18, 0.98, 4], [5, 19, 1.0, 5], [11, 20, 1.12, 6],
+          [13, 16, 1.14, 5], [4, 22, 1.36, 6], [21, 23, 1.42, 12], [6, 24, 1.43, 13],
+          [0, 25, 1.48, 14]],
+    "C": [[8, 10, 0.2, 2], [7, 14, 0.2, 3], [1, 15, 0.51, 4], [2, 12, 0.54, 2],
+          [9, 17, 1.0, 3], [3, 18, 0.92, 4], [13, 16, 1.3, 5], [5, 19, 1.35, 5],
+          [4, 11, 1.42, 2], [0, 20, 1.74, 6], [6, 21, 1.96, 6], [22, 24, 2.63, 8],
+          [23, 25, 4.86, 14]],
 }  # fmt: skip
 plots.show(
-    pictures.numbered_points(_fourteen, {f"tree {name}": np.array(Z) for name, Z in _trees.items()}),
-    alt="Fourteen numbered points in two groups with a few points between them, and three dendrograms, A, B and C. "
-    "Tree A reaches height 8.4, tree B 1.5 and tree C 4.9; in C one link lies below the one it contains.",
+    pictures.numbered_points(
+        _fourteen,
+        {f"tree {name}": np.array(Z) for name, Z in _trees.items()},
+    ),
+    alt="Fourteen numbered points in two groups with a few points between them, and "
+    "three dendrograms, A, B and C. Tree A reaches height 8.4, tree B 1.5 and tree C "
+    "4.9; in C one link lies below the one it contains.",
 )
 
 # %% [markdown]

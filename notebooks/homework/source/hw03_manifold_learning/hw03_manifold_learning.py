@@ -36,7 +36,9 @@ plots.use_course_style()
 
 # %% role="solution" exercise="weighted_center"
 def weighted_center(squared, weights):
-    """Inner products (n, n) about the weighted mean, from squared distances (n, n) and weights (n,) adding to 1."""
+    """Inner products (n, n) about the weighted mean,
+    from squared distances (n, n) and weights (n,) adding to 1.
+    """
     ### BEGIN SOLUTION
     rows = squared @ weights
     overall = weights @ rows
@@ -117,7 +119,9 @@ probes = [
 
 # %% role="solution" exercise="linear_map"
 def linear_map(X, k):
-    """The matrix A (p, k) by which classical MDS maps the centred points: map = (X - mean) A."""
+    """The matrix A (p, k) by which classical MDS maps the centred points:
+    map = (X - mean) A.
+    """
     ### BEGIN SOLUTION
     centred = X - X.mean(axis=0)
     values, vectors = np.linalg.eigh(centred @ centred.T)
@@ -182,7 +186,9 @@ probes = [
 
 # %% role="solution" exercise="first_coordinate"
 def first_coordinate(weights):
-    """The smallest mu > 0 of L y = mu Deg y, and its y (n,) with y' Deg y = 1; weights (n, n)."""
+    """The smallest mu > 0 of L y = mu Deg y, and its y (n,) with y' Deg y = 1;
+    weights (n, n).
+    """
     ### BEGIN SOLUTION
     degrees = weights.sum(axis=1)
     root = np.sqrt(degrees)
@@ -269,7 +275,9 @@ probes = [
 
 # %% role="solution" exercise="perplexity_of"
 def perplexity_of(p):
-    """exp(entropy in nats) of probabilities p (m,), which may hold zeros; one number."""
+    """exp(entropy in nats) of probabilities p (m,), which may hold zeros;
+    one number.
+    """
     ### BEGIN SOLUTION
     used = p[p > 0]
     return np.exp(-np.sum(used * np.log(used)))
@@ -318,7 +326,9 @@ probes = [
 
 # %% role="solution" exercise="find_beta"
 def find_beta(d2, perplexity):
-    """beta > 0 for which p ~ exp(-beta d2), d2 (m,), has this perplexity (between 1 and m)."""
+    """beta > 0 for which p ~ exp(-beta d2), d2 (m,), has this perplexity
+    (between 1 and m).
+    """
     ### BEGIN SOLUTION
     shifted = d2 - d2.min()
     low, high = 0.0, np.inf
@@ -382,13 +392,21 @@ probes = [
 # A colleague has run t-SNE at perplexity 5 on measurements with ten columns, three species in three colours. The picture is real; the coordinates are stored below.
 
 # %%
-_stored = "jBuNBJ8OmwypK4Ymjg6VDZwMmCKJGJcdhiqHFJ8cjQCcKYYsgRilK43+jA+EEZgflxiRHaMqjgqbG5wnBB/lCRjI9g3Y+ewG8rkOIggfGcsf/g4Q5ukEAQH0Jdz33R7uIufy1vcFH8rpCADz/CQZzdQI+s/0E+3Z7gMm6BgEFA4g7h/p6vcPC94AGegV8Q0ODiT/Iun98dcY8NbxBtH1yQHhFBcEDtfxFuPe/N/43dzwDyrcB+vVB9PuGSP88RsiEAj3zCD55evzvRAZ6toHAvriAB0j2//hAA4H0fMNEgXd3QL39ccG7f0P5/scAvS/fAB3D238bQJkE3b2dwh2BWX9YRpgDXP4dQlmHXsFYhVpFWoEafl29HEib/tgE3AJcCNkAGgPfgh1IVsV"
+_stored = (
+    "jBuNBJ8OmwypK4Ymjg6VDZwMmCKJGJcdhiqHFJ8cjQCcKYYsgRilK43+jA+EEZgflxiRHaMqjgqb"
+    "G5wnBB/lCRjI9g3Y+ewG8rkOIggfGcsf/g4Q5ukEAQH0Jdz33R7uIufy1vcFH8rpCADz/CQZzdQI"
+    "+s/0E+3Z7gMm6BgEFA4g7h/p6vcPC94AGegV8Q0ODiT/Iun98dcY8NbxBtH1yQHhFBcEDtfxFuPe"
+    "/N/43dzwDyrcB+vVB9PuGSP88RsiEAj3zCD55evzvRAZ6toHAvriAB0j2//hAA4H0fMNEgXd3QL3"
+    "9ccG7f0P5/scAvS/fAB3D238bQJkE3b2dwh2BWX9YRpgDXP4dQlmHXsFYhVpFWoEafl29HEib/tg"
+    "E3AJcCNkAGgPfgh1IVsV"
+)
 _places = np.frombuffer(base64.b64decode(_stored), dtype=np.int8).reshape(150, 2) / 127
 _species = np.repeat(["A", "B", "C"], [30, 90, 30])
 plots.show(
     pictures.named_groups(_places, _species, title="t-SNE, perplexity 5"),
-    alt="A t-SNE map with three groups in a row: A at the left, small; B in the middle, about twice as wide, in "
-    "many little clumps; C at the right, as small as A. B is as far from A as from C.",
+    alt="A t-SNE map with three groups in a row: A at the left, small; B in the "
+    "middle, about twice as wide, in many little clumps; C at the right, as small as "
+    "A. B is as far from A as from C.",
 )
 
 # %% [markdown]

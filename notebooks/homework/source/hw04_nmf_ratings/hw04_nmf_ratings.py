@@ -22,12 +22,16 @@ from coursekit.factorization import pictures
 
 plots.use_course_style()
 moods = data.moods()
-table = np.array([[4.0, 1.0], [np.nan, 6.0]])  # a small X with one blank, for the checks
-amounts, part = np.array([[1.0], [2.0]]), np.array([[2.0, 1.0]])  # W H = [[2, 1], [4, 2]]
+# A small X with one blank, for the checks.
+table = np.array([[4.0, 1.0], [np.nan, 6.0]])
+amounts = np.array([[1.0], [2.0]])
+part = np.array([[2.0, 1.0]])  # W H = [[2, 1], [4, 2]]
 
 
 def with_blanks(rng, shape, high=5):
-    """A random table (n, p) to try things on, a third of it blank, an entry in every row and column."""
+    """A random table (n, p) to try things on, a third of it blank,
+    an entry in every row and column.
+    """
     X = rng.uniform(0, high, shape)
     blank = rng.random(shape) < 0.35
     blank[np.arange(max(shape)) % shape[0], np.arange(max(shape)) % shape[1]] = False
@@ -46,7 +50,9 @@ def with_blanks(rng, shape, high=5):
 
 # %% role="solution" exercise="masked_loss"
 def masked_loss(X, W, H):
-    """Half the sum of squared errors of W H over the observed entries of X; one number."""
+    """Half the sum of squared errors of W H over the observed entries of X;
+    one number.
+    """
     ### BEGIN SOLUTION
     seen = ~np.isnan(X)
     return 0.5 * np.sum((X - W @ H)[seen] ** 2)
@@ -94,7 +100,9 @@ probes = [
 
 # %% role="solution" exercise="masked_update"
 def masked_update(X, W, H):
-    """W (n, k) and H (k, p) after one multiplicative round over the observed entries of X (n, p)."""
+    """W (n, k) and H (k, p) after one multiplicative round
+    over the observed entries of X (n, p).
+    """
     ### BEGIN SOLUTION
     seen = ~np.isnan(X)
     filled = np.where(seen, X, 0)
@@ -174,7 +182,9 @@ probes = [
 
 # %% role="solution" exercise="kkt_violation"
 def kkt_violation(X, W, H):
-    """Largest |min(slope, factor)| over the entries of W and H, for half the squared error; one number."""
+    """Largest |min(slope, factor)| over the entries of W and H,
+    for half the squared error; one number.
+    """
     ### BEGIN SOLUTION
     residual = W @ H - X
     by_W = np.abs(np.minimum(residual @ H.T, W)).max()
@@ -249,7 +259,9 @@ probes = [
 
 # %% role="solution" exercise="biases"
 def biases(X, n_rounds):
-    """mu, b (n,) and c (p,) after n_rounds alternating means over the observed entries of X (n, p)."""
+    """mu, b (n,) and c (p,) after n_rounds alternating means
+    over the observed entries of X (n, p).
+    """
     ### BEGIN SOLUTION
     mu = np.nanmean(X)
     b, c = np.zeros(X.shape[0]), np.zeros(X.shape[1])
@@ -308,7 +320,9 @@ probes = [
 
 # %% role="solution" exercise="recommend"
 def recommend(X, W, H, i, n):
-    """The n blank columns of row i with the largest predictions, best first; all of them if fewer are blank."""
+    """The n blank columns of row i with the largest predictions, best first;
+    all of them if fewer are blank.
+    """
     ### BEGIN SOLUTION
     blank = np.flatnonzero(np.isnan(X[i]))
     predicted = W[i] @ H[:, blank]
@@ -367,7 +381,9 @@ probes = [
 
 # %%
 def _error_on_the_fitted_table(k, rng):
-    """The colleague's error (RMSE) with k factors, after 60 rounds, blanks taken for zeros."""
+    """The colleague's error (RMSE) with k factors, after 60 rounds,
+    blanks taken for zeros.
+    """
     X = np.nan_to_num(moods.x[:400])
     W, H = rng.uniform(size=(len(X), k)), rng.uniform(size=(k, X.shape[1]))
     for _ in range(60):
@@ -379,9 +395,11 @@ def _error_on_the_fitted_table(k, rng):
 _rng, _ranks = np.random.default_rng(1), (1, 2, 4, 6, 8, 12)
 _errors = [[_error_on_the_fitted_table(k, _rng)] for k in _ranks]
 plots.show(
-    pictures.error_by_rank(_ranks, {"NMF": (_errors, "model")}, {}, ylabel="error (RMSE)",
-                           title="the colleague's figure: the error falls with every factor"),
-    alt="The root mean squared error on the colleague's table falls steadily from one factor to twelve.",
+    pictures.error_by_rank(
+        _ranks, {"NMF": (_errors, "model")}, {}, ylabel="error (RMSE)",
+        title="the colleague's figure: the error falls with every factor"),
+    alt="The root mean squared error on the colleague's table falls steadily from one "
+    "factor to twelve.",
 )  # fmt: skip
 
 # %% [markdown]

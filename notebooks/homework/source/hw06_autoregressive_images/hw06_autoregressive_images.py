@@ -35,7 +35,9 @@ plots.use_course_style()
 
 # %% role="solution" exercise="log_prob"
 def log_prob(x, w, b):
-    """log p in nats, (n,), of black and white images x (n, d); w (d, d), of which j < i counts, b (d,)."""
+    """log p in nats, (n,), of black and white images x (n, d);
+    w (d, d), of which j < i counts, b (d,).
+    """
     ### BEGIN SOLUTION
     drive = x @ np.tril(w, -1).T + b
     sign = 2 * x - 1
@@ -104,7 +106,9 @@ probes = [
 
 # %% role="solution" exercise="colour_mask"
 def colour_mask(kernel, kind):
-    """Zeros and ones (3, 3, kernel, kernel): may output group o see input group c at (a, b)?"""
+    """Zeros and ones (3, 3, kernel, kernel):
+    may output group o see input group c at (a, b)?
+    """
     ### BEGIN SOLUTION
     r = kernel // 2
     mask = np.zeros((3, 3, kernel, kernel))
@@ -177,7 +181,9 @@ probes = [
 
 # %% role="solution" exercise="who_sees"
 def who_sees(masks, height, width):
-    """(hw, hw) bool: does the output at pixel p depend on pixel q? masks: list of (k, k), first layer first."""
+    """(hw, hw) bool: does the output at pixel p depend on pixel q?
+    masks: list of (k, k), first layer first.
+    """
     ### BEGIN SOLUTION
     paths = np.eye(height * width)
     for mask in masks:
@@ -244,7 +250,9 @@ probes = [
 
 # %% role="solution" exercise="log_mixture"
 def log_mixture(k, logits, mean, log_scale, n_levels):
-    """log P (n,) of levels k (n,) under mixtures of discretised logistics; parameters (n, C)."""
+    """log P (n,) of levels k (n,) under mixtures of discretised logistics;
+    parameters (n, C).
+    """
     ### BEGIN SOLUTION
     k = np.asarray(k)[:, None]
     s = np.exp(log_scale)
@@ -326,7 +334,9 @@ probes = [
 
 # %% role="solution" exercise="parallel_cost"
 def parallel_cost(p, groups):
-    """KL(p || samples) in nats when the axes of the table p are drawn group by group, each group in parallel."""
+    """KL(p || samples) in nats when the axes of the table p are drawn group by group,
+    each group in parallel.
+    """
 
     ### BEGIN SOLUTION
     def entropy(axes):

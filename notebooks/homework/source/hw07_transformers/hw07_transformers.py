@@ -197,7 +197,9 @@ probes = [
 
 # %% role="solution" exercise="join_once"
 def join_once(tokens, new):
-    """The most frequent pair, two integers, and the tokens with it joined, integers (t',)."""
+    """The most frequent pair, two integers,
+    and the tokens with it joined, integers (t',).
+    """
     ### BEGIN SOLUTION
     tokens = [int(token) for token in tokens]
     count = {}

@@ -179,7 +179,9 @@ probes = [
 
 # %% role="solution" exercise="cd_update"
 def cd_update(v, W, c, b, uniform_h, uniform_v, rate):
-    """New W, c, b after one CD-k step on the batch v (n, n_visible), with k = len(uniform_h)."""
+    """New W, c, b after one CD-k step on the batch v (n, n_visible),
+    with k = len(uniform_h).
+    """
 
     ### BEGIN SOLUTION
     def sigmoid(a):
@@ -284,7 +286,9 @@ probes = [
 
 # %% role="solution" exercise="transition_matrix"
 def transition_matrix(W, c, b):
-    """Probability (2^n_visible, 2^n_visible) of moving from state v (row) to v' (column) in one Gibbs step."""
+    """Probability (2^n_visible, 2^n_visible) of moving from state v (row)
+    to v' (column) in one Gibbs step.
+    """
 
     ### BEGIN SOLUTION
     def states(n):

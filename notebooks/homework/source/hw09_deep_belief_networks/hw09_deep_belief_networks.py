@@ -40,7 +40,9 @@ def states(n):
 
 # %% role="solution" exercise="turn_over"
 def turn_over(W, c, b):
-    """W2 (n_visible, n_hidden), c2 (n_hidden,), b2 (n_visible,) of the second machine."""
+    """W2 (n_visible, n_hidden), c2 (n_hidden,), b2 (n_visible,)
+    of the second machine.
+    """
     ### BEGIN SOLUTION
     return W.T, b, c
     ### END SOLUTION
@@ -99,7 +101,9 @@ probes = [
 
 # %% role="solution" exercise="bound"
 def bound(v, W, c, b, log_prior):
-    """Lower bounds (n,) on log p(v) of visible states v (n, n_visible); log_prior (2^n_hidden,)."""
+    """Lower bounds (n,) on log p(v) of visible states v (n, n_visible);
+    log_prior (2^n_hidden,).
+    """
     ### BEGIN SOLUTION
     h = (np.arange(2 ** len(b))[:, None] >> np.arange(len(b))) & 1
     up, down = v @ W.T + b, h @ W + c
@@ -239,7 +243,9 @@ probes = [
 
 # %% role="solution" exercise="sleep_step"
 def sleep_step(h, W, c, R, b, uniform, rate):
-    """New R (n_hidden, n_visible) and b (n_hidden,) after one sleep step below h (n, n_hidden)."""
+    """New R (n_hidden, n_visible) and b (n_hidden,)
+    after one sleep step below h (n, n_hidden).
+    """
 
     ### BEGIN SOLUTION
     def sigmoid(a):

@@ -191,7 +191,9 @@ def jacobians(W, b, x):
 
 
 def contractive_penalty(W, b, x):
-    """Mean over the examples of the squared Frobenius norm of the Jacobian; one number."""
+    """Mean over the examples of the squared Frobenius norm of the Jacobian;
+    one number.
+    """
     ### BEGIN SOLUTION
     return np.sum(jacobians(W, b, x) ** 2, axis=(1, 2)).mean()
     ### END SOLUTION

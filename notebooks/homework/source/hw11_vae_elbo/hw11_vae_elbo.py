@@ -121,7 +121,9 @@ def brute_force(mean_q, log_var_q, mean_p, log_var_p):
 
 # %% role="solution" exercise="gaussian_elbo"
 def gaussian_elbo(x, x_hat, observation_log_var, kl):
-    """The bound in nats for each picture, (n,); x, x_hat (n, d), kl (n,), observation_log_var a number."""
+    """The bound in nats for each picture, (n,);
+    x, x_hat (n, d), kl (n,), observation_log_var a number.
+    """
     ### BEGIN SOLUTION
     squares = (x - x_hat) ** 2 / np.exp(observation_log_var)
     reconstruction = -0.5 * (np.log(2 * np.pi) + observation_log_var + squares).sum(axis=1)
@@ -130,7 +132,9 @@ def gaussian_elbo(x, x_hat, observation_log_var, kl):
 
 
 def best_log_var(x, x_hat):
-    """The log-variance of the pixels that maximises the mean bound; x, x_hat (n, d) -> a number."""
+    """The log-variance of the pixels that maximises the mean bound;
+    x, x_hat (n, d) -> a number.
+    """
     ### BEGIN SOLUTION
     return np.log(np.mean((x - x_hat) ** 2))
     ### END SOLUTION
@@ -309,7 +313,9 @@ def faulty_loss(x, A, B, rng):
 
 # %% role="solution" exercise="mended_loss"
 def mended_loss(x, A, B, rng):
-    """Minus the ELBO from one sample per picture, mean over the batch: x (n, d), A (d, 2 k), B (k, d)."""
+    """Minus the ELBO from one sample per picture, mean over the batch:
+    x (n, d), A (d, 2 k), B (k, d).
+    """
     ### BEGIN SOLUTION
     k = len(B)
     mean, log_var = (x @ A)[:, :k], (x @ A)[:, k:]

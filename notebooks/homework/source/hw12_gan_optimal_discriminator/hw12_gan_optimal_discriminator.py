@@ -34,7 +34,9 @@ from coursekit.checks import answer, check
 
 # %% role="solution" exercise="best_answer"
 def best_answer(p, q, alpha, beta):
-    """The best D at densities p (data) and q (model), arrays of one shape; 0.5 where both are 0."""
+    """The best D at densities p (data) and q (model), arrays of one shape;
+    0.5 where both are 0.
+    """
     ### BEGIN SOLUTION
     total = p + q
     for_real = (1 - alpha) * p + beta * q
@@ -170,7 +172,9 @@ probes = [
 
 # %% role="solution" exercise="best_value"
 def best_value(p, q):
-    """Value of the game in nats for probability vectors p, q and the best discriminator."""
+    """Value of the game in nats for probability vectors p, q
+    and the best discriminator.
+    """
     ### BEGIN SOLUTION
     return 2 * divergence(p, q) - np.log(4)
     ### END SOLUTION
@@ -236,7 +240,9 @@ probes = [
 
 # %% role="solution" exercise="discriminator_slopes"
 def discriminator_slopes(w, b, real, fake):
-    """Slopes (d loss / d w, d loss / d b) of the discriminator's loss; real (n,), fake (m,)."""
+    """Slopes (d loss / d w, d loss / d b) of the discriminator's loss;
+    real (n,), fake (m,).
+    """
     ### BEGIN SOLUTION
     push_real = 1 / (1 + np.exp(-(w * real + b))) - 1
     push_fake = 1 / (1 + np.exp(-(w * fake + b)))
@@ -304,7 +310,9 @@ probes = [
 
 # %% role="solution" exercise="one_turn"
 def one_turn(theta, w, b, real, z_discriminator, z_generator, rate):
-    """(theta, w, b) after one step of the discriminator and then one of the generator."""
+    """(theta, w, b) after one step of the discriminator
+    and then one of the generator.
+    """
     ### BEGIN SOLUTION
     slope_w, slope_b = discriminator_slopes(w, b, real, z_discriminator + theta)
     w, b = w - rate * slope_w, b - rate * slope_b
@@ -404,7 +412,9 @@ probes = [
 
 # %% role="solution" exercise="two_orders"
 def two_orders(J):
-    """(D in the inner loop, G in the inner loop) for a table J; D picks rows and minimises, G columns."""
+    """(D in the inner loop, G in the inner loop) for a table J;
+    D picks rows and minimises, G columns.
+    """
     ### BEGIN SOLUTION
     return J.min(axis=0).max(), J.max(axis=1).min()
     ### END SOLUTION

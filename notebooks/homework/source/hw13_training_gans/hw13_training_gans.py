@@ -274,7 +274,9 @@ probes = [
 
 # %% role="solution" exercise="linear_code"
 def linear_code(W, c, target, mask, penalty):
-    """The best code z (d,) for pixels `target` (n,) with weights `mask` (n,); W (n, d), c (n,)."""
+    """The best code z (d,) for pixels `target` (n,) with weights `mask` (n,);
+    W (n, d), c (n,).
+    """
     ### BEGIN SOLUTION
     d, total = W.shape[1], mask.sum()
     left = W.T @ (mask[:, None] * W) / total + penalty / d * np.eye(d)

@@ -24,7 +24,9 @@ from coursekit.checks import answer, check
 
 
 def network(*arrays):
-    """Flatten, then linear layers with tanh between them; weights (n_out, n_in) and biases (n_out,) in turn."""
+    """Flatten, then linear layers with tanh between them;
+    weights (n_out, n_in) and biases (n_out,) in turn.
+    """
     parts = [nn.Flatten()]
     for weight, bias in zip(arrays[::2], arrays[1::2], strict=True):
         layer = nn.Linear(weight.shape[1], weight.shape[0], dtype=torch.float64)
@@ -37,7 +39,8 @@ def network(*arrays):
 
 def slopes_of(module):
     """The `.grad` of each parameter of a module; zeros for one that has none."""
-    return [torch.zeros_like(w) if w.grad is None else w.grad for w in module.parameters()]
+    return [torch.zeros_like(w) if w.grad is None else w.grad
+            for w in module.parameters()]  # fmt: skip
 
 
 # %% [markdown]
@@ -136,7 +139,9 @@ probes = [
 
 # %% role="solution" exercise="gradient_penalty"
 def gradient_penalty(critic, real, fake, epsilon, one_sided=False):
-    """(|grad f| - 1)^2 between each real and fake, both (n, ...), at epsilon (n,); (n,)."""
+    """(|grad f| - 1)^2 between each real and fake, both (n, ...),
+    at epsilon (n,); (n,).
+    """
     ### BEGIN SOLUTION
     n = len(real)
     epsilon = epsilon.reshape(n, *[1] * (real.dim() - 1))
@@ -296,9 +301,12 @@ probes = [
 
 # %%
 def _line_game():
-    """A critic f(x) = 0.5 x, a generator G(z) = z + 1, and plain gradient descent of rate 0.1 for the critic."""
+    """A critic f(x) = 0.5 x, a generator G(z) = z + 1,
+    and plain gradient descent of rate 0.1 for the critic.
+    """
     critic = network(np.array([[0.5]]), np.zeros(1))
-    return critic, network(np.ones((1, 1)), np.ones(1)), torch.optim.SGD(critic.parameters(), lr=0.1)
+    generator = network(np.ones((1, 1)), np.ones(1))
+    return critic, generator, torch.optim.SGD(critic.parameters(), lr=0.1)
 
 
 _real = torch.tensor([4.0, 6.0, 3.0, 5.0, 1.0, 1.0]).double().reshape(3, 2, 1)
@@ -317,7 +325,9 @@ _z = torch.tensor([-1.0, 1.0, 0.0, 2.0, 3.0, 3.0]).double().reshape(3, 2, 1)
 
 # %% role="solution" exercise="critic_turn"
 def critic_turn(critic, generator, optimizer, real, z, n_critic, clip):
-    """Train the critic for n_critic clipped steps on real (>= n_critic, n, ...); its values before each step."""
+    """Train the critic for n_critic clipped steps on real (>= n_critic, n, ...);
+    its values before each step.
+    """
     ### BEGIN SOLUTION
     values = []
     for t in range(n_critic):
@@ -428,7 +438,9 @@ probes = [
 
 # %% role="solution" exercise="generator_turn"
 def generator_turn(critic, generator, optimizer, z):
-    """One step of the generator on latents z (n, n_latent); its loss before the step."""
+    """One step of the generator on latents z (n, n_latent);
+    its loss before the step.
+    """
     ### BEGIN SOLUTION
     loss = -critic(generator(z)).mean()
     optimizer.zero_grad()
@@ -501,7 +513,9 @@ probes = [
 
 # %% role="solution" exercise="distance_at_least"
 def distance_at_least(value, sizes, clip):
-    """Lower bound of the earth mover's distance when a clipped critic of layer sizes (d_0, ..., d_L) has reached value."""
+    """Lower bound of the earth mover's distance when a clipped critic
+    of layer sizes (d_0, ..., d_L) has reached value.
+    """
     ### BEGIN SOLUTION
     slope = 1.0
     for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):

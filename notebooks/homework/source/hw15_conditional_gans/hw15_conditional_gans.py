@@ -35,7 +35,9 @@ plots.use_course_style()
 
 # %% role="solution" exercise="discriminator_loss"
 def discriminator_loss(real, wrong, fake, w):
-    """The loss, a number, from raw scores (n,), (m,) and (k,); w is the weight of the mismatched pairs."""
+    """The loss, a number, from raw scores (n,), (m,) and (k,);
+    w is the weight of the mismatched pairs.
+    """
     ### BEGIN SOLUTION
     real, wrong, fake = (np.asarray(scores, dtype=float) for scores in (real, wrong, fake))
     missed = np.logaddexp(0, -real).mean()
@@ -219,7 +221,9 @@ probes = [
 
 # %% role="solution" exercise="cycle"
 def cycle(a, b, P, Q):
-    """The two terms of the cycle loss, of a (n, d) there and back, and of b (m, k) back and there."""
+    """The two terms of the cycle loss, of a (n, d) there and back,
+    and of b (m, k) back and there.
+    """
     ### BEGIN SOLUTION
     there_and_back = (a @ P.T) @ Q.T
     back_and_there = (b @ Q.T) @ P.T

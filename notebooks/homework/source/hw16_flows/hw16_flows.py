@@ -35,7 +35,9 @@ plots.use_course_style()
 
 # %% role="solution" exercise="log_density"
 def log_density(x, a, b):
-    """log p(x) in nats, (n,), for z = arsinh(a (x - b)) standard normal; x (n, d), a and b (d,)."""
+    """log p(x) in nats, (n,), for z = arsinh(a (x - b)) standard normal;
+    x (n, d), a and b (d,).
+    """
     ### BEGIN SOLUTION
     u = a * (x - b)
     z = np.arcsinh(u)
@@ -93,7 +95,9 @@ probes = [
 
 # %% role="solution" exercise="couple"
 def couple(x, A, B):
-    """z (n, d) and log|det| (n,) of the coupling; x (n, d), A and B (d - k, k): the first k change."""
+    """z (n, d) and log|det| (n,) of the coupling;
+    x (n, d), A and B (d - k, k): the first k change.
+    """
     ### BEGIN SOLUTION
     k = A.shape[1]
     change, keep = x[:, :k], x[:, k:]
@@ -208,7 +212,9 @@ probes = [
 
 # %% role="solution" exercise="mix"
 def mix(images, order, lower, upper, sign, log_scale):
-    """Images (n, c, H, W) after the 1 x 1 convolution, and log|det| of the whole image (n,)."""
+    """Images (n, c, H, W) after the 1 x 1 convolution,
+    and log|det| of the whole image (n,).
+    """
     ### BEGIN SOLUTION
     n, c, height, width = images.shape
     L = np.tril(lower, -1) + np.eye(c)
@@ -286,7 +292,9 @@ probes = [
 
 # %% role="solution" exercise="bits"
 def bits(log_p_v, x, n_levels):
-    """Bits per dimension (n,) of dequantised grey levels x (n, d), from log p(v) (n,) at v = logit(x / n_levels)."""
+    """Bits per dimension (n,) of dequantised grey levels x (n, d),
+    from log p(v) (n,) at v = logit(x / n_levels).
+    """
     ### BEGIN SOLUTION
     y = x / n_levels
     log_det = (-np.log(y) - np.log(1 - y) - np.log(n_levels)).sum(axis=1)

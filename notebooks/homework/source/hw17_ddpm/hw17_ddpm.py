@@ -97,7 +97,9 @@ probes = [
 
 # %% role="solution" exercise="posterior"
 def posterior(x0, xt, t, betas):
-    """Mean (shape of x0) and variance (a number) of q(x_{t-1} | x_t, x_0), t in 1..T."""
+    """Mean (shape of x0) and variance (a number) of q(x_{t-1} | x_t, x_0),
+    t in 1..T.
+    """
     ### BEGIN SOLUTION
     beta = betas[t - 1]
     abar, before = np.prod(1 - betas[:t]), np.prod(1 - betas[: t - 1])
@@ -350,14 +352,21 @@ def _his_sampler(T, rng):
 _rng, _bins = np.random.default_rng(0), np.linspace(0, 5, 101)
 _figure, _axes = plt.subplots(1, 2, figsize=(9.2, 3.2), sharex=True, sharey=True)
 for _ax, _T in zip(_axes, (20, 1000), strict=True):
-    _ax.hist(_rng.choice([2.0, 4.0], 5000) + 0.3 * _rng.normal(size=5000), _bins, color=plots.COLORS["noise"])
-    _ax.hist(_his_sampler(_T, _rng), _bins, color=plots.COLORS["wrong"], histtype="step", linewidth=1.8)
-    _ax.set(xlabel="$x_0$", xlim=(0, 5), title=f"T = {_T}: data in grey, his samples in red")
+    _data = _rng.choice([2.0, 4.0], 5000) + 0.3 * _rng.normal(size=5000)
+    _his = _his_sampler(_T, _rng)
+    _ax.hist(_data, _bins, color=plots.COLORS["noise"])
+    _ax.hist(_his, _bins, color=plots.COLORS["wrong"], histtype="step", linewidth=1.8)
+    _ax.set(
+        xlabel="$x_0$",
+        xlim=(0, 5),
+        title=f"T = {_T}: data in grey, his samples in red",
+    )
 _axes[0].set_ylabel("number of samples")
 plots.show(
     _figure,
-    alt="Two histograms. Grey data have two humps at 2 and 4. His samples with T = 20 form one hump around 1.4, left "
-    "of the data's left hump; with T = 1000 they form two peaks near 2.4 and 3.6, narrower and higher than the data's.",
+    alt="Two histograms. Grey data have two humps at 2 and 4. His samples with T = 20 "
+    "form one hump around 1.4, left of the data's left hump; with T = 1000 they form "
+    "two peaks near 2.4 and 3.6, narrower and higher than the data's.",
 )
 
 # %% [markdown]
