@@ -4,6 +4,7 @@ A cell marked `slide` opens a column of slides, `subslide` a slide below, `skip`
 speaker only. Within that, each figure gets a slide whose headline is the sentence that follows the figure.
 Code is left out but for cells tagged `slide-code`, print but for `slide-output`. Prose is cut to the few
 sentences of `wording.chosen`, or to what the metadata `says` of its cell says; all of it is in the notes.
+What a figure shows is the metadata `finding` of the cell that follows it, or taken from its first sentences.
 """
 
 import re
@@ -130,20 +131,23 @@ class Planner:
             if mark == "notes":
                 self.slides[-1].notes.append(cell.source)
             else:
-                self.prose(cell.source, mark, cell.metadata.get("says"))
+                self.prose(cell.source, mark, cell.metadata.get("says"), cell.metadata.get("finding"))
         elif cell.cell_type == "code":
             self.results(cell)
 
     # What a cell of prose says
 
-    def prose(self, source, mark, says=None):
-        """A Markdown cell: a title, then what stays on the slide; all of it goes into the notes."""
+    def prose(self, source, mark, says=None, finding=None):
+        """A Markdown cell: a title, then what stays on the slide; all of it goes into the notes.
+
+        finding: what the figure above shows, in the author's words.
+        """
         found = wording.blocks(source)
         if found[0].kind == "heading" and found[0].text.startswith("# "):
             return self.title_slide(found, source)
         caption = self.after_figure and mark != "slide" and says is None
         if caption and found[0].kind == "text" and wording.opening(found[0].text)[0] is None:
-            self.slides[-1].finding, self.asked = wording.finding(found[0].text)
+            self.slides[-1].finding, self.asked = (finding, "") if finding else wording.finding(found[0].text)
             found, mark = wording.from_next_name(found[1:]), "-"
         self.after_figure = False
         first = len(self.slides)

@@ -459,7 +459,7 @@ widgets.static_frames(explorers.seen_frame, positions,
                       "past.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
-# **Does it matter?** It does when the answer is hidden there. Images of coin flips, 4 × 5 pixels, in which one pixel copies another: once a neighbour in sight, once a pixel of the blind spot. A coin costs $\log 2$ nats, a copy that has been understood costs nothing. We train the conditional of that pixel alone, for the plain network and the gated one, from three seeds.
+# **Does it matter?** It matters when the answer is hidden in the blind spot. Images of coin flips, 4 × 5 pixels, in which one pixel copies another: once a neighbour in sight, once a pixel of the blind spot. A coin costs $\log 2$ nats, a copy that has been understood costs nothing. We train the conditional of that pixel alone, for the plain network and the gated one, from three seeds.
 
 
 # %% tags=["nbval-ignore-output"]

@@ -464,7 +464,7 @@ widgets.static_frames(frame, corners,
     "right, below and above the middle of the latent plane, and four "
     "different grey shapes are decoded there.")  # fmt: skip
 
-# %% [markdown]
+# %% [markdown] finding="The picture changes without a jump: the decoder is continuous."
 # Drag slowly: the picture changes without a jump, since the decoder is continuous. That it also changes gradually is what one expects, since during training the noise of $q$ smears each code over its neighbourhood (we have not trained without the noise to compare). Below is most of the prior's mass at once, spaced by quantiles of the prior, so that neighbouring tiles are equally far apart in probability.
 
 # %%

@@ -704,7 +704,7 @@ plots.show(
     "distance.",
 )
 
-# %% [markdown]
+# %% [markdown] finding="Whatever falls with time agrees with the distance; the longer run, in which distances also rise, is the harder test."
 # Read the table with care.
 #
 # - *The first 240 steps prove little.* The generator only approaches, so whatever falls with time agrees with the distance; the clock gets a correlation of one. The longer run, in which distances also rise, is the harder test.
@@ -739,10 +739,10 @@ plots.show(
     "valley at a positive slope.",
 )
 
-# %% [markdown]
+# %% [markdown] finding="The two-sided penalty has a second valley, with the wrong tilt: seed 2 of section 7 was caught there."
 # This is how seed 2 of section 7 was caught for a while: part of its critic had the wrong tilt. And it is what the games of section 8 show: the generator overtakes the data, the critic stays in its valley with the slope that was right before, and drives the generator further away. Same networks, same rates, same steps, but one-sided: no hill, and the critic turns round.
 #
-# **A sigmoid at the end of the critic.** It is left over from the discriminator, and the code runs. But its values are in $(0, 1)$, so whatever the distance is, it can never report more than 1.
+# **A sigmoid at the end of the critic.** A sigmoid left over from the discriminator raises no error. But its values are in $(0, 1)$, so whatever the distance is, it can never report more than 1.
 
 # %%
 far_real, far_fake = torch.zeros(64, 1), torch.full((64, 1), 8.0)

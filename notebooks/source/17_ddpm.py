@@ -974,7 +974,7 @@ print(f"T = 20: {remembered.min():.0f} nats or more for every digit")
 # The prior term of the bound contains no parameter: it says *before any training* that this chain does not forget. The walk back would start from $\mathcal N(0, I)$, a distribution that the walk out never reaches. Is that the cause, or is it that 20 steps are few? On our mixture we can tell them apart.
 
 # %% [markdown] slide="subslide"
-# The next cell starts the same 20 steps from $\mathcal N(0,1)$, and from where the walk out really ends. Only the second walk comes near the data, if not as near as fresh data do. Twenty steps *are* few, too: a cosine schedule of 20, which does forget, makes a smaller error, but still a visible one. So look at $\bar\alpha_T$ before you train.
+# The same 20 steps are started from $\mathcal N(0,1)$, and from where the walk out really ends. Only the second walk comes near the data, if not as near as fresh data do. Twenty steps *are* few, too: a cosine schedule of 20, which does forget, makes a smaller error, but still a visible one. So look at $\bar\alpha_T$ before you train.
 #
 # **Predicting the noise near $t = T$.** An estimate of the noise gives an estimate of the image,
 # $\hat x_0 = (x_t - \sqrt{1-\bar\alpha_t}\;\hat\varepsilon)/\sqrt{\bar\alpha_t}$. Any error of $\hat\varepsilon$ is multiplied by $\sqrt{(1-\bar\alpha_t)/\bar\alpha_t}$.
@@ -1053,7 +1053,7 @@ plots.show(figure,
     "to 9, many of which can be read.")  # fmt: skip
 
 # %% [markdown]
-# Two lessons. (Three times the steps do not mend it, though the judge reads more of the samples as asked.) The last $\beta$ of the cosine schedule is 0.999, and the first step, from $t = T$, magnifies any error. Ho's linear schedule, with its last $\beta$ of 0.02, takes no such step; predicting $v$ removes the cause. And a classifier may be most confident far away from everything it knows.
+# The last $\beta$ of the cosine schedule is 0.999, and the first step, from $t = T$, magnifies any error. (Three times the steps of training do not mend it, though the judge reads more of the samples as asked.) Ho's linear schedule, with its last $\beta$ of 0.02, takes no such step; predicting $v$ removes the cause. And a classifier may be most confident far away from everything it knows.
 
 # %% [markdown] slide="slide"
 # ## 11 · Summary
