@@ -10,7 +10,7 @@ LONGEST = 15  # lines of code on a slide
 # A claim about the code is for who reads the notebook; a class sees those about the mathematics.
 OF_THE_CODE = re.compile(
     r"coursekit|\bby hand\b|\bpackage\b|PyTorch|scikit|SciPy|NumPy|\bours?\b|`|\bcell\b|\w_\w|\(\)"
-    r"|\bas stored\b"
+    r"|\bautograd|\btorch\b|\bnumpy\b|\bstored\b|\brepeats? the\b|\bagain:"
 )
 LINES, COLUMNS = 8, 90  # of printed text that can be read on a slide
 
@@ -25,6 +25,8 @@ def results(cell):
         pictures += [(alt, base64.b64decode(data)) for alt, data in IMAGE.findall(html)]
     claims = [re.sub(r"\s{3}\(.*?\)$", "", line).lstrip("✓ ") for line in printed if line.startswith("✓")]
     claims = [claim for claim in claims if not OF_THE_CODE.search(claim)]
+    while claims and re.match(r"=|and ", claims[0]):  # it went on from one that is not for a class
+        del claims[0]
     other = [line for line in printed if line.strip() and not line.startswith("✓")]
     raw = any(re.search(r"\[\[|{", line) for line in other)  # arrays and dicts are for the notebook
     if raw or len(other) > LINES or max(map(len, other), default=0) > COLUMNS:

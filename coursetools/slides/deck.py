@@ -31,8 +31,9 @@ def deck(notebook, *, code=True, films=None, sharp=None):
         if cell.cell_type == "code"
         for alt, stored in cells.results(cell)[0]
     }
-    columns = []
+    columns, before = [], None
     for slide in slides:
+        slide.again, before = slide.headline == before, slide.headline
         if slide.column or not columns:
             columns.append([])
         columns[-1].append(slide)
@@ -71,16 +72,17 @@ ROW = re.compile(r"(\\\\(?:\[[^\]]*\])?)")  # where a line of a formula ends
 
 
 def stepwise(formula):
-    """A formula of several aligned lines, whose lines from the second on come one by one."""
-    opening, begin, rest = formula.partition(r"\begin{aligned}")
-    body, end, closing = rest.partition(r"\end{aligned}")
+    """A formula of several lines, aligned or gathered: those from the second on come one by one."""
+    kind = "gathered" if r"\begin{gathered}" in formula else "aligned"
+    opening, begin, rest = formula.partition(rf"\begin{{{kind}}}")
+    body, end, closing = rest.partition(rf"\end{{{kind}}}")
     if not begin or r"\begin" in body:
         return formula
     parts = ROW.split(body)
     for i in range(2, len(parts), 2):
-        blank, mark, line = parts[i].partition("&")
+        blank, mark, line = parts[i].partition("&") if kind == "aligned" else ("", " ", parts[i])
         if mark and not blank.strip() and "&" not in line and line.strip():
-            parts[i] = rf"{blank}& \class{{fragment}}{{{{}}{line.strip()}}} "
+            parts[i] = rf"{blank}{mark} \class{{fragment}}{{{{}}{line.strip()}}} "
     return f"{opening}{begin}{''.join(parts)}{end}{closing}"
 
 

@@ -33,10 +33,10 @@ def height(kind, content):
 
 
 def tables(text):
-    """A table in pieces that fit; of a summary the two columns that matter to people who look up."""
+    """A table in pieces that fit; of a summary the claims, for where they were checked is in the notebook."""
     if "| Claim" in text:
         cell = r"(?:\\.|[^|\\\n])*"  # a bar with a backslash before it belongs to the text
-        text = re.sub(rf"^(\|{cell}\|{cell}\|)[^\n]*$", r"\1", text, flags=re.MULTILINE)
+        text = re.sub(rf"^(\|{cell}\|)[^\n]*$", r"\1", text, flags=re.MULTILINE)
     head, line, *rows = text.splitlines()
     count = -(-len(rows) // ROWS)
     size = -(-len(rows) // count)

@@ -37,6 +37,7 @@ class Slide:
     """A slide: Markdown in title and section; column: whether it opens a new column.
 
     chapter: the section of the notebook, as in `## 3 · Chapter`.
+    again: does it go on under the headline of the slide before?
     """
 
     title: str
@@ -45,6 +46,7 @@ class Slide:
     column: bool = False
     chapter: str = ""
     finding: str = ""
+    again: bool = False
     parts: list = field(default_factory=list)
     notes: list = field(default_factory=list)
 
