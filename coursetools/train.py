@@ -52,9 +52,9 @@ def add_arguments(parser):
     parser.add_argument(
         "--data",
         choices=DATA,
-        default="digits",
         metavar="DATA",
-        help="digits (8 x 8, default), mini_mnist (14 x 14), mnist, or a toy of the model's recipe",
+        help="digits (8 x 8, default), mini_mnist (14 x 14; default with --digit or --classes where the model"
+        " is told no 8 x 8 classes), mnist, or a toy of the model's recipe",
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of this run")
     length = parser.add_mutually_exclusive_group()
@@ -63,7 +63,7 @@ def add_arguments(parser):
     what = "other first weights, batches and samples: another run of the same recipe (0)"
     parser.add_argument("--seed", type=int, default=0, metavar="S", help=what)
     parser.add_argument("--classes", action="store_true", help="tell the model which digit each image is")
-    what = "draw this digit alone, with --classes; also of a run that is finished"
+    what = "draw this digit alone, which implies --classes; also of a run that is finished"
     parser.add_argument("--digit", type=int, choices=range(10), metavar="0..9", help=what)
     parser.add_argument("--no-film", action="store_true", help="draw nothing on the way")
     parser.add_argument("--measure", action="store_true", help="measure the result on data it has not seen")
@@ -72,16 +72,17 @@ def add_arguments(parser):
 
 def run(options):
     """Exit code of the command: 0 done, 2 it could not run, 130 interrupted."""
+    classes = options.classes or options.digit is not None
     try:
         return train(
             options.model,
-            options.data,
+            options.data or default_data(options.model, classes),
             options.out,
             steps=options.steps,
             seconds=options.seconds,
             seed=options.seed,
             measure=options.measure,
-            classes=options.classes or options.digit is not None,
+            classes=classes,
             digit=options.digit,
             film=not options.no_film,
             device="cpu" if options.cpu else "auto",
@@ -174,13 +175,27 @@ def train(
     return 0
 
 
+def recipes_of(model, classes):
+    """{data: function that makes the recipe}; with classes, those that are told them, if there are any."""
+    module = importlib.import_module(f"coursekit.{model}.recipe")
+    return getattr(module, "BY_CLASS", {}) if classes else module.RECIPES
+
+
+def default_data(model, classes):
+    """The 8 x 8 digits; mini_mnist where only its digits can be drawn by class, and that is wanted."""
+    if not classes:  # every model has a recipe for them, and need not be imported to say so
+        return "digits"
+    told = recipes_of(model, classes)
+    return "mini_mnist" if "mini_mnist" in told and "digits" not in told else "digits"
+
+
 def recipe_for(model, data, classes):
     """The function that makes the recipe; ValueError where the model has none for these data."""
-    module = importlib.import_module(f"coursekit.{model}.recipe")
-    recipes = getattr(module, "BY_CLASS", {}) if classes else module.RECIPES
+    recipes = recipes_of(model, classes)
     if data not in recipes:
         told = " that is told the classes" if classes else ""
-        there = f"choose one of {', '.join(recipes)}" if recipes else "take vae, flow or conditional_gan"
+        those = f"choose one of {', '.join(recipes)}"
+        there = those if recipes else "take vae, flow, ddpm or conditional_gan"
         raise ValueError(f"{model} has no recipe for {data}{told}; {there}")
     return recipes[data]
 

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from coursekit import data
 from coursekit.ddpm import recipe
 from coursekit.evaluation import DigitClassifier
+from coursekit.pca import PCA
 
 
 def two_clouds(n, seed=0):
@@ -67,3 +69,55 @@ def test_edges_of_a_step_of_noise_and_of_a_blur():
     blurred = (noise.reshape(-1, 8, 10)[:, 1:] + noise.reshape(-1, 8, 10)[:, :-1]) / 2
     assert recipe.edges(blurred.numpy(), (7, 10)) < 0.7 * recipe.edges(noise, (8, 10))
     assert recipe.edges(noise * 0 + 3, (8, 10)) == 0
+
+
+# `coursekit train ddpm --digit 7`
+
+
+@pytest.fixture(scope="module")
+def told():
+    """The recipe of 14 x 14 digits with classes, hardly trained."""
+    torch.manual_seed(0)
+    told = recipe.BY_CLASS["mini_mnist"](*data.train_and_test("mini_mnist"))
+    told.train(n_steps=150, device="cpu")
+    return told
+
+
+def rng(seed=1):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_what_it_learns_is_scores_of_mean_variance_1_with_their_labels(told):
+    (stage,) = told.stages
+    codes, labels = stage.x
+    train, _ = data.train_and_test("mini_mnist")
+    assert codes.shape == (len(train.x), 40) and codes.dtype == torch.float32
+    assert codes.mean(0).abs().max() < 1e-4
+    assert codes.var(0, correction=0).mean().item() == pytest.approx(1, rel=1e-4)
+    np.testing.assert_array_equal(labels, train.labels)
+
+
+def test_a_digit_on_demand_is_drawn_with_guidance(told, monkeypatch):
+    """As one computes it by hand: 50 strides with guidance .25, read by the PCA, white paper 0 and ink 1."""
+    asked = torch.tensor([7, 7, 3, 0])
+    images = told.draw_class(told.model, asked, rng())
+    assert images.shape == (4, 196) and images.dtype == torch.float32
+    assert images.min() == 0 and images.max() <= 1
+    train, _ = data.train_and_test("mini_mnist")
+    x = data.signed(train).astype(float)
+    flat = PCA(40).fit(x)
+    given = {"eta": 1.0, "condition": asked, "rng": rng()}
+    codes = told.model.sample_ddim(4, 50, guidance=0.25, **given).double()
+    by_hand = flat.inverse_transform(codes * np.sqrt(flat.explained_variance_.mean()))
+    np.testing.assert_allclose(images, ((by_hand + 1) / 2).clip(0, 1), atol=1e-3)
+    assert torch.equal(images, told.draw_class(told.model, asked, rng())), "it is seeded"
+    monkeypatch.setattr(recipe, "GUIDANCE", 0.0)
+    assert (told.draw_class(told.model, asked, rng()) - images).abs().max() > 0.05
+    shown = told.draw(told.model, rng())
+    assert shown.shape == (60, 196)
+
+
+def test_the_measure_is_the_judges_who_reads_what_was_asked_for(told):
+    measured = told.measure(told.model)
+    assert measured.keys() == {"read as asked", "confidence", "Frechet distance", "precision", "recall"}
+    assert 0.3 < measured["read as asked"] <= 1, "chance level is one in ten"

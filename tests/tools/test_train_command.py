@@ -148,13 +148,14 @@ def test_every_model_trains_and_leaves_its_folder_complete(tmp_path, capsys, par
     assert pictures.shape == (N_SHOWN, 64) and pictures.min() >= 0 and pictures.max() <= 1
 
 
-@pytest.mark.parametrize("model", ["vae", "flow", "conditional_gan"])
+@pytest.mark.parametrize("model", ["vae", "flow", "ddpm", "conditional_gan"])
 def test_a_model_that_is_told_the_classes_draws_the_digit_that_is_asked_for(tmp_path, parts, model):
     """A judge of the real digits reads what was asked for more often than by chance, after few steps."""
     module = importlib.import_module(f"coursekit.{model}.recipe")
     torch.manual_seed(0)
     recipe = module.BY_CLASS["mini_mnist"](*parts["mini_mnist"])
-    recipe.train(n_steps={"vae": 400, "flow": 400, "conditional_gan": 500}[model], device="cpu")
+    steps = {"vae": 400, "flow": 400, "ddpm": 400, "conditional_gan": 500}
+    recipe.train(n_steps=steps[model], device="cpu")
     labels = torch.arange(300) % 10
     with torch.no_grad():
         images = recipe.draw_class(recipe.model, labels, torch.Generator().manual_seed(1))
@@ -199,7 +200,35 @@ def test_the_film_changes_nothing_in_the_run(tmp_path):
 
 def test_a_model_without_classes_says_so(tmp_path, capsys):
     assert main(["train", "rbm", "--digit", "7", "--out", str(tmp_path)]) == 2
-    assert "no recipe for digits that is told the classes; take vae, flow" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "no recipe for digits that is told the classes; take vae, flow, ddpm or cond" in err
+    assert err.count("\n") == 1
+
+
+def test_without_data_a_digit_is_one_of_14_x_14_where_no_recipe_of_8_x_8_is_told_the_classes():
+    default = train_command.default_data
+    assert [default(model, classes=False) for model in MODELS] == ["digits"] * len(MODELS)
+    asked = {model: default(model, classes=True) for model in MODELS}
+    told = {"vae": "mini_mnist", "flow": "mini_mnist", "ddpm": "mini_mnist", "conditional_gan": "digits"}
+    assert asked == dict.fromkeys(MODELS, "digits") | told
+
+
+def test_a_digit_without_data_says_which_data_and_is_the_run_that_names_them(tmp_path, capsys):
+    arguments = ["train", "ddpm", "--steps", "3", "--no-film", "--out", str(tmp_path)]
+    assert main([*arguments, "--digit", "7"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("ddpm on mini_mnist, 3 steps.") and "digit_7.png" in out
+    assert json.loads((tmp_path / "run.json").read_text())["data"] == "mini_mnist"
+    for same in (["--classes"], ["--data", "mini_mnist", "--digit", "7"]):
+        assert main([*arguments, *same]) == 0
+    capsys.readouterr()
+    for other in (["--digit", "7", "--data", "digits"], []):
+        assert main([*arguments, *other]) == 2
+        err = capsys.readouterr().err
+        assert "data was mini_mnist, now digits" in err and err.count("\n") == 1
+    assert main(["train", "ddpm", "--digit", "7", "--data", "digits", "--out", str(tmp_path / "b")]) == 2
+    err = capsys.readouterr().err
+    assert "ddpm has no recipe for digits that is told the classes; choose one of mini_mnist" in err
 
 
 def test_the_bar_shows_the_loss():
@@ -384,7 +413,9 @@ def test_help_loads_nothing_heavy():
     code = "import sys, coursetools.cli\ntry: coursetools.cli.main(['train', '--help'])\n"
     code += "except SystemExit: print([m for m in ('torch', 'sklearn', 'matplotlib') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT)
-    assert done.stdout.splitlines()[-1] == "[]" and "rbm, vae" in " ".join(done.stdout.split())
+    text = " ".join(done.stdout.split())
+    assert done.stdout.splitlines()[-1] == "[]" and "rbm, vae" in text
+    assert "mini_mnist (14 x 14; default with --digit" in text
 
 
 def test_a_toy_is_a_picture_of_points(tmp_path, capsys):
