@@ -214,12 +214,6 @@ class CBOW(_Predictor):
         n_negative: as in `SkipGram`.
         noise: as in `SkipGram`.
 
-    Args:
-        n_words: as in `SkipGram`.
-        n_dims: as in `SkipGram`.
-        n_negative: as in `SkipGram`.
-        noise: as in `SkipGram`.
-
     >>> model = CBOW(10, 4)
     >>> model.loss([3, 1], [[5, 2], [7, -1]], rng=torch.Generator().manual_seed(0)) > 0
     tensor(True)

@@ -24,7 +24,6 @@ class GlobalGenerators:
 
     def manual_seed(self, seed: int) -> None:
         """Start all of them from this seed."""
-        """Start all of them from this seed."""
         torch.default_generator.manual_seed(seed)
         if self.gpu:
             state = torch.Generator(self.device).manual_seed(seed).get_state()

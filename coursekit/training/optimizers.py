@@ -95,7 +95,6 @@ class WeightAverage:
 
     def update(self, step: int) -> None:
         """Move the averages after a step, counted from 1."""
-        """Move the averages after a step, counted from 1."""
         if self.decay:
             decay = min(self.decay, (1 + step) / (10 + step))
             torch._foreach_lerp_(self.averages, self.parameters, 1 - decay)

@@ -29,8 +29,8 @@ class BERT(nn.Module):
     """Transformer encoder over a sentence or a pair.
 
     Args:
-        n_words: size of the vocabulary, without the three signs.
-        context: the longest sequence, signs included.
+        n_words: size of the vocabulary, without the three special tokens.
+        context: the longest sequence, special tokens included.
         width: of the stream, a multiple of n_heads.
         n_layers: number of blocks.
         n_heads: heads of attention in each block.
@@ -68,7 +68,7 @@ class BERT(nn.Module):
     def mask_words(
         self, tokens: Tensor, share: float = 0.15, *, rng: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
-        """The tokens with each word, but no sign, replaced by [MASK] with probability `share`; and where.
+        """The tokens with each word, but no special token, replaced by [MASK] with probability `share`; and where.
 
         Returns:
             (tokens (n, t), chosen (n, t) bool).
@@ -117,10 +117,6 @@ class BERT(nn.Module):
 
 class TextClassifier(nn.Module):
     """A linear classifier on the mean of BERT's features over the tokens: pre-trained, put to other work.
-
-    >>> bert = BERT(5, context=4, width=8, n_layers=1, n_heads=2)
-    >>> TextClassifier(bert, 3).logits(torch.zeros(2, 4, dtype=torch.int64)).shape
-    torch.Size([2, 3])
 
     >>> bert = BERT(5, context=4, width=8, n_layers=1, n_heads=2)
     >>> TextClassifier(bert, 3).logits(torch.zeros(2, 4, dtype=torch.int64)).shape

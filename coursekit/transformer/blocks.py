@@ -93,9 +93,6 @@ class SelfAttention(nn.Module):
     >>> SelfAttention(8, 2)(torch.zeros(3, 5, 8))[0].shape
     torch.Size([3, 5, 8])
 
-    >>> SelfAttention(8, 2)(torch.zeros(3, 5, 8))[0].shape
-    torch.Size([3, 5, 8])
-
     Args:
         width: of the stream; each head works in width / n_heads dimensions.
         n_heads: a divisor of width.
@@ -143,9 +140,6 @@ class SelfAttention(nn.Module):
 
 class Block(nn.Module):
     """Attention, then a perceptron at each position, each added to the stream: (n, t, width) -> the same.
-
-    >>> Block(8, 2)(torch.zeros(3, 5, 8))[0].shape
-    torch.Size([3, 5, 8])
 
     >>> Block(8, 2)(torch.zeros(3, 5, 8))[0].shape
     torch.Size([3, 5, 8])

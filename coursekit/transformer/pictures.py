@@ -103,7 +103,7 @@ def odds(exact, model):
 
 
 def label_curves(n_labels, shares, ceiling, *, title):
-    """Share of sentences put right over the number of labels; shares: name -> ((seeds, n), color name)."""
+    """Accuracy on sentences over the number of labels; shares: name -> ((seeds, n), color name)."""
     figure, ax = plt.subplots(figsize=(8.2, 4.2))
     ax.plot(n_labels, np.full(len(n_labels), ceiling), ":", color=COLORS["data"])
     ax.text(n_labels[0], ceiling + 0.008, "exact Bayes", color=COLORS["data"], va="bottom")
@@ -115,7 +115,7 @@ def label_curves(n_labels, shares, ceiling, *, title):
         line_label(ax, n_labels[-1], ends[name], name, COLORS[color], dx=8, dy=10 * (lowest[name] - 1.5))
     ax.set(xscale="log", xticks=n_labels, xticklabels=n_labels, xlabel="labelled sentences")
     ax.minorticks_off()
-    ax.set(ylabel="share put right", ylim=(0.48, 1.05), title=title)
+    ax.set(ylabel="accuracy", ylim=(0.48, 1.05), title=title)
     return figure
 
 

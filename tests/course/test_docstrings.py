@@ -73,6 +73,20 @@ def test_every_parameter_has_its_words(path):
     assert not silent, f"no word about: {', '.join(silent)}"
 
 
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), **ids)
+def test_nothing_is_said_twice(path):
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    bodies = [node.body for node in nodes if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
+    texts = [
+        [s.value.value for s in body[:2] if isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant)]
+        for body in bodies
+    ]
+    assert all(len(found) < 2 for found in texts), "two docstrings"
+    for text in (found[0] for found in texts if found and isinstance(found[0], str)):
+        parts = [part.strip() for part in text.split("\n\n")]
+        assert len(set(parts)) == len(parts), f"a paragraph stands twice: {text[:80]}"
+
+
 @pytest.mark.parametrize("path", EXAMPLES, **ids)
 def test_examples_run(path):
     name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")

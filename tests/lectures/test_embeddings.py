@@ -181,7 +181,7 @@ def test_at_full_rank_negative_sampling_finds_pmi_minus_log_k(counts, rng, power
     options = {"maxiter": 5000, "ftol": 0, "gtol": 1e-11}
     best = minimize(loss, 0.5 * rng.normal(size=112), jac=True, method="L-BFGS-B", options=options)
     W, C = best.x[:63].reshape(shapes[0]), best.x[63:].reshape(shapes[1])
-    np.testing.assert_allclose(W @ C.T, embeddings.pmi(counts, power=power) - np.log(k), atol=1e-3)
+    np.testing.assert_allclose(W @ C.T, embeddings.pmi(counts, power=power) - np.log(k), atol=1e-4)
     floor = embeddings.sgns_floor(counts, k, power=power).item()
     assert best.fun == pytest.approx(floor, abs=1e-9)
     for other in (0.5 * rng.normal(size=112), best.x + 0.1):
@@ -274,15 +274,14 @@ def document_model(mode, seed=3):
 def test_inference_is_the_one_minimum_of_a_convex_function(mode):
     model, tokens = document_model(mode), [1, 5, 5, 2, 7]
     best = model.infer(tokens)
-    assert torch.equal(best, model.infer(tokens))
     free = best.clone().requires_grad_()
     gradient = torch.autograd.grad(model.document_loss(free, tokens), free)[0]
     assert gradient.abs().max() < 1e-9
-    H = torch.autograd.functional.hessian(lambda d: model.document_loss(d, tokens), best)
-    assert torch.linalg.eigvalsh(H).min() > 1e-4
     rng = torch.Generator().manual_seed(0)
     for _ in range(20):
         other = best + torch.randn(3, generator=rng, dtype=torch.float64)
+        H = torch.autograd.functional.hessian(lambda d: model.document_loss(d, tokens), other)
+        assert torch.linalg.eigvalsh(H).min() > 1e-4
         assert model.document_loss(other, tokens) > model.document_loss(best, tokens)
 
 
