@@ -26,6 +26,7 @@ NOT_FOR_LEARNERS = [
     "@jupyter-notebook/lab-extension",
     "@jupyterlab/debugger-extension",
     "@jupyterlab/cell-toolbar-extension",
+    "@jupyterlab/application-extension:property-inspector",
     "@jupyterlab/extensionmanager-extension",
     "jupyterlab-jupytext",
 ] + [
@@ -95,7 +96,7 @@ def wanted_stamp(torch_index):
 
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     parts = [pyproject["build-system"], pyproject["project"], pyproject.get("tool", {}).get("setuptools")]
-    parts.append(locked())
+    parts += [locked(), KERNEL, NOT_FOR_ALL, NOT_FOR_LEARNERS]  # an older .venv gets new settings too
     pins = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     python = ".".join(map(str, sys.version_info[:2]))
     return {"python": python, "root": str(ROOT), "torch_index": torch_index, "pins": pins, "finished": True}

@@ -22,7 +22,7 @@ python3 course.py bench pca flow:moons   # one case, one part of a case
 python3 course.py bench --quick          # tiny budgets, digits and toys, under 3 minutes; nothing is stored
 ```
 
-With `.venv` in place, `.venv/bin/python -m benchmarks rbm --seeds 0 1 2` starts at once; `--out FILE` keeps
+After `source .venv/bin/activate`, `python -m benchmarks rbm --seeds 0 1 2` starts at once; `--out FILE` keeps
 the values in a file of your own (to try a recipe), `--table` writes this page anew from `results.json`.
 A part is saved after every value, and a run renews only the parts that it was asked for. Where a notebook
 reads what was measured, the part also stores a small table in `data/results`; see `stored.py`.

@@ -76,8 +76,9 @@ def control(axis):
         )
         field = f"<select>{options}</select>"
     else:
-        field = f'<input type="range" min="0" max="{len(values) - 1}" value="{start}">'
-        field += f"<output>{html.escape(values[start])}</output>"
+        said = html.escape(values[start])  # a screen reader would say the index
+        field = f'<input type="range" min="0" max="{len(values) - 1}" value="{start}"'
+        field += f' aria-valuetext="{said}"><output>{said}</output>'
     return f"<label><span>{html.escape(axis['label'])}</span>{field}</label>"
 
 
@@ -235,8 +236,11 @@ def drawn(path, cells, say):
 
 
 def kept_as(name, cells):
-    """The file that keeps a notebook's films, named after what they depend on: code, package, this file."""
-    digest = hashlib.sha256(json.dumps(["".join(cell["source"]) for cell in cells]).encode())
+    """The file that keeps a notebook's films, named after what they depend on: code, package, this file.
+
+    The ids too, since films are found by them: a new Markdown cell changes those of all cells below it.
+    """
+    digest = hashlib.sha256(json.dumps([(cell["id"], "".join(cell["source"])) for cell in cells]).encode())
     for path in [*sorted(PACKAGE.rglob("*.py")), Path(__file__)]:
         digest.update(path.read_bytes())
     return assets.cache() / "explorers" / f"{name}-{digest.hexdigest()[:16]}.json"

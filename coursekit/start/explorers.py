@@ -20,19 +20,27 @@ def divergence(p, q, dx):
     return float(np.sum(p * (np.log(p + 1e-300) - np.log(q + 1e-300))) * dx)
 
 
+def against(x, p, mean, std):
+    """A Gaussian q on the grid x, and (KL(p || q), KL(q || p)) to the density p (n,)."""
+    q, dx = gaussian(x, mean, std), x[1] - x[0]
+    return q, (divergence(p, q, dx), divergence(q, p, dx))
+
+
 def kl_frame(x, p, mean, std):
     """The density p (n,) on the grid x (n,), a Gaussian, and both divergences between them."""
-    q, dx = gaussian(x, mean, std), x[1] - x[0]
-    return pictures.gaussian_against(x, p, q, (divergence(p, q, dx), divergence(q, p, dx)))
+    return pictures.gaussian_against(x, p, *against(x, p, mean, std))
 
 
-def kl_alt(mean, std):
-    gaussian = f"a Gaussian with mean {mean:.1f} and standard deviation {std:.1f}"
-    return f"A density with two bumps, {gaussian}, and both divergences as bars."
+def kl_alt(x, p, mean, std):
+    _, (forward, reverse) = against(x, p, mean, std)
+    return (
+        f"A density p with two bumps, a Gaussian q with mean {mean:.1f} and standard deviation {std:.1f}: "
+        f"KL(p || q) is {forward:.2f}, KL(q || p) is {reverse:.2f}."
+    )
 
 
 def kl_explorer(x, p):
     """Move a Gaussian over the density p (n,) on the grid x (n,)."""
     mean = ipywidgets.FloatSlider(value=0.0, min=-4, max=4, step=0.2, description="mean of q")
     std = ipywidgets.FloatSlider(value=1.0, min=0.4, max=4, step=0.2, description="standard deviation of q")
-    return widgets.explore(partial(kl_frame, x, p), alt=kl_alt, mean=mean, std=std)
+    return widgets.explore(partial(kl_frame, x, p), alt=partial(kl_alt, x, p), mean=mean, std=std)

@@ -24,7 +24,8 @@ FOLD = re.compile(r"<details><summary>(.*?)</summary>(.*?)</details>", re.DOTALL
 MARKS = re.compile(r"^### (BEGIN|END) SOLUTION$\n?", re.MULTILINE)  # in prose they would be headings
 PICTURE = re.compile(r'(?<=<img )(?=[^>]*src="data:image/png;base64,([^"]{32}))')
 CODE = re.compile(r"`([a-z_]+)((?:\.\w+)+)`")
-# Nothing runs on a page.
+# Nothing runs on a page: a cell with this tag belongs to JupyterLab alone, and "just now" was earlier.
+LAB_ONLY = "lab-only"
 NOW = re.compile(r"just now,? on your machine")
 POSITIONS = "<details><summary>The same at chosen positions</summary>{}</details>"
 
@@ -192,13 +193,15 @@ class Stager:
         return address + anchor
 
     def notebook(self, text, page, films):
-        """A notebook as JSON: prose rewritten, what progress bars left dropped, explorers moving.
+        """A notebook as JSON: prose rewritten, progress bars and `lab-only` cells dropped, explorers moving.
 
         films: dict from the id of a cell to its explorers; what shows chosen positions of them is folded.
         """
         notebook = json.loads(text)
         solved, cells = "/source/" in page, []
         for cell in notebook["cells"]:
+            if LAB_ONLY in cell["metadata"].get("tags", []):
+                continue
             source = "".join(cell["source"])
             cells.append(cell)
             if cell["cell_type"] == "markdown":

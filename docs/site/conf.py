@@ -1,5 +1,7 @@
 """Sphinx's settings for the site; `coursekit site` calls Sphinx, this file says how it should look."""
 
+from pathlib import Path
+
 from coursekit import __version__
 
 project = "coursekit"
@@ -44,6 +46,7 @@ html_title = "coursekit"
 html_favicon = "favicon.svg"
 html_css_files = ["course.css", "moving.css"]
 html_js_files = ["course.js", ("moving.js", {"defer": "defer"})]
+html_search_scorer = str(Path(__file__).with_name("scorer.js"))  # Sphinx looks in the current folder
 html_show_sourcelink = False
 html_copy_source = False
 html_show_sphinx = False

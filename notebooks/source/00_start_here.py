@@ -11,7 +11,8 @@
 # **After this notebook you know** what unsupervised learning and generative models are about, how the course is built, how to use its three tools (checks, explorers, homework), and whether your mathematics and your PyTorch are ready.
 #
 # **Time:** one hour; it runs in about ten seconds. **You need:** Python, derivatives, a little probability. **It follows** the opening of the unsupervised learning deck and of the generative models deck, and the table of model families in the generative AI deck. **It adds** the two directions of the KL divergence and the warm-up.
-#
+
+# %% [markdown] slide="skip" tags=["lab-only"]
 # **How to run it.** Click on a cell and press Shift + Enter: it runs, its output appears below, and the next cell is selected. Run the cells from top to bottom, since later ones use the names of earlier ones. If things get mixed up, *Kernel → Restart Kernel and Run All Cells* starts afresh. A line that begins with ✓ is a claim that your computer has just computed on both sides and compared; if one fails, the notebook stops there and shows both values.
 #
 # This is your own copy. Change any cell, break things, run it again; the original stays where it is.
@@ -205,7 +206,7 @@ plots.show(
 # %% [markdown] slide="slide"
 # ## 4 · Three tools
 #
-# **Checks.** A line with ✓ is a claim that was computed just now. A claim that fails stops the notebook and shows both sides:
+# **Checks.** A line with ✓ is a claim that was computed when its cell ran. A claim that fails stops the notebook and shows both sides:
 
 # %%
 from coursekit.checks import CheckFailed

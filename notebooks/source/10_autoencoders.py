@@ -12,7 +12,7 @@
 #
 # **Time:** 110 minutes to work through; it runs in about 45 seconds. **You need:** notebook 01 (components, reconstruction error), gradients, a little PyTorch; for section 4 it helps to have seen notebooks 08 and 09. **It follows** the autoencoder parts of the unsupervised learning deck, of the generative models deck and, for tangents, of the generative AI deck. **It adds** the curves over training, linear baselines, and the proof of Tweedie's formula. **Elsewhere:** transfer to a task with few labels, by a network that starts from what was learned without them (09), codes of documents (05), convolutions (06; `ConvAutoencoder` is in the package and is not used here), codes from which one can sample (11).
 #
-# Every line that starts with ✓ is a claim that has just been computed on your machine, or checked there on stored runs; of most sets of them one run is repeated. Most claims about training are made over three seeds, and all of them with a tolerance, since a different processor rounds differently.
+# Every line that starts with ✓ is a claim that was computed just now, on your machine, or checked on stored runs; of most sets of them one run is repeated. Most claims about training are made over three seeds, and all of them with a tolerance, since a different processor rounds differently.
 
 # %%
 import numpy as np
@@ -510,7 +510,7 @@ plots.show(pictures.image_rows(
            "strokes; and by the denoising network, with cleaner paper and clearer "
            "strokes.")  # fmt: skip
 
-# %% [markdown]
+# %% [markdown] finding="The plain network, with its long code, is a near-perfect copier of clean images, and a poor repairer."
 # Look at the first column. The plain network, with its long code, is a near-perfect copier of clean images, and a poor repairer. On masked images its error is hardly smaller than if it had returned them as they came. Gaussian noise it does reduce, but to twice the error of the best linear map, hardly less than answering with the mean image. The same network trained on noise beats the best linear map by between a seventh and a sixth, for both kinds of noise, and three times the steps add to that. The plain network, given three times the steps, copies better and repairs worse: under Gaussian noise its answer is then further off than the mean image, and masked images it leaves no better than they came.
 #
 # The second column is a warning. Ask which training image is nearest, and with Gaussian noise the *unrepaired* images fare better than the repaired ones, whichever method repaired them. There is a reason. $-\log p(\tilde x \mid x) = \lVert\tilde x - x\rVert^2 / 2\sigma^2$ plus a constant, so of all training images the nearest to $\tilde x$ is already the one most likely to have led to it. The repair cannot add information about $x$, and it replaces the image by a *mean* over all digits it might have been. (This is an argument and not a proof: the true $x$ is unseen, so it is not among the training images.) With masking the distance has no such meaning, and there the repair helps.
@@ -671,7 +671,7 @@ check(claim, spent, 1.1 * saved, relation=">=", control={"plain": saved})
 #
 # **Question.** A sheet of paper, rolled up, is two-dimensional, though it lives in three. Can an autoencoder tell us, at a point, in which directions the sheet goes on?
 #
-# Those are the directions in which the code changes. Along the sheet it has to, or the point could not be rebuilt. Across the sheet it should not: we train with noise, as in section 5, and whatever the noise adds across the sheet has to be forgotten. (Without noise nothing is ever seen off the sheet, and nothing tells the encoder what to do there.) With the singular value decomposition $J = U D V^\top$ they are the **columns of $V$** that belong to the largest singular values: a unit step along column $k$ changes the code by the $k$-th singular value. (The generative AI deck says rows of $V$. Rows of $V^\top$ would be right; rows of $V$ mix the directions.)
+# The sheet goes on in the directions in which the code changes. Along the sheet it has to, or the point could not be rebuilt. Across the sheet it should not: we train with noise, as in section 5, and whatever the noise adds across the sheet has to be forgotten. (Without noise nothing is ever seen off the sheet, and nothing tells the encoder what to do there.) With the singular value decomposition $J = U D V^\top$ they are the **columns of $V$** that belong to the largest singular values: a unit step along column $k$ changes the code by the $k$-th singular value. (The generative AI deck says rows of $V$. Rows of $V^\top$ would be right; rows of $V$ mix the directions.)
 
 
 # %% tags=["nbval-ignore-output"]

@@ -533,6 +533,23 @@ def test_new_pins_are_installed_over_the_old_ones(steps, house):
     assert rerun(steps) == []  # a linter's setting needs no network
 
 
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("KERNEL", "etc/ipython/ipython_kernel_config.json"),
+        ("NOT_FOR_ALL", "etc/jupyter/labconfig/page_config.json"),
+        ("NOT_FOR_LEARNERS", "etc/coursekit/labconfig/page_config.json"),
+    ],
+)
+def test_new_settings_reach_an_older_environment(steps, house, monkeypatch, name, path):
+    rerun(steps)
+    old = getattr(course_setup, name)
+    monkeypatch.setattr(course_setup, name, {**old, "New": {}} if isinstance(old, dict) else [*old, "New"])
+    assert rerun(steps) == ["install", "fonts"]
+    assert '"New"' in (house / ".venv" / path).read_text()
+    assert rerun(steps) == []
+
+
 def test_another_place_or_python_needs_a_new_environment(steps, house):
     for change in ({"root": "/elsewhere"}, {"python": "3.99"}):
         rerun(steps)

@@ -9,6 +9,7 @@ from picture import move_through, move_to_the_ends
 
 from coursekit import plots, widgets
 from coursekit.pca import explorers as pca_explorers
+from coursekit.start import explorers as start_explorers
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +52,20 @@ def test_digit_explorer_draws_what_it_says():
         rebuilt = model.mean_ + model.components_[:k].T @ (model.components_[:k] @ centred)
         np.testing.assert_allclose(below[1:9, 1:9], rebuilt.reshape(8, 8), atol=1e-10)
     assert np.allclose(above, below), "all components rebuild the image"
+
+
+def test_kl_explorer_says_both_divergences():
+    x = np.linspace(-30, 30, 12001)
+    p = 0.6 * start_explorers.gaussian(x, -2, 0.7) + 0.4 * start_explorers.gaussian(x, 2.2, 0.6)
+    move_through(start_explorers.kl_explorer(x, p))
+    for mean, std in ((-4, 0.4), (0, 1), (-2, 0.7), (4, 4)):
+        bars = start_explorers.kl_frame(x, p, mean, std).axes[1]
+        forward, reverse = (text.get_text() for text in bars.texts)
+        said = start_explorers.kl_alt(x, p, mean, std)
+        assert f"mean {mean:.1f}" in said and f"KL(p || q) is {forward}, KL(q || p) is {reverse}." in said
+    assert "KL(q || p) is 0.51" in start_explorers.kl_alt(x, p, -2, 0.7), (
+        "-log of the share 0.6 that it keeps"
+    )
 
 
 def test_show_insists_on_a_description():

@@ -4,6 +4,7 @@ Three notebooks and the Validate button of one homework in the usual run, all of
 of a failure is left in .coursekit/.
 """
 
+import asyncio
 import json
 import os
 import re
@@ -228,6 +229,7 @@ def test_validate_says_what_is_missing_and_what_is_right(lab, browser, path):
         assert "answer(" not in said and "Traceback" not in said and len(said) < 200 * len(kinds)
         assert page.get_by_role("menuitem", name="Nbgrader").count() == 0
         assert page.get_by_text("Formgrader").count() == page.get_by_title("Voila").count() == 0
+        assert page.get_by_title("Property Inspector").count() == 0
     with open_in_lab(lab, browser, f"right_{path.stem}") as page:
         assert "Success! Your notebook passes all the tests." in validate(page)
 
@@ -258,10 +260,60 @@ def test_one_notebook_as_a_page_of_its_own(browser, tmp_path):
         page.goto(address, timeout=180_000, wait_until="commit")
         page.get_by_text(re.compile("^Computing: cell [0-9]+ of")).wait_for(timeout=60_000)
         wait_for(lambda: page.locator(PICTURE).count() > 0, 120, "the explorer did not come")
-        assert page.locator("img[alt]").count() >= path.read_text(encoding="utf-8").count("<img alt=")
         page.locator("#computing").wait_for(state="detached", timeout=60_000)
+        cells = nbformat.read(path, as_version=4).cells
+        folded = [c for c in cells if c.metadata.get("jupyter", {}).get("outputs_hidden")]
+        shown = [json.dumps(c).count("<img alt=") for c in cells if c not in folded]
+        assert folded and page.locator("img[alt]").count() == sum(shown), "no positions below the explorer"
+        assert page.get_by_text("How to run it").count() == 0, "there is no cell to click"
         assert page.get_by_text("import numpy").count() == 0, "the code is hidden"
         move_every_explorer(page, path)
+
+
+def test_a_page_of_its_own_leaves_out_what_only_the_lab_needs():
+    """Its template, with cells as Voila gives them after it has run them."""
+    cells = [
+        nbformat.v4.new_markdown_cell("# Title"),
+        nbformat.v4.new_markdown_cell("Press Shift + Enter.", metadata={"tags": ["lab-only"]}),
+        nbformat.v4.new_code_cell("explorer(x)", outputs=[html_output("It moves.")]),
+        nbformat.v4.new_code_cell(
+            "static_frames(x)",
+            metadata={"jupyter": {"outputs_hidden": True}},
+            outputs=[html_output("It stands.")],
+        ),
+        nbformat.v4.new_code_cell("plot(x)", metadata={"tags": ["a"]}, outputs=[html_output("A figure.")]),
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", str(ROOT / "docs"))
+        page = asyncio.run(voila_page(nbformat.v4.new_notebook(cells=cells)))
+    assert all(words in page for words in ("Title", "It moves.", "A figure."))
+    assert not any(words in page for words in ("Shift", "It stands.", "explorer(x)"))
+
+
+def html_output(words):
+    return nbformat.v4.new_output("display_data", {"text/html": words})
+
+
+async def voila_page(notebook):
+    """The HTML of Voila's page for a notebook that needs no kernel any more."""
+    from voila.exporter import VoilaExporter
+    from voila.paths import collect_template_paths
+
+    async def kernel_start(notebook):
+        return "no kernel"
+
+    async def cell_generator(notebook, kernel_id):
+        for cell in notebook.cells:
+            yield cell
+
+    paths = collect_template_paths(["voila", "nbconvert"], "coursekit", prune=True)
+    exporter = VoilaExporter(
+        template_paths=paths, template_name="coursekit", base_url="/", exclude_input=True
+    )
+    voila = {"kernel_start": kernel_start, "cell_generator": cell_generator}
+    resources, config = {"base_url": "/", "theme": "light"}, {"fullStaticUrl": "/"}
+    parts = exporter.generate_from_notebook_node(notebook, resources, voila, config)
+    return "".join([html async for html, _ in parts])
 
 
 def listens(port):

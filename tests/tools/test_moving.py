@@ -142,7 +142,9 @@ def test_films_are_made_once_for_each_state_of_a_notebook(notebook):
     kept = {each.suffix for each in (path.parent / "cache" / "explorers").iterdir()}
     assert kept == {".json", ".figures"}, "an old film is thrown away"
     assert len(list((path.parent / "cache" / "explorers").iterdir())) == 2
-    assert moving.films(notebook("1 + 1"), say=said.append) == {} and len(said) == 3
+    again.write_text(again.read_text().replace("cell-2", "cell-3"))  # as a new Markdown cell above does
+    assert list(moving.films(again, say=said.append)) == ["cell-3"] and len(said) == 4
+    assert moving.films(notebook("1 + 1"), say=said.append) == {} and len(said) == 4
 
 
 def test_a_notebook_that_fails_is_named_in_one_sentence(notebook):
@@ -160,6 +162,14 @@ def test_the_html_escapes_what_it_is_told():
     data = html.split('json">')[1].split("</script>")[0]
     assert json.loads(data)["alts"][0] == '"one" </script>'
     assert len((moving.HERE / "moving.js").read_bytes()) < 2000
+
+
+def test_a_slider_says_its_value_before_it_is_moved():
+    axis = {"label": "a", "values": ['0.5"', "<1>"], "start": 1, "choice": False}
+    html = moving.Film("AA", 3, 2, [axis], ["", "BB"], ["one", "two"]).html()
+    assert 'value="1" aria-valuetext="&lt;1&gt;"' in html and "<output>&lt;1&gt;</output>" in html
+    still = moving.control({**axis, "start": 0})
+    assert 'value="0" aria-valuetext="0.5&quot;"' in still
 
 
 def test_figures_are_drawn_again_in_twice_as_many_dots(notebook):

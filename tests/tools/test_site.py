@@ -390,7 +390,7 @@ def test_the_gallery_shows_what_its_file_names(site, pages):
     assert all(alt.startswith(each["shows"]) for alt, each in zip(shown, wanted, strict=True))
 
 
-def test_code_is_copied_and_hidden_and_a_page_says_no_now(browser, address, site):
+def test_code_is_copied_and_hidden(browser, address, site):
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto(f"{address}/notebooks/{MOVING}.html")
     button = page.locator(".course-copy").first
@@ -404,8 +404,6 @@ def test_code_is_copied_and_hidden_and_a_page_says_no_now(browser, address, site
     page.get_by_role("button", name="Show the code").click()
     assert page.locator("div.cell_input").first.is_visible()
     page.close()
-    for path in (site / "notebooks").glob("*.html"):
-        assert not re.search("just now,? on your machine", path.read_text(encoding="utf-8")), path.name
 
 
 def test_what_is_shared_has_words(site):
@@ -445,6 +443,9 @@ def test_the_search_knows_other_words(browser, address):
 
     assert any("11 · " in title for title in found("reparameterization trick"))
     assert any("02 · " in title for title in found("k-means")) and len(found("k-means")) < 40
+    firsts = {query: found(query)[0][:5] for query in ("k-means", "PCA", "VAE", "clustering")}
+    lectures = {"k-means": "02 · ", "PCA": "01 · ", "VAE": "11 · ", "clustering": "02 · "}
+    assert firsts == lectures, "the lecture stands above the reference"
     found("reconstruction")
     said = page.locator("#search-results p.context").all_inner_texts()
     assert said and not any("\\" in words for words in said), "formulas are shown as words, not as TeX"
@@ -588,6 +589,40 @@ def test_solutions_can_be_left_out(tmp_path):
     for mark in ("### BEGIN SOLUTION", "### BEGIN HIDDEN TESTS", "](../notebooks/homework/source/"):
         assert mark in told["all"] and mark not in told["class"]
     assert not (tmp_path / "class" / "notebooks" / "homework" / "source").exists()
+
+
+# What is true where a notebook runs, and not of a page on which it stands.
+RUNS = re.compile(
+    r"just now|\bjust (been )?(computed|checked|run)|your (own )?(computer|copy|copies)"
+    r"|\bon your (own )?machine|\bshift\W+enter|\bkernel →",
+    re.IGNORECASE,
+)
+
+
+def test_no_page_says_that_it_runs(tmp_path):
+    sources.stage(ROOT, tmp_path)
+    for path in sorted((tmp_path / "notebooks").rglob("*.ipynb")):
+        cells = nbformat.read(path, as_version=4).cells
+        assert not any("lab-only" in cell.metadata.get("tags", []) for cell in cells), path.name
+        said = [RUNS.search(cell.source) for cell in cells if cell.cell_type == "markdown"]
+        assert not any(said), (path.name, [match[0] for match in said if match])
+    # The front page also tells how to run it.
+    assert not re.search(
+        r"just now|\bjust (been )?computed", (tmp_path / "index.md").read_text(encoding="utf-8")
+    )
+
+
+def test_what_only_jupyterlab_needs_stays_out_of_a_page(tmp_path):
+    stager = sources.Stager(ROOT, tmp_path, set(), set(), {})
+    title, here, there = (nbformat.v4.new_markdown_cell(text) for text in ("# A", "Press a key.", "Read."))
+    here.metadata.tags = ["lab-only"]
+    ran = nbformat.v4.new_markdown_cell("Each ✓ was computed just now, on your machine.")
+    notebook = nbformat.v4.new_notebook(cells=[title, here, there, ran])
+    staged = json.loads(stager.notebook(nbformat.writes(notebook), "notebooks/01_a.ipynb", {}))
+    assert [cell["source"] for cell in staged["cells"][1:]] == [
+        "Read.",
+        "Each ✓ was computed when this page was made.",
+    ]
 
 
 def test_an_answer_is_one_sentence(tmp_path, capsys):
