@@ -124,7 +124,7 @@ def ordered_vectors(
 def scores(vectors: ArrayLike, vocabulary: Vocabulary) -> dict[str, float]:
     """Share of grouped words whose nearest one is of the same group; share of analogies right, by kind.
 
-    "mean" is of the three kinds; "... with the question's words" leaves none of the three words out.
+    "mean" is of the three kinds; "..., nothing excluded" leaves none of the three words out.
     """
     words, groups = grouped_words(vocabulary)
     result = {"groups": same_label_share(unit_rows(vectors)[words], groups)}
