@@ -503,8 +503,8 @@ for kind in kinds:
     i, j = np.nonzero(~np.eye(len(pairs[kind]), dtype=bool))  # all pairs of pairs
     (a, b), c = pairs[kind][i].T, pairs[kind][j, 0]
     answer = embeddings.analogy(vectors, a, b, c).argmax(axis=1)
-    print(f"{kind}, nothing left out: the answer is c {np.mean(answer == c):.0%}, "
-          f"b {np.mean(answer == b):.0%}")  # fmt: skip
+    print(f"{kind}, nothing left out: the answer is c in ≈ {np.mean(answer == c):.0%}, "
+          f"b in ≈ {np.mean(answer == b):.0%}")  # fmt: skip
 bars = {"question's words left out": [trained[kind] for kind in kinds],
         "nothing left out": [trained[f"{kind}, nothing excluded"] for kind in kinds],
         "nearest word to c, no analogy": list(nearest_only.values())}  # fmt: skip
@@ -564,12 +564,13 @@ level = ["gensim CBOW, rate .05", "PPMI + SVD, power 1"]
 check("over CBOW, and over counting with power 1, the lead is below 2 standard errors",
       [sureness[name] for name in level], 2, relation="<=",
       control={"gensim's skip-gram": sureness["gensim skip-gram, rate .05"]})  # fmt: skip
-for name in ("negative sampling, longer", *(f"{name}, three times as long"
-             for name in ("gensim skip-gram, rate .05", level[0]))):  # fmt: skip
-    print(f"three times as long: {name:<47} {stored.column('mean', model=name)[0]:.2f}")
+ending = ", three times as long"
+for name in ("negative sampling, longer", "gensim skip-gram, rate .05" + ending,
+             level[0] + ending):  # fmt: skip
+    print(f"{name:<47} {stored.column('mean', model=name)[0]:.2f}")
 
 # %% [markdown]
-# Over nine runs the whole table and gensim's CBOW are level in the mean of the three kinds, and not in each: CBOW knows plurals and tenses better, our vectors know gender. gensim's skip-gram is behind. After our forty tries to its handful a small lead of ours would mean nothing anyway. With three times the seconds, in one run each, both models of gensim get better and pass ours, which gets slightly *worse*. A likely reason is that nothing keeps it from fitting the rare pairs, so more steps bring it closer to a minimum that we do not want; that is why the recipe stops at 100 steps. And look at the line *PPMI + SVD, power 1*, which took a second: counting is level with all that is trained here.
+# Over nine runs the whole table and gensim's CBOW are level in the mean of the three kinds, and not in each: CBOW knows plurals and tenses better, our vectors know gender. gensim's skip-gram is behind. After our forty tries to its handful a small lead of ours would mean nothing anyway. With three times the seconds, in one run each, gensim's CBOW gets better and passes ours, which gets slightly *worse*. A likely reason is that nothing keeps it from fitting the rare pairs, so more steps bring it closer to a minimum that we do not want; that is why the recipe stops at 100 steps. And look at the line *PPMI + SVD, power 1*, which took a second: counting is level with all that is trained here.
 
 # %% [markdown] slide="slide"
 # ## 7 · Vectors for whole texts
