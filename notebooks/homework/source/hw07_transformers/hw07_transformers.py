@@ -7,7 +7,7 @@
 # %% [markdown]
 # # Homework 07 · Transformers
 #
-# Five exercises on [notebook 07](../../../07_transformers.ipynb). Allow about two hours. Write each answer where a cell says that it is still empty, then run the cell below it, which tells you straight away how you are doing. Grading uses different numbers, so an answer that fits only the example earns no points.
+# Six exercises on [notebook 07](../../../07_transformers.ipynb). Allow about two and a half hours. Write each answer where a cell says that it is still empty, then run the cell below it, which tells you straight away how you are doing. Grading uses different numbers, so an answer that fits only the example earns no points.
 #
 # **Allowed:** NumPy. **Not allowed:** `coursekit.transformer`, SciPy, scikit-learn, PyTorch and other numerical libraries; calling a ready-made solution does not count as an answer. A function leaves its arguments as they were.
 #
@@ -103,7 +103,86 @@ probes = [
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## 2 · Nothing is computed twice (4 points)
+# ## 2 · And how do you know? (3 points)
+#
+# A mask is easily one place off, and a loss does not tell. So prove it by experiment, for *any* layer: a function that takes a sequence $(t, d)$ to one with as many places. Write `who_sees_whom(layer, x)`: a table $(t, t)$ of True and False, True in row $i$ and column $j$ if place $i$ of the output changes at all when place $j$ of the input $x$ does, all other places being what they were.
+#
+# <details><summary>Hint 1</summary>t + 1 runs of the layer: one on x, and one for each place.</details>
+# <details><summary>Hint 2</summary>Change a copy; the next place starts from x again. Which change? Random numbers: a layer may not notice, say, that 1 is added everywhere.</details>
+# <details><summary>Hint 3</summary>Two outputs of a layer that looks at nothing new are equal to the last bit, so != will do; .any(axis=1) asks for each place whether any of its numbers differs.</details>
+
+
+# %% role="solution" exercise="who_sees_whom"
+def who_sees_whom(layer, x):
+    """Table (t, t): does place i of layer(x) depend on place j of x (t, d)?"""
+    ### BEGIN SOLUTION
+    x = np.asarray(x, dtype=float)
+    rng, before = np.random.default_rng(0), layer(x)
+    table = np.zeros((len(x), len(x)), dtype=bool)
+    for j in range(len(x)):
+        changed = x.copy()
+        changed[j] = rng.normal(size=x.shape[1])
+        table[:, j] = (layer(changed) != before).any(axis=1)
+    return table
+    ### END SOLUTION
+
+
+# %% role="test" exercise="who_sees_whom" points=3
+_x = np.array([[1.0, 0.5], [-1.0, 2.0], [0.3, -0.7], [2.0, 1.0]])
+_past = np.tril(np.ones((4, 4)))
+_shape = np.shape(who_sees_whom(lambda x: x, _x))
+answer("shape of the table", _shape, (4, 4))
+answer(
+    "a running sum sees the past and the present",
+    np.asarray(who_sees_whom(lambda x: np.cumsum(x, axis=0), _x), dtype=float),
+    _past,
+    wrong={
+        "rows are outputs, columns are inputs": _past.T,
+        "the next place starts from x again: change a copy": np.ones((4, 4)),
+        "the place itself has changed too": _past - np.eye(4),
+    },
+)
+answer(
+    "one place back, and nothing else",
+    np.asarray(who_sees_whom(lambda x: np.vstack([0 * x[:1], x[:-1]]), _x), dtype=float),
+    np.eye(4, k=-1),
+    wrong={"rows are outputs, columns are inputs": np.eye(4, k=1)},
+)
+_centred = who_sees_whom(lambda x: np.cumsum(x - x.mean(axis=1, keepdims=True), axis=0), _x)
+answer(
+    "each place centred, then the running sum",
+    np.asarray(_centred, dtype=float),
+    _past,
+    wrong={"to add the same to all numbers of a place changes nothing here": np.zeros((4, 4))},
+)
+### BEGIN HIDDEN TESTS
+from coursetools.homework import Probe
+
+LAYER = {
+    "x": lambda rng: rng.normal(size=(6, 3)),
+    "M": lambda rng: (rng.random((6, 6)) < 0.5) * 1.0,  # who sees whom
+}
+probes = [
+    Probe(
+        "np.asarray(who_sees_whom(lambda x: M @ (x - x.mean(axis=1, keepdims=True)), x), dtype=float)",
+        LAYER,
+        message="of sums of centred places the table differs: rows are outputs; change one place, by random numbers",
+    ),
+    Probe(
+        "np.asarray(who_sees_whom(lambda x: (M @ x) * np.array([0.0, 0.0, 1.0]), x), dtype=float)",
+        LAYER,
+        message="of a layer that shows a change in one number only the table differs: any number counts",
+    ),
+    Probe(
+        "np.asarray(who_sees_whom(lambda x: (M @ x) * np.array([1e-4, -1e-4, 0.0]), x), dtype=float)",
+        LAYER,
+        message="of another layer the table differs: a change counts however small, and whatever its sign",
+    ),
+]
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## 3 · Nothing is computed twice (4 points)
 #
 # A text grows by one word. Write `next_place(x, keys, values, W_q, W_k, W_v)`: the new word's vector $x$ $(d,)$ asks with $W_q x$ and offers $W_k x$ and $W_v x$; `keys` and `values` $(t, m)$ are those of the $t$ places before it ($t$ may be 0). Return three arrays: the attention's answer for the new place $(m,)$, and keys and values with the new ones appended, $(t + 1, m)$.
 #
@@ -186,7 +265,7 @@ probes = [
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## 3 · One step of byte pairs (4 points)
+# ## 4 · One step of byte pairs (4 points)
 #
 # Tokens are whole numbers. Write `join_once(tokens, new)`: find the pair of neighbours that occurs most often in the array `tokens` $(t,)$, count every place where it occurs; if several are equally frequent, take the smallest (compare the first number, then the second). Then replace it by the number `new` wherever it occurs, from left to right; a token that was just used is not used again, so `1 1 1` with the pair `(1, 1)` becomes `new 1`. Return two things: the pair, and the new array of integers.
 #
@@ -266,7 +345,7 @@ probes = [
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## 4 · Two models in bits per character (4 points)
+# ## 5 · Two models in bits per character (4 points)
 #
 # Two models give each of the $t$ tokens of a text a log probability, arrays `log_p` and `log_q` in nats. Write `mixed_bits(log_p, log_q, weight, n_characters)`: the bits per character of the mixture $w\, p + (1 - w)\, q$, token by token, on a text of `n_characters` characters. Both probabilities may be as small as $e^{-2000}$.
 #
@@ -333,7 +412,7 @@ probes = [
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## 5 · Too good to be true (4 points)
+# ## 6 · Too good to be true (4 points)
 #
 # A colleague trains a GPT on the complaints of a telephone company. After ten minutes her training loss is 0.02 nats per token; Kneser-Ney reaches 3.1. On the test set, "the same picture: 0.02". But when the model writes, it repeats one word for ever. Here is the heart of her program:
 #
