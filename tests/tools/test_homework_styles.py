@@ -57,7 +57,7 @@ STYLES = {
     "hw07_transformers": [
         ("who_sees_whom", "_first = who_sees_whom", "_first(layer, x).astype(int).tolist()"),
         ("who_sees_whom", "_first = who_sees_whom",
-         "np.array([~np.isclose(layer(x), layer(x + 2 * np.outer(np.eye(len(x))[j], [1, -3, 5][:x.shape[1]])))"
+         "np.array([~np.isclose(layer(x), layer(x + np.outer(np.eye(len(x))[j], [1, -3, 5][: x.shape[1]])))"
          ".all(1) for j in range(len(x))]).T"),
         ("causal_attention", "_first = causal_attention", "_first(q, k, v).tolist()"),
         ("causal_attention", "_first = causal_attention",
