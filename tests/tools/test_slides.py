@@ -502,7 +502,7 @@ def test_every_slide_fits_can_be_read_and_asks_nothing_outside(browser, library,
         seen = slide.evaluate(MEASURE)
         where = f"{path.stem}, slide {number}: {seen}"
         assert not seen["outside"] + seen["wide"], where
-        assert seen["text"] >= 22 and seen["formula"] >= 24 and seen["code"] >= 19, where
+        assert seen["text"] >= 22 and seen["formula"] >= 24 and seen["code"] >= 23, where
         small.append(seen["code"] < 24)
         for scale, tall in zip(seen["scales"], seen["tall"], strict=True):
             assert scale >= (0.75 if tall else 1.0), where
