@@ -31,7 +31,8 @@ TEXT: Settings = {"optimizer": "muon", "schedule": "linear", "batch_size": 32, "
 USUAL: Settings = {"optimizer": "adamw", "schedule": "cosine", "batch_size": 32, "learning_rate": 3e-3}
 # Steps of the notebook's live run and of the benchmark's.
 TOY_STEPS, PAIR_STEPS = (350, 700), (250, 500)
-TEXT_STEPS = 1600
+CLASSIFIER_STEPS = 60
+TEXT_STEPS = 1100
 TASK_STEPS = 300
 EVER = 10**9  # steps, where the time decides
 
@@ -69,14 +70,20 @@ def pretrained_bert(
 
 
 def classifier(
-    bert: BERT, sentences: np.ndarray, labels: np.ndarray, *, frozen: bool = False, seed: int = 0
+    bert: BERT,
+    sentences: np.ndarray,
+    labels: np.ndarray,
+    *,
+    frozen: bool = False,
+    rate: float = 3e-3,
+    n_steps: int = CLASSIFIER_STEPS,
+    seed: int = 0,
 ) -> TextClassifier:
-    """A classifier of two kinds of sentences (n, SENTENCE), fitted to their labels in place; 60 steps."""
+    """A classifier of two kinds of sentences (n, SENTENCE), fitted to their labels in place."""
     torch.manual_seed(seed)
     model = TextClassifier(bert, 2, frozen=frozen).float()
-    rate = 0.03 if frozen else 3e-3
     settings: Settings = {"optimizer": "adamw", "schedule": "linear", "learning_rate": rate}
-    fit(model, (bert.pack(sentences), labels), n_steps=60, batch_size=min(64, len(labels)), seed=seed,
+    fit(model, (bert.pack(sentences), labels), n_steps=n_steps, batch_size=min(64, len(labels)), seed=seed,
         device="cpu", **settings)  # fmt: skip
     return model
 
