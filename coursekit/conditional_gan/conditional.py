@@ -158,9 +158,9 @@ class StackedGenerator(nn.Module):
 class ConditionalDiscriminator(nn.Module):
     """Raw scores of pairs: (x (n, ...), c (n, k)) -> (n,), from two hidden layers with MinibatchStd.
 
-    h(x) are the features after the second hidden layer; w, V and U are learned. merge says where c comes in:
+    h(x) are the features after the second hidden layer; u and V are learned. merge says where c comes in:
 
-        "projection"   s(x, c) = w h(x) + h(x) . V c       every word has its own direction among the features
+        "projection"   s(x, c) = u h(x) + h(x) . V c       every word has its own direction among the features
         "early"        c stands beside the pixels, as if it were some more of them
         "late"         c stands beside the features, before one more hidden layer
 

@@ -121,7 +121,8 @@ def growth(seconds, readable, kinds, names):
         best = np.argmax(y[:, -1])
         line_label(axes[0], x[best][-1], y[best][-1], name, COLORS[color])
     axes[0].set(xlim=(0, 1.3 * max(float(np.max(x)) for x in seconds)))
-    axes[0].set_title("at 16 x 16 pixels neither way is ahead for long")
+    title = "at equal seconds two of three grown games cannot be read at all"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11.5)
     return figure
 
 

@@ -59,10 +59,6 @@ class ConsistentGenerator(nn.Module):
     >>> fine(torch.zeros(2, 3), torch.full((2, 1, 4, 4), 0.5)).shape
     torch.Size([2, 1, 8, 8])
 
-    >>> fine = ConsistentGenerator(lambda z, y: torch.zeros(len(z), 64), (1, 8, 8))
-    >>> fine(torch.zeros(2, 3), torch.full((2, 1, 4, 4), 0.5)).shape
-    torch.Size([2, 1, 8, 8])
-
     Args:
         generator: module (z, y) -> pictures (n, c H W), such as `ConditionalGenerator`.
         image_shape: (c, H, W).

@@ -197,7 +197,7 @@ probes = [
         "best_log_var(x, y)",
         {"x": array(6, 5, scale=3.0), "y": array(6, 5)},
         message="on other pictures another variance is the best",
-        # The slope of the mean bound in log s^2 is linear in 1 / s^2: its zero from two values.
+        # The derivative of the mean bound in log s^2 is zero where s^2 is the mean squared error.
         oracle=lambda x, y: np.log(((x - y) ** 2).sum() / x.size),
     ),
 ]
@@ -432,7 +432,7 @@ probes = [
 # ### BEGIN SOLUTION
 # **Noise of shape (k,):** all pictures of the batch share one draw. Each term is still unbiased, but the errors do not average out over the batch: a loss that jumps from step to step, and slow learning.
 #
-# **exp(log_var) for the standard deviation:** the draws do not come from the q that the KL charges for. Where the log-variance is negative they are narrower, so the reconstruction looks better than any draw from q would give. *The reported bound* can lie above log p(x): reconstruction and KL belong to two different distributions, and the identity ELBO = log p(x) − KL(q‖posterior) does not hold for such a mixture.
+# **exp(log_var) for the standard deviation:** the draws do not come from the q that the KL charges for. Where the log-variance is negative they are narrower, so the reconstruction looks better than draws from q give on average. *The reported bound* can lie above log p(x): reconstruction and KL belong to two different distributions, and the identity ELBO = log p(x) − KL(q‖posterior) does not hold for such a mixture.
 #
 # **Mean over the pixels:** the KL, a sum, then weighs d times as much, a beta of d that was never written down. The latents collapse to the prior and all reconstructions are alike. The reported number is also far above log p(x), since the reconstruction is divided by d.
 #

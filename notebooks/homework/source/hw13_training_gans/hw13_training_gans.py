@@ -365,7 +365,7 @@ probes = [
 #
 # **(b)** One seed each, and not the same one; and the settings were chosen on the very seed that is reported, which flatters both rows, the one with more knobs more. Choose the settings on some seeds, report at least three others, the same for all rows, with the spread.
 #
-# **(c)** With continuous data a copy with a little noise is not equal to any training point, so the sentence would hold for a perfect copying machine. Measure how near samples are to the training points compared with how near *new* data are (the share that is nearer, one half if nothing is memorised, 1 for copies), beside recall or the modes.
+# **(c)** With continuous data a copy with a little noise is not equal to any training point, so the sentence would hold for a perfect copying machine. Measure how near samples are to the training points compared with how near *new* data are (the share that is nearer: 1 for copies, one half for samples that keep the distance of new data, near 0 for samples far from all data), beside recall or the modes.
 #
 # *Rubric, 4 points:* 1 for the control of equal cost and what it would mean; 1 for the cut-off control (or another control that separates the reaction from more discriminator steps); 1 for tuning and reporting on the same, single and different seeds; 1 for copies that are not equal, and a comparison with new data.
 # ### END SOLUTION

@@ -26,7 +26,7 @@ plots.use_course_style()
 #
 # $$L_D = -\overline{\log D(\text{real})} \;-\; w\, \overline{\log(1 - D(\text{wrong}))} \;-\; (1 - w)\, \overline{\log(1 - D(\text{fake}))} .$$
 #
-# The bar is the mean over the scores of one kind; the three batches may be of different sizes. It must work for scores of $\pm 800$.
+# The bar is the mean over the scores of one kind; the three batches may be of different sizes. The scores may be lists. It must work for scores of $\pm 800$.
 #
 # <details><summary>Hint 1</summary>Which of the three kinds should get a high D, and which a low one?</details>
 # <details><summary>Hint 2</summary>-log σ(s) = log(1 + exp(-s)), and -log(1 - σ(s)) = log(1 + exp(s)).</details>

@@ -328,7 +328,7 @@ probes = [
 # %% [markdown]
 # ## 5 · A sampler that fails twice (4 points)
 #
-# A colleague's data are numbers in two equal humps, at 2 and at 4. He takes the betas of Ho's paper, evenly from 0.0001 to 0.02, at first only $T = 20$ of them, "for speed". His noise predictor is perfect; here it is even the exact one. He leaves the term $\sigma_t z$ out of Algorithm 2, "to get cleaner samples". On the left is his first try. *"Mode collapse, as with GANs,"* he writes, *"so I trained the network longer, and while I was at it took $T = 1000$."* On the right is his second try: *"Longer training has cured it, and the samples are even sharper than the data."*
+# A colleague's data are numbers in two equal humps, at 2 and at 4. He lets the betas rise evenly from 0.0001 to 0.02, as in Ho's paper, but at first in only $T = 20$ steps, "for speed". His noise predictor is perfect; here it is even the exact one. He leaves the term $\sigma_t z$ out of Algorithm 2, "to get cleaner samples". On the left is his first try. *"Mode collapse, as with GANs,"* he writes, *"so I trained the network longer, and while I was at it took $T = 1000$."* On the right is his second try: *"Longer training has cured it, and the samples are even sharper than the data."*
 
 
 # %%
