@@ -57,6 +57,8 @@ def half_squared_error(X: Table, W: NDArray, H: NDArray, observed: Table | None 
 def kullback_leibler(X: Table, W: NDArray, H: NDArray, observed: Table | None = None) -> float:
     """Sum of x log(x / wh) - x + wh over the observed entries, in nats if X counts; one number.
 
+    wh is kept above 1e-7, so a positive count predicted as 0 costs some 15 nats per count, not infinity.
+
     Args:
         X: (n, p), 0 where nothing was observed.
         W: (n, k).
