@@ -19,7 +19,7 @@ halve the sum play the same game: their value is log 2 - JSD for the discriminat
 Sources: Goodfellow et al. 2014 (the value, eq. 1; D*, eq. 2; its value, eq. 6; the loss that does not
 saturate, section 3); Salimans et al. 2016, section 3.4 (smoothed labels); Mao et al. 2017 (least squares,
 eq. 2 with a = 0, b = c = 1); Karras et al. 2018 (spread of the batch); Mescheder, Geiger & Nowozin 2018
-(price of the slope, R1). Notebook 12.
+(gradient penalty R1). Notebook 12.
 """
 
 from typing import Literal
@@ -74,7 +74,7 @@ def jensen_shannon(p: ArrayLike, q: ArrayLike, dx: float) -> float:
         ValueError: p or q is negative somewhere, not finite, or integrates to more than 1.
     """
     p, q = _densities(p, q, dx)
-    # Numerators doubled in place of p + q halved: half of the smallest number is 0, and p / 0 is not near 2.
+    # Numerators doubled instead of p + q halved: half of the smallest number is 0, and p / 0 is not near 2.
     return float((rel_entr(2 * p, p + q) + rel_entr(2 * q, p + q)).sum() * dx / 4)
 
 
@@ -117,6 +117,7 @@ def discriminator_loss(
         beta: target of generated ones.
     """
     _known(objective)
+    _check_targets(alpha, beta)
     if objective == "least_squares":
         return ((real_scores - (1 - alpha)) ** 2).mean() / 2 + ((fake_scores - beta) ** 2).mean() / 2
     # softplus(-s) = -log D and softplus(s) = -log(1 - D), without the overflow of a logarithm of a sigmoid.
@@ -129,7 +130,7 @@ def generator_loss(fake_scores: Tensor, *, objective: Objective) -> Tensor:
     """What the generator minimises; raw scores of its samples (m,) -> scalar.
 
     "minimax"         E log(1 - D), its part of the value: flat where the discriminator is sure
-    "non_saturating"  -E log D: steep there, with the same resting point (Goodfellow et al. 2014, section 3)
+    "non_saturating"  -E log D: steep there, with the same equilibrium (Goodfellow et al. 2014, section 3)
     "least_squares"   E (s - 1)^2 / 2
 
     Args:
@@ -162,15 +163,15 @@ class MinibatchStd(nn.Module):
     """A layer that tells a discriminator how much the samples of a batch differ: (n, k) -> (n, k + 1).
 
     It appends to every row one number, the standard deviation of each feature over the batch, averaged over
-    the features. One who judges a sample at a time cannot notice a forger who always makes the same one; with
-    this layer D judges a batch of real samples or a batch of fakes. Karras et al. 2018, section 3.
+    the features. A discriminator that judges one sample at a time cannot notice a generator that
+    always makes the same one; with this layer D judges a batch of real samples or a batch of fakes. Karras
+    et al. 2018, section 3.
 
     >>> MinibatchStd()(torch.zeros(5, 3)).shape
     torch.Size([5, 4])
     """
 
     def forward(self, features: Tensor) -> Tensor:
-        """features (n, k) -> (n, k + 1)."""
         """features (n, k) -> (n, k + 1)."""
         # The small number keeps the gradient finite where all rows agree.
         spread = (features.var(0, correction=0) + 1e-8).sqrt().mean()
@@ -194,7 +195,7 @@ class GAN(nn.Module):
 
     The discriminator is also called `opponent`, which is its name in the training loop. It may be told to be
     less sure (label_smoothing, fake_label), and may pay for the slope of its score at real samples (r1),
-    which damps the game and does not move its point of rest, where D is flat.
+    which damps the game and does not move its equilibrium, where D is flat.
 
     >>> GAN(mlp((2, 8)), mlp((8, 1)), n_latent=2).sample(5).shape
     torch.Size([5, 8])

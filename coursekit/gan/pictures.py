@@ -64,7 +64,11 @@ def smoothed_answers(x, p_data, p_model, one_sided, two_sided):
     bottom.plot(x, two_sided, color=COLORS["wrong"])
     line_label(bottom, x[-1], one_sided[-1], "real side\nonly", COLORS["critic"])
     line_label(bottom, x[-1], two_sided[-1], "both\nsides", COLORS["wrong"])
-    bottom.set(xlabel="x", xlim=(x[0], x[-1]), title="with both sides smoothed, D rises at the stray hump")
+    bottom.set(
+        xlabel="x",
+        xlim=(x[0], x[-1]),
+        title="smoothed on both sides, D stays at 0.3 at the stray hump",
+    )
     return figure
 
 
