@@ -10,10 +10,14 @@ can be summed out by hand (free energy F), and the gradient needs only samples, 
     free energy         F(v) = -c'v - sum_j softplus(b_j + W_j v)   [+ v'v / 2],   p(v) = exp(-F(v)) / Z
     objective           mean log p(v) over the data = -mean F(v) - log Z
     its gradient        W: E_data[hv'] - E_model[hv'],  c: E_data[v] - E_model[v],  b: E_data[h] - E_model[h]
-    CD-k                puts for E_model the states of chains that started at the data and made k Gibbs steps
+    CD-k                replaces E_model by an average over chains: k Gibbs steps each, from the data
 
     v  visible units, (n, n_visible)        W  `weight`, (n_hidden, n_visible); row j belongs to hidden unit j
     h  hidden units, (n, n_hidden)          c  `visible_bias`, (n_visible,);    b  `hidden_bias`, (n_hidden,)
+
+Every public method wants bits, or numbers between 0 and 1 such as probabilities; Gaussian v may be any finite
+number. Anything else raises ValueError: a draw from NaN would be a bit like any other. The steps inside a
+chain are not looked at again.
 
 Sources: Hinton 2002 (CD-k); Tieleman 2008 (persistent chains); Hinton 2012 (practical advice). Notebook 08.
 """
@@ -77,7 +81,8 @@ def log_bernoulli_table(logits: Tensor, states: Tensor) -> Tensor:
 def moments(v: Tensor, h: Tensor, probability: Tensor | None = None) -> Gradient:
     """E[h v'], E[v], E[h] as a dict by parameter name.
 
-    These are the derivatives of -E(v, h) by W, c and b: the whole gradient is one such dict less another.
+    These are the derivatives of -E(v, h) with respect to W, c and b: the whole gradient is one such dict
+    less another.
 
     Args:
         v: (n, n_visible).
@@ -119,18 +124,25 @@ class BoltzmannMachine(nn.Module):
 
     def energy(self, x: Tensor) -> Tensor:
         """E(x) = -x'Wx - c'x in nats, (m, n) -> (m,); without a factor 1/2 each pair counts twice."""
+        x = self._checked(x)
         return -((x @ self.couplings()) * x).sum(-1) - x @ self.bias
 
     def conditional(self, x: Tensor) -> Tensor:
         """p(x_i = 1 | all other units of x) for each unit i, (m, n) -> (m, n)."""
+        return self._conditional(self._checked(x))
+
+    def _checked(self, x):
+        return as_input(x, len(self.bias), like=self.bias, low=0, high=1)
+
+    def _conditional(self, x):
         return torch.sigmoid(2 * x @ self.couplings() + self.bias)
 
     @torch.no_grad()
     def gibbs_sweep(self, x: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """Redraw the units of x one after another, each given the newest state of the others; (m, n) both."""
-        x = x.clone()
+        x = self._checked(x).clone()
         for i in range(x.shape[1]):
-            x[:, i] = bernoulli(self.conditional(x)[:, i], rng)
+            x[:, i] = bernoulli(self._conditional(x)[:, i], rng)
         return x
 
     def log_partition(self) -> Tensor:
@@ -193,8 +205,15 @@ class RBM(nn.Module):
         low = 0 if self.visible == "bernoulli" else -math.inf
         return as_input(v, len(self.visible_bias), like=self.weight, name="v", low=low, high=high)
 
-    def _hidden(self, h):
-        return as_input(h, len(self.hidden_bias), like=self.weight, name="h", finite=False)
+    def _examples(self, v):
+        """The same, of data whose mean is taken: at least one row."""
+        v = self._visible(v)
+        if not len(v):
+            raise ValueError("v must hold at least one example, got an empty batch")
+        return v
+
+    def _hidden(self, h, name="h"):
+        return as_input(h, len(self.hidden_bias), like=self.weight, name=name, low=0, high=1)
 
     def _hidden_logits(self, v):
         return v @ self.weight.T + self.hidden_bias
@@ -204,13 +223,11 @@ class RBM(nn.Module):
 
     def hidden_probability(self, v: Tensor) -> Tensor:
         """p(h_j = 1 | v) = sigmoid(b_j + W_j v), (n, n_visible) -> (n, n_hidden)."""
-        v = as_input(v, len(self.visible_bias), like=self.weight, name="v", finite=False)
-        return torch.sigmoid(self._hidden_logits(v))
+        return self._hidden_probability(self._visible(v))
 
     def visible_mean(self, h: Tensor) -> Tensor:
         """E[v | h] = sigmoid(c + W'h), Gaussian c + W'h; (n, n_hidden) -> (n, n_visible)."""
-        drive = self._visible_drive(self._hidden(h))
-        return drive if self.visible == "gaussian" else torch.sigmoid(drive)
+        return self._visible_mean(self._hidden(h))
 
     def sample_hidden(self, v: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """h drawn given v, (n, n_visible) -> (n, n_hidden)."""
@@ -218,15 +235,34 @@ class RBM(nn.Module):
 
     def sample_visible(self, h: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """v drawn given h, (n, n_hidden) -> (n, n_visible); Gaussian units with noise of variance 1."""
-        mean = self.visible_mean(h)
-        if self.visible == "bernoulli":
-            return bernoulli(mean, rng)
-        return mean + normal(mean, rng)
+        return self._around(self.visible_mean(h), rng)
 
     @torch.no_grad()
     def gibbs_step(self, v: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
         """One step v -> h -> v' of the chain whose stationary distribution is p(v), (n, n_visible) both."""
-        return self.sample_visible(self.sample_hidden(v, rng=rng), rng=rng)
+        return self._step(self._visible(v), rng)
+
+    # The same without a look at the values, for those that were drawn here
+
+    def _hidden_probability(self, v):
+        return torch.sigmoid(self._hidden_logits(v))
+
+    def _visible_mean(self, h):
+        drive = self._visible_drive(h)
+        return drive if self.visible == "gaussian" else torch.sigmoid(drive)
+
+    def _around(self, mean, rng):
+        """v drawn, given its mean."""
+        return bernoulli(mean, rng) if self.visible == "bernoulli" else mean + normal(mean, rng)
+
+    def _visible_given(self, h, rng):
+        """v drawn given h; by the rule of a subclass where it has one of its own, as a label machine does."""
+        if (type(self).sample_visible, type(self).visible_mean) != (RBM.sample_visible, RBM.visible_mean):
+            return self.sample_visible(h, rng=rng)
+        return self._around(self._visible_mean(h), rng)
+
+    def _step(self, v, rng):
+        return self._visible_given(bernoulli(self._hidden_probability(v), rng), rng)
 
     def log_partition(self) -> Tensor:
         """log Z in nats, a scalar, over all states of the smaller layer (v Gaussian: h), up to 20 units."""
@@ -248,14 +284,14 @@ class RBM(nn.Module):
 
         A grey v counts as the mean of bits in the first phase, as in contrastive divergence.
         """
-        v = self._visible(v)
+        v = self._examples(v)
         states, of_visible = self._enumerated()
         if of_visible:
-            pair, free_energy = (states, self.hidden_probability(states)), self.free_energy(states)
+            pair, free_energy = (states, self._hidden_probability(states)), self.free_energy(states)
         else:
             pair, free_energy = (self.visible_mean(states), states), self.hidden_free_energy(states)
         model = moments(*pair, torch.softmax(-free_energy, 0))
-        return difference(moments(v, self.hidden_probability(v)), model)
+        return difference(moments(v, self._hidden_probability(v)), model)
 
     @torch.no_grad()
     def cd_gradient(
@@ -273,17 +309,18 @@ class RBM(nn.Module):
             k: Gibbs steps.
             chains: a pair, states (m, n_visible) and the hidden probabilities given these, (m, n_hidden),
                 from which the chains go on; None means at the data, and passing back what the last call
-                returned makes them persistent (Tieleman 2008).
+                returned makes them persistent (Tieleman 2008). Only the probabilities are looked at.
             rng: generator for the chains.
         """
-        k, v = positive_int(k, "k"), self._visible(v)
-        if not len(v):
-            raise ValueError("v must hold at least one example, got an empty batch")
-        hidden = self.hidden_probability(v)
-        v_k = self.sample_visible(bernoulli(hidden if chains is None else chains[1], rng), rng=rng)
+        k, v = positive_int(k, "k"), self._examples(v)
+        hidden = self._hidden_probability(v)
+        start = hidden if chains is None else self._hidden(chains[1], "the hidden half of chains")
+        if not len(start):
+            raise ValueError("chains must hold at least one chain")
+        v_k = self._visible_given(bernoulli(start, rng), rng)
         for _ in range(k - 1):
-            v_k = self.gibbs_step(v_k, rng=rng)
-        hidden_k = self.hidden_probability(v_k)
+            v_k = self._step(v_k, rng)
+        hidden_k = self._hidden_probability(v_k)
         # Both phases in one sum, and p(h | v) for a sample of h: the same expectation with less noise.
         sign = torch.cat([v.new_full((len(v),), 1 / len(v)), v.new_full((len(v_k),), -1 / len(v_k))])
         return moments(torch.cat([v, v_k]), torch.cat([hidden, hidden_k]), sign), (v_k, hidden_k)
@@ -291,14 +328,14 @@ class RBM(nn.Module):
     @torch.no_grad()
     def expected_cd_gradient(self, v: Tensor, *, k: int = 1) -> Gradient:
         """Mean of `cd_gradient` over its random bits: k exact steps of v's law. Errors as gibbs_tables."""
-        k, v = positive_int(k, "k"), self._visible(v)
+        k, v = positive_int(k, "k"), self._examples(v)
         hidden_given_visible, visible_given_hidden = self.gibbs_tables()
         visible, hidden = states_of(self.visible_bias), states_of(self.hidden_bias)
         p_hidden = log_bernoulli_table(self._hidden_logits(v), hidden).exp().mean(0)
         for _ in range(k - 1):
             p_hidden = p_hidden @ visible_given_hidden @ hidden_given_visible
-        model = moments(visible, self.hidden_probability(visible), p_hidden @ visible_given_hidden)
-        return difference(moments(v, self.hidden_probability(v)), model)
+        model = moments(visible, self._hidden_probability(visible), p_hidden @ visible_given_hidden)
+        return difference(moments(v, self._hidden_probability(v)), model)
 
     def gibbs_tables(self) -> tuple[Tensor, Tensor]:
         """p(h | v), (2^n_visible, 2^n_hidden), and p(v | h), the other way; their product moves v -> h -> v'.
@@ -317,9 +354,9 @@ class RBM(nn.Module):
         """(n, n_visible), n_steps Gibbs steps from fair hidden bits: draws from p(v) as far as chains mix."""
         n, n_steps = positive_int(n, "n", low=0), positive_int(n_steps, "n_steps", low=0)
         fair = torch.full_like(self.hidden_bias, 0.5).expand(n, -1)
-        v = self.sample_visible(bernoulli(fair, rng), rng=rng)
+        v = self._visible_given(bernoulli(fair, rng), rng)
         for _ in range(n_steps):
-            v = self.gibbs_step(v, rng=rng)
+            v = self._step(v, rng)
         return v
 
     def _enumerated(self):

@@ -166,7 +166,7 @@ def filters(weight, image_shape, *, n_columns=8, title=""):
 def cd_bias(ks, groups):
     """Direction and length of the expected CD-k gradient; groups: (label, color, cosines, ratios).
 
-    cosines and ratios are (seeds, k): against the exact gradient, one curve a seed.
+    cosines and ratios are (seeds, k): against the exact gradient, one curve per seed.
     """
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharex=True)
     for label, color, *values in groups:
@@ -215,13 +215,19 @@ def means_and_points(points, names, means, probability, *, title):
     return figure
 
 
-def error_and_likelihood(steps, errors, likelihoods):
-    """Reconstruction error above, exact log-likelihood below, over steps; one line a seed."""
+def error_and_likelihood(steps, errors, likelihoods, exact):
+    """Reconstruction error of CD-1 above, exact log-likelihoods below, over steps; one line per seed.
+
+    likelihoods are those of CD-1, exact those along the exact gradient, each (seeds, steps).
+    """
     figure, (top, bottom) = plt.subplots(2, 1, figsize=(8, 4.8), sharex=True)
     top.plot(steps, np.transpose(errors), color=COLORS["data"], linewidth=1.3)
-    top.set(yscale="log", ylabel="pixels", title="reconstruction error: it keeps falling")
-    bottom.plot(steps, np.transpose(likelihoods), color=COLORS["wrong"], linewidth=1.3)
-    bottom.set(xlabel="update", ylabel="nats", title="exact mean log p: up, then down", xlim=(0, steps[-1]))
+    top.set(yscale="log", ylabel="pixels", title="CD-1: its reconstruction error keeps falling")
+    for label, values, color in (("exact gradient", exact, "critic"), ("CD-1", likelihoods, "wrong")):
+        bottom.plot(steps, np.transpose(values), color=COLORS[color], linewidth=1.3)
+        line_label(bottom, steps[-1], np.mean(values, 0)[-1], label, COLORS[color])
+    bottom.set(xlabel="update", ylabel="nats", xlim=(0, steps[-1]))
+    bottom.set(title="exact mean log p: of CD-1 up, then down; along the exact gradient up")
     return figure
 
 

@@ -15,18 +15,20 @@ less than .002 nats. Notebook 08.
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from coursekit.draws import bernoulli
-from coursekit.inputs import real_number
+from coursekit.inputs import as_input, real_number
 from coursekit.rbm.model import RBM
 
 
 def mean_logits(x: Tensor) -> Tensor:
     """Visible biases of the machine without couplings that has the mean of x (n, n_visible): (n_visible,).
 
-    A mean is kept half an example away from 0 and 1, where the logit is infinite.
+    A mean is kept half an example away from 0 and 1, where the logit is infinite. ValueError unless x holds
+    at least one example, and bits or probabilities.
     """
+    x = _probabilities(x)
     return torch.logit(x.mean(0).clamp(0.5 / len(x), 1 - 0.5 / len(x)))
 
 
@@ -55,12 +57,13 @@ class FreshBits(RBM):
         self, v: Tensor, *, rng: torch.Generator | None = None, **how: Any
     ) -> tuple[dict[str, Tensor], tuple[Tensor, Tensor]]:
         """`RBM.cd_gradient` on bits with the probabilities v (n, n_visible)."""
+        v = as_input(v, len(self.visible_bias), like=self.weight, name="v", low=0, high=1)
         return super().cd_gradient(bernoulli(v, rng), rng=rng, **how)
 
 
 def often_on(x: Tensor, rare: float) -> Tensor:
     """Which pixels get couplings, bool (n_visible,): those with a mean over x (n, n_visible) above `rare`."""
-    return x.mean(0) > real_number(rare, "rare", low=0, high=1)
+    return _probabilities(x).mean(0) > real_number(rare, "rare", low=0, high=1)
 
 
 @torch.no_grad()
@@ -78,3 +81,11 @@ def embed(small: RBM, rbm: RBM, coupled: Tensor, bias: Tensor) -> None:
     rbm.visible_bias.copy_(bias)
     rbm.visible_bias[coupled] = small.visible_bias
     rbm.hidden_bias.copy_(small.hidden_bias)
+
+
+def _probabilities(x):
+    """x (n, n_visible) as a tensor of its own precision, with at least one row and all of it in [0, 1]."""
+    x = as_input(x, (None,), like=nn.Identity(), low=0, high=1)
+    if not len(x):
+        raise ValueError("x must hold at least one example, got an empty batch")
+    return x

@@ -70,3 +70,14 @@ def test_flows_there_and_back_are_drawn_pair_by_pair():
         [[0.3, 0.2]],
         [[0.2, 0.3]],
     ]
+
+
+def test_error_and_likelihoods_are_drawn_seed_by_seed():
+    values = np.random.default_rng(1).uniform(0.1, 1, (3, 2, 3))  # error, CD-1, exact gradient
+    top, bottom = pictures.error_and_likelihood(STEPS, *values).axes
+    np.testing.assert_array_equal([line.get_ydata() for line in top.lines], values[0])
+    drawn = {tuple(line.get_ydata()): line.get_color() for line in bottom.lines}
+    assert set(drawn) == {tuple(curve) for curve in values[1:].reshape(-1, 3)}
+    labels = {text.get_text(): text.get_color() for text in bottom.texts}
+    for label, curves in zip(("CD-1", "exact gradient"), values[1:], strict=True):
+        assert {drawn[tuple(curve)] for curve in curves} == {labels[label]}
