@@ -135,6 +135,7 @@ REPORTS = {
     "GAN, k = 1": ("GAN", 1, False),
     "GAN, k = 5": ("GAN", 5, False),
     "WGAN, k = 1": ("WGAN", 1, False),
+    "WGAN, k = 1, one-sided": ("WGAN", 1, True),
     "WGAN, k = 5": ("WGAN", 5, False),
     "WGAN, k = 5, one-sided": ("WGAN", 5, True),
 }
@@ -154,6 +155,11 @@ def reports(bench):
                 rows[name].add(OURS, seed, run[1][-1], steps=n_steps)
                 table.add(seed=seed, steps=n_steps, seconds=seconds, game=name, distance=run[1][-1])
             table.arrays[name] = np.array(runs, dtype=np.float32)  # seeds, (reports, distances), measurements
+        for seed in bench.seeds:
+            options = {"n_opponent_steps": 5, "n_steps": 3 * n_steps, "seed": seed}
+            run, seconds = cpu_seconds(wgan_recipe.line_game, "WGAN", **options)
+            name, last = "WGAN, k = 5, three times as long", run[1][-1]
+            table.add(seed=seed, steps=3 * n_steps, seconds=seconds, game=name, distance=last)
 
 
 def r1_alone(bench):

@@ -140,7 +140,7 @@ def gradient_penalty(
     n = len(real)
     if epsilon is None:
         epsilon = uniform(real, rng, shape=(n,))
-    epsilon = as_input(epsilon, (), like=real, name="epsilon")
+    epsilon = as_input(epsilon, (), like=real, name="epsilon", low=0, high=1)
     epsilon = epsilon.reshape(n, *[1] * (real.dim() - 1))
     between = (epsilon * real + (1 - epsilon) * fake).detach().requires_grad_()
     # The sum lets one backward pass give every row its own gradient; the graph is kept to train the critic.
@@ -159,7 +159,9 @@ def lipschitz_bound(network: nn.Module) -> float:
         return math.prod(lipschitz_bound(layer) for layer in network)
     if isinstance(network, nn.Linear):
         return torch.linalg.matrix_norm(network.weight.detach(), ord=2).item()
-    if isinstance(network, (nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Flatten, nn.Identity)):
+    if isinstance(network, nn.LeakyReLU):
+        return max(1.0, abs(network.negative_slope))
+    if isinstance(network, (nn.ReLU, nn.Tanh, nn.Flatten, nn.Identity)):
         return 1.0
     raise ValueError(f"the slope of {type(network).__name__} is not known: use linear layers and ReLU")
 

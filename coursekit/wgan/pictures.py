@@ -207,7 +207,7 @@ def running_reports(games, every=10):
             column[0].plot(steps, report, style, color=COLORS["critic"], linewidth=1.2)
             column[1].plot(steps, distance, style, color=COLORS["latent"], linewidth=1.2)
         column[0].axhline(0, color=COLORS["noise"], linewidth=0.8)
-        column[0].set_title(title.replace("5, ", "5,\n"), fontsize=10)
+        column[0].set_title(title.replace(", one", ",\none"), fontsize=9)
         column[1].set(xlabel="generator steps", ylim=(0, 8.5))
         reports_of.setdefault(title.split(",")[0], []).append(column[0])
     for alike in reports_of.values():
@@ -217,7 +217,7 @@ def running_reports(games, every=10):
     axes[0, 0].set_ylabel("opponent's report")
     axes[1, 0].set_ylabel("true distance")
     figure.suptitle(
-        "both GANs and the one-sided WGAN arrive; the two-sided WGANs run away", x=0.01, ha="left"
+        "both GANs and the one-sided WGANs arrive; the two-sided WGANs run away", x=0.01, ha="left"
     )
     return figure
 

@@ -272,9 +272,9 @@ steepest = np.abs(lowest_cone(here, y2, v) - lowest_cone(there, y2, v))
 steepest = (steepest / np.linalg.norm(here - there, axis=1)).max()
 check("f is nowhere steeper than 1, 5000 pairs", steepest, 1 + 1e-12, relation="<=",
       theorem="a minimum of 1-Lipschitz functions is 1-Lipschitz")  # fmt: skip
-used, drop = plan2 > 1e-9, f_x[:, None] - f_y
-check("along each route of the plan f falls with slope 1", drop[used], length2[used],
-      atol=1e-7, control={"other pairs": drop[~used][: used.sum()]})  # fmt: skip
+used, slope_of_f = plan2 > 1e-9, (f_x[:, None] - f_y) / length2
+check("along each route of the plan f falls with slope 1", slope_of_f[used], 1.0,
+      atol=1e-6, control={"other pairs": slope_of_f[~used]})  # fmt: skip
 
 # %%
 grid_x, grid_y = np.linspace(-3.2, 5, 140), np.linspace(-2.6, 2.8, 100)
@@ -525,9 +525,9 @@ one_sided = [excess(seed, True) for seed in range(3)]
 two_sided = [excess(seed, False) for seed in range(3)]
 longer = excess(2, False, n_steps=750)
 slips = {"lambda where 2 lambda belongs": 2 * derived, "clipped": values[2] / exact - 1}
-check("excess, one-sided = integral derived, 3 seeds", one_sided, derived, atol=0.03,
+check("excess, one-sided = integral derived, 3 seeds", one_sided, derived, atol=0.015,
       control=slips)  # fmt: skip
-check("two-sided, seed 2, three times the steps: the same", longer, derived, atol=0.03,
+check("two-sided, seed 2, three times the steps: the same", longer, derived, atol=0.015,
       control=slips)  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
@@ -537,16 +537,16 @@ for name, found in {"one-sided": one_sided, "two-sided": two_sided}.items():
 print(f"two-sided, seed 2, three times the steps: {longer:.1%}")
 
 # %% [markdown]
-# Where training has come to its end, the derived number comes out. One run is different: the two-sided penalty with seed 2 reports far *less* than the distance after 250 steps, and needs three times as many to get there. Keep it in mind; section 9 explains what held it up.
+# Where training has come to its end, the excess comes within a percentage point or so of the derived number; the three one-sided runs are all a little below it. One run is different: the two-sided penalty with seed 2 reports far *less* than the distance after 250 steps, and needs three times as many to get there. Keep it in mind; section 9 explains what held it up.
 
 # %%
 grid = np.linspace(-3.5, 4.5, 400)
 with torch.no_grad():
-    tilt, flat = (game.score(torch.tensor(grid)[:, None].float()).numpy()
+    falling, level = (game.score(torch.tensor(grid)[:, None].float()).numpy()
                   for game in (penalised, clipped[2]))  # fmt: skip
 curves = {
-    "penalty": (tilt, plots.COLORS["critic"]),
-    "clipped, c = 0.1": (flat, plots.COLORS["wrong"]),
+    "penalty": (falling, plots.COLORS["critic"]),
+    "clipped, c = 0.1": (level, plots.COLORS["wrong"]),
     "slope -1": (-grid - 0.35, plots.COLORS["noise"]),
 }
 title = "the penalised critic falls with slope 1 where mass travels"
@@ -636,7 +636,8 @@ def share_used(value):
 
 
 check("beyond distance 4 the critic uses 40 % of its range", share_used(critics), 0.4,
-      relation=">=", control={"best discriminator": share_used(best)})  # fmt: skip
+      relation=">=", control={"best discriminator": share_used(best),
+               "trained discriminators": share_used(discriminators)})  # fmt: skip
 apart = true > 1
 check("its value is the distance, to within half of it", (critics / true)[apart], 1.0,
       atol=0.5, control={"untrained": (untrained / true)[apart]})  # fmt: skip
@@ -650,12 +651,14 @@ plots.show(
         "discriminator: has a ceiling at 0":
             (discriminators, best, "best discriminator", red, "nats")}),
     alt="Left, the value of trained critics over the true distance of nine frozen "
-    "generators: it grows a little faster than the distance itself, because of the "
-    "excess of section 7. Right, the exact value of the best discriminator rises "
+    "generators: it grows faster than the distance itself, by two fifths at the "
+    "right end. Right, the exact value of the best discriminator rises "
     "and flattens out below zero; trained discriminators scatter around it.",
 )  # fmt: skip
 
 # %% [markdown] slide="subslide"
+# The critic's value grows *faster* than the distance: by section 7 the excess is at least $W^2/(2\lambda)$, two fifths of the distance at the right end.
+#
 # **Second, as it is used:** what the opponent reports *while* both learn. It is never trained to the end, and the generator answers at once. We play on a line, where the true distance is known at every moment, with $k = 1$ or 5 opponent steps per generator step, for either loss. These games take too long to play here, so we load a record of them and replay the beginning of one.
 
 # %%
@@ -694,24 +697,29 @@ check("WGAN, two-sided: it ends up reporting a negative distance, below -1, 3 se
       control={"one-sided": one[:, 0].min(axis=1)})  # fmt: skip
 check("WGAN, one-sided: the generator arrives, to within 0.3, 3 seeds", one[:, 1, -1],
       0.3, relation="<=", control={"two-sided": two[:, 1, -1]})  # fmt: skip
+two, one = (stored.arrays[f"WGAN, k = 1{side}"] for side in ("", ", one-sided"))
+check("and so it does with k = 1", one[:, 1, -1], 0.3, relation="<=",
+      control={"two-sided": two[:, 1, -1]})  # fmt: skip
+longer = stored.column("distance", game="WGAN, k = 5, three times as long")
+print("two-sided, k = 5, after 1440 steps:", " ".join(f"{d:.2f}" for d in longer))
 plots.show(
     pictures.running_reports(stored.arrays),
-    alt="Five games, three seeds each: the opponent's report above, the true distance "
+    alt="Six games, three seeds each: the opponent's report above, the true distance "
     "below. Both GANs arrive; with five opponent steps the report falls with the "
     "distance, with one it first rises. The two-sided WGANs approach, overshoot, "
     "report negative values and run away, one of those with one critic step from "
-    "the start. The one-sided WGAN arrives, and its report falls to zero with the "
-    "distance.",
+    "the start. The one-sided WGANs arrive with one critic step as with five, and "
+    "their reports fall to zero with the distance.",
 )
 
 # %% [markdown] finding="Whatever falls with time agrees with the distance; the longer run, in which distances also rise, is the harder test."
 # Read the table with care.
 #
 # - *The first 240 steps prove little.* The generator only approaches, so whatever falls with time agrees with the distance; the clock gets a correlation of one. The longer run, in which distances also rise, is the harder test.
-# - *The number of opponent steps counts.* A GAN's report follows the distance better with $k = 5$ than with $k = 1$: what matters is that the opponent is near its best. The generative AI deck lists "less sensitive to $k$" among the advantages of a WGAN. In these games it is not: with $k = 1$ and seed 1 the generator runs away from the first step.
+# - *The number of opponent steps counts for a GAN.* Its report follows the distance better with $k = 5$ than with $k = 1$, at equal generator steps: what matters is that the opponent is near its best. The generative AI deck lists "less sensitive to $k$" among the advantages of a WGAN. With the two-sided penalty it is not: with $k = 1$ and seed 1 the generator runs away from the first step. With the one-sided penalty it arrives with $k = 1$ as with $k = 5$. In these games the penalty matters more than $k$.
 # - *A critic's report has a unit.* While the WGANs approach, the report *is* the distance, a little exaggerated. A GAN's report is a number of nats.
 # - *Then the two-sided WGAN overshoots.* Its critic keeps pointing where it pointed before, and reports a *negative* distance, which no distance can be. A negative value is a sure sign that the critic is not near its best. A positive value is no proof that it is: the runaway of $k = 1$ (dashed) reports a steady positive number while its distance only grows.
-# - *With the one-sided penalty the generator arrives,* all else being equal. The next section says why.
+# - *With the one-sided penalty the generator arrives,* all else being equal. The two-sided one has not come back after three times the steps. The next section says why.
 
 # %% [markdown] slide="slide"
 # ## 9 · What goes wrong
@@ -740,11 +748,22 @@ plots.show(
 )
 
 # %% [markdown] finding="The two-sided penalty has a second valley, with the wrong tilt: seed 2 of section 7 was caught there."
-# This is how seed 2 of section 7 was caught for a while: part of its critic had the wrong tilt. And it is what the games of section 8 show: the generator overtakes the data, the critic stays in its valley with the slope that was right before, and drives the generator further away. Same networks, same rates, same steps, but one-sided: no hill, and the critic turns round.
+# This is how seed 2 of section 7 was caught for a while: part of its critic had the wrong tilt. (It does come back, by the longer run there.) And it is what the games of section 8 show: the generator overtakes the data, the critic stays in its valley with the slope that was right before, and drives the generator further away. Same networks, same rates, same steps, but one-sided: no hill, and the critic turns round.
 #
 # **A sigmoid at the end of the critic.** A sigmoid left over from the discriminator raises no error. But its values are in $(0, 1)$, so whatever the distance is, it can never report more than 1.
 
+
 # %%
+def slope_past_2(seed):
+    """Mean slope between 2 and 2.5 of section 7's two-sided critic, 250 steps."""
+    game = trained("penalty", seed=seed)
+    with torch.no_grad():
+        low, high = game.score(torch.tensor([[2.0], [2.5]]))
+    return ((high - low) / 0.5).item()
+
+
+check("seed 2 after 250 steps: the critic rises between 2 and 2.5", slope_past_2(2),
+      0.5, relation=">=", control={"seed 0": slope_past_2(0)})  # fmt: skip
 far_real, far_fake = torch.zeros(64, 1), torch.full((64, 1), 8.0)
 reported = {}
 for name, tail in (("raw score", torch.nn.Identity()), ("sigmoid", torch.nn.Sigmoid())):

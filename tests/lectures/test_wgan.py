@@ -309,6 +309,7 @@ def test_lipschitz_bound_is_the_product_of_spectral_norms():
         layer.weight.copy_(torch.diag(torch.tensor([3.0, 2.0])))
     assert lipschitz_bound(layer) == pytest.approx(3)
     assert lipschitz_bound(nn.Sequential(layer, nn.ReLU(), layer)) == pytest.approx(9)
+    assert lipschitz_bound(nn.Sequential(layer, nn.LeakyReLU(4.0))) == pytest.approx(12)
 
 
 def test_clipping_keeps_what_is_small_and_holds_from_the_start():
