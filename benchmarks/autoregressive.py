@@ -85,6 +85,7 @@ def digits(bench):
                     row.add(OURS, seed, bits, steps=steps)
                     table.add(**kept)
                     continue
+                # The bits of the masked model are those of one pixel at a time, beside whatever passes.
                 ways = [{"n_steps": n} for n in STEPS] if name == "masked" else [{}]
                 if name == "masked":
                     ways += [{"n_steps": n, "choose": "confidence"} for n in STEPS]

@@ -32,7 +32,7 @@ def discretized_logistic_log_prob(x: Tensor, mean: Tensor, log_scale: Tensor, *,
         n_levels: number of grey levels, at least 2.
 
     Raises:
-        ValueError: for a level out of range.
+        ValueError: for a level out of range, a fraction, or NaN.
 
     >>> m, log_s = torch.tensor(90.0), torch.tensor(2.0)
     >>> discretized_logistic_log_prob(torch.arange(256), m, log_s, n_levels=256).exp().sum().round()
@@ -40,8 +40,11 @@ def discretized_logistic_log_prob(x: Tensor, mean: Tensor, log_scale: Tensor, *,
     """
     x = torch.as_tensor(x)
     positive_int(n_levels, "n_levels", low=2)
-    if bool((x < 0).any()) or bool((x > n_levels - 1).any()):
-        raise ValueError(f"levels from 0 to n_levels - 1 = {n_levels - 1} are needed, got others")
+    inside = (x >= 0) & (x <= n_levels - 1)
+    if x.is_floating_point():
+        inside = inside & (x == x.round())  # NaN is not equal to itself
+    if not bool(inside.all()):
+        raise ValueError(f"whole levels from 0 to n_levels - 1 = {n_levels - 1} are needed, got others")
     precision = torch.exp(-log_scale)
     upper, lower = (x + 0.5 - mean) * precision, (x - 0.5 - mean) * precision
     below_upper = F.logsigmoid(upper)  # log sigmoid(a): the mass below the bin's upper edge

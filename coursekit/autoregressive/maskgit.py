@@ -2,9 +2,10 @@
 
 Hide some pixels, and let a network say for each hidden one how likely each level is, given all that is
 visible. Such a masked model knows the conditionals of every order at once. It may draw one pixel at a time,
-in any order, exactly; or many in one step, each from its own conditional, as if they were independent. What
-is lost then is exactly their conditional total correlation: the sum of their entropies minus their joint
-entropy, given what is visible.
+in any order, exactly; or many in one step, each from its own conditional, as if they were independent. With
+groups fixed beforehand, what is lost is exactly their conditional total correlation: the sum of their
+entropies minus their joint entropy, given what is visible. `sample` draws its groups anew for each image; by
+chance, it loses at most the mean of that.
 
     x        images, (n, d), whole grey levels 0, ..., n_levels - 1
     visible  (n, d), True where the pixel is known
@@ -116,11 +117,16 @@ class MaskGIT(nn.Module):
 
         Args:
             x: (n, d).
-            order: indices of the pixels, first to last; random if None.
+            order: indices of the pixels, first to last, each once; random if None.
             rng: draws the order.
+
+        Raises:
+            ValueError: for an order that leaves a pixel out or names one twice.
         """
         levels = as_levels(x, self.n_pixels, self.n_levels, like=self)
-        order = torch.randperm(self.n_pixels, generator=rng).tolist() if order is None else list(order)
+        order = [int(i) for i in (torch.randperm(self.n_pixels, generator=rng) if order is None else order)]
+        if sorted(order) != list(range(self.n_pixels)):
+            raise ValueError(f"order must hold each of 0 to {self.n_pixels - 1} once")
         visible, total = torch.zeros_like(levels, dtype=torch.bool), 0.0
         for i in order:
             log_p = self.logits(levels, visible)[:, i].log_softmax(-1)
@@ -160,11 +166,21 @@ class MaskGIT(nn.Module):
             visible: (n, d) bool, the pixels of x that are known.
             rng: where the randomness comes from.
             on_step: function (x, visible) called before the first step and after each.
+
+        Raises:
+            ValueError: for another number of images in x than n, and for visible pixels of no image.
         """
         one_of("choose", choose, CHOICES)
         real_number(temperature, "temperature", low=0)
-        x = torch.zeros(positive_int(n, "n"), self.n_pixels) if x is None else x
+        positive_int(n, "n")
+        if (x is None) != (visible is None):
+            raise ValueError("x and visible go together: the images, and which of their pixels are known")
+        x = torch.zeros(n, self.n_pixels) if x is None else x
         x = as_levels(x, self.n_pixels, self.n_levels, like=self)
+        for name, given in (("x", x), ("visible", visible)):
+            if given is not None and given.shape != (n, self.n_pixels):
+                wanted = (n, self.n_pixels)
+                raise ValueError(f"{name} must have shape {wanted}, as n is {n}, got {tuple(given.shape)}")
         visible = torch.zeros_like(x, dtype=torch.bool) if visible is None else visible.clone()
         n_hidden = self.n_pixels - int(visible[0].sum())
         if not bool((visible.sum(1) == self.n_pixels - n_hidden).all()):

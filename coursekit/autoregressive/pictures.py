@@ -219,16 +219,22 @@ def sample_sheet(images, image_shape, title, *, n_columns=10):
     return figure
 
 
-def parallel_cost(steps, curves, right):
+def parallel_cost(steps, curves, right, mean):
     """Left: nats lost against the number of steps. Right: the share of samples that are true patterns.
 
-    curves: list of (name, values, colour, dy) for the left; right: the same for the right.
+    curves: list of (name, values, colour, dy) for the left; right: the same for the right; mean: (name,
+    values) of a thin line on the left, named in its second piece.
     """
     figure, axes = plt.subplots(1, 2, figsize=(9.2, 3.6), sharex=True)
     for ax, lines in zip(axes, (curves, right), strict=True):
         for name, values, colour, dy in lines:
             ax.plot(steps, values, "o-", color=COLORS[colour])
             line_label(ax, steps[-1], values[-1], name, COLORS[colour], dx=6, dy=dy)
+        if ax is axes[0]:
+            name, values = mean
+            ax.plot(steps, values, color=COLORS["noise"], linewidth=1)
+            middle = sum(steps[:2]) / 2, sum(values[:2]) / 2
+            line_label(ax, *middle, name, COLORS["noise"], dx=8)
         ax.set(xlabel="number of steps", xlim=(0.7, steps[-1] * 1.42))
         ax.set_xticks(steps)
     axes[0].set(ylabel="KL(data || samples), nats", ylim=(0, None), title="what the distribution loses")

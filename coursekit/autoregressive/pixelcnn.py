@@ -70,7 +70,8 @@ def seen_pixels(
     positive_int(row, "row", low=0, high=shape[0] - 1)
     positive_int(column, "column", low=0, high=shape[1] - 1)
     positive_int(n_layers, "n_layers", low=0)
-    r = positive_int(kernel, "kernel") // 2
+    causal_mask(kernel, "A")  # says what is wrong with the kernel
+    r = kernel // 2
     up, right = np.meshgrid(row - np.arange(shape[0]), np.arange(shape[1]) - column, indexing="ij")
     left_here = (up == 0) & (right < 0) & (-right <= n_layers * r)
     near = (up > 0) & (up <= n_layers * r) & (np.abs(right) <= n_layers * r)
@@ -324,6 +325,7 @@ class PixelCNN(nn.Module):
         """Mean negative log-likelihood, nats per image; x (n, d)."""
         return -self.log_prob(x).mean()
 
+    @torch.no_grad()
     def sample(self, n: int, *, start: Tensor | None = None, rng: torch.Generator | None = None) -> Tensor:
         """n images (n, d), int64, a pass per pixel; start (n, m) or (1, m) holds their first m pixels."""
         x, n_known = start_from(start, n, self.n_pixels, self.n_levels, like=self)

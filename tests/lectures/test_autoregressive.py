@@ -217,6 +217,25 @@ def test_what_a_pixel_sees_is_the_formula(kind, kernel, n_layers):
         np.testing.assert_array_equal(slope[0, 0].numpy() != 0, seen)
 
 
+@pytest.mark.parametrize("kernel", [1, 4])
+def test_what_a_pixel_sees_asks_for_a_window_with_a_centre(kernel):
+    with pytest.raises(ValueError, match="kernel must be"):
+        seen_pixels((5, 5), 2, 2, kernel=kernel, n_layers=1, gated=True)
+
+
+@each
+def test_sampling_keeps_no_gradients(name, monkeypatch):
+    carried, draw = [], torch.multinomial
+
+    def multinomial(probability, *arguments, **options):
+        carried.append(probability.requires_grad)
+        return draw(probability, *arguments, **options)
+
+    monkeypatch.setattr(torch, "multinomial", multinomial)
+    MODELS[name]((2, 2), 3).sample(2)
+    assert carried and not any(carried)
+
+
 def test_what_is_left_out_of_the_gated_network():
     """Without gates it is piecewise linear; without skips only the last layer speaks; and what is refused."""
     image = torch.randn(1, 1, 5, 5)
@@ -335,6 +354,13 @@ def test_discretised_logistic_keeps_its_digits_far_out():
         discretized_logistic_log_prob(torch.tensor(17.0), mean, log_scale, n_levels=17)
 
 
+@pytest.mark.parametrize("level", [math.nan, 3.5, -1.0])
+def test_discretised_logistic_refuses_what_is_no_level(level):
+    x, zero = torch.tensor([3.0, level]), torch.tensor(0.0)
+    with pytest.raises(ValueError, match="whole levels from 0"):
+        discretized_logistic_log_prob(x, zero, zero, n_levels=17)
+
+
 def test_mixture_sums_to_one_and_is_a_sum_of_probabilities():
     mean, log_scale, weight = (torch.randn(30, 1, 5) for _ in range(3))
     level = torch.arange(17.0).expand(30, 17)
@@ -434,6 +460,25 @@ def test_masked_model_completes_and_shows_its_steps():
         assert drawn.shape == (4, 9) and drawn.min() >= 0 and drawn.max() <= 2
     with pytest.raises(ValueError, match="random, confidence"):
         model.sample(2, choose="best")
+
+
+@pytest.mark.parametrize("order", [[0, 1], [0, 0, 0, 0], [0, 1, 2, 3, 3], [1, 2, 3, 4]])
+def test_masked_model_refuses_what_is_no_order(order):
+    model = MaskGIT(4, hidden=(8,))
+    with pytest.raises(ValueError, match="each of 0 to 3 once"):
+        model.log_prob(levels(5, 4, 2), order=order)
+
+
+def test_masked_model_refuses_images_that_do_not_fit():
+    model, x = MaskGIT(4, hidden=(8,)), levels(5, 4, 2)
+    visible = torch.arange(4).expand(5, 4) < 2
+    with pytest.raises(ValueError, match="x must have shape \\(3, 4\\), as n is 3"):
+        model.sample(3, x=x, visible=visible)
+    with pytest.raises(ValueError, match="visible must have shape \\(5, 4\\)"):
+        model.sample(5, x=x, visible=visible[:3])
+    for half in ({"x": x}, {"visible": visible}):
+        with pytest.raises(ValueError, match="go together"):
+            model.sample(5, **half)
 
 
 @torch.no_grad()

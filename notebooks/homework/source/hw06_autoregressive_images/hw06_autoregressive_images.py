@@ -321,7 +321,7 @@ probes = [
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## 5 · The price of drawing at once (4 points)
+# ## 5 · The cost of drawing at once (4 points)
 #
 # A small image of $d$ pixels with $K$ levels has the table $p$ of shape $(K, \dots, K)$, one axis per pixel, all entries positive. It is sampled by a perfect network in groups of pixels, one group after the other; within a group each pixel is drawn from its own conditional, given all earlier groups.
 #
@@ -406,7 +406,7 @@ probes = [
 #
 # *Ada:* "My PixelCNN reaches 0.4 bits per pixel on the test set after a minute. All layers have the same masked convolution, rows above, pixels to the left, and the centre. The samples look like noise; I suppose my sampler has a bug."
 #
-# *Ben:* "My two-stack network reaches 1.3 bits per pixel. To save a layer, I let the vertical stack also read the features of the horizontal one at the same pixel. In the Jacobian only pixels of the same row and to the right look odd."
+# *Ben:* "My two-stack network reaches 1.3 bits per pixel. To save a layer, I let the vertical stack also read the features of the horizontal one at the same pixel. In the Jacobian only the pixel itself and pixels to its right in the same row look odd."
 #
 # *Cem:* "My masked model draws in 64 steps, one pixel per step, always the pixel it is most sure of. The samples are the cleanest of all of us, so its distribution must be the best."
 
@@ -417,7 +417,7 @@ probes = [
 # ### BEGIN SOLUTION
 # **Ada.** The first layer has mask B, so every pixel sees itself; the network copies its input, and the bits it reports are not those of the conditionals. The sampler is fine: when a pixel is drawn, its value is not there to be copied. Check: the diagonal of the Jacobian at random weights, or one pixel at a time with nonsense from that pixel on. Cure: mask A in the first layer.
 #
-# **Ben.** The horizontal features at a pixel hold what is to the left in its own row. Fed into the vertical stack, they are handed, by windows that look right, to pixels whose window treats the row as "above", and within the row the vertical features now hold pixels to the right of others: the next vertical layer looks left *and* right, so a pixel sees later pixels of its own row. The bits are too good, as in Ada's case. Check: the Jacobian on and above the diagonal must be exactly zero: the odd entries are the leak. Cure: information goes from the vertical to the horizontal stack only.
+# **Ben.** The horizontal features at a pixel hold what is to the left in its own row. So those at (i, j+1) know pixel (i, j). Once they are in the vertical stack, the next vertical window, which looks right as well as left, hands them to (i, j): the pixel sees itself, and with each further layer pixels further right. The bits are too good, as in Ada's case. Check: the Jacobian on and above the diagonal must be exactly zero: the odd entries are the leak. Cure: information goes from the vertical to the horizontal stack only.
 #
 # **Cem.** Clean samples are not the right distribution. Choosing the pixels whose *drawn* values are most probable keeps likely values more often than their probability says: the distribution is biased towards the likely, even with one pixel per step and a perfect network; rare digits are missing. Check: on a small world that can be counted, compare shares with probabilities, or measure recall beside precision. Cure: choose the pixels at random, or without looking at the values drawn.
 #
