@@ -114,6 +114,33 @@ def digits(bench):
         table.add(seed=0, steps=0, seconds=0, model="training digits", fd=floor)
 
 
+def controls(bench):
+    "What the judge of part digits says of pictures that no network made, in grey and in black and white."
+    train, test = data.train_and_test("digits")
+    x, labels = torch.from_numpy(ink(train)), torch.tensor(train.labels)
+    judge = DigitClassifier(64).fit(x, labels)
+    real = judge.features(torch.from_numpy(ink(test)))
+    row = bench.row("independent grey pixels of each class: Frechet distance", "", better="lower")
+    with bench.store("dbn_controls", recipe, "one_machine") as table:
+        for seed in bench.seeds:
+            rng = torch.Generator().manual_seed(seed)
+            independent = torch.zeros(len(DRAWN), 64)
+            for y in range(10):
+                pool, n = x[labels == y], int((y == DRAWN).sum())
+                drawn = torch.randint(len(pool), (n, 64), generator=rng)
+                independent[y == DRAWN] = pool[drawn, torch.arange(64)]
+            pictures = {
+                "independent grey pixels of each class": (independent, DRAWN),
+                "training digits as bits": (torch.bernoulli(x, generator=rng), labels),
+            }
+            for name, (images, wished) in pictures.items():
+                fd = frechet_distance(real, judge.features(images))
+                obeyed = (judge.predict_proba(images).argmax(1) == wished).double().mean().item()
+                table.add(seed=seed, steps=0, seconds=0, model=name, fd=fd, obeyed=obeyed)
+                if images is independent:
+                    row.add(OURS, seed, fd)
+
+
 def seconds(bench):
     "The network of part digits after its whole budget of seconds: more updates than the part makes."
     train, test = data.train_and_test("digits")
@@ -236,4 +263,4 @@ def mnist_error(bench):
 
 
 PARTS = {"digits": digits, "longer": longer, "starts": starts, "pictures": pictures}
-PARTS |= {"seconds": seconds, "causes": causes, "mnist": mnist_error}
+PARTS |= {"controls": controls, "seconds": seconds, "causes": causes, "mnist": mnist_error}
