@@ -123,7 +123,7 @@ def emergence(bench):
         for seed in bench.seeds:
             rng = np.random.default_rng(seed)
             rows = recipe.walks(40_000, 1, rng=rng)
-            test = torch.tensor(recipe.walks(1000, 1, rng=rng))
+            test = new_rows(rows, 1, rng)
 
             def look(step, model, loss, seed=seed, test=test):
                 if step % 5:
@@ -165,12 +165,15 @@ def lora(bench):
             model, seconds = cpu_seconds(recipe.base, train, n_steps=n_steps, seed=seed)
             add("base", model, seed, n_steps, seconds, 0)
             full = 6 if bench.quick else recipe.TUNING_STEPS
-            runs = [(200, rank, full) for rank in (None, 1, 4, 16)]
-            runs += [(200, None, full // 3), (200, 4, 3 * full), (4000, None, full), (4000, 4, full)]
-            for n, rank, n_steps in runs:
-                settings = {"rank": rank, "n_steps": n_steps, "seed": seed}
+            runs = [(200, rank, full, None) for rank in (None, 1, 4, 16)]
+            runs += [(200, 16, full, recipe.RATES["full"])]  # is it the rank, or LoRA's larger rate?
+            runs += [(200, None, full // 3, None), (200, 4, 3 * full, None)]
+            runs += [(4000, None, full, None), (4000, 4, full, None)]
+            for n, rank, n_steps, rate in runs:
+                settings = {"rank": rank, "n_steps": n_steps, "rate": rate, "seed": seed}
                 tuned, seconds = cpu_seconds(recipe.fine_tuned, model, documents[:n], **settings)
                 name = "all weights" if rank is None else f"rank {rank}"
+                name += f", rate {rate:g}" if rate else ""
                 gap = add(name, tuned, seed, n_steps, seconds, n)
                 if (n, rank, n_steps) == (200, 4, full):
                     row.add(OURS, seed, gap, steps=n_steps)
@@ -209,6 +212,11 @@ def policy(bench):
                           "learned": (p @ learned).item(),
                           "kl": (p * (log_policy - log_reference)).sum().item(),
                           "to_best": (p * (log_policy - best)).sum().item()}  # fmt: skip
+                # What the best policy writes over ten times as often; and of that, what the reference
+                # writes less than once in a thousand texts.
+                given_up = best.exp() * (log_policy < best - math.log(10))
+                values["given_up"] = given_up.sum().item()
+                values["given_up_rare"] = given_up[log_reference < -math.log(1000)].sum().item()
                 table.add(seed=seed, steps=n_steps, seconds=seconds, model=name, **values)
                 return values
 
@@ -225,7 +233,9 @@ def policy(bench):
                 path.append([objective(log_policy, log_reference, learned, beta).item(), (p @ taste).item(),
                              (p * (log_policy - log_reference)).sum().item()])  # fmt: skip
 
-            for name, tighten in (("PPO", 0.6), ("PPO, beta fixed", 0.0)):
+            plans = [("PPO", 0.6, n_rounds), ("PPO, beta fixed", 0.0, n_rounds)]
+            plans += [("PPO, beta fixed, three times the rounds", 0.0, 3 * n_rounds)]
+            for name, tighten, n_rounds in plans:
                 path.clear()
                 trained, spent = cpu_seconds(recipe.ppo, reference, reward, seed=seed, n_rounds=n_rounds,
                                              tighten=tighten, on_round=look)  # fmt: skip

@@ -2,7 +2,7 @@
 
 `lora` adds a thin update to a trained model, `preferences` learns a reward from comparisons, `policy` holds
 the objective, its exact optimum and the steps towards it, `retrieval` reads before it answers, `experts` lets
-each token use a part of the network. Notebook 18_alignment.
+each token use a part of the network, `arrays` refuses what does not belong together. Notebook 18_alignment.
 """
 
 import lazy_loader
@@ -10,6 +10,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "arrays": ["alike"],
         "experts": ["load_balance", "MixtureOfExperts"],
         "lora": ["merged", "with_lora", "LoRA"],
         "policy": [

@@ -20,7 +20,8 @@ import math
 import torch
 from torch import Tensor
 
-from coursekit.inputs import as_tensor, positive_int, real_number
+from coursekit.alignment.arrays import alike
+from coursekit.inputs import positive_int, real_number
 from coursekit.transformer import GPT
 
 LARGEST = 100_000  # texts that are listed
@@ -60,11 +61,21 @@ def objective(log_policy: Tensor, log_reference: Tensor, reward: Tensor, beta: f
     """J = E_policy r - beta KL(policy || reference).
 
     Args:
-        log_policy: log probabilities of all texts, (n,); -inf for a text that is never written.
+        log_policy: log probabilities of all texts, (n,), or of several policies, (..., n); -inf for a text
+            that is never written.
         log_reference: the same of the reference, (n,).
         reward: r of each text, (n,).
         beta: weight of the divergence.
+
+    Raises:
+        ValueError: another number of texts, NaN, or a reward that is not finite.
     """
+    log_reference, reward = alike("n", "one entry per text", log_reference=log_reference, reward=reward)
+    (log_policy,) = alike(log_policy=log_policy)
+    if log_policy.shape[-1:] != reward.shape:
+        raise ValueError(
+            f"log_policy must be (..., {len(reward)}), one entry per text, got {tuple(log_policy.shape)}"
+        )
     real_number(beta, "beta", low=0, below=math.inf)
     gain = reward - beta * (log_policy - log_reference)
     return (log_policy.exp() * torch.where(log_policy.isneginf(), 0.0, gain)).sum(-1)
@@ -113,14 +124,9 @@ def ppo_loss(log_ratio: Tensor, advantage: Tensor, *, clip: float = 0.2) -> Tens
         clip: in (0, 1).
 
     Raises:
-        ValueError: shapes that differ, or a clip outside (0, 1).
+        ValueError: shapes that differ, NaN, or a clip outside (0, 1).
     """
-    log_ratio, advantage = as_tensor(log_ratio, "log_ratio"), as_tensor(advantage, "advantage")
-    if log_ratio.shape != advantage.shape:
-        raise ValueError(
-            f"log_ratio and advantage must have one shape, got {tuple(log_ratio.shape)} and"
-            f" {tuple(advantage.shape)}"
-        )
+    log_ratio, advantage = alike(log_ratio=log_ratio, advantage=advantage)
     clip = real_number(clip, "clip", above=0, below=1)
     ratio = log_ratio.exp()
     return -torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage).mean()
@@ -139,7 +145,11 @@ def advantages(rewards: Tensor, values: Tensor, *, decay: float = 0.95) -> tuple
 
     Returns:
         Advantages (n, t), and targets (n, t) for the critic, A + values.
+
+    Raises:
+        ValueError: shapes that differ, or a value that is not finite.
     """
+    rewards, values = alike("n, t", "one entry per token", rewards=rewards, values=values)
     real_number(decay, "decay", low=0, high=1)
     following = torch.cat([values[:, 1:], torch.zeros_like(values[:, :1])], dim=1)
     surprise = rewards + following - values
@@ -160,7 +170,14 @@ def kl_estimates(log_policy: Tensor, log_reference: Tensor) -> tuple[Tensor, Ten
     Args:
         log_policy: log probabilities of texts drawn from the policy, (n,).
         log_reference: the same texts under the reference, (n,).
+
+    Raises:
+        ValueError: shapes that differ, NaN, or a text that the policy cannot have written.
     """
+    pair = {"log_policy": log_policy, "log_reference": log_reference}
+    log_policy, log_reference = alike("n", "one entry per text", **pair)
+    if bool(log_policy.isneginf().any()):
+        raise ValueError("log_policy holds -inf: a text of probability 0 is no draw of the policy")
     k1 = log_policy - log_reference
     return k1, (-k1).expm1() + k1
 
@@ -187,12 +204,5 @@ def best_of_n(log_reference: Tensor, reward: Tensor, n: int) -> Tensor:
 
 
 def _weighed(log_reference, reward, beta):
-    log_reference, reward = as_tensor(log_reference, "log_reference"), as_tensor(reward, "reward")
-    if log_reference.shape != reward.shape or reward.ndim != 1:
-        raise ValueError(
-            f"log_reference and reward must both be (n,), one entry per text, got"
-            f" {tuple(log_reference.shape)} and {tuple(reward.shape)}"
-        )
-    if not bool(torch.isfinite(reward).all()):
-        raise ValueError("reward holds NaN or infinity: every text needs a finite reward")
-    return log_reference, reward, real_number(beta, "beta", above=0)
+    pair = alike("n", "one entry per text", log_reference=log_reference, reward=reward)
+    return *pair, real_number(beta, "beta", above=0)

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from coursekit.alignment.arrays import alike
 from coursekit.inputs import as_tensor, real_number
 from coursekit.transformer import GPT
 
@@ -34,14 +35,10 @@ def bradley_terry_loss(better: Tensor, worse: Tensor) -> Tensor:
         worse: rewards of the others, (n,), in the same order.
 
     Raises:
-        ValueError: the two are not (n,) of one length, or empty.
+        ValueError: the two are not (n,) of one length, empty, or not finite.
     """
-    better, worse = as_tensor(better, "better"), as_tensor(worse, "worse")
-    if better.shape != worse.shape or better.ndim != 1 or len(better) == 0:
-        raise ValueError(
-            f"better and worse must both be (n,), one reward per comparison, got {tuple(better.shape)} and"
-            f" {tuple(worse.shape)}; a tie is no comparison and is left out"
-        )
+    meant = "one reward per comparison (a tie is none)"
+    better, worse = alike("n", meant, better=better, worse=worse)
     return -F.logsigmoid(better - worse).mean()
 
 

@@ -138,11 +138,20 @@ def base(documents: np.ndarray, *, n_steps: int = BASE_STEPS, seed: int = 0) -> 
 
 
 def fine_tuned(
-    model: GPT, documents: np.ndarray, *, rank: int | None, n_steps: int = TUNING_STEPS, seed: int = 0
+    model: GPT,
+    documents: np.ndarray,
+    *,
+    rank: int | None,
+    rate: float | None = None,
+    n_steps: int = TUNING_STEPS,
+    seed: int = 0,
 ) -> GPT:
-    """A copy of a GPT after n_steps on documents: all of its weights (rank None), or LoRAs of a rank."""
+    """A copy of a GPT after n_steps on documents: all of its weights (rank None), or LoRAs of a rank.
+
+    The learning rate is that of RATES unless another is given.
+    """
     torch.manual_seed(seed)
-    rate = RATES["full" if rank is None else "LoRA"]
+    rate = rate or RATES["full" if rank is None else "LoRA"]
     model = copy.deepcopy(model) if rank is None else with_lora(model, rank)
     settings = WORLD | {"optimizer": "adamw"}
     fit(model, documents, n_steps=n_steps, learning_rate=rate, seed=seed, device="cpu", **settings)
@@ -239,8 +248,8 @@ def ppo(
 
     Each token pays beta times its log ratio to the reference; the last one earns the reward of the text. The
     critic starts as a copy of the reward model, as InstructGPT's does. The penalty is annealed: 1 / beta
-    grows evenly from near 0 to its value, so that good texts which the reference hardly ever writes grow
-    together with the common ones, and none is given up before it was tried.
+    grows evenly from near 0 to its value, so that good texts grow together and fewer are given up before
+    they were tried often enough.
 
     Args:
         reference: a GPT on texts of TEXT letters.

@@ -13,6 +13,7 @@ Source: Lewis et al. 2020, section 2.1 (RAG-sequence). Notebook 18_alignment.
 import torch
 from torch import Tensor
 
+from coursekit.alignment.arrays import alike
 from coursekit.inputs import as_input, as_tensor, positive_int
 
 
@@ -46,6 +47,14 @@ def mixed_answer(log_weight: Tensor, log_answer: Tensor) -> Tensor:
 
     Args:
         log_weight: (n, k), of the documents that were read, up to a constant per row: they are normalised.
+            -inf for a document that is out of the question.
         log_answer: log p(answer | question, z), (n, k).
+
+    Raises:
+        ValueError: shapes that differ, NaN, or a question whose documents are all out of it.
     """
+    pair = {"log_weight": log_weight, "log_answer": log_answer}
+    log_weight, log_answer = alike("n, k", "a row per question, a column per document", **pair)
+    if bool(log_weight.isneginf().all(1).any()):
+        raise ValueError("log_weight has a row of -inf: a question needs a document of positive weight")
     return (log_weight.log_softmax(-1) + log_answer).logsumexp(-1)

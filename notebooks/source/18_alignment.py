@@ -81,11 +81,11 @@ check(
 
 # %% tags=["nbval-ignore-output"]
 train, _ = chains.sample(60_000, recipe.LENGTH, rng=1)
-test, _ = chains.sample(4000, recipe.LENGTH, rng=2)
+test, _ = chains.sample(2000, recipe.LENGTH, rng=2)
 reader, history = recipe.reader(train, n_steps=recipe.READING_STEPS[0], seed=0)
 with torch.no_grad():
-    ours = reader.log_prob(torch.tensor(test)).double().numpy()
-exact = chains.log_prob(test)
+    ours = torch.cat([reader.log_prob(part) for part in torch.tensor(test).split(500)])
+exact, ours = chains.log_prob(test), ours.double().numpy()
 excess = (exact - ours).mean()
 print(f"{history.cpu_seconds[-1]:.1f} CPU-seconds, {excess:.4f} nats above Bayes' rule")
 
@@ -178,7 +178,7 @@ check(
     np.concatenate([one, wide]),
     10 * two.max(),
     relation=">=",
-    control={"two layers": two},
+    control={"two layers, half the steps": short},
 )
 
 # %%
@@ -202,7 +202,7 @@ check(
     share[1],
     2 * after.mean(),
     relation=">=",
-    control={"even weights": after.mean(), "the first block": share[0]},
+    control={"the first block": share[0]},
 )
 
 # %% [markdown]
@@ -281,26 +281,14 @@ check(
 #
 # $$P(\text{all right}) = \prod_{i=1}^{10} p_i = \exp\Big(\sum_i \log p_i\Big), \qquad \text{about } p^{10} \text{ if all are alike.}$$
 #
-# With $p = .5$ that is a thousandth, with $p = .9$ a third. The likelihood may creep up while the *exact match*, the share of answers that are right throughout, sits at zero and then leaps (Schaeffer et al. 2023). Here is the network that writes each place, while it learns. We train it live once more, and compare with the stored run.
-
-# %% tags=["nbval-ignore-output"]
-rng = np.random.default_rng(0)
-rows = recipe.walks(40_000, 1, rng=rng)
-new = torch.tensor(recipe.walks(1000, 1, rng=rng))
-walker, history = recipe.walker(rows, n_steps=120, seed=0)
-with torch.no_grad():
-    log_p = walker.log_prob(new)[:, recipe.N_MOVES + 1 :].double()
-print(f"{history.cpu_seconds[-1]:.1f} CPU-seconds, {-log_p.mean():.3f} nats per place")
+# With $p = .5$ that is a thousandth, with $p = .9$ a third. The likelihood may creep up while the *exact match*, the share of answers that are right throughout, sits at zero and then leaps (Schaeffer et al. 2023). Here is the network that writes each place, while it learns: three seeds, each asked a thousand new questions every five steps.
 
 # %%
 growth = data.results("alignment_emergence")
 steps = sorted(set(growth.column("steps").tolist()))
-keys = ("nats", "expected", "whole")
 nats, expected, whole = (
-    np.array([growth.column(key, steps=s) for s in steps]).T for key in keys
-)  # fmt: skip
-check(
-    "at the end here = as stored", log_p.sum(1).exp().mean(), expected[0, -1], atol=0.05
+    np.array([growth.column(key, steps=s) for s in steps]).T
+    for key in ("nats", "expected", "whole")
 )  # fmt: skip
 se = np.sqrt(expected * (1 - expected) / 1000) + 1e-3
 check(
@@ -309,9 +297,8 @@ check(
     expected,
     se=se,
 )
-figure = pictures.jump(steps, np.exp(-nats), whole)
 plots.show(
-    figure,
+    pictures.jump(steps, np.exp(-nats), whole),
     alt="Probability of being right over steps of training, three seeds: one place "
     "rises in steps from a fifth; ten in a row stay at zero and then leap to one.",
 )
@@ -321,7 +308,7 @@ check(
     np.exp(-nats)[:, quiet].max(1),
     0.4,
     relation=">=",
-    control={"chance": 0.2, "all ten places": whole[:, quiet].max(1)},
+    control={"after five steps": np.exp(-nats)[:, 0]},
 )
 
 # %% [markdown]
@@ -360,7 +347,7 @@ learned = sum(p.numel() for p in layer.parameters() if p.requires_grad)
 check("and 3 (32 + 128) numbers are learned", learned, 3 * (32 + 128))
 
 # %% [markdown] slide="subslide"
-# **What should be low about the rank?** By the theorem of Eckart and Young (notebook 01), the best approximation of rank $r$ to a matrix leaves the tail of its singular values, $\sum_{k > r} s_k^2$. So LoRA is promising where the *change* that full fine-tuning would make has few large singular values. We test it on the topic worlds of notebook 07. The base model has learned the old world: 80 words, four topics, four classes with a grammar. In the **new world** topics and words are the same, and another grammar says which class follows which. Both floors are known. Of the new world there are 200 documents, and, to compare, 4000. Each method makes 100 steps; because 200 documents are soon memorised, full fine-tuning and training from scratch a third of that too, and LoRA three times as many. Fine-tuning is by AdamW, with a larger learning rate for LoRA; from scratch by Muon, as the base was, which learns faster. Three seeds.
+# **What should be low about the rank?** By the theorem of Eckart and Young (notebook 01), the best approximation of rank $r$ to a matrix leaves the tail of its singular values, $\sum_{k > r} s_k^2$. So LoRA is promising where the *change* that full fine-tuning would make has few large singular values. The control is noise of the same shapes. We test it on the topic worlds of notebook 07. The base model has learned the old world: 80 words, four topics, four classes with a grammar. In the **new world** topics and words are the same, and another grammar says which class follows which. Both floors are known. Of the new world there are 200 documents, and, to compare, 4000. Each method makes 100 steps; because 200 documents are soon memorised, full fine-tuning and training from scratch a third of that too, and LoRA three times as many. Fine-tuning is by AdamW, with a learning rate of .003 for all weights and .01 for LoRA (rank 16 with each); from scratch by Muon, as the base was, which learns faster. Three seeds.
 
 # %%
 worlds = data.results("alignment_lora")
@@ -368,19 +355,24 @@ print(worlds)
 values = worlds.arrays["singular_values"].astype(float)  # (12 matrices, 32)
 left = 1 - np.cumsum(values**2, 1) / (values**2).sum(1, keepdims=True)
 mean = np.concatenate([[1.0], left.mean(0)])[:25]
-noise = np.linalg.svd(np.random.default_rng(0).normal(size=(100, 128, 32)),
-    compute_uv=False)  # fmt: skip
-even = 1 - np.cumsum(noise**2, 1) / (noise**2).sum(1, keepdims=True)
+shapes = [(32, 32)] * 8 + [(128, 32)] * 4  # of the twelve matrices of two blocks
+rng, even = np.random.default_rng(0), []
+for shape in shapes:
+    s = np.linalg.svd(rng.normal(size=shape), compute_uv=False)
+    even.append(1 - np.cumsum(s**2) / (s**2).sum())
+even = np.concatenate([[1.0], np.mean(even, 0)])[:25]
+print(f"rank 4 leaves {mean[4]:.2f} of the change, and {even[4]:.2f} of noise")
 lines = [("full fine-tuning", mean, "model", "-"),
-    ("noise", np.concatenate([[1.0], even.mean(0)])[:25], "noise", "--")]  # fmt: skip
+    ("noise", even, "noise", "--")]  # fmt: skip
 figure = pictures.lines(np.arange(25), lines, xlabel="rank r of the best approximation",
-    ylim=(-0.05, 1.02), ylabel="share of the change left over",
+    spread=0.1, ylim=(-0.05, 1.02), ylabel="share of the change left over",
     title="the change by fine-tuning has a few large directions")  # fmt: skip
 plots.show(figure,
     alt="Share of the squared change that the best approximation leaves over, by rank: "
-    "for full fine-tuning it falls steeply, for a matrix of noise slowly.")  # fmt: skip
-check("rank 4 leaves under .6 of the change, mean over the matrices", mean[4], 0.6,
-    relation="<=", control={"noise": even.mean(0)[3]})  # fmt: skip
+    "for full fine-tuning it falls steeply, for noise of the same shapes slowly."
+    )  # fmt: skip
+check("rank 4 leaves under half of the change, mean over the matrices", mean[4], 0.5,
+    relation="<=", control={"noise": even[4]})  # fmt: skip
 
 
 # %%
@@ -392,13 +384,13 @@ def measured(name, documents, steps=100):
 
 plan = [("base", 0, 350), ("all weights", 200, 100), ("all weights", 200, 33),
         ("rank 1", 200, 100), ("rank 4", 200, 100), ("rank 16", 200, 100),
-        ("rank 4", 200, 300), ("from scratch", 200, 33),
-        ("from scratch", 200, 100)]  # fmt: skip
+        ("rank 16, rate 0.003", 200, 100), ("rank 4", 200, 300),
+        ("from scratch", 200, 33), ("from scratch", 200, 100)]  # fmt: skip
 plan += [(name, 4000, 100) for name in ("all weights", "rank 4", "from scratch")]
 for name, documents, steps in plan:
     new_gap, old_gap = (gap.mean() for gap in measured(name, documents, steps))
     n = int(worlds.column("trainable", model=name)[0])
-    print(f"{name:12} {n:5} learned, {documents:4} documents, {steps:3} steps;",
+    print(f"{name:19} {n:5} learned, {documents:4} documents, {steps:3} steps;",
         end=" ")  # fmt: skip
     print(f"above the floor: new {new_gap:.2f}, old {old_gap:.2f} bits")
 points = [("base", *measured("base", 0, 350), "data", "left")]
@@ -438,21 +430,24 @@ early, late = measured("all weights", 200, 33)[0], measured("rank 4", 200, 300)[
 check("all weights stopped after 33 steps are no worse than rank 4, within .03 bits",
     early, thin[0] + 0.03, relation="<=",
     control={"after 100 steps": full[0]})  # fmt: skip
-check("after 300 steps rank 4 has lost over .2 bits again", late, thin[0] + 0.2,
-    relation=">=", control={"after 100": thin[0]})  # fmt: skip
+check("after 300 steps rank 4 has lost over .2 bits again", late - thin[0], 0.2,
+    relation=">=", control={"the spread of its seeds": np.ptp(thin[0])})  # fmt: skip
 check("rank 16 is behind all weights after 100 steps, each of three seeds",
     measured("rank 16", 200)[0], full[0], relation=">=",
     control={"rank 4": thin[0]})  # fmt: skip
+check("at the rate of all weights it is as good as rank 4, within .03 bits",
+    measured("rank 16, rate 0.003", 200)[0], thin[0] + 0.03, relation="<=",
+    control={"at LoRA's rate": measured("rank 16", 200)[0]})  # fmt: skip
 many, alone = (measured(name, 4000)[0] for name in ("all weights", "from scratch"))
 check("4000 documents: from scratch comes within .05 bits of fine-tuning", alone,
     many + 0.05, relation="<=",
     control={"200 documents": measured("from scratch", 200, 33)[0]})  # fmt: skip
 check("both forget: over .2 bits further from the old floor than the base",
-    [thin[1].mean(), full[1].mean()], base[1].mean() + 0.2, relation=">=",
-    control={"the base": base[1].mean()})  # fmt: skip
+    np.concatenate([thin[1] - base[1], full[1] - base[1]]), 0.2, relation=">=",
+    control={"the spread of the base's seeds": np.ptp(base[1])})  # fmt: skip
 
 # %% [markdown]
-# With 200 documents and 100 steps, a seventh of the numbers does better than all of them: all weights together memorise the documents. A thin update does so more slowly; more slowly, not never, as its 300 steps show. Rank 16 at the same learning rate is no protection either: it is behind all weights. And if full fine-tuning is stopped in time, it gets as far. With 4000 documents even the base is hardly worth having. So what LoRA saves here is not data but storage: a few thousand numbers per task, beside one base for all.
+# With 200 documents and 100 steps, a seventh of the numbers does better than all of them: all weights together memorise the documents. A thin update does so more slowly; more slowly, not never, as its 300 steps show. Is it the small rank that protects? Rank 16 at LoRA's rate of .01 is behind all weights, and at their rate of .003 it is as good as rank 4. So it is not the rank alone: few directions, a small rate and few steps each keep the model from going too far. If full fine-tuning is stopped in time, it gets as far as LoRA. With 4000 documents even the base is hardly worth having. So what LoRA saves here is not data but storage: a few thousand numbers per task, beside one base for all.
 #
 # It is often said that LoRA "does not forget". Here it forgets too: the new grammar replaces the old one, whichever weights hold it. What is true is something else. The base is still there, and without the adapter it answers as before, to the last digit.
 
@@ -478,7 +473,7 @@ check(
 #
 # **A world with a known answer.** Texts of five letters from a, b, c, d, e: all 3125 can be listed. The corpus is one Markov chain. People like texts with many different letters, dislike doubled letters, and are fond of texts that end as they began; we call the sum their **taste**. The models never see it. They see what people *do*: texts that people wrote (**demonstrations**), and which of two texts they prefer.
 #
-# **Step 1, supervised fine-tuning:** 500 demonstrations, in which good texts are more frequent than in the corpus; 60 steps of maximum likelihood. The result is the **reference**. Steps 0 to 2 are trained here, in a few seconds.
+# **Step 1, supervised fine-tuning:** 500 demonstrations, in which good texts are more frequent than in the corpus; 60 steps of maximum likelihood. The result is the **reference**. The control gets as many steps on as many texts of the corpus. Steps 0 to 2 are trained here, in a few seconds.
 
 # %% tags=["nbval-ignore-output"]
 first, reference, reward = recipe.reference_and_reward(seed=0)
@@ -505,17 +500,22 @@ check(
     1,
     atol=1e-12,
 )
-pretrained, demonstrated = (log_p.exp() @ taste for log_p in (log_first, log_ref))
+corpus = data.markov_chains(n_states=recipe.LETTERS).follow(
+    np.broadcast_to(recipe.language(), (500, 5, 5)), recipe.TEXT, rng=1)  # fmt: skip
+on_corpus = recipe.tuned(first, torch.tensor(corpus), seed=0)
+pretrained, demonstrated, continued = (
+    log_p.exp() @ taste for log_p in (log_first, log_ref, listed(on_corpus))
+)
 print(
     f"mean taste: pre-trained ≈ {pretrained:.1f}, reference ≈ {demonstrated:.1f},"
-    f" best text {taste.max():.0f}"
+    f" with the corpus instead ≈ {continued:.1f}, best text {taste.max():.0f}"
 )  # fmt: skip
 check(
     "demonstrations raise the mean taste by over .4",
-    demonstrated,
-    pretrained + 0.4,
+    demonstrated - pretrained,
+    0.4,
     relation=">=",
-    control={"pre-trained": pretrained},
+    control={"texts of the corpus": continued - pretrained},
 )
 
 # %% [markdown] slide="subslide"
@@ -553,6 +553,7 @@ a, b = recipe.comparisons(reference, 4000, seed=99)  # new ones
 with torch.no_grad():
     ours = alignment.bradley_terry_loss(reward(a), reward(b)).item()
     floor = alignment.bradley_terry_loss(recipe.taste(a), recipe.taste(b)).item()
+    usual = [reference.log_prob(texts).sum(1) for texts in (a, b)]
 print(f"new comparisons: reward ≈ {ours:.2f} nats, taste itself ≈ {floor:.2f},"
     f" a coin {math.log(2):.2f}")  # fmt: skip
 p = log_ref.exp()
@@ -564,7 +565,8 @@ print(f"correlation with taste: ≈ {correlation:.2f} where the reference writes
     f"≈ {uniform:.2f} over all texts alike")  # fmt: skip
 check("the reward is nearer to taste's loss than to a coin's", ours,
     (floor + math.log(2)) / 2, relation="<=",
-    control={"a coin": math.log(2)})  # fmt: skip
+    control={"log p of the reference": alignment.bradley_terry_loss(*usual)}
+    )  # fmt: skip
 check("correlation with taste over .65 where the reference writes", correlation, 0.65,
     relation=">=", control={"over all texts alike": uniform})  # fmt: skip
 title = "learned from what the reference writes, and so less sure elsewhere"
@@ -750,7 +752,7 @@ plots.show(figure,
     "is flat beyond; for a bad one it is flat below 0.8 and falls beyond.")  # fmt: skip
 
 # %% [markdown] slide="subslide"
-# Each token pays $\beta \log \frac{\pi}{\rho}$ as it is written, and the last one earns the reward. The critic starts as a copy of the reward model. We add one thing, **annealing** of the penalty: the penalty is heavy at first, and $1/\beta$ grows from near zero to its value over the first 60 % of the rounds. Section 9 shows why.
+# Each token pays $\beta \log \frac{\pi}{\rho}$ as it is written, and the last one earns the reward. The critic starts as a copy of the reward model. We add one thing, **annealing** of the penalty: the penalty is heavy at first, and $1/\beta$ grows from near zero to its value over the first 60 % of the rounds. Section 9 compares it with a fixed penalty.
 #
 # 60 rounds of 512 texts. Before every second round we list all texts, and ask how far the policy still is from the optimum.
 
@@ -785,10 +787,12 @@ plots.show(
 # %%
 runs = data.results("alignment_policy")
 print(runs)
-share = runs.column("share", model="PPO")
+share, ablation = (
+    runs.column("share", model=name) for name in ("PPO", "PPO, beta fixed")
+)  # fmt: skip
 here = ((climb[-1] - climb[0]) / (best - climb[0])).item()
-check("seed 0, made here: over 90 % of the way", here, 0.9, relation=">=",
-    control={"DPO": runs.column("share", model="DPO")})  # fmt: skip
+check("seed 0, made here: over 94 % of the way", here, 0.94, relation=">=",
+    control={"beta fixed": ablation})  # fmt: skip
 print(
     f"share of J* - J(reference): {share.mean():.2f} on average,"
     f" {share.min():.2f} at least;"
@@ -799,14 +803,14 @@ check(
     share.mean(),
     0.95,
     relation=">=",
-    control={"beta fixed": runs.column("share", model="PPO, beta fixed").mean()},
+    control={"beta fixed": ablation},
 )
 check(
     "none of three seeds below 93 %",
     share,
     0.93,
     relation=">=",
-    control={"DPO": runs.column("share", model="DPO")},
+    control={"beta fixed": ablation},
 )
 
 # %% [markdown] slide="subslide"
@@ -820,9 +824,9 @@ for name in ("pretrained", "reference", "PPO", "optimum", "DPO",
     print(f"{name:27} taste {liked:.2f}, KL from the reference {spent:.2f} nats,"
         f" {seconds:.0f} CPU-seconds")  # fmt: skip
 liked = {name: runs.column("taste", model=name) for name in ("reference", "PPO", "DPO")}
-check("PPO raises taste by over 1.5, each of three seeds", liked["PPO"],
-    liked["reference"] + 1.5, relation=">=",
-    control={"the reference": liked["reference"]})  # fmt: skip
+check("PPO raises taste by over 1.5, each of three seeds",
+    liked["PPO"] - liked["reference"], 1.5, relation=">=",
+    control={"DPO": liked["DPO"] - liked["reference"]})  # fmt: skip
 missing = [np.abs(runs.column("taste", model=name)
     - runs.column("taste", model="optimum"))
     for name in ("DPO, three times the steps", "DPO")]  # fmt: skip
@@ -858,7 +862,7 @@ check(
     p[k1 < 0].sum(),
     0.1,
     relation=">=",
-    control={"k3": p[k3 < 0].sum()},
+    control={"the best policy": log_best[log_best < log_ref].exp().sum()},
 )
 
 # %%
@@ -1046,18 +1050,18 @@ check(
 )
 
 # %% [markdown]
-# **What a laptop cannot show.** That the loss goes on falling as a power of $C$ over eight decades; that few-shot learning carries over to tasks nobody trained for; that people prefer a small aligned model to a large one that is not (Ouyang et al. 2022: 1.3 against 175 billion). For these we have to take the papers' word. What could be checked here are the mechanisms.
+# **What a laptop cannot show.** Three claims we take from the papers: that the loss goes on falling as a power of $C$ over eight decades; that few-shot learning carries over to tasks nobody trained for; that people prefer a small aligned model to a large one that is not (Ouyang et al. 2022: 1.3 against 175 billion parameters). What could be checked here are the mechanisms.
 
 # %% [markdown] slide="subslide"
 # **Mixture of experts** (which the deck ascribes to GPT-4): many perceptrons, of which each token uses one or two. A **router** gives probabilities $p = \mathrm{softmax}(W x)$; the $k$ likeliest experts compute, and $y = \sum_e p_e\, f_e(x)$ over these. All parameters count for what can be stored, only $k$ experts for the cost. The trouble is the **load**: an expert that is chosen more learns more, and is chosen more still. Fedus et al. (2022) add
 #
 # $$\text{balance} = n \sum_e f_e P_e, \qquad f_e \text{ the share of tokens sent to } e,\quad P_e \text{ the mean of } p_e,$$
 #
-# which is 1 for an even load and $n$ if one expert gets everything. A test: tokens of eight kinds, each to be multiplied by a matrix of its own; eight experts, of which each token uses one. Three seeds at 300 steps and at three times as many are stored; seed 0 is trained again here.
+# which is 1 for an even load and $n$ if one expert gets everything. A test: tokens of eight kinds, each to be multiplied by a matrix of its own; eight experts, of which each token uses one. Three seeds at 300 steps and at three times as many are stored; seed 0 without the term is trained again here.
 
 # %% tags=["nbval-ignore-output"]
 penalties = {"without": 0.0, "with": 0.5}
-layers = [recipe.routed(weight, seed=0) for weight in penalties.values()]
+unbalanced = recipe.routed(penalties["without"], seed=0)
 x, _ = recipe.kinds(2000, rng=5)
 
 # %%
@@ -1086,9 +1090,8 @@ check(
 # %%
 experts = data.results("alignment_experts")
 print(experts)
-here = [8 * np.bincount(layer.route(x)[1][:, 0]).max() / len(x) for layer in layers]
-stored = [experts.column("largest", weight=weight, steps=300, seed=0)[0]
-    for weight in penalties.values()]  # fmt: skip
+here = 8 * np.bincount(unbalanced.route(x)[1][:, 0]).max() / len(x)
+stored = experts.column("largest", weight=0, steps=300, seed=0)[0]
 check("seed 0 here = as stored: largest load, in even shares", here, stored, atol=0.3)
 loads = [experts.arrays[f"loads, weight {weight:g}, 300 steps"][0]
     for weight in penalties.values()]  # fmt: skip
@@ -1116,7 +1119,7 @@ for n_steps in (300, 900):
         control={"without it": most["without"]})  # fmt: skip
 
 # %% [markdown]
-# Left alone, the router leaves three or four of its eight experts unused, and three times the steps bring none of them back: an expert that is never chosen learns nothing. With the term all eight work, and the share of the variance that is missed falls by more than a third.
+# Left alone, the router leaves three or four of its eight experts unused, and a run of three times the steps leaves no fewer: an expert that is never chosen learns nothing. With the term all eight work, and the share of the variance that is missed falls by more than a third.
 
 # %% [markdown] slide="slide" says="You get what you reward. Not what you meant."
 # ## 9 · What goes wrong
@@ -1162,34 +1165,36 @@ check(
     relation=">=",
     theorem="d E r / d(1/beta) = variance of r under pi*",
 )
-lost = few[:, :, 2].max(1) - few[:, -1, 2]
+mild = limits.arrays["betas"] >= 0.1
+lost, lost_before = (
+    values.max(1) - values[:, -1] for values in (few[:, :, 2], few[:, mild, 2])
+)  # fmt: skip
+print("500 comparisons, taste lost since its peak: at beta = 0.1", lost_before.round(1))
+print("at beta = 0.01", lost.round(1))
 check(
     "500 comparisons: for two of six, taste falls by over 0.5 from its peak",
     np.sort(lost)[-2],
     0.5,
     relation=">=",
-    control={"the learned reward": (few[:, :, 1].max(1) - few[:, -1, 1]).max()},
+    control={"down to beta = 0.1": np.sort(lost_before)[-2]},
 )
 
 # %% [markdown]
 # This is Goodhart's law with both sides visible: a measure that becomes a target ceases to be a good measure. At first what is learned and what is meant rise together. Then the policy reaches texts that the reference hardly ever wrote, of which no comparison said anything, and goes wherever the reward happens to be highest. That may be a good text, by luck, or one that people dislike. Three times the comparisons raise the peaks; at the smallest $\beta$ luck decides with them too. In practice only the red curve can be seen (Gao et al. 2022). The divergence penalty is what keeps the policy in the part where the two agree.
 
 # %% [markdown] slide="subslide"
-# **PPO gives up too early.** If $\beta$ has its final value from the first round on, PPO is fast, and stops short of the optimum. The likely reason: a rare text that is as good as a common one is written once in a thousand texts; the common one is rewarded long before, probability moves over to it, and the rare one is hardly ever seen again. What is missing in $J$ is again a divergence, which then has a plain meaning: for a policy that is $\pi^*$ restricted to a set of probability $m$, $\mathrm{KL} = -\log m$.
+# **PPO gives up too early.** If $\beta$ has its final value from the first round on, PPO is fast, but ends some way short of the optimum. Is it short of time? We give it three times the rounds. What is missing in $J$ is again a divergence, which then has a plain meaning: for a policy that is $\pi^*$ restricted to a set of probability $m$, $\mathrm{KL} = -\log m$.
 
 # %%
-fixed, ours = (runs.column("share", model=name) for name in ("PPO, beta fixed", "PPO"))
-print(
-    f"share of the way: beta fixed {fixed.mean():.2f},"
-    f" annealed {ours.mean():.2f}"
-)  # fmt: skip
-check(
-    "annealing gets further, each of three seeds",
-    ours,
-    fixed + 0.02,
-    relation=">=",
-    control={"beta fixed": fixed},
-)
+variants = ("PPO, beta fixed", "PPO, beta fixed, three times the rounds", "PPO")
+fixed, longer, ours = (runs.column("share", model=name) for name in variants)
+for name, values in zip(variants, (fixed, longer, ours), strict=True):
+    print(f"{name:39} {values.mean():.2f} of the way, each seed {values.round(3)}")
+print("made up by time:", ((longer - fixed) / (ours - fixed)).round(2))
+check("annealing gets further by over .02, each of three seeds", ours - fixed, 0.02,
+    relation=">=", control={"the spread of fixed seeds": np.ptp(fixed)})  # fmt: skip
+check("in a third of the rounds it gets further than a fixed beta, each of three seeds",
+    ours, longer, relation=">=", control={"beta fixed": fixed})  # fmt: skip
 covered = np.exp(-runs.column("to_best", model="PPO, beta fixed"))
 print("beta fixed: as far off as pi* restricted to this share:", covered.round(2))
 some = log_best.argsort(descending=True)[:5]
@@ -1200,6 +1205,32 @@ check(
     -log_best[some].logsumexp(0),
     atol=1e-12,
 )
+
+# %% [markdown]
+# Time is a part of the answer: it makes up for a quarter of the difference with one seed, for about nine tenths with the two others. Yet annealing gets further in a third of the rounds. What does it keep?
+#
+# A first guess is rare texts: one that the reference writes less than once in a thousand is hardly ever seen, and common ones are rewarded long before. Let a text count as *given up* if the best policy writes it over ten times as often as PPO does. We add up the probability of such texts under $\pi^*$, and of the rare ones among them.
+
+# %%
+gone, rare = (
+    {name: runs.column(key, model=name) for name in variants}
+    for key in ("given_up", "given_up_rare")
+)  # fmt: skip
+for name in variants:
+    print(f"{name:39} gives up {gone[name].mean():.2f} of the best policy,"
+        f" {rare[name].mean():.2f} in rare texts")  # fmt: skip
+all_rare = log_best[log_ref < -math.log(1000)].exp().sum().item()
+print(f"all rare texts hold ≈ {all_rare:.2f} of the best policy (seed 0)")
+check("annealed, each seed gives up less than .4 of what it does with beta fixed",
+    gone["PPO"] / gone["PPO, beta fixed"], 0.4, relation="<=",
+    control={"three times the rounds": gone[variants[1]] / gone[variants[0]]}
+    )  # fmt: skip
+check("seed 0, beta fixed: over half of the rare texts is given up, by probability",
+    rare["PPO, beta fixed"][0] / all_rare, 0.5, relation=">=",
+    control={"annealed": rare["PPO"][0] / all_rare})  # fmt: skip
+
+# %% [markdown]
+# The guess is right as far as it goes: with $\beta$ fixed, most of what the rare texts hold is given up. But they are only half of what is missing. The other half are common texts. At the start each of them turns up in every second round on average, or more often, and it is lost all the same. Why, these numbers do not tell.
 
 # %% [markdown] slide="slide"
 # ## 10 · Summary

@@ -90,6 +90,14 @@ def test_rewards_that_are_no_pairs_are_refused():
             bradley_terry_loss(better, worse)
 
 
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_rewards_that_are_no_numbers_are_refused(bad):
+    worse = torch.tensor([0.0, bad, 1.0], **DOUBLE)
+    for loss in (bradley_terry_loss, lambda a, b: dpo_loss(a, b, 0.3)):
+        with pytest.raises(ValueError, match="worse holds 1 values that are NaN or infinite"):
+            loss(normal(3), worse)
+
+
 def test_the_reward_is_read_where_the_whole_text_was_read():
     model = randomise(RewardModel(small_gpt()), seed=4)
     texts = all_texts(3, 4)
@@ -192,6 +200,32 @@ def test_what_cannot_be_weighed_is_refused(world):
         best_objective(log_reference, reward * math.nan, 1.0)
 
 
+def test_an_objective_of_other_texts_or_of_nan_is_refused(world):
+    log_reference, reward, log_policy = world
+    for columns in ((log_reference, reward[:, None]), (log_reference[:, None], reward)):
+        with pytest.raises(ValueError, match=r"log_reference and reward must both be \(n,\)"):
+            objective(log_policy, *columns, 0.3)
+    for policy in (log_policy[:, None], log_policy[:4], log_policy.expand(5, 12).T):
+        with pytest.raises(ValueError, match=r"log_policy must be \(\.\.\., 12\), one entry per text"):
+            objective(policy, log_reference, reward, 0.3)
+    for i, name in enumerate(("log_policy", "log_reference", "reward")):
+        arrays = [x.clone() for x in (log_policy, log_reference, reward)]
+        arrays[i][3] = math.nan
+        with pytest.raises(ValueError, match=f"{name} holds 1 values that are NaN"):
+            objective(*arrays, 0.3)
+    with pytest.raises(ValueError, match="log_reference holds 12 values that are NaN"):
+        optimal_policy(log_reference * math.nan, reward, 0.3)
+
+
+def test_the_objective_of_several_policies_is_that_of_each(world):
+    log_reference, reward, _ = world
+    policies = normal(2, 5, 12, seed=6).log_softmax(-1)
+    together = objective(policies, log_reference, reward, 0.3)
+    assert together.shape == (2, 5)
+    each = objective(policies[1, 2], log_reference, reward, 0.3)
+    torch.testing.assert_close(together[1, 2], each, atol=1e-14, rtol=0)
+
+
 # Texts that can be listed
 
 
@@ -267,6 +301,27 @@ def test_ppo_refuses_other_shapes_and_clips():
             ppo_loss(normal(3), normal(3), clip=clip)
 
 
+def test_steps_of_nan_or_of_nothing_are_refused():
+    nan = torch.full((3,), math.nan, **DOUBLE)
+    with pytest.raises(ValueError, match="log_ratio holds 3 values that are NaN"):
+        ppo_loss(nan, normal(3))
+    with pytest.raises(ValueError, match="each entry needs a finite advantage"):
+        ppo_loss(normal(3), nan)
+    with pytest.raises(ValueError, match="at least one entry"):
+        ppo_loss(normal(0), normal(0))
+    never = torch.tensor([-math.inf], **DOUBLE)  # what the new policy never does again
+    assert ppo_loss(never, torch.ones(1, **DOUBLE)).item() == 0
+
+
+def test_advantages_of_other_shapes_or_of_nan_are_refused():
+    with pytest.raises(ValueError, match=r"rewards and values must both be \(n, t\).*\(2, 3\) and \(1, 3\)"):
+        advantages(normal(2, 3), normal(1, 3))
+    with pytest.raises(ValueError, match=r"must both be \(n, t\), one entry per token"):
+        advantages(normal(3), normal(3))
+    with pytest.raises(ValueError, match="values holds 6 values that are NaN"):
+        advantages(normal(2, 3), normal(2, 3) * math.nan)
+
+
 def test_advantages_by_the_double_sum():
     rewards, values = normal(6, 4, seed=1), normal(6, 4, seed=2)
     for decay in (0.0, 0.6, 1.0):
@@ -312,6 +367,18 @@ def test_both_estimates_are_right_on_average_and_only_one_is_never_negative(worl
     assert (k1 < 0).any() and (k3 >= 0).all()
     small, _ = kl_estimates(torch.tensor([1e-9], **DOUBLE), torch.tensor([0.0], **DOUBLE))
     assert kl_estimates(small, 0 * small)[1].item() == pytest.approx(5e-19, rel=1e-3)
+
+
+def test_estimates_of_texts_that_do_not_belong_together_are_refused(world):
+    log_reference, _, log_policy = world
+    with pytest.raises(ValueError, match=r"log_policy and log_reference must both be \(n,\)"):
+        kl_estimates(log_policy, log_reference[:, None])
+    with pytest.raises(ValueError, match="log_policy holds 12 values that are NaN"):
+        kl_estimates(log_policy * math.nan, log_reference)
+    never = torch.full((12,), -math.inf, **DOUBLE)
+    with pytest.raises(ValueError, match="a text of probability 0 is no draw of the policy"):
+        kl_estimates(never, log_reference)
+    assert all((each == math.inf).all() for each in kl_estimates(log_policy, never))
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])

@@ -181,6 +181,27 @@ def test_answers_mix_by_total_probability():
     torch.testing.assert_close(mixed_answer(log_weight, log_answer), expected, atol=1e-13, rtol=0)
 
 
+def test_a_document_without_weight_counts_nothing():
+    log_weight, log_answer = normal(4, 6, seed=1), -(normal(4, 6, seed=2) ** 2)
+    without = mixed_answer(log_weight[:, 1:], log_answer[:, 1:])
+    log_weight[:, 0] = -math.inf
+    torch.testing.assert_close(mixed_answer(log_weight, log_answer), without, atol=1e-13, rtol=0)
+    whole = torch.tensor([[0, 1, 0]])  # weights are given up to a constant: whole numbers will do
+    torch.testing.assert_close(mixed_answer(whole, -whole), mixed_answer(whole.double(), -whole.double()))
+
+
+def test_answers_that_belong_to_other_documents_are_refused():
+    for weights, answers in (((3, 1), (3, 5)), ((3,), (3,)), ((2, 3), (3, 2))):
+        with pytest.raises(ValueError, match=r"log_weight and log_answer must both be \(n, k\)"):
+            mixed_answer(torch.zeros(weights), torch.full(answers, -1.0))
+    with pytest.raises(ValueError, match="log_answer holds 6 values that are NaN"):
+        mixed_answer(normal(2, 3), normal(2, 3) * math.nan)
+    with pytest.raises(ValueError, match=r"log_weight holds 6 values that are NaN or \+infinity"):
+        mixed_answer(torch.full((2, 3), math.inf), normal(2, 3))
+    with pytest.raises(ValueError, match="a row of -inf"):
+        mixed_answer(torch.full((2, 3), -math.inf), normal(2, 3))
+
+
 def test_what_cannot_be_searched_is_refused():
     with pytest.raises(ValueError, match="k must be at most 3, got 4"):
         retrieve(normal(2, 4), normal(3, 4), 4)
