@@ -27,6 +27,9 @@ def procrustes_residual(Y: ArrayLike, T: ArrayLike) -> float:
         T: the true coordinates, (n, k).
     """
     Y, T = _centred(Y, T)
+    _not_one_point(T)
+    if not np.any(Y):
+        return 1.0  # a map in one spot misses everything
     common = np.linalg.svd(Y.T @ T, compute_uv=False).sum()
     return float(max(0.0, 1 - common**2 / (np.sum(Y**2) * np.sum(T**2))))
 
@@ -34,6 +37,7 @@ def procrustes_residual(Y: ArrayLike, T: ArrayLike) -> float:
 def affine_residual(Y: ArrayLike, T: ArrayLike) -> float:
     """Share of the truth's variance missed after the best affine map of Y (n, k) onto T (n, m)."""
     Y, T = _centred(Y, T)
+    _not_one_point(T)
     fitted = Y @ np.linalg.lstsq(Y, T, rcond=None)[0]
     return float(np.sum((T - fitted) ** 2) / np.sum(T**2))
 
@@ -67,4 +71,11 @@ def _centred(Y, T):
     Y, T = np.asarray(Y, dtype=np.float64), np.asarray(T, dtype=np.float64)
     if len(Y) != len(T):
         raise ValueError(f"the map has {len(Y)} points and the truth {len(T)}")
+    if not (np.isfinite(Y).all() and np.isfinite(T).all()):
+        raise ValueError("map and truth must be finite numbers")
     return Y - Y.mean(axis=0), T - T.mean(axis=0)
+
+
+def _not_one_point(T):
+    if not np.any(T):
+        raise ValueError("all true points coincide: there is no variance to miss")

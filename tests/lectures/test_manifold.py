@@ -613,3 +613,13 @@ def test_trustworthiness_equals_scikit_learn(k):
 def test_the_number_of_steps_is_a_whole_one(max_iter):
     with pytest.raises(ValueError, match="positive whole number"):
         TSNE(perplexity=2, max_iter=max_iter).fit(np.eye(5))
+
+
+def test_a_map_in_one_spot_misses_everything_and_no_truth_is_an_error():
+    T = np.random.default_rng(0).normal(size=(30, 2))
+    assert manifold.procrustes_residual(np.ones((30, 2)), T) == 1
+    for residual in (manifold.procrustes_residual, manifold.affine_residual):
+        with pytest.raises(ValueError, match="coincide"):
+            residual(T, np.ones((30, 2)))
+        with pytest.raises(ValueError, match="finite"):
+            residual(np.where(T == T[0], np.nan, T), T)

@@ -421,7 +421,7 @@ plots.show(
 
 # %% [markdown] role="manual" exercise="reading" points=4
 # ### BEGIN SOLUTION
-# **1. Area counts points.** Every point gets the same perplexity and so claims about the same room on the map, and B has three times as many points (90 against 30). Exposed by the standard deviations in the data: A and B are equal.
+# **1. Area counts points.** Every point gets the same perplexity, whatever the density around it, so room on the map follows the number of points and not the spread; B has three times as many (90 against 30), and gets even more than three times the area. Exposed by the standard deviations in the data: A and B are equal.
 #
 # **2. Each point has its own width.** The Gaussian around a point is widened or narrowed until the perplexity is 5, so a group eight times as wide is drawn as wide as a tight one: density is divided out before the map is made. Exposed by the same standard deviations, or by the chosen widths $1/\sqrt{2\beta_i}$ themselves, which are about eight times as large in C.
 #
