@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 import torch
+from scipy.spatial.distance import cdist
 
 from benchmarks.flow_peers import Peer, builders
 from benchmarks.harness import OURS, cpu_seconds, take_turns, training_step
@@ -25,7 +26,7 @@ OTHER_RATES = {"moons": (1e-3,), "ring": (3e-3,), "checkerboard": ()}
 
 # Of notebook 16: the wide one has as many weights as eight couplings.
 SHAPES = {"2 couplings": {"n_layers": 2}, "2, wide": {"n_layers": 2, "width": 131}}
-SHAPES |= {"8 couplings": {"n_layers": 8}}
+SHAPES |= {"8 couplings": {"n_layers": 8}, "8, conditional": {"n_layers": 8, "n_classes": 2}}
 
 
 def our_toy_flow():
@@ -34,9 +35,24 @@ def our_toy_flow():
 
 def moons_log_prob(x, *, std=0.05, n_angles=2000):
     """True log density (n,): two half circles, integrated over the angle by the midpoint rule."""
+    return mixture_log_prob(x, np.concatenate(half_circles(n_angles)), std)
+
+
+def half_circles(n_angles):
+    """Points of the upper moon's half circle and of the lower moon's, the middles of n_angles equal arcs."""
     angle = (np.arange(n_angles) + 0.5) / n_angles * np.pi
     upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return mixture_log_prob(x, np.concatenate([upper, [1.0, 0.5] - upper]), std)
+    return upper, [1.0, 0.5] - upper
+
+
+def off_the_moons(x, *, far=0.25):
+    """The share of the points x (n, 2) farther than `far` from both half circles, and of those between them.
+
+    Between: the directions to the nearest points of the two are more than a right angle apart.
+    """
+    ways = [circle[cdist(x, circle).argmin(1)] - x for circle in half_circles(500)]
+    off = np.minimum(*(np.linalg.norm(way, axis=1) for way in ways)) > far
+    return off.mean(), (off & ((ways[0] * ways[1]).sum(1) < 0)).mean()
 
 
 def mixture_log_prob(x, centers, std):
@@ -217,7 +233,7 @@ def classes(bench):
 
 
 def depth(bench):
-    "Two moons, 500 steps and 1500: two couplings, two with as many weights as eight have, and eight."
+    "Two moons, 500 and 1500 steps: two couplings, two with as many weights as eight, eight, and with labels."
     test = toy2d("moons", 5000, rng=99)
     truth, new = moons_log_prob(test.x).mean(), torch.tensor(test.x)
     with bench.store("flow_depth", recipe, "two_moons") as table:
@@ -227,11 +243,28 @@ def depth(bench):
                 for seed in bench.seeds:
                     options = {"seed": seed, "n_steps": n_steps, **shape}
                     flow, seconds = cpu_seconds(recipe.two_moons, **options)
-                    with torch.no_grad():
-                        gap = truth - flow.log_prob(new).mean().item()
+                    off, between = off_the_moons(drawn_in_turn(flow, 20_000, seed).numpy())
+                    gap = truth - log_density(flow, new).mean().item()
                     about = {"shape": name, "weights": sum(each.numel() for each in flow.parameters())}
-                    table.add(seed=seed, steps=n_steps, seconds=seconds, **about, gap=gap)
+                    table.add(seed=seed, steps=n_steps, seconds=seconds, **about, gap=gap, off=off,
+                              between=between)  # fmt: skip
                     row.add(OURS, seed, gap, steps=n_steps)
+
+
+@torch.no_grad()
+def drawn_in_turn(flow, n, seed):
+    """n samples; of a conditional flow from its classes in turn."""
+    turns = torch.arange(n) % flow.n_classes if flow.n_classes else None
+    return flow.sample(n, condition=turns, rng=torch.Generator().manual_seed(seed))
+
+
+@torch.no_grad()
+def log_density(flow, x):
+    """log p(x) (n,); of a conditional flow the mean density of its classes, all equally likely."""
+    if not flow.n_classes:
+        return flow.log_prob(x)
+    each = torch.stack([flow.log_prob(x, condition=k) for k in range(flow.n_classes)])
+    return each.logsumexp(0) - math.log(flow.n_classes)
 
 
 @torch.no_grad()

@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "model": ["standard_normal_log_prob", "dequantize", "Squeeze", "Logit", "Flow", "real_nvp", "glow"],
         "layers": [
             "count_positions",
+            "labels_of",
             "apply_matrix",
             "per_channel",
             "AffineCoupling",

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from coursekit.inputs import as_input, as_tensor, positive_int, positive_ints, real_number
+from coursekit.inputs import as_input, as_labels, as_tensor, positive_int, positive_ints, real_number
 from coursekit.networks import conv_net, mlp
 
 
@@ -28,12 +28,47 @@ def count_positions(x: Tensor) -> int:
     return math.prod(x.shape[2:])
 
 
-def _with_features(x, n_features, *, like, name="x"):
+def labels_of(
+    condition: Tensor | int | None, n: int, n_classes: int, *, of: str, device: torch.device | None = None
+) -> Tensor | None:
+    """The condition as labels (n,), None where no classes are known; ValueError where one lacks the other.
+
+    >>> labels_of(2, 3, 4, of="coupling")
+    tensor([2, 2, 2])
+
+    Args:
+        condition: labels (n,), one label for all, or None.
+        n: number of examples.
+        n_classes: 0, or the number of classes.
+        of: what the sentence calls the layer or the model that was asked.
+        device: where the labels go.
+    """
+    if (condition is None) != (n_classes == 0):
+        raise ValueError(
+            f"this {of} was built with n_classes={n_classes}: "
+            + ("each call needs condition=labels" if n_classes else "a condition needs n_classes")
+        )
+    if condition is None:
+        return None
+    return as_labels(condition, n, n_classes=n_classes, device=device, name="condition")
+
+
+def _with_features(x, n_features, *, like, name="x", finite=False):
     """x (n, n_features) or (n, n_features, H, W) in the precision of `like`; ValueError for another width."""
-    x = as_input(x, like=like, name=name, finite=False)
+    x = as_input(x, like=like, name=name, finite=finite)
     if x.ndim < 2 or x.shape[1] != n_features:
         raise ValueError(
             f"{name} must have {n_features} features along axis 1, as this layer has, got {tuple(x.shape)}"
+        )
+    return x
+
+
+def _vectors(x, n_features, *, layer, like, name="x", finite=False):
+    """x (n, n_features) in the precision of `like`; ValueError for another width, and for images."""
+    x = _with_features(x, n_features, like=like, name=name, finite=finite)
+    if x.ndim != 2:
+        raise ValueError(
+            f"{layer} takes vectors (n, {n_features}), got {name} of shape {tuple(x.shape)}: flatten images"
         )
     return x
 
@@ -102,10 +137,11 @@ class AffineCoupling(nn.Module):
 
         Args:
             passed: the half that passes.
-            condition: labels (n,), int64, where the layer knows classes.
+            condition: labels (n,), or one for all, where the layer knows classes; there it must be given.
         """
-        if self.n_classes:
-            classes = F.one_hot(condition, self.n_classes).to(passed)  # (n, n_classes), the same everywhere
+        labels = labels_of(condition, len(passed), self.n_classes, of="coupling", device=passed.device)
+        if labels is not None:
+            classes = F.one_hot(labels, self.n_classes).to(passed)  # (n, n_classes), the same everywhere
             classes = classes.reshape(*classes.shape, *[1] * (passed.ndim - 2))
             passed = torch.cat([passed, classes.expand(-1, -1, *passed.shape[2:])], dim=1)
         raw, shift = self.network(passed).chunk(2, dim=1)
@@ -122,7 +158,7 @@ class AffineCoupling(nn.Module):
         return torch.cat([changed, passed] if self.flip else [passed, changed], dim=1)
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """x (n, d, ...) -> z of its shape and log_det (n,); condition: int64 labels (n,), if it knows any."""
+        """x (n, d, ...) -> z of its shape and log_det (n,); condition: labels (n,), if it knows classes."""
         passed, changed = self.split(x)
         log_scale, shift = self.scale_and_shift(passed, condition)
         return self.join(passed, changed * log_scale.exp() + shift), log_scale.flatten(1).sum(1)
@@ -157,7 +193,7 @@ class ActNorm(nn.Module):
     @torch.no_grad()
     def initialize(self, x: Tensor) -> None:
         """Set bias and scale from a batch x (n, d) or (n, d, H, W) with at least two values per feature."""
-        x = _with_features(x, len(self.bias), like=self.bias)
+        x = _with_features(x, len(self.bias), like=self.bias, finite=True)
         values = x.movedim(1, 0).flatten(1)  # (d, n H W)
         if values.shape[1] < 2:
             raise ValueError("ActNorm takes its scale from a batch: give it at least two examples")
@@ -263,10 +299,11 @@ class Whiten(nn.Module):
     @torch.no_grad()
     def initialize(self, x: Tensor) -> None:
         """Set mean and A from x (n, d), n > d; ValueError if x spans no full-dimensional set."""
-        wide = _with_features(x, len(self.mean), like=self.mean.double())
-        variances, directions = torch.linalg.eigh(
-            torch.cov(wide.T, correction=0).reshape(len(self.mean), len(self.mean))
-        )
+        wide = _vectors(x, len(self.mean), layer="Whiten", like=self.mean.double(), finite=True)
+        d = len(self.mean)
+        if len(wide) <= d:
+            raise ValueError(f"whitening {d} features takes more than {d} examples, got {len(wide)}")
+        variances, directions = torch.linalg.eigh(torch.cov(wide.T, correction=0).reshape(d, d))
         if variances[0] <= 1e-10 * variances[-1]:
             raise ValueError(
                 "the data lie in a flat subspace: whitening has no inverse; add noise or drop columns"
@@ -278,11 +315,11 @@ class Whiten(nn.Module):
         return torch.linalg.slogdet(self.matrix).logabsdet.expand(len(x))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        x = _with_features(x, len(self.mean), like=self.mean)
+        x = _vectors(x, len(self.mean), layer="Whiten", like=self.mean)
         return (x - self.mean) @ self.matrix.T, self.log_det(x)
 
     def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        z = _with_features(z, len(self.mean), like=self.mean, name="z")
+        z = _vectors(z, len(self.mean), layer="Whiten", like=self.mean, name="z")
         return torch.linalg.solve(self.matrix, z.T).T + self.mean, -self.log_det(z)
 
 
@@ -319,11 +356,15 @@ class HistogramToNormal(nn.Module):
     @torch.no_grad()
     def initialize(self, x: Tensor) -> None:
         """Count the levels of x (n, d), each example once."""
-        level = self._levels(_with_features(x, self.share.shape[1], like=self.share))
+        level = self._levels(self._vectors(x, finite=True))
         counts = F.one_hot(level, len(self.share)).sum(0).T.double() + self.prior  # (n_levels, d)
         share = counts / counts.sum(0)
         self.share.copy_(share)
         self.below.copy_(share.cumsum(0) - share)
+
+    def _vectors(self, x, name="x", finite=False):
+        how = {"layer": "HistogramToNormal", "like": self.share, "name": name, "finite": finite}
+        return _vectors(x, self.share.shape[1], **how)
 
     def _levels(self, x):
         if len(x) and not (x.min() >= 0 and x.max() <= len(self.share)):
@@ -338,14 +379,14 @@ class HistogramToNormal(nn.Module):
         return (slope + z**2 / 2 + math.log(2 * math.pi) / 2).sum(1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        x = _with_features(x, self.share.shape[1], like=self.share)
+        x = self._vectors(x)
         level = self._levels(x)
         u = self.below.gather(0, level) + (x - level) * self.share.gather(0, level)
         z = torch.special.ndtri(self.margin + (1 - 2 * self.margin) * u)
         return z, self.log_det(z, level)
 
     def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        z = _with_features(z, self.share.shape[1], like=self.share, name="z")
+        z = self._vectors(z, "z")
         u = ((torch.special.ndtr(z) - self.margin) / (1 - 2 * self.margin)).clamp(0, 1)
         level = torch.searchsorted(self.below.T.contiguous(), u.T.contiguous(), right=True).T - 1
         x = level + ((u - self.below.gather(0, level)) / self.share.gather(0, level)).clamp(max=1)

@@ -23,8 +23,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coursekit.draws import normal, uniform
-from coursekit.flow.layers import ActNorm, AffineCoupling, InvertibleLinear, Permute, Whiten
-from coursekit.inputs import as_input, as_labels, as_tensor, positive_int, positive_ints, real_number
+from coursekit.flow.layers import ActNorm, AffineCoupling, InvertibleLinear, Permute, Whiten, labels_of
+from coursekit.inputs import as_input, as_tensor, positive_int, positive_ints, real_number
 
 __all__ = [
     "ActNorm",
@@ -44,6 +44,7 @@ __all__ = [
 
 def standard_normal_log_prob(z: Tensor) -> Tensor:
     """log N(z; 0, I) in nats, (n,), summed over all values of an example z (n, ...)."""
+    z = as_tensor(z, "z")
     return -0.5 * (z.flatten(1) ** 2 + math.log(2 * math.pi)).sum(1)
 
 
@@ -87,10 +88,12 @@ class Squeeze(nn.Module):
         return (4 * shape[0], shape[1] // 2, shape[2] // 2)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = as_input(x, like=self, finite=False)
         self.output_shape(x.shape[1:])
         return F.pixel_unshuffle(x, 2), x.new_zeros(len(x))
 
     def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        z = as_input(z, like=self, name="z", finite=False)
         if z.ndim != 4 or z.shape[1] % 4:
             raise ValueError(f"Squeeze undoes (n, 4 channels, height, width), got {tuple(z.shape)}")
         return F.pixel_shuffle(z, 2), z.new_zeros(len(z))
@@ -124,6 +127,7 @@ class Logit(nn.Module):
         return (F.softplus(z) + F.softplus(-z) + constant).flatten(1).sum(1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = as_input(x, like=self, finite=False)
         y = self.margin + (1 - 2 * self.margin) * x / self.scale
         if len(x) and not (y.min() > 0 and y.max() < 1):
             raise ValueError(
@@ -134,13 +138,15 @@ class Logit(nn.Module):
         return z, self.log_det(z)
 
     def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        z = as_input(z, like=self, name="z", finite=False)
         return (torch.sigmoid(z) - self.margin) / (1 - 2 * self.margin) * self.scale, -self.log_det(z)
 
 
 class Flow(nn.Module):
     """A chain of layers between data x (n, *shape) and standard normal noise z (n, *latent_shape).
 
-    Where layers know classes (n_classes), each verb takes `condition`, labels (n,): one density per class.
+    Where layers know classes (n_classes), the flow is conditional: each verb takes `condition`, labels (n,),
+    and every class has a density of its own.
 
     >>> Flow([AffineCoupling(2), AffineCoupling(2, flip=True)], shape=2).sample(5).shape
     torch.Size([5, 2])
@@ -149,6 +155,9 @@ class Flow(nn.Module):
         layers: in the order of forward, data first.
         shape: of one example, a tuple or the number of features.
         discrete: the data are whole grey levels, and `loss` adds dequantisation noise afresh at every call.
+
+    Raises:
+        ValueError: two layers know different numbers of classes.
     """
 
     def __init__(self, layers: Iterable[nn.Module], *, shape: int | Sequence[int], discrete: bool = False):
@@ -159,7 +168,10 @@ class Flow(nn.Module):
         self.layers = nn.ModuleList(layers)
         self.shape = positive_ints(shape, "shape", at_least=1)
         self.discrete = discrete
-        self.n_classes = max((getattr(layer, "n_classes", 0) for layer in self.layers), default=0)
+        known = sorted({getattr(layer, "n_classes", 0) for layer in self.layers} - {0})
+        if len(known) > 1:
+            raise ValueError(f"all conditional layers must know the same classes, got n_classes of {known}")
+        self.n_classes = known[0] if known else 0
         self.latent_shape = self.shape
         for layer in self.layers:
             if hasattr(layer, "output_shape"):
@@ -173,31 +185,25 @@ class Flow(nn.Module):
         self, x: Tensor, *, condition: Tensor | int | None = None, rng: torch.Generator | None = None
     ) -> "Flow":
         """Set the layers that start from data (ActNorm, Whiten), one after the other; returns self."""
+        x = as_input(x, self.shape, like=self.origin)
         x = dequantize(x, rng=rng) if self.discrete else x
-        for layer, told in self._told(condition, len(x)):
+        for layer, given in self._given(condition, len(x)):
             if hasattr(layer, "initialize"):
                 layer.initialize(x)
-            x, _ = layer.forward(x, *told)
+            x, _ = layer.forward(x, *given)
         return self
 
-    def _told(self, condition, n):
-        """Pairs (layer, what it is told beside its input): the labels (n,) if it knows classes."""
-        if (condition is None) != (self.n_classes == 0):
-            raise ValueError(
-                f"this flow was built with n_classes={self.n_classes}: "
-                + ("each call needs condition=labels" if self.n_classes else "a condition needs n_classes")
-            )
-        if condition is not None:
-            how = {"n_classes": self.n_classes, "device": self.origin.device, "name": "condition"}
-            condition = as_labels(condition, n, **how)
-        return [(layer, (condition,) if getattr(layer, "n_classes", 0) else ()) for layer in self.layers]
+    def _given(self, condition, n):
+        """Pairs (layer, what it is given beside its input): the labels (n,) if it knows classes."""
+        labels = labels_of(condition, n, self.n_classes, of="flow", device=self.origin.device)
+        return [(layer, (labels,) if getattr(layer, "n_classes", 0) else ()) for layer in self.layers]
 
     def forward(self, x: Tensor, condition: Tensor | int | None = None) -> tuple[Tensor, Tensor]:
         """x (n, *shape) -> z (n, *latent_shape) and log|det dz/dx| (n,), summed over layers. Glow, eq. 7."""
         x = as_input(x, self.shape, like=self.origin, finite=False)
         total = x.new_zeros(len(x))
-        for layer, told in self._told(condition, len(x)):
-            x, log_det = layer.forward(x, *told)
+        for layer, given in self._given(condition, len(x)):
+            x, log_det = layer.forward(x, *given)
             total = total + log_det
         return x, total
 
@@ -205,21 +211,21 @@ class Flow(nn.Module):
         """z (n, *latent_shape) -> x (n, *shape) and log|det dx/dz| (n,)."""
         z = as_input(z, self.latent_shape, like=self.origin, name="z", finite=False)
         total = z.new_zeros(len(z))
-        for layer, told in reversed(self._told(condition, len(z))):
-            z, log_det = layer.inverse(z, *told)
+        for layer, given in reversed(self._given(condition, len(z))):
+            z, log_det = layer.inverse(z, *given)
             total = total + log_det
         return z, total
 
     def cascade(self, z: Tensor, condition: Tensor | int | None = None) -> list[Tensor]:
         """The generator stage by stage: [z, g_T(z), ..., x], one tensor more than there are layers."""
-        stages = [z]
-        for layer, told in reversed(self._told(condition, len(z))):
-            stages.append(layer.inverse(stages[-1], *told)[0])
+        stages = [as_input(z, self.latent_shape, like=self.origin, name="z", finite=False)]
+        for layer, given in reversed(self._given(condition, len(stages[0]))):
+            stages.append(layer.inverse(stages[-1], *given)[0])
         return stages
 
     def log_prob(self, x: Tensor, *, condition: Tensor | int | None = None) -> Tensor:
         """log p(x) in nats, (n,): the density at x, per unit of volume of x. Real NVP, eq. 3."""
-        z, log_det = self.forward(x, condition)
+        z, log_det = self.forward(as_input(x, self.shape, like=self.origin), condition)
         return standard_normal_log_prob(z) + log_det
 
     def discrete_log_prob(

@@ -65,15 +65,16 @@ def cells_and_images(panels):
 
 
 def jacobians(panels):
-    """Jacobian matrices as pictures, zeros white; panels: list of (title, matrix)."""
-    figure, axes = plt.subplots(1, len(panels), figsize=(9.2, 3.6))
+    """Jacobian matrices as pictures on one scale, zeros white; panels: list of (title, matrix)."""
+    figure, axes = plt.subplots(1, len(panels), figsize=(9.2, 3.8))
+    reach = max(np.abs(matrix).max() for _, matrix in panels) ** 0.5
     for ax, (title, matrix) in zip(axes, panels, strict=True):
         # Roots: one large entry would hide that the others are not zero.
         shade = np.sign(matrix) * np.sqrt(np.abs(matrix))
-        reach = np.abs(shade).max()
         ax.imshow(shade, cmap="RdBu_r", vmin=-reach, vmax=reach)
-        ax.set(title=title, xticks=[], yticks=[], xlabel="derivative by $x_j$")
-    axes[0].set_ylabel("of $z_i$")
+        ax.set(title=title, xticks=[], yticks=[], xlabel="input $x_j$")
+    axes[0].set_ylabel("output $z_i$")
+    figure.suptitle("shade: $\\partial z_i / \\partial x_j$ on a root scale (white: zero)")
     return figure
 
 

@@ -1,7 +1,7 @@
 """How to train a normalising flow: affine couplings in the plane; digits through a logit and whitening.
 
 On digits the couplings are shallow, with dropout, between learned rotations: without it a flow overfits after
-seconds, and the logit is worth half a bit per pixel. On 8 x 8 digits each pixel's own histogram, in place of
+seconds, and the logit is worth half a bit per pixel. On 8 x 8 digits each pixel's own histogram, instead of
 the logit, is worth another tenth.
 """
 
@@ -259,7 +259,7 @@ def two_moons(
         seed: of the 20 000 points, of the weights and of the batches.
         n_layers: couplings; the two coordinates take turns.
         width: of both hidden layers in the network of each.
-        n_classes: 2 for couplings that are told the moon, 0 for none.
+        n_classes: 2 for couplings that see which moon, 0 for none.
         n_steps: of training.
     """
     torch.manual_seed(seed)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from coursekit.flow import Flow, glow, real_nvp
+from coursekit.flow import AffineCoupling, Flow, glow, real_nvp
 from coursekit.training import fit
 
 
@@ -89,3 +89,26 @@ def test_a_condition_is_asked_for_where_it_belongs():
         with pytest.raises(ValueError, match=sentence):
             call()
     assert isinstance(with_classes, Flow) and with_classes.sample(4, condition=1).shape == (4, 2)
+
+
+@pytest.mark.parametrize("verb", ["forward", "inverse"])
+def test_a_single_coupling_refuses_labels_where_the_flow_would(verb):
+    with_classes, without = AffineCoupling(4, hidden=8, n_classes=3), AffineCoupling(4, hidden=8)
+    x = torch.ones(5, 4)
+    for layer, given, sentence in (
+        (without, [0, 0, 0, 0, 0], "n_classes=0: a condition needs n_classes"),
+        (with_classes, None, "n_classes=3: each call needs condition=labels"),
+        (with_classes, [0, 1, 2, 7, 0], r"condition must be class numbers in 0\.\.2, got 0 to 7"),
+        (with_classes, [0, 1], r"condition must have shape \(5,\)"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            getattr(layer, verb)(x, given)
+    one_for_all, one_each = (getattr(with_classes, verb)(x, given)[0] for given in (2, [2] * 5))
+    assert torch.equal(one_for_all, one_each)
+
+
+def test_a_flow_has_one_number_of_classes():
+    three, five, none = (AffineCoupling(4, hidden=8, n_classes=k) for k in (3, 5, 0))
+    with pytest.raises(ValueError, match=r"the same classes, got n_classes of \[3, 5\]"):
+        Flow([three, none, five], shape=4)
+    assert Flow([none, three], shape=4).n_classes == 3
