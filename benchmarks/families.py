@@ -15,11 +15,11 @@ from coursekit.comparison import recipe
 
 # What a table depends on, in the recipe; what these take from other recipes is followed (`stored.others`).
 PROTOCOL = ("CONTROLS", "load", "measure", "follow")
-PARTS_OF_RECIPE = {name: (*PROTOCOL, name.upper()) for name in recipe.TASKS}
-QUICK = ("independent pixels", "mixture of coins", "mixture of Gaussians", "MADE", "GAN")
+PARTS_OF_RECIPE = {name: (*PROTOCOL, name.upper()) for name in (*recipe.TASKS, "settings")}
+QUICK = ("independent pixels", "mixture of Bernoullis", "mixture of Gaussians", "MADE", "GAN")
 N_SHOWN = 10  # samples of the first seed, stored for the galleries
 IN_GALLERY = {
-    "bits": ("mixture of coins", "RBM", "DBN", "VAE", "MADE", "PixelCNN", "masked model"),
+    "bits": ("mixture of Bernoullis", "RBM", "DBN", "VAE", "MADE", "PixelCNN", "masked model"),
     "digits": ("mixture of Gaussians", "autoencoder", "VAE", "VAE: means", "PixelCNN", "flow", "GAN", "WGAN"),
     "mini_mnist": ("mixture of Gaussians", "autoencoder", "VAE, mixture prior", "MADE", "PixelCNN", "flow"),
 }
@@ -128,7 +128,7 @@ def bits(bench):
 
 def digits(bench):
     "8 x 8 digits in 17 grey levels."
-    table(bench, "digits", "digits", "comparison_digits", names=recipe.FAMILIES["digits"])
+    table(bench, "digits", "digits", "comparison_digits", names=recipe.CONTROLS | recipe.DIGITS)
 
 
 def mini_mnist(bench):
@@ -144,4 +144,28 @@ def longer(bench):
     table(bench, "digits", "digits", "comparison_longer", names=recipe.LONGER, factor=3.0)
 
 
+def settings(bench):
+    "A GAN with settings for a short run: 8 x 8 digits in grey."
+    table(bench, "digits", "settings", "comparison_settings", names=recipe.SETTINGS)
+
+
+def resolution(bench):
+    "How far 360 new images tell an RBM from a mixture of Bernoullis: 8 x 8 digits in black and white."
+    if bench.quick:
+        raise Skipped("--quick takes none of these families")
+    rows = {
+        "ahead": bench.row("RBM ahead of the mixture, log Z estimated", "nats", None),
+        "error": bench.row("standard error of that difference over the images", "nats", None),
+        "error_alone": bench.row("standard error of the mixture's mean over the images", "nats", None),
+    }
+    task, steps = recipe.load("bits"), recipe.BITS["RBM"][1]
+    with bench.store("comparison_resolution", recipe, "load", "resolution") as stored:
+        for seed in bench.seeds:
+            found, seconds = cpu_seconds(recipe.resolution, task, seed=seed)
+            stored.add(seed=seed, steps=steps, seconds=seconds, **found)
+            for key, row in rows.items():
+                row.add(OURS, seed, found[key], steps=steps)
+
+
 PARTS = {"bits": bits, "digits": digits, "mini_mnist": mini_mnist, "longer": longer}
+PARTS |= {"settings": settings, "resolution": resolution}

@@ -59,7 +59,7 @@ def training_set(task: Task, seed: int, n_steps: int) -> Family:
 
 
 def noisy_copy(task: Task, seed: int, n_steps: int) -> Family:
-    """Training images with a little noise: 2 % of the bits turned over, or a spread of half a level."""
+    """Training images with a little noise: 2 % of the bits flipped, or a spread of half a level."""
     if task.n_levels == 2:
         model = Copies(task.x, torch.tensor([[0.98, 0.02], [0.02, 0.98]]))
     else:
@@ -72,8 +72,8 @@ def noisy_copy(task: Task, seed: int, n_steps: int) -> Family:
     )
 
 
-def coin_mixture(task: Task, seed: int, n_steps: int) -> Family:
-    """A mixture of 80 products of coins."""
+def mixture_of_bernoullis(task: Task, seed: int, n_steps: int) -> Family:
+    """A mixture of 80 products of independent Bernoulli pixels."""
     model = bernoulli_mixture(task.x, 80, seed)
     return Family(
         draw=lambda n, rng: model.sample(n, rng=rng),

@@ -1,4 +1,4 @@
-"""Families that turn noise into images: flows, games, diffusion.
+"""Families that turn noise into images: flows, GANs, diffusion.
 
 Where tasks have recipes of their own, a family is made for one: `flow(recipe.digits)` is a function
 (task, seed, n_steps) -> `Family`.
@@ -12,12 +12,13 @@ import torch.nn.functional as F
 
 from coursekit.comparison.bounds import ddpm_bound, density_bound
 from coursekit.comparison.protocol import Family, Task, classes, count, floored, rounded, trained
-from coursekit.data import signed
+from coursekit.data import Dataset, signed
 from coursekit.ddpm import DDPM, cosine_schedule
 from coursekit.ddpm import recipe as ddpm_recipe
+from coursekit.gan import recipe as gan_recipe
 from coursekit.gan_training import find_code
 from coursekit.networks import TimeMLP
-from coursekit.training import fit
+from coursekit.training import Recipe, fit
 
 
 def flow(build: Callable) -> Callable:
@@ -92,8 +93,13 @@ def game(build: Callable, *, seconds: float | None = None) -> Callable:
     return family
 
 
+def short_gan(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
+    """The GAN of lecture 12 on 8 x 8 digits, with its settings for a short run on 14 x 14 ones."""
+    return gan_recipe.images(train, test, {10: (1_600, gan_recipe.SHORT)}, seconds, n_latent=16)
+
+
 def conditional_game(build: Callable) -> Callable:
-    """The game in which both are told the class (lecture 15)."""
+    """The GAN whose generator and discriminator are told the class (lecture 15)."""
 
     def family(task: Task, seed: int, n_steps: int) -> Family:
         torch.manual_seed(seed)
@@ -114,7 +120,7 @@ def conditional_game(build: Callable) -> Callable:
 
 
 def ddpm(build: Callable) -> Callable:
-    """All 1000 steps back; also 50 strides of DDIM, without noise and with all of it."""
+    """All 1000 steps back; also 50 steps of DDIM, without noise and with all of it."""
 
     def family(task: Task, seed: int, n_steps: int) -> Family:
         torch.manual_seed(seed)
@@ -141,7 +147,7 @@ def ddpm(build: Callable) -> Callable:
 
 
 def there_and_back(model: DDPM, x: torch.Tensor) -> torch.Tensor:
-    """Images (n, d) in [-1, 1], up to noise in 50 strides of DDIM and down again."""
+    """Images (n, d) in [-1, 1], up to noise in 50 steps of DDIM and down again."""
     steps = torch.linspace(0, model.schedule.T, 51).round().long().tolist()
     way = list(zip(steps[1:-1], steps[2:], strict=True))  # at t = 0 there is no noise to predict yet
     for t, s in [(steps[1], steps[1]), *way, *[(s, t) for t, s in reversed(way)]]:
@@ -150,7 +156,7 @@ def there_and_back(model: DDPM, x: torch.Tensor) -> torch.Tensor:
 
 
 def conditional_ddpm(task: Task, seed: int, n_steps: int) -> Family:
-    """The same network, told the class of nine in ten examples; 50 strides of DDIM with noise."""
+    """The same network, told the class of nine in ten examples; 50 steps of DDIM with noise."""
     torch.manual_seed(seed)
     d, width = task.x.shape[1], 128 if task.name == "digits" else 256
     network = TimeMLP(d, width=width, n_classes=10)

@@ -61,7 +61,7 @@ def dbn(task: Task, seed: int, n_steps: int) -> Family:
 
 
 def bernoulli_vae(task: Task, seed: int, n_steps: int, *, prior_components: int = 0) -> Family:
-    """16 latents; the decoder's coins are thrown."""
+    """16 latents; each pixel is drawn from the decoder's Bernoulli distribution."""
     sizes = {"n_latent": 16, "hidden": 128, "prior_components": prior_components}
     made = vae_recipe.recipe(task.train, task.test, vae_recipe.DIGITS, None, **sizes)
     model = trained(made, seed, n_steps)

@@ -1,4 +1,4 @@
-"""Mixtures: of Gaussians, of independent coins, and of the training images themselves, each a little noisy.
+"""Mixtures: of Gaussians, of Bernoulli images, and of the training images themselves, each a little noisy.
 
 Expectation-maximisation for Gaussians is scikit-learn's. For bits it is written out, because scikit-learn has
 no mixture of Bernoulli images.
@@ -85,7 +85,7 @@ def fitted_mixture(x: ArrayLike, n_components: int, seed: int, *, ridge: float) 
 
 
 class BernoulliMixture:
-    """A mixture of k independent coins per pixel: weights (k,), probabilities (k, d), float64."""
+    """A mixture of k products of Bernoulli pixels: weights (k,), probabilities (k, d), float64."""
 
     def __init__(self, weights: Tensor, probabilities: Tensor):
         self.weights, self.probabilities = weights, probabilities
@@ -108,7 +108,7 @@ class BernoulliMixture:
 def bernoulli_mixture(
     x: Tensor, n_components: int, seed: int, *, n_rounds: int = 40, prior: float = 0.5
 ) -> BernoulliMixture:
-    """Expectation-maximisation on bits x (n, d); prior: imagined ones, and zeros, in each coin."""
+    """Expectation-maximisation on bits x (n, d); prior: imagined ones, and zeros, per pixel and component."""
     rng = torch.Generator().manual_seed(seed)
     x = x.double()
     share = torch.rand(len(x), n_components, generator=rng, dtype=torch.float64) ** 4  # no two start alike

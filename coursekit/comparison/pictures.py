@@ -13,7 +13,7 @@ LETTER, LINE = 7.6, 18.0  # pixels of a letter and of a line of labels, roughly
 
 
 def color_of(name):
-    """The colour of a family: controls grey, codes and latents orange, games green, all others blue."""
+    """The colour of a family: controls grey, codes and latents orange, GANs green, all others blue."""
     if name.split(":")[0] in ("noise", "independent pixels", "training set", "noisy copy"):
         return COLORS["data"]
     if "GAN" in name:
