@@ -500,6 +500,9 @@ for row in zip(positions, saturating, trick, anew, strict=True):
 
 
 # %% tags=["slide-code"]
+from torch.optim import Adam
+
+
 def batches(points, size, order):
     while True:
         for rows in torch.randperm(len(points), generator=order).split(size):
@@ -515,7 +518,7 @@ def play(game, points, n_turns, *, k=1, n_generator=1, rate=2e-2, seed=0,
     """Algorithm 1 with the log D trick; n_generator: steps of G in a turn."""
     order, noise = (torch.Generator().manual_seed(seed + i) for i in (0, 1))
     score, stream = game.discriminator, batches(points, 250, order)
-    d_step, g_step = (torch.optim.Adam(part.parameters(), rate, betas=(0.5, 0.99))
+    d_step, g_step = (Adam(part.parameters(), rate, betas=(0.5, 0.99), fused=True)
                       for part in (score, game.generator))  # fmt: skip
     for turn in range(1, n_turns + 1):
         for _ in range(k):
