@@ -910,7 +910,7 @@ check("any other Q gives less", [bound(Q) for Q in guesses], information, relati
 # | EBGAN (2017) | the score is a reconstruction error | $D(x) + \max(0,\, m - D(G(z)))$ | cited |
 # | BEGAN (2017) | balance by a controller | $k \leftarrow k + \lambda\,(\gamma L(x) - L(G(z)))$ | cited |
 # | f-GAN (2016) | any $f$-divergence | $\mathbb E_p\, T - \mathbb E_{p_g} f^*(T)$ | JSD in [12](12_gan_optimal_discriminator.ipynb) |
-# | LSGAN (2017) | squared targets | $\tfrac12 \mathbb E (s - 1)^2$ | [12](12_gan_optimal_discriminator.ipynb) and [13](13_training_gans.ipynb), section 7; used in section 6 here |
+# | LSGAN (2017) | squared targets | $\tfrac12 \mathbb E (s - 1)^2$ | [13](13_training_gans.ipynb), section 7; used in section 6 here |
 # | WGAN-GP (2017) | transport for divergence | $\mathbb E_p f - \mathbb E_{p_g} f$, slope 1 | [14](14_wgan.ipynb) |
 
 # %% [markdown] slide="slide"
