@@ -56,6 +56,15 @@ class Digits:
         _, images, about = self.drawn(model, n_strides, eta, guidance)
         return about | self.quality(images)
 
+    def nearness(self, made):
+        """Two shares that copying drives to 1: see notebook 17, section 7."""
+        real = torch.cat([self.codes, self.new]).double()
+        seen = torch.cdist(made, real).argmin(1) < len(self.codes)
+        return {
+            "nearer": nearest_share(made, self.codes, self.new),
+            "nearest is seen": seen.double().mean().item(),
+        }
+
     def quality(self, images):
         return recipe.class_quality(self.judge, images, ASKED, self.test)
 
@@ -81,9 +90,10 @@ def guided(bench):
 
 
 def more(bench):
-    "The same digits: edges, nearness to the training set, clipped pixels; and three times the steps."
+    "The same digits: edges, nearness to the training set, clipped pixels; more steps; both targets."
     digits = Digits()
     row = bench.row("samples nearer to the training digits than new digits are", "share", better=None)
+    longest = bench.row("the same after three times the steps", "share", better=None)
     with bench.store("ddpm_more", recipe, "class_digits", "class_quality", "edges") as table:
         for seed in bench.seeds:
             model, about = digits.trained(seed, "v", 4 if bench.quick else LONG)
@@ -91,12 +101,18 @@ def more(bench):
                 made, images, drawn = digits.drawn(model, 50, 1.0, guidance)
                 # Only the quality is that of clipped images; edges and nearness are those of the samples.
                 clipped = digits.quality(images.clip(-1, 1))
-                edges, nearer = recipe.edges(images, (14, 14)), nearest_share(made, digits.codes, digits.new)
-                table.add(**about, part="clipped", **drawn, edges=edges, nearer=nearer, **clipped)
+                drawn |= digits.nearness(made) | {"edges": recipe.edges(images, (14, 14))}
+                table.add(**about, part="clipped", **drawn, **clipped)
                 if guidance == 0:
-                    row.add(OURS, seed, nearer, steps=about["steps"])
+                    row.add(OURS, seed, drawn["nearer"], steps=about["steps"])
+            table.add(**about, part="target", **digits.measured(model, 50, 1.0, 0.0))
             model, about = digits.trained(seed, "v", 4 if bench.quick else 3 * LONG)
-            table.add(**about, part="longer", **digits.measured(model, 50, 1.0, 0.0))
-            for target in ("v", "noise"):
-                model, about = digits.trained(seed, target, 4 if bench.quick else 3 * SHORT)
+            for n_strides, eta in ((50, 1.0), (100, 0.0)):
+                made, images, drawn = digits.drawn(model, n_strides, eta, 0.0)
+                drawn |= digits.nearness(made)
+                table.add(**about, part="longer", **drawn, **digits.quality(images))
+                if eta:
+                    longest.add(OURS, seed, drawn["nearer"], steps=about["steps"])
+            for target, n_steps in (("v", 3 * SHORT), ("noise", 3 * SHORT), ("noise", LONG)):
+                model, about = digits.trained(seed, target, 4 if bench.quick else n_steps)
                 table.add(**about, part="target", **digits.measured(model, 50, 1.0, 0.0))

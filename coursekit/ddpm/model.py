@@ -1,8 +1,8 @@
 """Denoising diffusion (DDPM, DDIM): data drown in noise step by step, and a network learns the way back.
 
 A fixed chain mixes a little Gaussian noise into x_0 at each of T steps until nothing else is left; it has no
-parameters. A network, shown x_t and t, guesses the noise in it, and the guess gives the mean of the step
-back. Training needs one random step at a time, since x_t given x_0 is Gaussian; sampling takes them all.
+parameters. A network, shown x_t and t, estimates the noise in it, and the estimate gives the mean of the
+step back. Training needs one random step at a time, since x_t given x_0 is Gaussian; sampling takes them all.
 
 Objective: E || eps - eps_theta(x_t, t) ||^2 over x_0, t and eps, a reweighted bound on log p(x_0).
 
@@ -55,16 +55,15 @@ class MixtureNoisePredictor(nn.Module):
     the score is known; the predictor is -sqrt(1 - abar_t) times it.
 
     >>> from coursekit.ddpm import linear_schedule
-    >>> from coursekit.ddpm import linear_schedule
     >>> predictor = MixtureNoisePredictor(linear_schedule(10), [1.0], [[0.0, 0.0]], [1.0])
     >>> predictor(torch.zeros(3, 2), torch.tensor([1, 5, 10])).shape
     torch.Size([3, 2])
 
     Args:
         schedule: the chain.
-        weights: (k,), of the components.
+        weights: (k,), of the components, at least 0, of sum 1.
         means: (k, d).
-        stds: (k,), standard deviations of the components.
+        stds: (k,), standard deviations of the components; 0 is a component of one point.
     """
 
     def __init__(self, schedule: NoiseSchedule, weights: ArrayLike, means: ArrayLike, stds: ArrayLike):
@@ -72,10 +71,26 @@ class MixtureNoisePredictor(nn.Module):
         self.schedule = schedule
         for name, value in (("weights", weights), ("means", means), ("stds", stds)):
             self.register_buffer(name, torch.as_tensor(value, dtype=torch.float64))
+        if self.means.ndim != 2:
+            got = tuple(self.means.shape)
+            raise ValueError(f"means must have shape (k, d), one row per component, got {got}")
+        for name, value in (("weights", self.weights), ("stds", self.stds)):
+            if value.shape != self.means.shape[:1]:
+                wanted, got = (len(self.means),), tuple(value.shape)
+                raise ValueError(f"{name} must have shape {wanted}, one per row of means, got {got}")
+        least, total = self.weights.min().item(), self.weights.sum().item()
+        if not (least >= 0 and abs(total - 1) <= 1e-6):  # written so that NaN fails
+            raise ValueError(
+                f"weights must be at least 0 and sum to 1; the smallest is {least:g}, the sum {total:g}"
+            )
+        if not (self.stds >= 0).all():
+            raise ValueError(f"stds must be at least 0; the smallest is {self.stds.min().item():g}")
 
     def score(self, x: Tensor, t: Tensor) -> Tensor:
         """Gradient of log q(x_t) at x; x (n, d), t (n,) -> (n, d)."""
         signal, spread = self.schedule.mixing(t, x)  # (n, 1) each
+        if x.shape[1:] != self.means.shape[1:]:
+            raise ValueError(f"x must have shape (n, {self.means.shape[1]}), got {tuple(x.shape)}")
         variances = (signal * self.stds.to(x)) ** 2 + spread**2  # (n, k)
         pull = signal[:, :, None] * self.means.to(x) - x[:, None]  # (n, k, d)
         log_joint = self.weights.to(x).log() - 0.5 * (pull**2).sum(-1) / variances
@@ -99,7 +114,6 @@ class DDPM(nn.Module):
 
     In every verb x0 and xt are (n, *shape), the clean and the noisy examples, and t (n,) int64 their times.
 
-    >>> from coursekit.ddpm import linear_schedule
     >>> from coursekit.ddpm import linear_schedule
     >>> model = DDPM(lambda x, t: torch.zeros_like(x), linear_schedule(10), shape=4)
     >>> model.sample(3).shape
@@ -137,27 +151,47 @@ class DDPM(nn.Module):
 
     def q_sample(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) noise, (n, *shape): t steps in one leap. Ho eq. 4."""
-        signal, spread = self.schedule.mixing(t, x0)
+        if x0.shape != noise.shape:
+            got = f"{tuple(x0.shape)} and {tuple(noise.shape)}"
+            raise ValueError(f"x_0 and its noise must have the same shape, got {got}")
+        signal, spread = self.schedule.mixing(t, self._of_shape(x0, "x_0"))
         return signal * x0 + spread * noise
 
     def output(
         self, xt: Tensor, t: Tensor, *, condition: Tensor | int | None = None, guidance: float = 0.0
     ) -> Tensor:
         """What the network puts out, (n, *shape), moved on by the guidance. Guidance eq. 6."""
+        guidance = real_number(guidance, "guidance")
         if condition is None:
             if guidance:
                 raise ValueError("guidance strengthens a condition: give condition=labels with it")
-            return self.noise_predictor(xt, t)
+            return self._asked(xt, t)
         labels = as_labels(condition, len(xt), low=-1, device=xt.device, name="condition")
-        output = self.noise_predictor(xt, t, labels)
+        output = self._asked(xt, t, labels)
         if guidance:
-            output = output + guidance * (output - self.noise_predictor(xt, t))
+            output = output + guidance * (output - self._asked(xt, t))
         return output
+
+    def _asked(self, xt, *given):
+        """The network's own output; another shape than that of x_t would broadcast, and the loss with it."""
+        output = self.noise_predictor(self._of_shape(xt, "x_t"), *given)
+        if output.shape != xt.shape:
+            wanted, got = tuple(xt.shape), tuple(output.shape)
+            raise ValueError(
+                f"the noise predictor must return the shape of x_t, {wanted}, but returned {got}"
+            )
+        return output
+
+    def _of_shape(self, x, name):
+        if x.shape[1:] != self.shape:
+            wanted = ", ".join(map(str, ("n", *self.shape)))
+            raise ValueError(f"{name} must have shape ({wanted}), got {tuple(x.shape)}")
+        return x
 
     def predict(
         self, xt: Tensor, t: Tensor, *, condition: Tensor | int | None = None, guidance: float = 0.0
     ) -> tuple[Tensor, Tensor]:
-        """The network's guesses (x_0, noise), (n, *shape) each; q_sample makes x_t of them. Ho eq. 15."""
+        """The network's estimates (x_0, noise), (n, *shape) each; q_sample makes x_t of them. Ho eq. 15."""
         signal, spread = self.schedule.mixing(t, xt)
         output = self.output(xt, t, condition=condition, guidance=guidance)
         if self.target == "noise":
@@ -167,7 +201,7 @@ class DDPM(nn.Module):
     def predict_x0(
         self, xt: Tensor, t: Tensor, *, condition: Tensor | int | None = None, guidance: float = 0.0
     ) -> Tensor:
-        """The network's guess of x_0, (n, *shape); with target="noise" it is of little use near t = T."""
+        """The network's estimate of x_0, (n, *shape); with target="noise" it is of little use near t = T."""
         return self.predict(xt, t, condition=condition, guidance=guidance)[0]
 
     def p_sample(
@@ -234,7 +268,7 @@ class DDPM(nn.Module):
         return kl_between_gaussians(mean_q, variance, mean_p, variance)
 
     def reconstruction(self, x0: Tensor, x1: Tensor, *, condition: Tensor | int | None = None) -> Tensor:
-        """log p(x_0 | x_1), (n,) nats: a Gaussian of variance beta_1 around the guess of x_0.
+        """log p(x_0 | x_1), (n,) nats: a Gaussian of variance beta_1 around the estimate of x_0.
 
         Args:
             x0: (n, *shape), clean.
@@ -286,6 +320,8 @@ class DDPM(nn.Module):
         """
         x = as_input(x, self.shape, like=self._origin)
         n = len(x)
+        if n == 0:
+            raise ValueError("x holds no examples, and the mean error over none is undefined")
         start = uniform(x.new_empty((), dtype=torch.float64), rng)
         places = (start + torch.arange(n, dtype=torch.float64, device=x.device) / n) % 1
         t = 1 + (places * self.schedule.T).long()

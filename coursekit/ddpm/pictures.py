@@ -213,9 +213,9 @@ def guidance(runs):
 
 
 def one_time(rows, image_shape, score, t, T):
-    """Explorer at time t: strips of clean, noisy and guessed images, and one number with its step back.
+    """Explorer at time t: strips of clean, noisy and estimated images, and one number with its step back.
 
-    score: dict with the clean value, the guessed one, x_t, and means and spread of the two posteriors.
+    score: dict with the clean value, the estimated one, x_t, and means and spread of the two posteriors.
     """
     figure = plt.figure(figsize=(9.2, 3.2))
     parts = figure.add_gridspec(3, 2, width_ratios=[1.7, 1])
@@ -229,16 +229,13 @@ def one_time(rows, image_shape, score, t, T):
     grid = np.linspace(-3.5, 3.5, 1401)
     for mean, color, width in (
         (score["true mean"], COLORS["noise"], 6),
-        (score["guessed mean"], COLORS["model"], 1.8),
+        (score["estimated mean"], COLORS["model"], 1.8),
     ):
         right.plot(grid, np.exp(-0.5 * ((grid - mean) / score["spread"]) ** 2), color=color, linewidth=width)
-    shown = {"guess": "estimate"}
-    marks = (("clean", "data", -0.14), ("guess", "model", -0.3), ("noisy", "latent", -0.46))
+    marks = (("clean", "data", -0.14), ("estimate", "model", -0.3), ("noisy", "latent", -0.46))
     for name, color, height in marks:
         right.plot(score[name], height, "v", color=COLORS[color], markersize=9)
-        right.text(
-            score[name] + 0.18, height, shown.get(name, name), color=COLORS[color], va="center", fontsize=10
-        )
+        right.text(score[name] + 0.18, height, name, color=COLORS[color], va="center", fontsize=10)
     right.set(xlim=(-3.5, 3.5), ylim=(-0.6, 1.15), yticks=[], xlabel="first score of the first image")
     right.set_title("$x_{t-1}$: given $x_0$, and its estimate", fontsize=10.5)
     return figure

@@ -32,7 +32,7 @@ class NoiseSchedule:
     def __init__(self, betas: ArrayLike):
         betas = torch.as_tensor(betas, dtype=torch.float64)
         if betas.ndim != 1 or len(betas) == 0 or not ((betas > 0) & (betas < 1)).all():
-            raise ValueError("betas must be a list of T >= 1 numbers strictly between 0 and 1, one a step")
+            raise ValueError("betas must be a list of T >= 1 numbers strictly between 0 and 1, one per step")
         self.T = len(betas)
         self.betas = torch.cat([torch.zeros(1, dtype=torch.float64), betas])
         self.alphas = 1 - self.betas
@@ -70,6 +70,10 @@ class NoiseSchedule:
             xt: (n, *shape), at time t.
             t: (n,), int64 in 1..T.
         """
+        if x0.shape != xt.shape:
+            raise ValueError(
+                f"x_0 and x_t must have the same shape, got {tuple(x0.shape)} and {tuple(xt.shape)}"
+            )
         if (t < 1).any():
             raise ValueError("x_0 has no step before it: posterior needs t in 1..T, but some t is 0")
         beta, alpha, abar = (self.at(name, t) for name in ("betas", "alphas", "alpha_bars"))
@@ -86,6 +90,11 @@ def per_example(values: Tensor, like: Tensor) -> Tensor:
 
     Coefficients are worked out in float64 before this: 1 - abar_1 loses four digits in float32.
     """
+    if not like.is_floating_point():
+        raise ValueError(
+            f"examples must be floating-point numbers, got {like.dtype}, where a weight between 0 and 1 is 0:"
+            " pass x.float()"
+        )
     if len(values) != len(like):
         raise ValueError(f"{len(values)} times t were given for {len(like)} examples; give one per example")
     return values.to(like).reshape(-1, *[1] * (like.ndim - 1))

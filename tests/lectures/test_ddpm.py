@@ -100,8 +100,8 @@ def test_the_one_step_kernel_iterated_is_the_closed_form(name):
         if t in (1, 2, schedule.T // 2, schedule.T):
             step = torch.full((1,), t)
             # q_sample is affine in (x_0, noise): read its two coefficients off.
-            signal = model.q_sample(torch.ones(1, 1).double(), step, torch.zeros(1, 1).double())
-            spread = model.q_sample(torch.zeros(1, 1).double(), step, torch.ones(1, 1).double())
+            one, zero = torch.ones(1, 2).double(), torch.zeros(1, 2).double()
+            signal, spread = model.q_sample(one, step, zero), model.q_sample(zero, step, one)
             torch.testing.assert_close(signal[0] * start_mean, mean)
             torch.testing.assert_close(signal**2 * start_covariance + spread**2 * torch.eye(2), covariance)
 
@@ -708,3 +708,54 @@ def test_errors_say_what_to_do():
         schedule.at("sigmas", torch.tensor([1, 1]))
     with pytest.raises(ValueError, match="1 times t were given for 2 examples"):
         model.q_sample(x, torch.tensor([1]), x)
+    with pytest.raises(ValueError, match="the mean error over none is undefined"):
+        model.loss(x[:0])
+
+
+def test_whole_numbers_are_refused_and_do_not_vanish():
+    """Weights between 0 and 1 cast to int64 are all 0: an image of whole numbers would turn into zeros."""
+    model, t, whole = random_model(SCHEDULES["short"]), torch.tensor([1, 2]), torch.ones(2, 3).long()
+    exact = MixtureNoisePredictor(SCHEDULES["short"], [1.0], torch.zeros(1, 3), [1.0])
+    for call in (
+        lambda: model.q_sample(whole, t, normal(2, 3)),
+        lambda: model.schedule.posterior(whole, whole, t),
+        lambda: model.p_sample(whole, t),
+        lambda: exact(whole, t),
+    ):
+        with pytest.raises(ValueError, match="must be floating-point numbers, got torch.int64"):
+            call()
+
+
+def test_shapes_that_would_broadcast_are_refused():
+    schedule, x, t = SCHEDULES["short"], normal(2, 3), torch.tensor([1, 2])
+    model, exact = random_model(schedule), MixtureNoisePredictor(schedule, [1.0], torch.zeros(1, 3), [1.0])
+    column = DDPM(lambda x, t: x[:, :1], schedule, shape=3).double()
+    one_row = DDPM(lambda x, t: x[:1], schedule, shape=3).double()
+    for call, sentence in (
+        (lambda: model.q_sample(x, t, x[:, :1]), r"x_0 and its noise .* \(2, 3\) and \(2, 1\)"),
+        (lambda: model.q_sample(x[:, :2], t, x[:, :2]), r"x_0 must have shape \(n, 3\), got \(2, 2\)"),
+        (lambda: model.p_sample(x[:, :1], t), r"x_t must have shape \(n, 3\), got \(2, 1\)"),
+        (lambda: schedule.posterior(x[:1], x, t), r"x_0 and x_t .* \(1, 3\) and \(2, 3\)"),
+        (lambda: schedule.posterior(x, x[:, :1], t), r"x_0 and x_t .* \(2, 3\) and \(2, 1\)"),
+        (lambda: column.loss(x), r"must return the shape of x_t, \(2, 3\), but returned \(2, 1\)"),
+        (lambda: one_row.sample(2), r"must return the shape of x_t, \(2, 3\), but returned \(1, 3\)"),
+        (lambda: exact(x[:, :1], t), r"x must have shape \(n, 3\), got \(2, 1\)"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            call()
+
+
+def test_a_mixture_that_is_none_is_refused():
+    good = {"weights": WEIGHTS, "means": MEANS, "stds": STDS}
+    for wrong, sentence in (
+        ({"weights": [1.0]}, r"weights must have shape \(2,\), one per row of means, got \(1,\)"),
+        ({"stds": 0.3}, r"stds must have shape \(2,\), one per row of means, got \(\)"),
+        ({"means": [-1.2, 0.9]}, r"means must have shape \(k, d\), one row per component, got \(2,\)"),
+        ({"weights": [-0.3, 1.3]}, "weights must be at least 0 and sum to 1; the smallest is -0.3"),
+        ({"weights": [0.3, 0.6]}, "weights must be at least 0 .* the sum 0.9"),
+        ({"weights": [0.3, math.nan]}, "weights must be at least 0"),
+        ({"stds": [0.25, -0.4]}, "stds must be at least 0; the smallest is -0.4"),
+        ({"stds": [0.25, math.nan]}, "stds must be at least 0"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            MixtureNoisePredictor(SCHEDULES["short"], **good | wrong)

@@ -202,6 +202,8 @@ def test_bad_conditions_are_refused_in_a_sentence(known):
     plain = ddpm.DDPM(TimeMLP(2, width=8), SCHEDULE, shape=2)
     calls = [
         (lambda: known.sample(3, guidance=1.0), "guidance strengthens a condition"),
+        (lambda: known.sample(3, condition=1, guidance=float("nan")), "guidance must be finite, got nan"),
+        (lambda: known.sample(3, condition=1, guidance="strong"), "guidance must be a number, got 'strong'"),
         (lambda: known.sample(3, condition=[0, 1]), r"condition must have shape \(3,\), one per example"),
         (lambda: known.loss(x, [0, 1, -1, 0]), "condition must be class numbers from 0, got -1 to 1"),
         (lambda: known.loss(x, [0.5] * 4), "condition must be whole numbers"),

@@ -38,12 +38,12 @@ def test_time_explorer_draws_what_the_model_says():
     move_through(explorers.time_explorer(model, codes, noise, decode, (2, 2)))
     for t in (1, 20, 40):
         figure = explorers.time_frame(model, codes, noise, decode, (2, 2), t)
-        clean, noisy, guess, bells = figure.axes
+        clean, noisy, estimate, bells = figure.axes
         times = torch.full((3,), t)
         xt = model.q_sample(codes, times, noise)
         with torch.no_grad():
             x0 = model.predict_x0(xt, times)
-        for ax, expected in ((clean, codes), (noisy, xt), (guess, x0)):
+        for ax, expected in ((clean, codes), (noisy, xt), (estimate, x0)):
             drawn = ax.images[0].get_array()[1:3, 1:3]
             np.testing.assert_allclose(drawn, expected[0].reshape(2, 2), rtol=1e-6)
         for line, start in zip(bells.lines, (codes, x0), strict=False):
