@@ -68,7 +68,7 @@ class BERT(nn.Module):
     def mask_words(
         self, tokens: Tensor, share: float = 0.15, *, rng: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
-        """The tokens with each word, but no special token, replaced by [MASK] with probability `share`; and where.
+        """Tokens with words, never special ones, replaced by [MASK] with probability `share`, and where.
 
         Returns:
             (tokens (n, t), chosen (n, t) bool).

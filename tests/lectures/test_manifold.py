@@ -622,4 +622,4 @@ def test_a_map_in_one_spot_misses_everything_and_no_truth_is_an_error():
         with pytest.raises(ValueError, match="coincide"):
             residual(T, np.ones((30, 2)))
         with pytest.raises(ValueError, match="finite"):
-            residual(np.where(T == T[0], np.nan, T), T)
+            residual(np.full_like(T, np.nan), T)
