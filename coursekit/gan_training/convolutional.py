@@ -39,6 +39,7 @@ def dcgan(
     strided: bool = True,
     batch_norm: bool = True,
     dense: int = 0,
+    dense_norm: bool = False,
     activation: str = "relu",
     output: Literal["tanh", "sigmoid", "linear"] = "tanh",
     discriminator_activation: str = "leaky_relu",
@@ -62,6 +63,7 @@ def dcgan(
             convolution.
         batch_norm: rule 2.
         dense: rule 3; width of a fully connected hidden layer at the small end of both networks, 0 for none.
+        dense_norm: batch norm after that layer too.
         activation: rule 4, of the generator's hidden layers; a name of `networks.ACTIVATIONS`.
         output: rule 4, at the generator's pixels.
         discriminator_activation: rule 5.
@@ -84,9 +86,12 @@ def dcgan(
     def hidden(layer, n, name):
         return [layer, *([nn.BatchNorm2d(n)] if batch_norm else []), activation_layer(name)]
 
-    n_first = dense or n_latent
-    start = nn.Sequential(nn.Linear(n_first, math.prod(small)), nn.Unflatten(1, small))
-    up = [nn.Linear(n_latent, dense), activation_layer(activation)] if dense else []
+    def dense_layer(n_in, name):
+        norm = [nn.BatchNorm1d(dense)] if dense_norm else []
+        return [nn.Linear(n_in, dense), *norm, activation_layer(name)] if dense else []
+
+    start = nn.Sequential(nn.Linear(dense or n_latent, math.prod(small)), nn.Unflatten(1, small))
+    up = dense_layer(n_latent, activation)
     up += hidden(start, channels[-1], activation)
     for i in range(len(sizes) - 1, 1, -1):
         up += hidden(
@@ -98,8 +103,7 @@ def dcgan(
     down = [shrinking(n_colours, channels[1], strided), activation_layer(name)]
     for i in range(1, len(sizes) - 1):
         down += hidden(shrinking(channels[i], channels[i + 1], strided), channels[i + 1], name)
-    down += [nn.Flatten()]
-    down += [nn.Linear(math.prod(small), dense), activation_layer(name)] if dense else []
+    down += [nn.Flatten(), *dense_layer(math.prod(small), name)]
     return nn.Sequential(*up), nn.Sequential(*down, nn.Linear(dense or math.prod(small), 1))
 
 

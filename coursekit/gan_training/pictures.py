@@ -141,7 +141,7 @@ def good_share_and_seconds(names, seconds, good, modes, *, n_modes):
     left.plot(good[~whole], rows[~whole], "x", color=COLORS["wrong"], markersize=7, clip_on=False)
     right.plot(seconds.T, rows.T, "o", color=COLORS["noise"], markersize=6)
     left.set(xlim=(-0.03, 1), xlabel="share of good samples (red cross: modes are missing)")
-    left.set(title="the unrolled game covers all modes, and so does its cheaper control")
+    left.set(title="unrolling the value finds all modes, and so do cheaper controls")
     right.set(xlim=(0, None), xlabel="CPU seconds of the run")
     left.set_yticks(rows[:, 0], names)
     left.invert_yaxis()

@@ -32,12 +32,15 @@ MINI_MNIST: Budgets = {60: (1_900, IMAGES)}
 MNIST: Budgets = {120: (3_000, IMAGES)}
 
 N_STEPS = 300  # of every variant
+MEANS = {"one": 1, "three": 3, "ten": 10, "thirty": 30}  # codes per mean; the DCGAN paper took three
+SEARCH: Settings = {"n_starts": 4, "n_steps": 120, "penalty": 0.02}  # for the code of half a picture
 # Rule of DCGAN that is left out, or trick that is added -> keywords of `dcgan`, of GAN, of the loop.
 VARIANTS: dict[str, tuple[Settings, Settings, Settings]] = {
     "all five rules": ({}, {}, {}),
     "1 · pooling, no strides": ({"strided": False}, {}, {}),
     "2 · no batch norm": ({"batch_norm": False}, {}, {}),
     "3 · a dense hidden layer": ({"dense": 128}, {}, {}),
+    "3 · the same with batch norm": ({"dense": 128, "dense_norm": True}, {}, {}),
     "4 · linear output, no tanh": ({"output": "linear"}, {}, {}),
     "5 · ReLU in D": ({"discriminator_activation": "relu"}, {}, {}),
     "labels smoothed by .1": ({}, {"label_smoothing": 0.1}, {}),
@@ -54,19 +57,21 @@ RING: Settings = {
     "schedule": "linear",
 }
 RING_STD, RING_STEPS, INNER_RATE = 0.02, 800, 0.1
-# Game -> objective, K and what becomes of the derivative, steps of D, a layer that sees the batch.
+# Game -> objective (else −log D), K and what becomes of the derivative, steps of D, how D sees a batch.
 RING_GAMES: dict[str, Settings] = {
-    "plain": {},
+    "plain, value": {"objective": "minimax"},
+    "unrolled, value": {"objective": "minimax", "n_unrolled": 5},
+    "unrolled, value, cut off": {"objective": "minimax", "n_unrolled": 5, "differentiate": False},
+    "six steps of D, value": {"objective": "minimax", "n_opponent_steps": 6},
+    "plain, −log D": {},
     "plain, three times as long": {"n_steps": 3 * RING_STEPS},
-    "plain, value of the game": {"objective": "minimax"},
-    "unrolled, value of the game": {"objective": "minimax", "n_unrolled": 5},
-    "unrolled": {"n_unrolled": 5},
-    "unrolled, derivative cut off": {"n_unrolled": 5, "differentiate": False},
-    "six steps of D": {"n_opponent_steps": 6},
+    "unrolled, −log D": {"n_unrolled": 5},
+    "unrolled, −log D, cut off": {"n_unrolled": 5, "differentiate": False},
+    "six steps of D, −log D": {"n_opponent_steps": 6},
     "minibatch features": {"sees": "features"},
     "spread of the batch": {"sees": "spread"},
 }
-RING_SHOWN = ("plain", "unrolled, value of the game", "six steps of D")
+RING_SHOWN = ("plain, value", "unrolled, value", "six steps of D, value")
 
 
 def digits(train: Dataset, test: Dataset, *, seconds: float | None = None) -> Recipe:
@@ -123,18 +128,19 @@ def judge(train: Dataset) -> DigitClassifier:
 
 @torch.no_grad()
 def arithmetic(
-    game: GAN, judge: DigitClassifier, *, seed: int, n_codes: int = 4000
+    game: GAN, judge: DigitClassifier, *, seed: int, n_codes: int = 4000, n_draws: int = 20
 ) -> tuple[dict[str, float], Tensor]:
     """A bold 7, less a light 7, plus a light 3: a bold 3? All 90 pairs of classes; (shares, pictures).
 
     Bold and light are the upper and the lower third of a class in ink, as the judge sees the classes among
-    n_codes samples. Each sum is formed once of single codes and once of the mean codes of each kind, and is
-    brought back to the length of a code. "single" and "means" are the shares of sums that are of the class
-    and bold; "class kept" and "bolder" say the two things of the means one by one. "no sum" is the share of
-    bold ones of the class among the mean codes of the light ones, with nothing added, "chance" that among
-    fresh samples. pictures (4, 4, pixels): three mean codes and their sum.
+    n_codes samples. A sum is formed of mean codes and brought back to the length of a code. "all" are means
+    of every code of a kind, the sizes of MEANS means of so many, drawn n_draws times: the shares of sums that
+    are of the class and bold. "class kept" and "bolder" say the two things of "all" one by one. "no sum" is
+    the share of bold ones of the class among the mean codes of the light ones, with nothing added, "chance"
+    that among fresh samples. pictures (4, 4, pixels): three mean codes and their sum.
     """
-    z = torch.randn(n_codes, game.n_latent, generator=torch.Generator().manual_seed(seed))
+    rng = torch.Generator().manual_seed(seed)
+    z = torch.randn(n_codes, game.n_latent, generator=rng)
     label, ink = seen(game, judge, z)
     kinds, limits = [], []
     for y in range(10):
@@ -142,24 +148,38 @@ def arithmetic(
         kinds.append((z[(label == y) & (ink >= high)], z[(label == y) & (ink <= low)]))
         limits.append((low, high))
     pairs = list(itertools.permutations(range(10), 2))
-    found = {}
-    for how in ("single", "means"):
-        parts = [[codes[0] if how == "single" else codes.mean(0) for codes in kind] for kind in kinds]
-        terms = torch.stack([torch.stack([*parts[i], parts[j][1]]) for i, j in pairs])  # (90, 3, d)
-        total = on_shell(terms[:, 0] - terms[:, 1] + terms[:, 2])
-        alone = on_shell(terms[:, 2])
-        target = torch.tensor([j for _, j in pairs])
-        high = torch.stack([limits[j][1] for _, j in pairs])
-        (got, ink_of), (plain, plain_ink) = (seen(game, judge, codes) for codes in (total, alone))
-        found[how] = ((got == target) & (ink_of >= high)).double().mean().item()
-    found["class kept"] = (got == target).double().mean().item()
-    found["bolder"] = (ink_of > plain_ink).double().mean().item()
-    found["no sum"] = ((plain == target) & (plain_ink >= high)).double().mean().item()
+    target = torch.tensor([j for _, j in pairs])
+    high = torch.stack([limits[j][1] for _, j in pairs])
+
+    def terms(size=None):
+        """Means of so many codes of each kind, or of all, as they are added: (90, 3, n_latent)."""
+
+        def mean(codes):
+            return codes[torch.randperm(len(codes), generator=rng)[:size]].mean(0)
+
+        means = [[mean(codes) for codes in kind] for kind in kinds]
+        return torch.stack([torch.stack([*means[i], means[j][1]]) for i, j in pairs])
+
+    def read(codes):
+        got, ink_of = seen(game, judge, codes)
+        return got == target, ink_of
+
+    def come_out(size):
+        right, ink_of = read(added(terms(size)))
+        return (right & (ink_of >= high)).double().mean().item()
+
+    found = {name: sum(come_out(size) for _ in range(n_draws)) / n_draws for name, size in MEANS.items()}
+    whole = terms()
+    total, alone = added(whole), on_shell(whole[:, 2])
+    (right, ink_of), (light, light_ink) = read(total), read(alone)
+    found["all"] = (right & (ink_of >= high)).double().mean().item()
+    found["class kept"] = right.double().mean().item()
+    found["bolder"] = (ink_of > light_ink).double().mean().item()
+    found["no sum"] = (light & (light_ink >= high)).double().mean().item()
     found["chance"] = sum(len(kind[0]) for kind in kinds) / 10 / n_codes
-    some = torch.cat(
-        [on_shell(terms[::25].flatten(0, 1)).reshape(-1, 3, game.n_latent), total[::25, None]], 1
-    )
-    return found, game.generator(some.flatten(0, 1)).reshape(4, 4, -1)
+    found["codes per kind"] = sum(len(codes) for kind in kinds for codes in kind) / 20
+    shown = torch.cat([on_shell(whole[::25]), total[::25, None]], 1)
+    return found, game.generator(shown.flatten(0, 1)).reshape(4, 4, -1)
 
 
 def seen(game: GAN, judge: DigitClassifier, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -169,8 +189,13 @@ def seen(game: GAN, judge: DigitClassifier, z: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def on_shell(z: Tensor) -> Tensor:
-    """Codes (n, d) brought to the length of a code, the root of d."""
-    return z * (z.shape[1] ** 0.5 / z.norm(dim=1, keepdim=True))
+    """Codes (..., d) brought to the length of a code, the root of d."""
+    return z * (z.shape[-1] ** 0.5 / z.norm(dim=-1, keepdim=True))
+
+
+def added(terms: Tensor) -> Tensor:
+    """The first code less the second plus the third, (n, 3, d) -> (n, d), at the length of a code."""
+    return on_shell(terms[:, 0] - terms[:, 1] + terms[:, 2])
 
 
 def ring_game(

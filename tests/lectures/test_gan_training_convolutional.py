@@ -34,6 +34,11 @@ def test_each_rule_is_a_switch():
     assert not layers(generator, nn.ConvTranspose2d)
     assert not [conv for conv in layers(discriminator, nn.Conv2d) if conv.stride != (1, 1)]
     assert all(len(layers(n, nn.Linear)) == 2 for n in dcgan((1, 16, 16), n_latent=5, dense=7))
+    for network in dcgan((1, 16, 16), n_latent=5, dense=7, dense_norm=True):
+        (norm,) = layers(network, nn.BatchNorm1d)
+        assert norm.num_features == 7
+        assert isinstance(network[list(network).index(norm) - 1], nn.Linear)
+    assert not any(layers(n, nn.BatchNorm1d) for n in dcgan((1, 16, 16), n_latent=5, dense=7))
     generator, discriminator = dcgan(
         (1, 16, 16), n_latent=5, output="linear", activation="silu", discriminator_activation="relu"
     )

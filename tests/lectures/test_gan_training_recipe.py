@@ -41,7 +41,8 @@ def test_every_ring_game_plays(name):
     assert (MinibatchDiscrimination in kinds) == (name == "minibatch features")
     assert (MinibatchStd in kinds) == (name == "spread of the batch")
     assert game.n_unrolled == (5 if name.startswith("unrolled") else 0)
-    assert (game.objective == "minimax") == name.endswith("value of the game")
+    assert (game.objective == "minimax") == ("value" in name.split(", "))
+    assert game.differentiate == (not name.endswith("cut off"))
     assert set(recipe.ring_coverage(game)) == {"modes", "good_share", "kl"}
 
 
@@ -72,12 +73,24 @@ class Reader:
 def test_arithmetic_counts_sums_that_come_out():
     game = recipe.GAN(Painter(), nn.Linear(1, 1), n_latent=11)
     shares, images = recipe.arithmetic(game, Reader(), seed=0)
-    assert shares["means"] > 0.95 and shares["class kept"] == 1 and shares["bolder"] == 1
-    assert shares["no sum"] == 0 and shares["single"] < 0.8
+    assert shares["all"] > 0.95 and shares["class kept"] == 1 and shares["bolder"] == 1
+    assert shares["no sum"] == 0 and shares["one"] < 0.8
+    assert shares["one"] < shares["three"] < shares["thirty"]  # the more codes, the less of their own
+    assert shares["codes per kind"] == pytest.approx(4000 / 30, abs=1)
     assert shares["chance"] == pytest.approx(1 / 30, abs=1e-3)
     assert images.shape == (4, 4, 140)
 
 
+def test_arithmetic_redraws_its_codes():
+    """With one draw the share is a count of 90 sums; with more it is the mean of several, and repeatable."""
+    game = recipe.GAN(Painter(), nn.Linear(1, 1), n_latent=11)
+    one, many, again = (recipe.arithmetic(game, Reader(), seed=0, n_draws=n)[0] for n in (1, 6, 6))
+    assert one["three"] * 90 == pytest.approx(round(one["three"] * 90))
+    assert many == again and many["three"] != one["three"]
+
+
 def test_codes_on_the_shell():
-    z = recipe.on_shell(torch.randn(5, 9))
-    torch.testing.assert_close(z.norm(dim=1), torch.full((5,), 3.0))
+    z = torch.randn(5, 3, 9)
+    torch.testing.assert_close(recipe.on_shell(z).norm(dim=2), torch.full((5, 3), 3.0))
+    ways = recipe.added(z)
+    torch.testing.assert_close(ways, recipe.on_shell(z[:, 0] - z[:, 1] + z[:, 2]))
