@@ -1,9 +1,10 @@
 """Variational autoencoder: a latent variable model, and a lower bound on its likelihood that can be trained.
 
 A picture x is explained by a few hidden numbers z: draw z from a standard normal, let a network (the
-decoder) turn it into a distribution over x. The likelihood p(x) is an integral over z that nobody can
-compute, so a second network (the encoder) guesses which z made x. Both learn together by raising the
-evidence lower bound, which misses log p(x) by exactly the divergence of the guess from the true posterior.
+decoder) turn it into a distribution over x. The likelihood p(x) is an integral over z without a closed form,
+so a second network (the encoder) approximates the posterior of z given x. Both learn together by raising the
+evidence lower bound, which misses log p(x) by exactly the divergence of this approximate posterior from the
+true one.
 
     elbo(x) = E_q[log p(x | z)] - KL(q(z | x) || p(z)) = log p(x) - KL(q(z | x) || p(z | x))
 
@@ -12,7 +13,7 @@ evidence lower bound, which misses log p(x) by exactly the divergence of the gue
     q(z | x)    N(mean, diag exp(log_var)), the encoder, with parameters phi
 
 Everything is in nats per example and summed over pixels and latents. A mean over pixels would be the same
-objective with a KL term n_inputs times as heavy: a beta of 784 on MNIST that nobody wrote down.
+objective with a KL term n_inputs times as heavy: a beta of 784 on MNIST that was never written down.
 
 Sources: Kingma & Welling 2014 (the bound, eq. 3; the estimator, eq. 10; the KL, appendix B); Rezende, Mohamed
 & Wierstra 2014; Burda, Grosse & Salakhutdinov 2016 (importance weights, eq. 8); Higgins et al. 2017 (beta,
@@ -42,6 +43,13 @@ from coursekit.networks import mlp, residual_mlp
 LIKELIHOODS = ("bernoulli", "gaussian")
 
 
+def _numbers(x, name, shape=None, **limits):
+    """x as a floating tensor of its own precision; limits as in `as_input`."""
+    x = as_tensor(x, name)
+    like = x if x.is_floating_point() else torch.zeros((), device=x.device)
+    return as_input(x, shape, like=like, name=name, **limits)
+
+
 def reparametrize(mean: Tensor, log_var: Tensor, rng: torch.Generator | None = None) -> Tensor:
     """A sample of N(mean, diag exp(log_var)) that gradients pass through: the noise knows no parameter.
 
@@ -60,12 +68,20 @@ def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
 
     Kingma & Welling 2014, appendix B. Where a text writes exp(sigma) - (1 + sigma) + mu^2, its sigma is the
     log-variance used here, and its factor 1/2 has gone astray.
+
+    Raises:
+        ValueError: an argument holds NaN or infinity.
     """
+    return _gaussian_kl(_numbers(mean, "mean"), _numbers(log_var, "log_var"))
+
+
+def _gaussian_kl(mean, log_var):
     return 0.5 * (mean**2 + log_var.exp() - 1 - log_var).sum(-1)
 
 
 def log_normal(x: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
     """log N(x; mean, diag exp(log_var)) in nats, summed over the last axis; the arguments broadcast."""
+    x, mean, log_var = as_tensor(x), as_tensor(mean, "mean"), as_tensor(log_var, "log_var")
     return -0.5 * (math.log(2 * math.pi) + log_var + (x - mean) ** 2 * (-log_var).exp()).sum(-1)
 
 
@@ -77,7 +93,15 @@ def log_bernoulli(x: Tensor, logits: Tensor) -> Tensor:
     Args:
         x: (..., d), in [0, 1].
         logits: (..., d), of p(x_i = 1).
+
+    Raises:
+        ValueError: x is not in [0, 1], or an argument holds NaN or infinity.
     """
+    logits = _numbers(logits, "logits")
+    return _log_bernoulli(as_input(x, like=logits, low=0, high=1), logits)
+
+
+def _log_bernoulli(x, logits):
     return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)
 
 
@@ -86,8 +110,16 @@ def importance_weighted_bound(log_weights: Tensor) -> Tensor:
 
     At k = 1 an estimate of the elbo; it rises with k, towards log p(x). Burda et al. 2016, eq. 8. The largest
     weight is taken out before exp: exp(-1000) would be 0, and its log minus infinity.
+
+    Raises:
+        ValueError: there is no weight, or one of them is NaN.
     """
     log_weights = as_tensor(log_weights, "log_weights")
+    if log_weights.ndim == 0 or not len(log_weights):
+        shape = tuple(log_weights.shape)
+        raise ValueError(f"log_weights must have shape (k, n) with k of at least 1, got {shape}")
+    if log_weights.isnan().any():
+        raise ValueError("log_weights holds NaN, and the mean of NaN is undefined")
     return torch.logsumexp(log_weights, 0) - math.log(log_weights.shape[0])
 
 
@@ -97,17 +129,23 @@ def active_units(mean: Tensor, *, threshold: float = 0.01) -> Tensor:
     One that is off has collapsed to the prior and is ignored by the decoder. Burda et al. 2016, section 5.2.
 
     Args:
-        mean: (n, n_latent), posterior means from `encode`.
+        mean: (n, n_latent), posterior means from `encode`, of two pictures or more.
         threshold: the variance over the data above which a latent counts as active.
+
+    Raises:
+        ValueError: mean has another shape, fewer than two rows, or holds NaN or infinity.
     """
-    return as_tensor(mean, "mean").var(0) > real_number(threshold, "threshold", low=0)
+    mean = _numbers(mean, "mean", (None,))
+    if len(mean) < 2:
+        raise ValueError(f"mean must have two rows or more: a variance over {len(mean)} is not defined")
+    return mean.var(0) > real_number(threshold, "threshold", low=0)
 
 
 class MixturePrior(nn.Module):
     """p(z) as a learned mixture of diagonal Gaussians; trained with the rest of the model.
 
-    Of all priors the bound likes that one best which is the mean of q(z | x) over the data, and a mixture can
-    come near it: Tomczak & Welling 2018.
+    Among all priors, the mean of q(z | x) over the data gives the best bound, and a mixture can come near it:
+    Tomczak & Welling 2018.
 
     >>> MixturePrior(2, 5).sample(3).shape
     torch.Size([3, 2])
@@ -233,7 +271,7 @@ class VAE(nn.Module):
             return log_normal(x, self.decode(z, condition), self.observation_log_var)
         if len(x) and (x.min() < 0 or x.max() > 1):
             raise ValueError("a Bernoulli likelihood needs x in [0, 1]; divide the pixels by their maximum")
-        return log_bernoulli(x, self.decode(z, condition))
+        return _log_bernoulli(x, self.decode(z, condition))
 
     def log_prior(self, z: Tensor) -> Tensor:
         """log p(z) in nats, (n, n_latent) -> (n,)."""
@@ -253,7 +291,7 @@ class VAE(nn.Module):
         z = reparametrize(mean, log_var, rng)
         reconstruction = self.conditional_log_prob(x, z, condition)
         if self.prior is None:
-            kl = gaussian_kl(mean, log_var)
+            kl = _gaussian_kl(mean, log_var)
         else:
             kl = log_normal(z, mean, log_var) - self.log_prior(z)
         return {"reconstruction": reconstruction, "kl": kl, "elbo": reconstruction - kl}

@@ -26,7 +26,7 @@ def latent_curve(z, curve, samples, marked):
 
 
 def estimates(values, truths, titles, *, xlabel):
-    """Histograms of estimates of log p(x): values and titles one a panel, truths the vertical lines."""
+    """Histograms of estimates of log p(x): values and titles one per panel, truths the vertical lines."""
     figure, axes = plt.subplots(1, len(values), figsize=(9, 3.2))
     for ax, draws, truth, title in zip(np.atleast_1d(axes), values, truths, titles, strict=True):
         ax.hist(draws, bins=40, color=COLORS["model"], alpha=0.7)
@@ -40,8 +40,8 @@ def estimates(values, truths, titles, *, xlabel):
     return figure
 
 
-def guesses(z, posterior, densities, terms, log_p, names):
-    """Guesses q(z | x) on the posterior (each (m,)), and below each its bound and its gap as one bar."""
+def approximate_posteriors(z, posterior, densities, terms, log_p, names):
+    """Each q(z | x) (m,) over the true posterior (m,), and below it its bound and its gap as one bar."""
     figure, axes = plt.subplots(2, len(names), figsize=(9, 4.6), sharex="row", height_ratios=[2, 1])
     for ax, below, q, (elbo, gap), name in zip(*axes, densities, terms, names, strict=True):
         ax.fill_between(z, posterior, color=COLORS["noise"], alpha=0.7, linewidth=0)
@@ -77,12 +77,13 @@ def gradient_noise(pathwise, score_function, truth):
 def strips(rows, image_shape, *, value_range=PIXELS, title=""):
     """Rows of pictures, each with its label to the left: rows is a dict from labels to images (n, pixels)."""
     n = max(len(images) for images in rows.values())
-    figure, axes = plt.subplots(
-        len(rows), 1, figsize=(8.8, 0.3 + (7.1 / n + 0.07) * len(rows)), squeeze=False
-    )
+    size = (8.8, 0.3 + (7.1 / n + 0.07) * len(rows))
+    figure, axes = plt.subplots(len(rows), 1, figsize=size, squeeze=False, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.12)
     for ax, (label, images) in zip(axes[:, 0], rows.items(), strict=True):
         digits_strip(ax, images, image_shape, n_columns=len(images), value_range=value_range)
         ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=10.5)
+        ax.set_anchor("W")  # centred, the row would draw its label into the margin
     axes[0, 0].set_title(title)
     return figure
 

@@ -73,7 +73,7 @@ def curved():
     """A nonlinear Bernoulli decoder with one latent, and 6 pictures of 5 pixels."""
     rng = generator(1)
     model = randomised(VAE(5, 1, hidden=(16,), activation="tanh"), rng)
-    # Guesses that differ and are wrong, but lie well inside GRID.
+    # Approximate posteriors that differ and are wrong, but are well inside GRID.
     model.encoder[-1].weight.data *= 0.3
     model.encoder[-1].bias.data = torch.tensor([0.3, -1.0], dtype=torch.float64)
     x = (torch.rand(6, 5, generator=rng, dtype=torch.float64) < 0.4).double()
@@ -564,3 +564,41 @@ def test_the_gradient_of_the_importance_weighted_bound_goes_through_q():
         log_w.append(log_joint - D.Normal(mean, (log_var / 2).exp()).log_prob(z).sum(-1))
     by_hand = (torch.stack(log_w).logsumexp(0) - math.log(k)).mean()
     torch.testing.assert_close(torch.autograd.grad(by_hand, weights), found)
+
+
+# --- arguments that are wrong, or of another kind ----------------------------------------------------------
+
+
+def test_formulas_refuse_what_would_give_a_wrong_number():
+    zero, nan = torch.zeros(2, 3), torch.full((2, 3), math.nan)
+    calls = [
+        (lambda: active_units(torch.randn(1, 3)), "mean must have two rows or more"),
+        (lambda: active_units(torch.zeros(0, 3)), "mean must have two rows or more"),
+        (lambda: active_units(nan), "mean holds 6 values that are NaN"),
+        (lambda: active_units(torch.zeros(5)), r"mean must have shape \(n, any\)"),
+        (lambda: log_bernoulli(zero + 255, zero + 0.01), r"x must lie in \[0, 1\]"),
+        (lambda: log_bernoulli(zero, nan), "logits holds 6 values that are NaN"),
+        (lambda: gaussian_kl(nan, zero), "mean holds 6 values that are NaN"),
+        (lambda: gaussian_kl(zero, nan), "log_var holds 6 values that are NaN"),
+        (lambda: importance_weighted_bound(torch.zeros(0, 3)), "log_weights must have shape"),
+        (lambda: importance_weighted_bound(torch.zeros(())), "log_weights must have shape"),
+        (lambda: importance_weighted_bound(nan), "log_weights holds NaN"),
+    ]
+    for action, sentence in calls:
+        with pytest.raises(ValueError, match=sentence):
+            action()
+    # A weight of zero is a weight.
+    assert importance_weighted_bound(torch.tensor([-math.inf, 0.0])) == pytest.approx(-math.log(2))
+
+
+def test_formulas_take_arrays():
+    rng = np.random.default_rng(3)
+    x, mean, log_var = rng.normal(size=(3, 5, 2))
+    tensors = [torch.tensor(part) for part in (x, mean, log_var)]
+    torch.testing.assert_close(gaussian_kl(mean, log_var), gaussian_kl(*tensors[1:]))
+    torch.testing.assert_close(log_normal(x, mean, log_var), log_normal(*tensors))
+    bits = x > 0
+    torch.testing.assert_close(
+        log_bernoulli(bits, mean), log_bernoulli((tensors[0] > 0).double(), tensors[1])
+    )
+    assert active_units(np.array([[0, 5], [0, 7], [0, 9]])).tolist() == [False, True]

@@ -7,7 +7,7 @@ from matplotlib import pyplot as plt
 from picture import move_through
 
 from coursekit import plots
-from coursekit.vae import VAE, explorers
+from coursekit.vae import VAE, explorers, pictures, recipe
 
 
 @pytest.fixture(autouse=True)
@@ -76,3 +76,14 @@ def test_beta_explorer_shows_the_costs_of_the_chosen_run():
         assert f"beta {beta:g} " in explorers.beta_alt(beta)
         limits.add((left.get_xlim(), left.get_ylim()))
     assert len(limits) == 1, "the axes must not move under the reader"
+
+
+def test_the_labels_of_rows_have_a_margin():
+    images = np.zeros((10, 196))
+    for names in (["data", "3: drawn"], ["data", *recipe.BLURRED]):
+        figure = pictures.strips(dict.fromkeys(names, images), (14, 14), title="a finding")
+        figure.draw_without_rendering()
+        figure.draw_without_rendering()  # the layout settles at the second drawing
+        left = min(ax.yaxis.label.get_window_extent().x0 for ax in figure.axes)
+        right = max(ax.get_window_extent().x1 for ax in figure.axes)
+        assert 0.08 * figure.dpi < left and right < figure.bbox.x1

@@ -82,7 +82,7 @@ def test_importance_weights_reach_the_mixture_of_gaussians_of_a_linear_decoder()
     model = VAE(4, 2, hidden=(), likelihood="gaussian", observation_variance=0.5, prior_components=3)
     model = randomised(model, 10)
     model.encoder[-1].weight.data *= 0.1
-    model.encoder[-1].bias.data = torch.tensor([0.0, 0.0, 1.5, 1.5], dtype=torch.float64)  # wide guesses
+    model.encoder[-1].bias.data = torch.tensor([0.0, 0.0, 1.5, 1.5], dtype=torch.float64)  # wide q
     weight, prior = model.decoder[0].weight, model.prior
     noise = model.observation_log_var.exp() * torch.eye(4, dtype=torch.float64)
     covariance = weight @ torch.diag_embed(prior.log_var.exp()) @ weight.T + noise
@@ -97,7 +97,7 @@ def test_importance_weights_reach_the_mixture_of_gaussians_of_a_linear_decoder()
     assert runs.mean() < exact.log_prob(x)[0]
 
 
-def test_the_best_prior_is_the_mean_of_the_guesses():
+def test_the_best_prior_is_the_mean_of_the_approximate_posteriors():
     """Mean KL(q_i || p) = mean KL(q_i || aggregate) + KL(aggregate || p), one latent, by quadrature."""
     n, rng = 7, generator(11)
     mean, log_var = (torch.randn(n, 1, generator=rng, dtype=torch.float64) for _ in range(2))
