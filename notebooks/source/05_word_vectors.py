@@ -437,8 +437,6 @@ check("this run repeats the stored one: groups", trained["groups"],
       stored.column("groups", **ours), atol=0.03)  # fmt: skip
 check("and the mean of the analogies", trained["mean"],
       stored.column("mean", **ours), atol=0.03)  # fmt: skip
-
-# %%
 methods = ["negative sampling", "PPMI + SVD, power 0.25", "PPMI + SVD, power 1",
            "gensim skip-gram", "gensim skip-gram, rate .05",
            "gensim CBOW, rate .05"]  # fmt: skip

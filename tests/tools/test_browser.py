@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -285,7 +286,11 @@ def test_a_page_of_its_own_leaves_out_what_only_the_lab_needs():
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_PATH", str(ROOT / "docs"))
-        page = asyncio.run(voila_page(nbformat.v4.new_notebook(cells=cells)))
+        # In a thread of its own: Playwright's loop may be running in this one.
+        with ThreadPoolExecutor(1) as thread:
+            page = thread.submit(
+                lambda: asyncio.run(voila_page(nbformat.v4.new_notebook(cells=cells)))
+            ).result()
     assert all(words in page for words in ("Title", "It moves.", "A figure."))
     assert not any(words in page for words in ("Shift", "It stands.", "explorer(x)"))
 
