@@ -24,7 +24,8 @@ from coursekit.rbm import RBM, states_of
 class LabelRBM(RBM):
     """Restricted machine over bits and a class beside them.
 
-    Rows are [features, one-hot label], (n, n_features + n_labels), as `join` makes them.
+    Rows are [features, one-hot label], (n, n_features + n_labels), as `join` makes them. Given h each bit is
+    drawn by itself, and the class from the softmax over all of them.
 
     >>> machine = LabelRBM(6, 4, 3)
     >>> machine.label_log_prob(torch.zeros(2, 6)).shape
@@ -77,17 +78,18 @@ class LabelRBM(RBM):
         Args:
             h: (n, n_hidden), bits.
         """
+        h = self._hidden(h)
         bits, classes = self._visible_drive(h).split([self.n_features, self.n_labels], dim=1)
         return -h @ self.hidden_bias - F.softplus(bits).sum(-1) - torch.logsumexp(classes, dim=1)
 
-    def visible_mean(self, h: torch.Tensor) -> torch.Tensor:
+    def _visible_mean(self, h):
         """[p(x_i = 1 | h), p(y | h)]: a sigmoid for each bit, a softmax over the classes."""
         bits, classes = self._visible_drive(h).split([self.n_features, self.n_labels], dim=1)
         return torch.cat([torch.sigmoid(bits), torch.softmax(classes, dim=1)], dim=1)
 
-    def sample_visible(self, h: torch.Tensor, *, rng: torch.Generator | None = None) -> torch.Tensor:
-        """[x, one-hot y] drawn given h, (n, n_hidden) -> (n, n_features + n_labels)."""
-        bits, classes = self.visible_mean(h).split([self.n_features, self.n_labels], dim=1)
+    def _around(self, mean, rng):
+        """[x, one-hot y] drawn, given the probabilities of the bits and of the classes."""
+        bits, classes = mean.split([self.n_features, self.n_labels], dim=1)
         return self.join(bernoulli(bits, rng), torch.multinomial(classes, 1, generator=rng)[:, 0])
 
     def gibbs_tables(self) -> tuple[torch.Tensor, torch.Tensor]:

@@ -256,9 +256,6 @@ class RBM(nn.Module):
         return bernoulli(mean, rng) if self.visible == "bernoulli" else mean + normal(mean, rng)
 
     def _visible_given(self, h, rng):
-        """v drawn given h; by the rule of a subclass where it has one of its own, as a label machine does."""
-        if (type(self).sample_visible, type(self).visible_mean) != (RBM.sample_visible, RBM.visible_mean):
-            return self.sample_visible(h, rng=rng)
         return self._around(self._visible_mean(h), rng)
 
     def _step(self, v, rng):

@@ -123,10 +123,11 @@ def test_a_machine_with_a_rule_of_its_own_keeps_it_inside_a_chain():
     drawn = [labels.gibbs_step(v), labels.sample(6, n_steps=3), labels.cd_gradient(v, k=3)[1][0]]
     assert all((one_hot == 1).all() for one_hot in (state[:, 3:].sum(1) for state in drawn))
 
-    class Off(RBM):
-        def visible_mean(self, h):
-            return 0 * super().visible_mean(h)
 
-    off = machine(Off)
-    assert not off.gibbs_step(VISIBLE).any() and not off.sample(5, n_steps=0).any()
-    assert not off.sample_visible(HIDDEN).any() and not off.cd_gradient(VISIBLE, k=2)[1][0].any()
+@pytest.mark.parametrize(("value", "sentence"), BAD)
+@pytest.mark.parametrize("verb", ["hidden_free_energy", "visible_mean", "sample_visible"])
+def test_a_label_machine_looks_at_its_hidden_units_too(verb, value, sentence):
+    labels = machine(lambda n_features, n_hidden: LabelRBM(n_features, n_hidden, 3))
+    OF_HIDDEN[verb](labels, HIDDEN)
+    with pytest.raises(ValueError, match=f"^h {sentence}"):
+        OF_HIDDEN[verb](labels, spoilt(HIDDEN, value))
