@@ -26,7 +26,6 @@ NOT_FOR_LEARNERS = [
     "@jupyter-notebook/lab-extension",
     "@jupyterlab/debugger-extension",
     "@jupyterlab/cell-toolbar-extension",
-    "@jupyterlab/application-extension:property-inspector",
     "@jupyterlab/extensionmanager-extension",
     "jupyterlab-jupytext",
 ] + [

@@ -230,7 +230,6 @@ def test_validate_says_what_is_missing_and_what_is_right(lab, browser, path):
         assert "answer(" not in said and "Traceback" not in said and len(said) < 200 * len(kinds)
         assert page.get_by_role("menuitem", name="Nbgrader").count() == 0
         assert page.get_by_text("Formgrader").count() == page.get_by_title("Voila").count() == 0
-        assert page.get_by_title("Property Inspector").count() == 0
     with open_in_lab(lab, browser, f"right_{path.stem}") as page:
         assert "Success! Your notebook passes all the tests." in validate(page)
 
